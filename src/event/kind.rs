@@ -1,0 +1,396 @@
+//! The events, and which of them must be on disk.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Failure, Outcome};
+use crate::value::{Id, Length, Moment, Name, RunId};
+
+/// What kind of run it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// The disaster.
+    Real,
+    /// Everything is really done, in an environment of its own.
+    Drill,
+    /// Nothing is changed; read-only questions are really asked.
+    DryRun,
+    /// Nothing is changed and nothing is asked.
+    DryPlan,
+}
+
+impl Mode {
+    /// Returns the mode's name for people.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Real => "real run",
+            Self::Drill => "drill",
+            Self::DryRun => "dry run",
+            Self::DryPlan => "dry run of the plan alone",
+        }
+    }
+}
+
+/// A recovery target of an asset in this run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Target {
+    /// The asset.
+    pub asset: Id,
+    /// Longest time from the incident until the asset is healthy; none if nothing is promised.
+    pub rto: Option<Length>,
+    /// Longest stretch of lost data; none if nothing is promised.
+    pub rpo: Option<Length>,
+    /// What the route does with the asset, such as "lost with vps-00".
+    pub why: String,
+}
+
+/// What a node of the route is, as far as a listener needs to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OutlineKind {
+    /// A step that sets the stage of a drill, before the clock starts.
+    Prepare,
+    /// A step of the recovery.
+    Step,
+    /// The steps of a recipe, closed by its verification.
+    Group,
+    /// An asset that must be healthy.
+    Health,
+    /// A step that tidies up after a drill.
+    Cleanup,
+}
+
+/// A node of the route, as listeners need it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Outline {
+    /// The node: a step by its path, or an asset that must become healthy.
+    pub id: Id,
+    /// What it is.
+    pub kind: OutlineKind,
+    /// Its title for people.
+    pub title: String,
+    /// How long it should take, if the plan says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub takes: Option<Length>,
+    /// What it waits for, as positions in the list of nodes.
+    pub after: Vec<usize>,
+    /// Assets that it restores.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub restores: Vec<Id>,
+}
+
+/// A recovery point that a step restores from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Point {
+    /// The copy, such as `nightly.local`.
+    pub copy: Id,
+    /// Where it lies, if drplan could look.
+    pub path: Option<String>,
+    /// What moment of the data it holds, if the point says so.
+    pub time: Option<Moment>,
+    /// Why this one.
+    pub why: String,
+}
+
+/// How a run is asked to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum StopHow {
+    /// Start nothing more and wait for what runs; can be resumed.
+    Drain,
+    /// End what runs as well; can be resumed.
+    Kill,
+    /// End what runs and give the run up.
+    Abort,
+}
+
+/// What was decided about a step that had a start and no end when the run was resumed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// It still runs, or its end was found: nothing was lost.
+    Kept,
+    /// It had never started; it starts now.
+    NeverRan,
+    /// `unless` or `verify` says that its work is done.
+    Done,
+    /// It may be repeated and is.
+    Again,
+    /// Nobody can know; a person must say.
+    Ask,
+}
+
+/// What a person said about a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    /// Approved, or done.
+    Yes,
+    /// Refused, or cannot be done.
+    No,
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RunResult {
+    /// Every step was done and every asset is healthy.
+    Done,
+    /// A step failed, was skipped by a person, or was left out.
+    Failed,
+    /// A person gave the run up.
+    Aborted,
+    /// A dry run: the real thing would have been possible.
+    Possible,
+    /// A dry run: the real thing would have failed.
+    Impossible,
+}
+
+/// Something that happened in a run.
+///
+/// The type is the format: its schema is `schema/event.schema.json`. Fields may be added; none is
+/// renamed or removed while the journal's version stays the same.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Event {
+    /// The run began; all that a listener needs to know of the plan.
+    RunStarted {
+        /// The run.
+        run: RunId,
+        /// The version of drplan.
+        drplan: String,
+        /// The plan's id.
+        plan: Id,
+        /// The plan's title.
+        title: String,
+        /// SHA-256 of the frozen resolved plan, in hexadecimal.
+        plan_hash: String,
+        /// What kind of run it is.
+        mode: Mode,
+        /// The scenario, if the plan has any.
+        scenario: Option<Id>,
+        /// The environment, if one was chosen.
+        environment: Option<Id>,
+        /// `recover` or `failback`.
+        operation: String,
+        /// The account that started it.
+        by: String,
+        /// The machine that it was started on.
+        host: String,
+        /// When the incident began, if that was said.
+        incident_at: Option<Moment>,
+        /// The plan's `detect` and `decide`, which a drill adds to what it measured.
+        assumed: Length,
+        /// The targets of the assets that the route brings back.
+        targets: Vec<Target>,
+        /// The nodes of the route, in the order of the plan.
+        nodes: Vec<Outline>,
+        /// What the plan has for this scenario and this run leaves out: step and reason.
+        omitted: BTreeMap<Id, String>,
+    },
+    /// The stage of a drill is set: the clock of the incident starts here.
+    IncidentStaged,
+    /// A recovery point was chosen for a step.
+    PointChosen {
+        /// The step.
+        step: Id,
+        /// The point.
+        point: Point,
+    },
+    /// A step begins. On disk before anything is done.
+    StepStarted {
+        /// The step.
+        step: Id,
+        /// Counts from 1.
+        attempt: u32,
+    },
+    /// A step ended.
+    StepFinished {
+        /// The step.
+        step: Id,
+        /// The attempt that ended.
+        attempt: u32,
+        /// How it ended.
+        outcome: Outcome,
+        /// What it wrote to `$DRPLAN_OUTPUT`.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        outputs: BTreeMap<Name, String>,
+    },
+    /// An attempt failed and another will follow.
+    RetryPlanned {
+        /// The step.
+        step: Id,
+        /// The attempt that failed.
+        attempt: u32,
+        /// Why it failed.
+        failure: Failure,
+        /// How long to wait before the next.
+        delay: Length,
+    },
+    /// A step is not carried out because its work is done already (`unless`).
+    StepUnneeded {
+        /// The step.
+        step: Id,
+        /// What the probe found.
+        why: String,
+    },
+    /// A person decided to go on without a step.
+    StepSkipped {
+        /// The step.
+        step: Id,
+        /// Who decided.
+        by: String,
+        /// Why.
+        reason: String,
+    },
+    /// A person decided that a failed step is tried again.
+    StepRetried {
+        /// The step.
+        step: Id,
+        /// Who decided.
+        by: String,
+        /// Why.
+        reason: String,
+    },
+    /// A step waits for a person.
+    AnswerAwaited {
+        /// The step.
+        step: Id,
+        /// The attempt.
+        attempt: u32,
+        /// Who may answer: people or roles; empty means anybody.
+        from: Vec<Id>,
+        /// Whether it is an approval (else something to do).
+        approval: bool,
+        /// What is asked, with its values put in.
+        text: String,
+    },
+    /// A person answered.
+    Answered {
+        /// The step.
+        step: Id,
+        /// Who: a person of the plan, or the account's name.
+        by: String,
+        /// Whether a signature proves it.
+        verified: bool,
+        /// What was said.
+        answer: Answer,
+        /// In the person's own words.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        note: Option<String>,
+    },
+    /// A step that had a start and no end was judged when the run was resumed.
+    StepJudged {
+        /// The step.
+        step: Id,
+        /// The attempt that was interrupted.
+        attempt: u32,
+        /// What was decided.
+        verdict: Verdict,
+        /// Why.
+        why: String,
+    },
+    /// A controller took the run up again.
+    RunResumed {
+        /// The account.
+        by: String,
+        /// The machine.
+        host: String,
+        /// Whether the plan's file has changed since the run began; the run keeps to the frozen one.
+        plan_changed: bool,
+    },
+    /// The journal's end was torn by a crash and was cut off.
+    JournalMended {
+        /// How many bytes of an unfinished record were dropped.
+        dropped_bytes: u64,
+    },
+    /// The calendar's clock was moved during the run.
+    ClockJumped {
+        /// By how many milliseconds; negative if it went back.
+        by_ms: i64,
+    },
+    /// The run was asked to stop.
+    StopAsked {
+        /// Who asked.
+        by: String,
+        /// How.
+        how: StopHow,
+        /// Why; empty for a signal.
+        reason: String,
+    },
+    /// The controller leaves; the run can be resumed.
+    RunSuspended {
+        /// What it waits for, in words.
+        waits_for: Vec<String>,
+    },
+    /// The run is over.
+    RunFinished {
+        /// How it ended.
+        result: RunResult,
+    },
+    /// Shown and forgotten: a health probe or `wait` was not yet content.
+    StillWaiting {
+        /// The node.
+        step: Id,
+        /// What the last look found.
+        why: String,
+    },
+}
+
+impl Event {
+    /// Whether the event must be in the journal before anything acts on it.
+    pub const fn is_durable(&self) -> bool {
+        match self {
+            Self::RunStarted { .. }
+            | Self::IncidentStaged
+            | Self::PointChosen { .. }
+            | Self::StepStarted { .. }
+            | Self::StepFinished { .. }
+            | Self::RetryPlanned { .. }
+            | Self::StepUnneeded { .. }
+            | Self::StepSkipped { .. }
+            | Self::StepRetried { .. }
+            | Self::AnswerAwaited { .. }
+            | Self::Answered { .. }
+            | Self::StepJudged { .. }
+            | Self::RunResumed { .. }
+            | Self::JournalMended { .. }
+            | Self::ClockJumped { .. }
+            | Self::StopAsked { .. }
+            | Self::RunSuspended { .. }
+            | Self::RunFinished { .. } => true,
+            Self::StillWaiting { .. } => false,
+        }
+    }
+
+    /// Returns the step or asset that the event is about.
+    pub const fn subject(&self) -> Option<&Id> {
+        match self {
+            Self::PointChosen { step, .. }
+            | Self::StepStarted { step, .. }
+            | Self::StepFinished { step, .. }
+            | Self::RetryPlanned { step, .. }
+            | Self::StepUnneeded { step, .. }
+            | Self::StepSkipped { step, .. }
+            | Self::StepRetried { step, .. }
+            | Self::AnswerAwaited { step, .. }
+            | Self::Answered { step, .. }
+            | Self::StepJudged { step, .. }
+            | Self::StillWaiting { step, .. } => Some(step),
+            Self::RunStarted { .. }
+            | Self::IncidentStaged
+            | Self::RunResumed { .. }
+            | Self::JournalMended { .. }
+            | Self::ClockJumped { .. }
+            | Self::StopAsked { .. }
+            | Self::RunSuspended { .. }
+            | Self::RunFinished { .. } => None,
+        }
+    }
+}

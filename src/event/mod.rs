@@ -1,0 +1,14 @@
+//! What happened in a run, and what is therefore true.
+//!
+//! The engine's only voice is [`Event`]. The journal keeps events, the display and the report read
+//! them, and [`RunState`] is what they add up to, whether they come from a live run or from the disk.
+
+mod kind;
+mod outcome;
+mod run_state;
+mod step_state;
+
+pub use kind::{Answer, Event, Mode, Outline, OutlineKind, Point, RunResult, StopHow, Target, Verdict};
+pub use outcome::{Failure, Outcome};
+pub use run_state::{Misfit, RunState, StepRecord};
+pub use step_state::{Illegal, StepState, next};

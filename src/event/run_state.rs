@@ -1,0 +1,169 @@
+//! What the events of a run add up to.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::{Event, Illegal, Outcome, Outline, Point, RunResult, StepState, StopHow, next};
+use crate::value::{Id, Moment, Name, Stamp};
+
+/// What is known of a node of the route.
+#[derive(Clone, Debug, Default)]
+pub struct StepRecord {
+    /// Where it stands.
+    pub state: StepState,
+    /// When its first attempt began.
+    pub started: Option<Stamp>,
+    /// When it reached its last state.
+    pub ended: Option<Stamp>,
+    /// What it wrote.
+    pub outputs: BTreeMap<Name, String>,
+    /// What it restored from.
+    pub point: Option<Point>,
+    /// Why it failed, was skipped or is not needed; what it waits for.
+    pub note: Option<String>,
+    /// Who answered, if anybody.
+    pub answered_by: Option<String>,
+}
+
+/// All that the events of a run add up to.
+#[derive(Clone, Debug, Default)]
+pub struct RunState {
+    /// The event that began it; nothing is known before.
+    pub start: Option<Event>,
+    /// When it began.
+    pub started: Option<Stamp>,
+    /// When the incident was staged, in a drill with `prepare` steps.
+    pub staged: Option<Stamp>,
+    /// The last event's time.
+    pub last: Option<Stamp>,
+    /// The nodes, by their position in the list of the start.
+    pub steps: Vec<StepRecord>,
+    /// How it was last asked to stop, unless it was resumed since.
+    pub stop: Option<StopHow>,
+    /// Whether the controller left on purpose and what for, unless it was resumed since.
+    pub suspended: Option<Vec<String>>,
+    /// How it ended.
+    pub result: Option<RunResult>,
+    /// How often a controller took it up again.
+    pub resumed: u32,
+    positions: HashMap<Id, usize>,
+}
+
+/// An event that does not fit what happened before it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Misfit {
+    /// A node of the route met an event that it cannot meet.
+    #[error("`{step}`: {source}")]
+    Step {
+        /// The node.
+        step: Id,
+        /// What does not fit.
+        source: Illegal,
+    },
+    /// The event is about a node that the run does not have.
+    #[error("`{0}` is not a step of this run")]
+    Stranger(Id),
+    /// The run has no start, two starts, or goes on after its end.
+    #[error("{0}")]
+    Run(&'static str),
+}
+
+impl RunState {
+    /// Returns the position of a node.
+    pub fn position(&self, id: &str) -> Option<usize> {
+        self.positions.get(id).copied()
+    }
+
+    /// Returns what is known of a node.
+    pub fn step(&self, id: &str) -> Option<&StepRecord> {
+        self.position(id).and_then(|at| self.steps.get(at))
+    }
+
+    /// Returns the nodes of the route; none before the start.
+    pub fn nodes(&self) -> &[Outline] {
+        match &self.start {
+            Some(Event::RunStarted { nodes, .. }) => nodes,
+            _ => &[],
+        }
+    }
+
+    /// Returns when the incident began: as staged, as said at the start, or the start itself.
+    pub fn incident(&self) -> Option<Moment> {
+        if let Some(staged) = &self.staged {
+            return Some(staged.at);
+        }
+        match (&self.start, &self.started) {
+            (Some(Event::RunStarted { incident_at: Some(at), .. }), _) => Some(*at),
+            (_, Some(started)) => Some(started.at),
+            _ => None,
+        }
+    }
+
+    /// Takes in an event.
+    ///
+    /// # Errors
+    ///
+    /// When the event does not fit; the state is then as it was.
+    pub fn apply(&mut self, event: &Event, stamp: &Stamp) -> Result<(), Misfit> {
+        match (event, &self.start) {
+            (Event::RunStarted { .. }, Some(_)) => return Err(Misfit::Run("the run starts twice")),
+            (Event::RunStarted { nodes, .. }, None) => {
+                self.positions = nodes.iter().enumerate().map(|(at, node)| (node.id.clone(), at)).collect();
+                self.steps = vec![StepRecord::default(); nodes.len()];
+                self.start = Some(event.clone());
+                self.started = Some(stamp.clone());
+            }
+            (_, None) => return Err(Misfit::Run("the run does not begin with its start")),
+            (_, Some(_)) if self.result.is_some() => {
+                return Err(Misfit::Run("the run goes on after its end"));
+            }
+            (Event::IncidentStaged, _) => self.staged = Some(stamp.clone()),
+            (Event::StopAsked { how, .. }, _) => self.stop = Some(*how),
+            (Event::RunResumed { .. }, _) => {
+                self.stop = None;
+                self.suspended = None;
+                self.resumed += 1;
+            }
+            (Event::RunSuspended { waits_for }, _) => self.suspended = Some(waits_for.clone()),
+            (Event::RunFinished { result }, _) => self.result = Some(*result),
+            (Event::JournalMended { .. } | Event::ClockJumped { .. }, _) => {}
+            _ => self.apply_to_step(event, stamp)?,
+        }
+        self.last = Some(stamp.clone());
+        Ok(())
+    }
+
+    fn apply_to_step(&mut self, event: &Event, stamp: &Stamp) -> Result<(), Misfit> {
+        let Some(step) = event.subject() else {
+            return Ok(());
+        };
+        let at = self.position(step.as_str()).ok_or_else(|| Misfit::Stranger(step.clone()))?;
+        let record = &mut self.steps[at];
+        let state =
+            next(&record.state, event).map_err(|source| Misfit::Step { step: step.clone(), source })?;
+        let changed = state != record.state;
+        record.state = state;
+        match event {
+            Event::PointChosen { point, .. } => record.point = Some(point.clone()),
+            Event::StepStarted { attempt: 1, .. } => record.started = Some(stamp.clone()),
+            Event::StepFinished { outcome, outputs, .. } => {
+                record.outputs.clone_from(outputs);
+                record.note = match outcome {
+                    Outcome::Failed { failure } => Some(failure.to_string()),
+                    Outcome::Done | Outcome::Assumed => None,
+                };
+            }
+            Event::RetryPlanned { failure, .. } => record.note = Some(failure.to_string()),
+            Event::StepUnneeded { why, .. } | Event::StepJudged { why, .. } => {
+                record.note = Some(why.clone())
+            }
+            Event::StepSkipped { by, reason, .. } => record.note = Some(format!("{reason} ({by})")),
+            Event::AnswerAwaited { text, .. } => record.note = Some(text.clone()),
+            Event::Answered { by, .. } => record.answered_by = Some(by.clone()),
+            _ => {}
+        }
+        if changed && !record.state.is_open() {
+            record.ended = Some(stamp.clone());
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,249 @@
+//! A length of time as people write it.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+/// A length of time in whole milliseconds: `90s`, `15m`, `1h30m`, `2d`, `7y`.
+///
+/// A day has 24 hours and a year 365 days. At most 1000 years.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Length(u64);
+
+/// The units, from the largest: letters and milliseconds.
+const UNITS: [(&str, u64); 6] = [
+    ("y", 365 * 24 * 3_600_000),
+    ("d", 24 * 3_600_000),
+    ("h", 3_600_000),
+    ("m", 60_000),
+    ("s", 1_000),
+    ("ms", 1),
+];
+const LONGEST_MS: u64 = 1000 * 365 * 24 * 3_600_000;
+const PATTERN: &str = "^([0-9]+y)?([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$";
+const EXAMPLES: &str = "write it like 90s, 15m, 1h30m or 2d";
+
+impl Length {
+    /// No time at all.
+    pub const ZERO: Self = Self(0);
+
+    /// Makes a length from milliseconds.
+    pub const fn from_millis(millis: u64) -> Self {
+        Self(millis)
+    }
+
+    /// Makes a length from seconds.
+    pub const fn from_secs(secs: u64) -> Self {
+        Self(secs.saturating_mul(1000))
+    }
+
+    /// Returns the length in milliseconds.
+    pub const fn as_millis(self) -> u64 {
+        self.0
+    }
+
+    /// Returns the length for the standard library.
+    pub const fn as_duration(self) -> Duration {
+        Duration::from_millis(self.0)
+    }
+
+    /// Adds, and stays at the largest length instead of overflowing.
+    #[must_use]
+    pub const fn saturating_add(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0))
+    }
+
+    /// Subtracts, and stays at zero instead of going below.
+    #[must_use]
+    pub const fn saturating_sub(self, other: Self) -> Self {
+        Self(self.0.saturating_sub(other.0))
+    }
+
+    /// Returns the length rounded for people: milliseconds only below ten seconds, seconds only below a day.
+    #[must_use]
+    pub const fn rounded(self) -> Self {
+        match self.0 {
+            0..10_000 => self,
+            10_000..86_400_000 => Self(self.0 - self.0 % 1000),
+            _ => Self(self.0 - self.0 % 60_000),
+        }
+    }
+}
+
+impl From<Duration> for Length {
+    fn from(duration: Duration) -> Self {
+        Self(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+    }
+}
+
+impl fmt::Display for Length {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0 == 0 {
+            return f.pad("0s");
+        }
+        let mut rest = self.0;
+        let mut text = String::new();
+        for (unit, size) in UNITS {
+            if rest >= size {
+                text.push_str(&format!("{}{unit}", rest / size));
+                rest %= size;
+            }
+        }
+        f.pad(&text)
+    }
+}
+
+impl fmt::Debug for Length {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for Length {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let shown = text.escape_debug();
+        if text.starts_with('-') {
+            return Err(format!("`{shown}` is negative; a length of time cannot be"));
+        }
+        if text.contains(':') {
+            return Err(format!("`{shown}` could be hours or minutes; {EXAMPLES}"));
+        }
+        if text.ends_with('M') {
+            return Err(format!(
+                "`{shown}` could be minutes or months; write `m` for minutes and `d` for days"
+            ));
+        }
+        if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
+            return Err(format!("`{shown}` has no unit; {EXAMPLES}"));
+        }
+        let bad = || format!("`{shown}` is not a length of time; {EXAMPLES}");
+        let too_long = || format!("`{shown}` is longer than 1000y, the longest length of time");
+        let mut total = 0u64;
+        let mut rest = text;
+        let mut units = UNITS.iter();
+        if rest.is_empty() {
+            return Err(bad());
+        }
+        while !rest.is_empty() {
+            let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+            let letters = rest[digits..].bytes().take_while(u8::is_ascii_alphabetic).count();
+            let (number, tail) = rest.split_at(digits);
+            let (unit, tail) = tail.split_at(letters);
+            // Each unit at most once and from the largest down: going on with the same iterator sees to it.
+            let size = units.find(|(name, _)| *name == unit).ok_or_else(bad)?.1;
+            if number.is_empty() {
+                return Err(bad());
+            }
+            let number: u64 = number.parse().map_err(|_| too_long())?;
+            total = number
+                .checked_mul(size)
+                .and_then(|part| total.checked_add(part))
+                .filter(|sum| *sum <= LONGEST_MS)
+                .ok_or_else(too_long)?;
+            rest = tail;
+        }
+        Ok(Self(total))
+    }
+}
+
+impl Serialize for Length {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Length {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl de::Visitor<'_> for Visitor {
+            type Value = Length;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a length of time such as 90s, 15m, 1h30m or 2d")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Length, E> {
+                text.parse().map_err(E::custom)
+            }
+        }
+        deserializer.deserialize_str(Visitor)
+    }
+}
+
+impl JsonSchema for Length {
+    fn schema_name() -> Cow<'static, str> {
+        "Length".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "description": "A length of time: `90s`, `15m`, `1h30m`, `2d`, `7y` (a day has 24 hours, a year 365 days).",
+            "pattern": PATTERN,
+            "minLength": 2,
+            "examples": ["90s", "15m", "1h30m", "2d", "7y"],
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn reads_what_people_write() {
+        for (text, millis) in [
+            ("90s", 90_000),
+            ("15m", 900_000),
+            ("1h30m", 5_400_000),
+            ("2d", 172_800_000),
+            ("7y", 7 * 365 * 86_400_000),
+            ("250ms", 250),
+            ("0s", 0),
+        ] {
+            assert_eq!(text.parse(), Ok(Length(millis)), "{text}");
+        }
+    }
+
+    #[test]
+    fn refuses_what_could_mean_two_things() {
+        for (text, part) in [
+            ("12:30", "hours or minutes"),
+            ("1M", "minutes or months"),
+            ("-5m", "negative"),
+            ("99999999999h", "longer than 1000y"),
+            ("15", "no unit"),
+            ("", "not a length"),
+            ("m", "not a length"),
+            ("30m1h", "not a length"),
+            ("1h1h", "not a length"),
+            ("1 h", "not a length"),
+            ("1.5h", "not a length"),
+            ("PT15M", "minutes or months"),
+            ("1w", "not a length"),
+        ] {
+            let error = text.parse::<Length>().unwrap_err();
+            assert!(error.contains(part), "{text}: {error}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn text_and_back(millis in 0..LONGEST_MS) {
+            let length = Length(millis);
+            prop_assert_eq!(length.to_string().parse(), Ok(length));
+        }
+
+        #[test]
+        fn never_panics(text in ".*") {
+            let _ = text.parse::<Length>();
+        }
+    }
+}

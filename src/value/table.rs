@@ -1,0 +1,143 @@
+//! A mapping of a plan in the order of the file.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::hash::Hash;
+use std::marker::PhantomData;
+use std::ops::{Deref, DerefMut};
+
+use indexmap::IndexMap;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+use super::id::{self, Id, Name};
+
+/// What may stand as a key in a [`Table`].
+pub trait Key: Sized + Eq + Hash + Serialize {
+    /// The pattern of the keys, as a regular expression of JSON Schema.
+    const PATTERN: &'static str;
+
+    /// Makes the key, or says what is wrong with it.
+    fn parse_key(text: &str) -> Result<Self, String>;
+}
+
+impl Key for Id {
+    const PATTERN: &'static str = id::ID_PATTERN;
+
+    fn parse_key(text: &str) -> Result<Self, String> {
+        id::check_id(text)?;
+        Ok(Self::trusted(text))
+    }
+}
+
+impl Key for Name {
+    const PATTERN: &'static str = id::NAME_PATTERN;
+
+    fn parse_key(text: &str) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+/// A mapping in the order of the file, because the order of alternatives has a meaning.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Table<K: Key, V>(IndexMap<K, V>);
+
+impl<K: Key, V> Default for Table<K, V> {
+    fn default() -> Self {
+        Self(IndexMap::new())
+    }
+}
+
+impl<K: Key, V> Deref for Table<K, V> {
+    type Target = IndexMap<K, V>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl<K: Key, V> DerefMut for Table<K, V> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.0
+    }
+}
+
+impl<'a, K: Key, V> IntoIterator for &'a Table<K, V> {
+    type Item = (&'a K, &'a V);
+    type IntoIter = indexmap::map::Iter<'a, K, V>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.iter()
+    }
+}
+
+impl<K: Key, V> IntoIterator for Table<K, V> {
+    type Item = (K, V);
+    type IntoIter = indexmap::map::IntoIter<K, V>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+impl<K: Key, V> FromIterator<(K, V)> for Table<K, V> {
+    fn from_iter<I: IntoIterator<Item = (K, V)>>(items: I) -> Self {
+        Self(items.into_iter().collect())
+    }
+}
+
+impl<K: Key + fmt::Debug, V: fmt::Debug> fmt::Debug for Table<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl<K: Key, V: Serialize> Serialize for Table<K, V> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(&self.0)
+    }
+}
+
+impl<'de, K: Key, V: Deserialize<'de>> Deserialize<'de> for Table<K, V> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor<K, V>(PhantomData<(K, V)>);
+        impl<'de, K: Key, V: Deserialize<'de>> de::Visitor<'de> for Visitor<K, V> {
+            type Value = Table<K, V>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a mapping")
+            }
+
+            fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut table = IndexMap::with_capacity(map.size_hint().unwrap_or(0));
+                while let Some(text) = map.next_key::<Cow<'de, str>>()? {
+                    let key = K::parse_key(&text).map_err(de::Error::custom)?;
+                    if table.insert(key, map.next_value()?).is_some() {
+                        return Err(de::Error::custom(format!("`{text}` is given twice")));
+                    }
+                }
+                Ok(Table(table))
+            }
+        }
+        deserializer.deserialize_map(Visitor(PhantomData))
+    }
+}
+
+impl<K: Key, V: JsonSchema> JsonSchema for Table<K, V> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        format!("TableOf{}", V::schema_name()).into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let value = generator.subschema_for::<V>();
+        json_schema!({
+            "type": "object",
+            "propertyNames": { "pattern": K::PATTERN, "maxLength": 64 },
+            "additionalProperties": value,
+        })
+    }
+}
