@@ -12,4 +12,6 @@
 #![warn(missing_docs)]
 
 pub mod event;
+pub mod plan;
+pub mod probe;
 pub mod value;

@@ -152,6 +152,44 @@ pub enum RunResult {
     Impossible,
 }
 
+/// How a run began; all that a listener needs to know of the plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RunStarted {
+    /// The run.
+    pub run: RunId,
+    /// The version of drplan.
+    pub drplan: String,
+    /// The plan's id.
+    pub plan: Id,
+    /// The plan's title.
+    pub title: String,
+    /// SHA-256 of the frozen resolved plan, in hexadecimal.
+    pub plan_hash: String,
+    /// What kind of run it is.
+    pub mode: Mode,
+    /// The scenario, if the plan has any.
+    pub scenario: Option<Id>,
+    /// The environment, if one was chosen.
+    pub environment: Option<Id>,
+    /// `recover` or `failback`.
+    pub operation: String,
+    /// The account that started it.
+    pub by: String,
+    /// The machine that it was started on.
+    pub host: String,
+    /// When the incident began, if that was said.
+    pub incident_at: Option<Moment>,
+    /// The plan's `detect` and `decide`, which a drill adds to what it measured.
+    pub assumed: Length,
+    /// The targets of the assets that the route brings back.
+    pub targets: Vec<Target>,
+    /// The nodes of the route, in the order of the plan.
+    pub nodes: Vec<Outline>,
+    /// What the plan has for this scenario and this run leaves out: step and reason.
+    pub omitted: BTreeMap<Id, String>,
+}
+
 /// Something that happened in a run.
 ///
 /// The type is the format: its schema is `schema/event.schema.json`. Fields may be added; none is
@@ -159,41 +197,8 @@ pub enum RunResult {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Event {
-    /// The run began; all that a listener needs to know of the plan.
-    RunStarted {
-        /// The run.
-        run: RunId,
-        /// The version of drplan.
-        drplan: String,
-        /// The plan's id.
-        plan: Id,
-        /// The plan's title.
-        title: String,
-        /// SHA-256 of the frozen resolved plan, in hexadecimal.
-        plan_hash: String,
-        /// What kind of run it is.
-        mode: Mode,
-        /// The scenario, if the plan has any.
-        scenario: Option<Id>,
-        /// The environment, if one was chosen.
-        environment: Option<Id>,
-        /// `recover` or `failback`.
-        operation: String,
-        /// The account that started it.
-        by: String,
-        /// The machine that it was started on.
-        host: String,
-        /// When the incident began, if that was said.
-        incident_at: Option<Moment>,
-        /// The plan's `detect` and `decide`, which a drill adds to what it measured.
-        assumed: Length,
-        /// The targets of the assets that the route brings back.
-        targets: Vec<Target>,
-        /// The nodes of the route, in the order of the plan.
-        nodes: Vec<Outline>,
-        /// What the plan has for this scenario and this run leaves out: step and reason.
-        omitted: BTreeMap<Id, String>,
-    },
+    /// The run began.
+    RunStarted(Box<RunStarted>),
     /// The stage of a drill is set: the clock of the incident starts here.
     IncidentStaged,
     /// A recovery point was chosen for a step.
@@ -347,7 +352,7 @@ impl Event {
     /// Whether the event must be in the journal before anything acts on it.
     pub const fn is_durable(&self) -> bool {
         match self {
-            Self::RunStarted { .. }
+            Self::RunStarted(_)
             | Self::IncidentStaged
             | Self::PointChosen { .. }
             | Self::StepStarted { .. }
@@ -383,7 +388,7 @@ impl Event {
             | Self::Answered { step, .. }
             | Self::StepJudged { step, .. }
             | Self::StillWaiting { step, .. } => Some(step),
-            Self::RunStarted { .. }
+            Self::RunStarted(_)
             | Self::IncidentStaged
             | Self::RunResumed { .. }
             | Self::JournalMended { .. }

@@ -8,7 +8,9 @@ mod outcome;
 mod run_state;
 mod step_state;
 
-pub use kind::{Answer, Event, Mode, Outline, OutlineKind, Point, RunResult, StopHow, Target, Verdict};
+pub use kind::{
+    Answer, Event, Mode, Outline, OutlineKind, Point, RunResult, RunStarted, StopHow, Target, Verdict,
+};
 pub use outcome::{Failure, Outcome};
 pub use run_state::{Misfit, RunState, StepRecord};
 pub use step_state::{Illegal, StepState, next};

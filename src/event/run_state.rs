@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::{Event, Illegal, Outcome, Outline, Point, RunResult, StepState, StopHow, next};
+use super::{Event, Illegal, Outcome, Outline, Point, RunResult, RunStarted, StepState, StopHow, next};
 use crate::value::{Id, Moment, Name, Stamp};
 
 /// What is known of a node of the route.
@@ -28,7 +28,7 @@ pub struct StepRecord {
 #[derive(Clone, Debug, Default)]
 pub struct RunState {
     /// The event that began it; nothing is known before.
-    pub start: Option<Event>,
+    pub start: Option<Box<RunStarted>>,
     /// When it began.
     pub started: Option<Stamp>,
     /// When the incident was staged, in a drill with `prepare` steps.
@@ -80,10 +80,7 @@ impl RunState {
 
     /// Returns the nodes of the route; none before the start.
     pub fn nodes(&self) -> &[Outline] {
-        match &self.start {
-            Some(Event::RunStarted { nodes, .. }) => nodes,
-            _ => &[],
-        }
+        self.start.as_ref().map_or(&[], |start| &start.nodes)
     }
 
     /// Returns when the incident began: as staged, as said at the start, or the start itself.
@@ -91,11 +88,8 @@ impl RunState {
         if let Some(staged) = &self.staged {
             return Some(staged.at);
         }
-        match (&self.start, &self.started) {
-            (Some(Event::RunStarted { incident_at: Some(at), .. }), _) => Some(*at),
-            (_, Some(started)) => Some(started.at),
-            _ => None,
-        }
+        let said = self.start.as_ref().and_then(|start| start.incident_at);
+        said.or_else(|| self.started.as_ref().map(|started| started.at))
     }
 
     /// Takes in an event.
@@ -105,11 +99,12 @@ impl RunState {
     /// When the event does not fit; the state is then as it was.
     pub fn apply(&mut self, event: &Event, stamp: &Stamp) -> Result<(), Misfit> {
         match (event, &self.start) {
-            (Event::RunStarted { .. }, Some(_)) => return Err(Misfit::Run("the run starts twice")),
-            (Event::RunStarted { nodes, .. }, None) => {
-                self.positions = nodes.iter().enumerate().map(|(at, node)| (node.id.clone(), at)).collect();
-                self.steps = vec![StepRecord::default(); nodes.len()];
-                self.start = Some(event.clone());
+            (Event::RunStarted(_), Some(_)) => return Err(Misfit::Run("the run starts twice")),
+            (Event::RunStarted(start), None) => {
+                self.positions =
+                    start.nodes.iter().enumerate().map(|(at, node)| (node.id.clone(), at)).collect();
+                self.steps = vec![StepRecord::default(); start.nodes.len()];
+                self.start = Some(start.clone());
                 self.started = Some(stamp.clone());
             }
             (_, None) => return Err(Misfit::Run("the run does not begin with its start")),
@@ -154,7 +149,7 @@ impl RunState {
             }
             Event::RetryPlanned { failure, .. } => record.note = Some(failure.to_string()),
             Event::StepUnneeded { why, .. } | Event::StepJudged { why, .. } => {
-                record.note = Some(why.clone())
+                record.note = Some(why.clone());
             }
             Event::StepSkipped { by, reason, .. } => record.note = Some(format!("{reason} ({by})")),
             Event::AnswerAwaited { text, .. } => record.note = Some(text.clone()),

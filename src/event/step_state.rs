@@ -170,7 +170,7 @@ pub fn next(state: &StepState, event: &Event) -> Result<StepState, Illegal> {
 
         (
             _,
-            Event::RunStarted { .. }
+            Event::RunStarted(_)
             | Event::IncidentStaged
             | Event::RunResumed { .. }
             | Event::JournalMended { .. }

@@ -99,6 +99,11 @@ text_newtype! {
 }
 
 text_newtype! {
+    /// The name of a recipe's input: `snake_case`, as the keys of the language are.
+    Field, check_field
+}
+
+text_newtype! {
     /// The id of a run: the UTC second of its start and a few random letters, so that ids sort by time.
     RunId, check_run_id
 }
@@ -106,6 +111,7 @@ text_newtype! {
 /// What the key of a plan's table must look like, as a regular expression of JSON Schema.
 pub(super) const ID_PATTERN: &str = "^[a-z][a-z0-9]*(-[a-z0-9]+)*$";
 const REFERENCE_PATTERN: &str = "^[a-z][a-z0-9]*(-[a-z0-9]+)*([./@][a-z0-9]+(-[a-z0-9]+)*)*$";
+pub(super) const FIELD_PATTERN: &str = "^[a-z][a-z0-9_]*$";
 pub(super) const NAME_PATTERN: &str = "^[A-Z][A-Z0-9]*(_[A-Z0-9]+)*$";
 const LONGEST: usize = 64;
 
@@ -157,6 +163,16 @@ pub(super) fn check_name(text: &str) -> Result<(), String> {
         ));
     }
     Ok(())
+}
+
+fn check_field(text: &str) -> Result<(), String> {
+    let shaped = text.starts_with(|c: char| c.is_ascii_lowercase())
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+    if shaped && text.len() <= LONGEST {
+        Ok(())
+    } else {
+        Err(format!("`{}` is not the name of an input: they are snake_case", text.escape_debug()))
+    }
 }
 
 fn check_run_id(text: &str) -> Result<(), String> {

@@ -2,16 +2,23 @@
 //!
 //! Nothing here knows of plans, files or processes.
 
+mod checked;
+mod either;
 mod id;
 mod length;
 mod moment;
+mod scalar;
 mod suggest;
 mod table;
 mod text;
 
-pub use id::{Id, Name, RunId};
+pub use checked::{Date, LanguageVersion, NonEmpty, Sha256Hex};
+pub(crate) use either::short_form;
+pub use either::{OneOrMany, ShortForm};
+pub use id::{Field, Id, Name, RunId};
 pub use length::Length;
 pub use moment::{Moment, Stamp};
+pub use scalar::Scalar;
 pub use suggest::{closest, did_you_mean};
 pub use table::{Key, Table};
 pub use text::{NameError, Text};

@@ -10,7 +10,7 @@ use indexmap::IndexMap;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use super::id::{self, Id, Name};
+use super::id::{self, Field, Id, Name};
 
 /// What may stand as a key in a [`Table`].
 pub trait Key: Sized + Eq + Hash + Serialize {
@@ -38,6 +38,14 @@ impl Key for Name {
     }
 }
 
+impl Key for Field {
+    const PATTERN: &'static str = id::FIELD_PATTERN;
+
+    fn parse_key(text: &str) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
 /// A mapping in the order of the file, because the order of alternatives has a meaning.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Table<K: Key, V>(IndexMap<K, V>);
@@ -45,6 +53,13 @@ pub struct Table<K: Key, V>(IndexMap<K, V>);
 impl<K: Key, V> Default for Table<K, V> {
     fn default() -> Self {
         Self(IndexMap::new())
+    }
+}
+
+impl<K: Key, V> Table<K, V> {
+    /// Whether nothing is in it; a path that serde's `skip_serializing_if` can name.
+    pub fn is_nothing(&self) -> bool {
+        self.0.is_empty()
     }
 }
 

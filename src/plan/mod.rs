@@ -1,0 +1,32 @@
+//! The typed plan: what a person wrote, with every word checked and nothing yet put together.
+
+mod asset;
+mod backup;
+mod environment;
+mod need;
+mod notify;
+mod people;
+mod place;
+mod policy;
+mod recipe;
+mod root;
+mod scenario;
+mod schema;
+mod step;
+
+pub use asset::{Asset, Objective};
+pub use backup::{Backup, Copy, Generations, Immutable, Keep, Points};
+pub use environment::{Environment, PlaceChange, PlaceOverlay};
+pub use need::{Need, Redundant};
+pub use notify::{Notification, Tell, Webhook, WebhookUrl};
+pub use people::{Person, Secret, SecretSource};
+pub use place::{Place, Ssh};
+pub use policy::{CopiesPolicy, DrillsPolicy, Exception, Policy};
+pub use recipe::{Input, InputKind, Recipe};
+pub use root::{Activation, Consistent, Plan};
+pub use scenario::{Scenario, Targets};
+pub use schema::{plan_schema, recipe_schema};
+pub use step::{
+    Action, Approve, Each, OnExpiry, OnFailure, Operation, RawStep, Rerun, Retry, Step, Takes, Undo, Wait,
+    When,
+};

@@ -1,0 +1,124 @@
+//! The JSON Schemas of the language, made from the types.
+
+use schemars::generate::SchemaSettings;
+use schemars::transform::{Transform, transform_subschemas};
+use schemars::{JsonSchema, Schema};
+use serde_json::{Value, json};
+
+use super::{Notification, Plan, Points, RawStep, Recipe, Secret};
+use crate::probe::ProbeKind;
+
+/// Makes the JSON Schema of a plan (draft 2020-12).
+pub fn plan_schema() -> Value {
+    schema_of::<Plan>("https://drplan.dev/schema/plan.schema.json", "A disaster-recovery plan")
+}
+
+/// Makes the JSON Schema of a recipe (draft 2020-12).
+pub fn recipe_schema() -> Value {
+    schema_of::<Recipe>("https://drplan.dev/schema/recipe.schema.json", "A recipe")
+}
+
+fn schema_of<T: JsonSchema>(id: &str, title: &str) -> Value {
+    let mut schema = SchemaSettings::draft2020_12()
+        .with_transform(NoNull)
+        .with_transform(ExactlyOne)
+        .with_transform(NoNumberFormats)
+        .into_generator()
+        .into_root_schema_for::<T>();
+    schema.insert("$id".into(), id.into());
+    schema.insert("title".into(), title.into());
+    schema.to_value()
+}
+
+/// `null` stands nowhere in a plan: an `Option` may be left out, not left empty.
+#[derive(Clone)]
+struct NoNull;
+
+impl Transform for NoNull {
+    fn transform(&mut self, schema: &mut Schema) {
+        transform_subschemas(self, schema);
+        let Some(object) = schema.as_object_mut() else { return };
+        if let Some(Value::Array(types)) = object.get_mut("type") {
+            types.retain(|kind| kind != "null");
+            if let [only] = types.as_slice() {
+                let only = only.clone();
+                object.insert("type".into(), only);
+            }
+        }
+        if let Some(Value::Array(branches)) = object.get_mut("anyOf") {
+            branches.retain(|branch| branch != &json!({ "type": "null" }));
+            if let [only] = branches.as_slice() {
+                let only = only.clone();
+                object.remove("anyOf");
+                if let Value::Object(only) = only {
+                    object.extend(only);
+                }
+            }
+        }
+        if object.get("default") == Some(&Value::Null) {
+            object.remove("default");
+        }
+    }
+}
+
+/// Adds "exactly one of" to the mappings that are a choice, and what fits which choice.
+#[derive(Clone)]
+struct ExactlyOne;
+
+impl Transform for ExactlyOne {
+    fn transform(&mut self, schema: &mut Schema) {
+        transform_subschemas(self, schema);
+        let Some(object) = schema.as_object_mut() else { return };
+        let Some(Value::Object(properties)) = object.get("properties") else { return };
+        let has = |keys: &[&str]| keys.iter().all(|key| properties.contains_key(*key));
+        let one_of =
+            |keys: &[&str]| -> Value { keys.iter().map(|key| json!({ "required": [key] })).collect() };
+        let needs_one_of = |field: &str, keys: &[&str]| -> Value {
+            json!({ "if": { "required": [field] }, "then": { "anyOf": one_of(keys) } })
+        };
+        if has(&RawStep::ACTIONS) {
+            let fits: Vec<Value> =
+                RawStep::ACTION_FIELDS.iter().map(|(field, keys)| needs_one_of(field, keys)).collect();
+            object.insert("oneOf".into(), one_of(&RawStep::ACTIONS));
+            object.insert("allOf".into(), fits.into());
+        } else if has(&ProbeKind::KEYS) {
+            let fits: Vec<Value> = ["exit", "matches", "status", "exists", "min_bytes", "max_age", "sha256"]
+                .iter()
+                .map(|expectation| {
+                    let keys: Vec<&str> = ProbeKind::KEYS
+                        .into_iter()
+                        .filter(|key| ProbeKind::expectations(key).contains(expectation))
+                        .collect();
+                    json!({
+                        "if": { "required": ["expect"], "properties": { "expect": { "required": [expectation] } } },
+                        "then": { "anyOf": one_of(&keys) },
+                    })
+                })
+                .chain([needs_one_of("with", &["use"])])
+                .collect();
+            object.insert("oneOf".into(), one_of(&ProbeKind::KEYS));
+            object.insert("allOf".into(), fits.into());
+        } else if has(&Points::SCHEDULES) {
+            object.insert("oneOf".into(), one_of(&Points::SCHEDULES));
+            object.insert("allOf".into(), json!([needs_one_of("timezone", &["cron"])]));
+        } else if has(&Secret::SOURCES) {
+            object.insert("oneOf".into(), one_of(&Secret::SOURCES));
+        } else if has(&Notification::WAYS) {
+            object.insert("oneOf".into(), one_of(&Notification::WAYS));
+        }
+    }
+}
+
+/// `format: uint32` and the like are schemars' own, and strict validators refuse them.
+#[derive(Clone)]
+struct NoNumberFormats;
+
+impl Transform for NoNumberFormats {
+    fn transform(&mut self, schema: &mut Schema) {
+        transform_subschemas(self, schema);
+        let Some(object) = schema.as_object_mut() else { return };
+        if object.get("format").and_then(Value::as_str).is_some_and(|format| format.starts_with(['u', 'i'])) {
+            object.remove("format");
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! What an answer must look like.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+use crate::value::{Length, OneOrMany, Sha256Hex};
+
+/// A regular expression (syntax of the crate `regex`: linear time, no look-around).
+#[derive(Clone, Debug)]
+pub struct Pattern(regex::Regex);
+
+impl Pattern {
+    /// Whether it matches somewhere in the text.
+    pub fn matches(&self, text: &str) -> bool {
+        self.0.is_match(text)
+    }
+
+    /// Returns the expression as it was written.
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+}
+
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl Eq for Pattern {}
+
+impl Serialize for Pattern {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for Pattern {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl de::Visitor<'_> for Visitor {
+            type Value = Pattern;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a regular expression")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Pattern, E> {
+                regex::RegexBuilder::new(text)
+                    .size_limit(1 << 20)
+                    .build()
+                    .map(Pattern)
+                    .map_err(|_| E::custom(format!("`{}` is not a regular expression", text.escape_debug())))
+            }
+        }
+        deserializer.deserialize_str(Visitor)
+    }
+}
+
+impl JsonSchema for Pattern {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Pattern".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "format": "regex" })
+    }
+}
+
+/// What an answer must look like; all that is given must hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Expect {
+    /// `run`: the exit code; 0 if nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exit: Option<u8>,
+    /// `run`, `http`: the standard output or the body must match this regular expression.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub matches: Option<Pattern>,
+    /// `http`: the status, or a list of them; 200 to 299 if nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<OneOrMany<u16>>,
+    /// `file`: false if the file must not be there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exists: Option<bool>,
+    /// `file`: the least size in bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_bytes: Option<u64>,
+    /// `file`: written at most this long ago.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_age: Option<Length>,
+    /// `file`: the SHA-256 of its content, in hexadecimal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<Sha256Hex>,
+}
+
+impl Expect {
+    /// Returns the names of the fields that are given.
+    pub fn given(&self) -> impl Iterator<Item = &'static str> {
+        [
+            ("exit", self.exit.is_some()),
+            ("matches", self.matches.is_some()),
+            ("status", self.status.is_some()),
+            ("exists", self.exists.is_some()),
+            ("min_bytes", self.min_bytes.is_some()),
+            ("max_age", self.max_age.is_some()),
+            ("sha256", self.sha256.is_some()),
+        ]
+        .into_iter()
+        .filter_map(|(name, given)| given.then_some(name))
+    }
+}

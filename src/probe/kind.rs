@@ -1,0 +1,183 @@
+//! The kinds of probe.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Command, Expect, HttpRequest};
+use crate::value::{Field, Id, Length, OneOrMany, Scalar, Table, Text};
+
+/// A probe as it is written: exactly one of `run`, `http`, `tcp`, `file` and `use`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Probe")]
+pub struct RawProbe {
+    /// Runs a command that only looks; content if it ends with the expected exit code and output.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run: Option<Command>,
+    /// Sends a request; content if the status and the body are as expected.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub http: Option<HttpRequest>,
+    /// Opens a connection to `host:port`; content if somebody answers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tcp: Option<Text>,
+    /// Looks at a file; content if it is there and as expected.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<Text>,
+    /// Asks a probe recipe.
+    #[serde(rename = "use", skip_serializing_if = "Option::is_none")]
+    pub use_: Option<Id>,
+    /// The inputs of the recipe.
+    #[serde(default, skip_serializing_if = "Table::is_nothing")]
+    pub with: Table<Field, OneOrMany<Scalar>>,
+    /// What the answer must look like.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expect: Option<Expect>,
+    /// Where it is asked, if not at the asset's home (`run`, `file`) or at the controller (`http`, `tcp`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub on: Option<Id>,
+    /// How long one look may take; 30s if nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<Length>,
+    /// How long to wait between two looks, where it is asked until it is content; 1s if nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub every: Option<Length>,
+}
+
+/// What a probe looks at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProbeKind {
+    /// A command.
+    Run(Command),
+    /// An HTTP request.
+    Http(HttpRequest),
+    /// A port.
+    Tcp(Text),
+    /// A file.
+    File(Text),
+    /// A probe recipe with its inputs.
+    Use(Id, Table<Field, OneOrMany<Scalar>>),
+}
+
+impl ProbeKind {
+    /// The keys of which a probe has exactly one.
+    pub const KEYS: [&'static str; 5] = ["run", "http", "tcp", "file", "use"];
+
+    /// Returns the key under which the probe is written.
+    pub const fn key(&self) -> &'static str {
+        match self {
+            Self::Run(_) => "run",
+            Self::Http(_) => "http",
+            Self::Tcp(_) => "tcp",
+            Self::File(_) => "file",
+            Self::Use(..) => "use",
+        }
+    }
+
+    /// Returns the fields of `expect` that make sense for a probe with this key.
+    pub fn expectations(key: &str) -> &'static [&'static str] {
+        match key {
+            "run" => &["exit", "matches"],
+            "http" => &["status", "matches"],
+            "file" => &["exists", "min_bytes", "max_age", "sha256"],
+            _ => &[],
+        }
+    }
+}
+
+/// A question about the world; asking it changes nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "RawProbe", into = "RawProbe")]
+pub struct Probe {
+    /// What it looks at.
+    pub kind: ProbeKind,
+    /// What the answer must look like.
+    pub expect: Expect,
+    /// Where it is asked, if the plan says so.
+    pub on: Option<Id>,
+    /// How long one look may take.
+    pub timeout: Length,
+    /// How long to wait between two looks.
+    pub every: Length,
+}
+
+const DEFAULT_TIMEOUT: Length = Length::from_secs(30);
+const DEFAULT_EVERY: Length = Length::from_secs(1);
+
+impl TryFrom<RawProbe> for Probe {
+    type Error = String;
+
+    fn try_from(raw: RawProbe) -> Result<Self, String> {
+        let kinds = [
+            raw.run.map(ProbeKind::Run),
+            raw.http.map(ProbeKind::Http),
+            raw.tcp.map(ProbeKind::Tcp),
+            raw.file.map(ProbeKind::File),
+            raw.use_.map(|recipe| ProbeKind::Use(recipe, raw.with.clone())),
+        ];
+        let mut kinds = kinds.into_iter().flatten();
+        let (Some(kind), None) = (kinds.next(), kinds.next()) else {
+            return Err(format!("a probe has exactly one of {}", ProbeKind::KEYS.join(", ")));
+        };
+        if !raw.with.is_empty() && !matches!(kind, ProbeKind::Use(..)) {
+            return Err("`with` belongs to a probe with `use`".into());
+        }
+        let expect = raw.expect.unwrap_or_default();
+        let fitting = ProbeKind::expectations(kind.key());
+        if let Some(misfit) = expect.given().find(|name| !fitting.contains(name)) {
+            return Err(format!("`{misfit}` does not fit a probe with `{}`", kind.key()));
+        }
+        Ok(Self {
+            kind,
+            expect,
+            on: raw.on,
+            timeout: raw.timeout.unwrap_or(DEFAULT_TIMEOUT),
+            every: raw.every.unwrap_or(DEFAULT_EVERY),
+        })
+    }
+}
+
+impl From<Probe> for RawProbe {
+    fn from(probe: Probe) -> Self {
+        let mut raw = Self {
+            expect: (probe.expect != Expect::default()).then_some(probe.expect),
+            on: probe.on,
+            timeout: (probe.timeout != DEFAULT_TIMEOUT).then_some(probe.timeout),
+            every: (probe.every != DEFAULT_EVERY).then_some(probe.every),
+            ..Self::default()
+        };
+        match probe.kind {
+            ProbeKind::Run(command) => raw.run = Some(command),
+            ProbeKind::Http(request) => raw.http = Some(request),
+            ProbeKind::Tcp(address) => raw.tcp = Some(address),
+            ProbeKind::File(path) => raw.file = Some(path),
+            ProbeKind::Use(recipe, with) => {
+                raw.use_ = Some(recipe);
+                raw.with = with;
+            }
+        }
+        raw
+    }
+}
+
+impl JsonSchema for Probe {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        RawProbe::schema_name()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        RawProbe::json_schema(generator)
+    }
+}
+
+impl Probe {
+    /// Returns the probe as one line for people.
+    pub fn shown(&self) -> String {
+        match &self.kind {
+            ProbeKind::Run(command) => command.shown(),
+            ProbeKind::Http(request) => format!("{} {}", request.method.as_str(), request.url.as_str()),
+            ProbeKind::Tcp(address) => format!("tcp {}", address.as_str()),
+            ProbeKind::File(path) => format!("file {}", path.as_str()),
+            ProbeKind::Use(recipe, _) => format!("recipe {recipe}"),
+        }
+    }
+}
