@@ -11,7 +11,12 @@
 
 #![warn(missing_docs)]
 
+pub mod analysis;
+pub mod document;
 pub mod event;
+pub mod finding;
+pub mod graph;
 pub mod plan;
 pub mod probe;
+pub mod resolve;
 pub mod value;

@@ -4,6 +4,7 @@
 //! them, and [`RunState`] is what they add up to, whether they come from a live run or from the disk.
 
 mod kind;
+mod listener;
 mod outcome;
 mod run_state;
 mod step_state;
@@ -11,6 +12,7 @@ mod step_state;
 pub use kind::{
     Answer, Event, Mode, Outline, OutlineKind, Point, RunResult, RunStarted, StopHow, Target, Verdict,
 };
+pub use listener::Listener;
 pub use outcome::{Failure, Outcome};
 pub use run_state::{Misfit, RunState, StepRecord};
 pub use step_state::{Illegal, StepState, next};

@@ -1,0 +1,60 @@
+//! A document: a tree, the comments that matter, and what was wrong in the text.
+
+use super::{Allow, Issue, KeyPath, Limits, Node, SourceId, Sources, Span, parse};
+
+/// A document.
+#[derive(Clone, Debug)]
+pub struct Document {
+    /// Its text.
+    pub source: SourceId,
+    /// Its tree.
+    pub root: Node,
+    /// Comments that allow what rules would find.
+    pub allows: Vec<Allow>,
+}
+
+/// Which part of an entry is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The key.
+    Key,
+    /// The value.
+    Value,
+}
+
+/// A place in a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Place {
+    /// The text.
+    pub source: SourceId,
+    /// The stretch of it.
+    pub span: Span,
+}
+
+impl Document {
+    /// Parses a text.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong, if no tree could be made; else the document comes with what is wrong beside it.
+    pub fn parse(source: SourceId, sources: &Sources, limits: &Limits) -> (Option<Self>, Vec<Issue>) {
+        let parsed = parse(&sources.get(source).text, limits);
+        let document = parsed.root.map(|root| Self { source, root, allows: parsed.allows });
+        (document, parsed.issues)
+    }
+
+    /// Returns the place of a value, or of the key that leads to it.
+    ///
+    /// What the document does not have is placed at the nearest thing above it that it has.
+    pub fn place(&self, path: &KeyPath, part: Part) -> Place {
+        let (key, node) = self.root.follow(path);
+        let followed = self.root.at(path).is_some();
+        let span = match (part, key) {
+            (Part::Key, Some(key)) => key.span,
+            // Where the way ends early, the key that it got to is clearer than a whole block.
+            (Part::Value, Some(key)) if !followed => key.span,
+            _ => node.span,
+        };
+        Place { source: self.source, span }
+    }
+}

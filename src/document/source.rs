@@ -1,0 +1,88 @@
+//! The texts that have been read.
+
+use std::sync::Arc;
+
+/// Which text a place is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SourceId(u32);
+
+/// A text and its name.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// The name as people know it: the path as it was given.
+    pub name: String,
+    /// The text, exactly as it was read.
+    pub text: Arc<str>,
+    line_starts: Vec<u32>,
+}
+
+impl Source {
+    fn new(name: String, text: Arc<str>) -> Self {
+        let breaks = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
+        let line_starts = std::iter::once(0)
+            .chain(breaks.map(|(at, _)| u32::try_from(at + 1).unwrap_or(u32::MAX)))
+            .collect();
+        Self { name, text, line_starts }
+    }
+
+    /// Returns the line that holds a byte, counted from 0.
+    pub fn line_of(&self, offset: u32) -> usize {
+        self.line_starts.partition_point(|start| *start <= offset).saturating_sub(1)
+    }
+
+    /// Returns where a line (counted from 0) begins; the text's end for lines beyond it.
+    pub fn line_start(&self, line: usize) -> usize {
+        self.line_starts.get(line).map_or(self.text.len(), |start| *start as usize)
+    }
+
+    /// Returns the number of lines.
+    pub fn lines(&self) -> usize {
+        self.line_starts.len()
+    }
+
+    /// Returns line and column of a byte, both counted from 1, the column in characters.
+    pub fn line_column(&self, offset: u32) -> (usize, usize) {
+        let line = self.line_of(offset);
+        let start = self.line_start(line);
+        let end = (offset as usize).min(self.text.len());
+        let column = self.text.get(start..end).map_or(0, |before| before.chars().count());
+        (line + 1, column + 1)
+    }
+}
+
+/// Every text that has been read in this invocation.
+#[derive(Clone, Debug, Default)]
+pub struct Sources(Vec<Source>);
+
+impl Sources {
+    /// Adds a text.
+    pub fn add(&mut self, name: impl Into<String>, text: impl Into<Arc<str>>) -> SourceId {
+        self.0.push(Source::new(name.into(), text.into()));
+        SourceId(u32::try_from(self.0.len() - 1).unwrap_or(u32::MAX))
+    }
+
+    /// Returns a text.
+    ///
+    /// # Panics
+    ///
+    /// When the id is from another list, which is a mistake in the program.
+    pub fn get(&self, id: SourceId) -> &Source {
+        &self.0[id.0 as usize]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_and_columns_count_from_one_in_characters() {
+        let mut sources = Sources::default();
+        let id = sources.add("x", "a\näb\r\nc");
+        let source = sources.get(id);
+        assert_eq!(source.line_column(0), (1, 1));
+        assert_eq!(source.line_column(4), (2, 2));
+        assert_eq!(source.line_column(7), (3, 1));
+        assert_eq!(source.line_column(99), (3, 2));
+    }
+}

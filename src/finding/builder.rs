@@ -1,0 +1,100 @@
+//! A finding, and the way to make one: never without a place.
+
+use super::Severity;
+use crate::document::{Issue, Place, SourceId};
+
+/// A place and what is to be said there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Label {
+    /// The place.
+    pub place: Place,
+    /// What is to be said there: a few words.
+    pub text: String,
+}
+
+/// Something that is wrong in a plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// The rule that found it, or the name of the fault.
+    pub code: &'static str,
+    /// How bad it is.
+    pub severity: Severity,
+    /// What is wrong, in one line without a full stop.
+    pub message: String,
+    /// Where.
+    pub primary: Label,
+    /// Other places that belong to it.
+    pub related: Vec<Label>,
+    /// What to do.
+    pub help: Option<String>,
+}
+
+/// A finding that has no place yet.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct FindingBuilder {
+    code: &'static str,
+    severity: Severity,
+    message: String,
+}
+
+impl FindingBuilder {
+    /// Gives the finding its place.
+    pub fn at(self, place: Place, text: impl Into<String>) -> Finding {
+        Finding {
+            code: self.code,
+            severity: self.severity,
+            message: self.message,
+            primary: Label { place, text: text.into() },
+            related: Vec::new(),
+            help: None,
+        }
+    }
+}
+
+impl Finding {
+    /// Begins an error.
+    pub fn error(code: &'static str, message: impl Into<String>) -> FindingBuilder {
+        FindingBuilder { code, severity: Severity::Error, message: message.into() }
+    }
+
+    /// Begins a warning.
+    pub fn warning(code: &'static str, message: impl Into<String>) -> FindingBuilder {
+        FindingBuilder { code, severity: Severity::Warning, message: message.into() }
+    }
+
+    /// Adds another place that belongs to it.
+    #[must_use]
+    pub fn related(mut self, place: Place, text: impl Into<String>) -> Self {
+        self.related.push(Label { place, text: text.into() });
+        self
+    }
+
+    /// Says what to do.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// Says what to do, if anything is known.
+    #[must_use]
+    pub fn maybe_help(self, help: Option<String>) -> Self {
+        match help {
+            Some(help) => self.help(help),
+            None => self,
+        }
+    }
+
+    /// Makes a finding of what was wrong in a text.
+    pub fn from_issue(source: SourceId, issue: Issue) -> Self {
+        let begin = if issue.is_warning { Self::warning } else { Self::error };
+        let mut finding = begin(issue.code, issue.message)
+            .at(Place { source, span: issue.span }, "here")
+            .maybe_help(issue.help);
+        if let Some((span, text)) = issue.other {
+            finding = finding.related(Place { source, span }, text);
+        }
+        finding
+    }
+}

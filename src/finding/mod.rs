@@ -1,0 +1,9 @@
+//! What is wrong in a plan, and where.
+
+mod builder;
+mod rule_meta;
+mod severity;
+
+pub use builder::{Finding, FindingBuilder, Label};
+pub use rule_meta::RuleMeta;
+pub use severity::{Level, Severity};

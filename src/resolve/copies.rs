@@ -1,0 +1,116 @@
+//! Which copies of a backup can be used in a scenario, and why the others cannot.
+
+use super::{Harm, Harmed, ResolvedPlan, longest_gap};
+use crate::plan::{Backup, Copy, Keep, Scenario};
+use crate::value::{Id, Length};
+
+/// The copy that a step restores from, and why the ones before it were passed over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CopyChoice {
+    /// The copy, such as `nightly.s3`.
+    pub copy: Id,
+    /// The copies that come before it in the step's `from`, each with the reason against it.
+    pub passed_over: Vec<(Id, String)>,
+}
+
+/// Finds a copy by its reference, such as `nightly.s3`.
+pub fn copy_of<'a>(
+    plan: &'a ResolvedPlan,
+    reference: &str,
+) -> Option<(&'a Id, &'a Backup, &'a Id, &'a Copy)> {
+    let (backup, copy) = reference.split_once('.')?;
+    let (backup_id, backup) = plan.backups.get_key_value(backup)?;
+    let (copy_id, copy) = backup.copies.get_key_value(copy)?;
+    Some((backup_id, backup, copy_id, copy))
+}
+
+/// Says why a copy cannot be used for an asset in a scenario; nothing if it can.
+///
+/// `home` is where the asset lives when the scenario strikes.
+pub(super) fn against(
+    plan: &ResolvedPlan,
+    scenario: Option<(&Scenario, &Harm)>,
+    reference: &Id,
+    asset: &Id,
+    home: Option<&Id>,
+) -> Option<String> {
+    let Some((_, backup, _, copy)) = copy_of(plan, reference.as_str()) else {
+        return Some("there is no such copy".to_owned());
+    };
+    if !backup.of.contains(asset) {
+        return Some(format!("does not hold {asset}"));
+    }
+    if copy.optional == Some(true) {
+        return Some("is optional: nobody can rely on it".to_owned());
+    }
+    let (scenario, harm) = scenario?;
+    let place = copy.in_.as_ref().or(home);
+    if let Some((place, fall)) = place.and_then(|place| Some((place, harm.of_place(place.as_str())?))) {
+        return Some(format!("lies in {place}, which {}", fall.why()));
+    }
+    let spoiled = scenario.damage.contains(asset);
+    let intruder = !scenario.compromise.is_empty();
+    if !spoiled && !intruder {
+        return None;
+    }
+    if copy.keep == Keep::Latest {
+        return Some("holds only the newest state, which is spoiled as well".to_owned());
+    }
+    let found_after = scenario.found_after.unwrap_or_default();
+    let gap = match longest_gap(copy.points.as_ref().unwrap_or(&backup.points)) {
+        Ok(gap) => gap,
+        Err(why) => return Some(why),
+    };
+    let must_reach = found_after.saturating_add(gap);
+    if let Some(reach) = copy.keep.reaches_back().filter(|reach| *reach < must_reach) {
+        return Some(format!(
+            "keeps {} (reaches back {reach}), but the harm is found after {found_after} and points are up to {gap} \
+             apart: no clean point may be left",
+            copy.keep
+        ));
+    }
+    intruder.then(|| erasable(plan, harm, copy, home, must_reach)).flatten()
+}
+
+/// Says why an intruder could have erased the copy; nothing if they could not.
+fn erasable(
+    plan: &ResolvedPlan,
+    harm: &Harm,
+    copy: &Copy,
+    home: Option<&Id>,
+    must_reach: Length,
+) -> Option<String> {
+    let place = copy.in_.as_ref().or(home);
+    let by_place =
+        place.and_then(|place| plan.places.get(place)).and_then(|place| place.erasable_by.as_ref());
+    let claimed = copy.erasable_by.as_ref().or(by_place);
+    let assumed = || home.map(|home| with_all_above(plan, home)).unwrap_or_default();
+    let may_erase = claimed.cloned().unwrap_or_else(assumed);
+    let eraser = may_erase.iter().find(|eraser| harm.erasers().contains(*eraser))?;
+    if let Some(immutable) = &copy.immutable {
+        let lifted = immutable.except.iter().any(|except| harm.erasers().contains(except));
+        if !lifted && immutable.for_ >= must_reach {
+            return None;
+        }
+    }
+    let how = match harm.of_place(eraser.as_str()).map(|fall| fall.harmed) {
+        Some(Harmed::Compromised) => "whose login is in wrong hands",
+        _ => "which an intruder can reach",
+    };
+    let basis = if claimed.is_some() { "" } else { " (assumed, since no `erasable_by` is given)" };
+    Some(format!("can be erased from {eraser}, {how}{basis}"))
+}
+
+/// Returns a place and everything that it is in.
+fn with_all_above(plan: &ResolvedPlan, place: &Id) -> Vec<Id> {
+    let mut all = vec![place.clone()];
+    let mut at = 0;
+    while let Some(id) = all.get(at) {
+        let above = plan.places.get(id).map(|place| place.in_.as_slice()).unwrap_or_default();
+        let more: Vec<Id> =
+            above.iter().flat_map(|need| need.ids()).filter(|id| !all.contains(id)).cloned().collect();
+        all.extend(more);
+        at += 1;
+    }
+    all
+}

@@ -1,0 +1,87 @@
+//! What a run carries out: a route with everything decided, frozen into the run.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{NodeKind, ResolvedPlan, Route, Section};
+use crate::value::{Id, Length};
+
+/// What a run carries out. Written down with the resolved plan, so that no other drplan can decide otherwise.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Course {
+    /// The scenario.
+    pub scenario: Option<Id>,
+    /// The nodes, in the order of the plan.
+    pub nodes: Vec<CourseNode>,
+    /// Homes of assets that the run moves: asset and new home.
+    pub homes: BTreeMap<Id, Id>,
+}
+
+/// A node of a course.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CourseNode {
+    /// The step's path, or the asset's id.
+    pub id: Id,
+    /// What it is.
+    pub kind: CourseKind,
+    /// The nodes that must be over before it begins, as positions.
+    pub after: Vec<usize>,
+    /// The place where it is done; the controller if none.
+    pub place: Option<Id>,
+    /// The copy that it restores from.
+    pub copy: Option<Id>,
+    /// How long it should take.
+    pub estimate: Option<Length>,
+}
+
+/// What a node of a course is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CourseKind {
+    /// A step, by its position in the resolved plan.
+    Step(usize),
+    /// An asset that must become healthy.
+    Health,
+}
+
+impl Course {
+    /// Makes the course of a route; `estimates` has one for each node.
+    pub fn new(plan: &ResolvedPlan, route: &Route, estimates: &[Option<Length>]) -> Self {
+        let nodes = route
+            .nodes
+            .iter()
+            .zip(estimates)
+            .map(|(node, estimate)| {
+                let (kind, place, copy) = match node.kind {
+                    NodeKind::Health(_) => {
+                        let home = route.assets.get(&node.id).and_then(|asset| asset.home.clone());
+                        (CourseKind::Health, home, None)
+                    }
+                    NodeKind::Step(at) => {
+                        let step = &plan.steps[at];
+                        let choice = route.chosen.get(step.written_as());
+                        let copy =
+                            choice.and_then(|choice| choice.copy.as_ref()).map(|choice| choice.copy.clone());
+                        (CourseKind::Step(at), route.place_of(plan, step), copy)
+                    }
+                };
+                let after = node.after.iter().map(|(at, _)| *at).collect();
+                CourseNode { id: node.id.clone(), kind, after, place, copy, estimate: *estimate }
+            })
+            .collect();
+        let moved = route.assets.iter().filter(|(_, asset)| asset.state.is_goal() && asset.home != asset.was);
+        let homes = moved.filter_map(|(id, asset)| Some((id.clone(), asset.home.clone()?))).collect();
+        Self { scenario: route.scenario.clone(), nodes, homes }
+    }
+
+    /// Returns the section of the plan that a node belongs to; a health check belongs to the recovery.
+    pub fn section(&self, plan: &ResolvedPlan, at: usize) -> Section {
+        match self.nodes[at].kind {
+            CourseKind::Step(step) => plan.steps[step].section,
+            CourseKind::Health => Section::Steps,
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! Expands a plan: recipes become steps.
+
+use std::collections::BTreeMap;
+
+use super::resolved::FORMAT;
+use super::{RecipePlace, Recipes, ResolvedPlan, ResolvedStep, Section};
+use crate::document::{Document, KeyPath, Part};
+use crate::finding::Finding;
+use crate::plan::{Action, PlaceOverlay, Plan, RawStep, Recipe, Step};
+use crate::value::{Field, Id, Name, OneOrMany, Scalar, Table, Text, did_you_mean};
+
+/// Expands a plan over which its environment has been laid.
+///
+/// What cannot be expanded is told as a finding and stands in the result as it was written.
+pub fn resolve(
+    document: &Document,
+    plan: Plan,
+    recipes: &Recipes,
+    environment: Option<&Id>,
+) -> (ResolvedPlan, Vec<Finding>) {
+    let mut expansion = Expansion { document, recipes, steps: Vec::new(), findings: Vec::new() };
+    let sections =
+        [(Section::Prepare, plan.prepare), (Section::Steps, plan.steps), (Section::Cleanup, plan.cleanup)];
+    for (section, steps) in sections {
+        for (id, step) in steps {
+            expansion.add(section, id, step);
+        }
+    }
+    let chosen = environment.and_then(|id| plan.environments.get(id));
+    let mapped = |(id, place): (&Id, &PlaceOverlay)| match place {
+        PlaceOverlay::Mapped(other) => Some((id.clone(), other.clone())),
+        PlaceOverlay::Changed(_) => None,
+    };
+    let resolved = ResolvedPlan {
+        format: FORMAT,
+        title: plan.title.unwrap_or_else(|| plan.plan.to_string()),
+        plan: plan.plan,
+        description: plan.description,
+        owner: plan.owner,
+        activation: plan.activation,
+        environment: environment.cloned(),
+        people: plan.people,
+        vars: plan.vars,
+        secrets: plan.secrets,
+        places: plan.places,
+        mapped: chosen.map(|chosen| chosen.places.iter().filter_map(mapped).collect()).unwrap_or_default(),
+        reads: chosen.map(|chosen| chosen.reads.clone()).unwrap_or_default(),
+        omit: chosen.map(|chosen| chosen.omit.clone()).unwrap_or_default(),
+        assets: plan.assets,
+        backups: plan.backups,
+        consistent: plan.consistent,
+        policy: plan.policy,
+        scenarios: plan.scenarios,
+        steps: expansion.steps,
+        notify: plan.notify,
+        imports: plan.imports,
+        shell: plan.shell,
+        pass_env: plan.pass_env,
+    };
+    (resolved, expansion.findings)
+}
+
+struct Expansion<'a> {
+    document: &'a Document,
+    recipes: &'a Recipes,
+    steps: Vec<ResolvedStep>,
+    findings: Vec<Finding>,
+}
+
+impl Expansion<'_> {
+    fn add(&mut self, section: Section, id: Id, step: Step) {
+        let Action::Use { recipe: name, with } = &step.action else {
+            self.steps.push(ResolvedStep {
+                id,
+                section,
+                part_of: None,
+                common: step.common,
+                action: step.action,
+                inputs: BTreeMap::new(),
+                recipe_place: None,
+            });
+            return;
+        };
+        let place = KeyPath::root().key(section.key()).key(id.as_str());
+        let mut common = step.common.clone();
+        match self.recipes.get(name.as_str()) {
+            None => self.report_unknown(&place, name),
+            Some((_, recipe)) if recipe.steps.is_empty() => self.findings.push(
+                Finding::error("recipe-misuse", format!("`{name}` is a probe, not steps"))
+                    .at(self.document.place(&place.key("use"), Part::Value), "used as a step")
+                    .help("use it under `verify`, `unless`, `health` or `wait`"),
+            ),
+            Some((source, recipe)) => {
+                let inputs = self.inputs(&place, recipe, with);
+                for (part, inner) in &recipe.steps {
+                    self.steps.push(ResolvedStep {
+                        id: id.join(part),
+                        section,
+                        part_of: Some(id.clone()),
+                        common: part_of(&common, inner, recipe),
+                        action: inner.action.clone(),
+                        inputs: inputs.clone(),
+                        recipe_place: Some(RecipePlace {
+                            source,
+                            key_path: KeyPath::root().key("steps").key(part.as_str()),
+                        }),
+                    });
+                }
+                common.verify = recipe.verify.iter().chain(&common.verify).cloned().collect();
+                common.undo = common.undo.or_else(|| recipe.undo.clone());
+                self.steps.push(ResolvedStep {
+                    id,
+                    section,
+                    part_of: None,
+                    common,
+                    action: step.action.clone(),
+                    inputs,
+                    recipe_place: Some(RecipePlace { source, key_path: KeyPath::root() }),
+                });
+                return;
+            }
+        }
+        self.steps.push(ResolvedStep {
+            id,
+            section,
+            part_of: None,
+            common,
+            action: step.action,
+            inputs: BTreeMap::new(),
+            recipe_place: None,
+        });
+    }
+
+    fn report_unknown(&mut self, place: &KeyPath, name: &Id) {
+        let at = self.document.place(&place.key("use"), Part::Value);
+        let mut finding =
+            Finding::error("unknown-recipe", format!("there is no recipe `{name}`")).at(at, "no such recipe");
+        let guess = did_you_mean(name.as_str(), self.recipes.names());
+        finding = finding.help(guess.unwrap_or_else(|| {
+            "recipes are shipped with drplan, or stand in a `recipes` folder beside the plan".to_owned()
+        }));
+        self.findings.push(finding);
+    }
+
+    /// Checks what a recipe is given, and names it as the commands will get it.
+    fn inputs(
+        &mut self,
+        place: &KeyPath,
+        recipe: &Recipe,
+        with: &Table<Field, OneOrMany<Scalar>>,
+    ) -> BTreeMap<Name, Text> {
+        for (field, value) in with {
+            let at = place.key("with").key(field.as_str());
+            let Some(input) = recipe.inputs.get(field) else {
+                let message = format!("`{}` has no input `{field}`", recipe.recipe);
+                let known: Vec<&str> = recipe.inputs.keys().map(Field::as_str).collect();
+                let help = did_you_mean(field.as_str(), known.iter().copied())
+                    .unwrap_or_else(|| format!("its inputs are: {}", known.join(", ")));
+                let finding = Finding::error("recipe-misuse", message)
+                    .at(self.document.place(&at, Part::Key), "no such input");
+                self.findings.push(finding.help(help));
+                continue;
+            };
+            // A value with a `$NAME` in it is known only when the step runs.
+            let open = value.iter().any(|value| Text::new(value.as_str()).names().next().is_some());
+            if let (false, Err(why)) = (open, input.kind.check(value)) {
+                let finding = Finding::error("recipe-misuse", format!("input `{field}`: {why}"))
+                    .at(self.document.place(&at, Part::Value), "does not fit")
+                    .help(input.description.clone());
+                self.findings.push(finding);
+            }
+        }
+        let mut named = BTreeMap::new();
+        for (field, input) in &recipe.inputs {
+            let Some(value) = with.get(field).or(input.default.as_ref()) else {
+                let message = format!("`{}` needs the input `{field}`", recipe.recipe);
+                let finding = Finding::error("recipe-misuse", message)
+                    .at(self.document.place(&place.key("use"), Part::Value), "without it")
+                    .help(format!("add it under `with`: {}", input.description));
+                self.findings.push(finding);
+                continue;
+            };
+            let lines: Vec<&str> = value.iter().map(Scalar::as_str).collect();
+            let name = Name::trusted(format!("INPUT_{}", field.as_str().to_ascii_uppercase()));
+            named.insert(name, Text::new(lines.join("\n")));
+        }
+        named
+    }
+}
+
+/// Returns the fields of a recipe's step, with what it takes over from the step that uses the recipe.
+fn part_of(whole: &RawStep, part: &Step, recipe: &Recipe) -> RawStep {
+    let mut common = part.common.clone();
+    common.on = common.on.or_else(|| whole.on.clone());
+    common.phase = common.phase.or_else(|| whole.phase.clone());
+    common.timeout = common.timeout.or(whole.timeout);
+    common.retry = common.retry.or_else(|| whole.retry.clone());
+    common.rerun = common.rerun.or(whole.rerun);
+    common.lock = common.lock.or_else(|| whole.lock.clone());
+    common.when = whole.when.clone();
+    common.from = whole.from.clone();
+    common.on_failure = whole.on_failure;
+    let secrets = std::mem::take(&mut common.secrets);
+    common.secrets = whole.secrets.iter().chain(&secrets).cloned().collect();
+    common.needs_tools.extend(recipe.tools.iter().cloned());
+    let env = std::mem::take(&mut common.env);
+    common.env = whole.env.clone().into_iter().chain(env).collect();
+    common
+}

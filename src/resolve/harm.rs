@@ -1,0 +1,139 @@
+//! What a scenario takes away.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::ResolvedPlan;
+use crate::plan::{Need, Scenario};
+use crate::value::Id;
+
+/// What happened to a place or a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Harmed {
+    /// It is gone.
+    Lost,
+    /// Its login is in wrong hands.
+    Compromised,
+}
+
+/// Why a place or a person is not to be relied on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fall {
+    /// What happened to it.
+    pub harmed: Harmed,
+    /// From the place itself up to the one that the scenario names.
+    pub chain: Vec<Id>,
+}
+
+impl Fall {
+    /// Returns the reason for people: "is lost with fsn".
+    pub fn why(&self) -> String {
+        let what = match self.harmed {
+            Harmed::Lost => "is lost",
+            Harmed::Compromised => "is compromised",
+        };
+        match self.chain.as_slice() {
+            [] | [_] => what.to_owned(),
+            [_, above @ ..] => {
+                let above: Vec<&str> = above.iter().map(Id::as_str).collect();
+                format!("{what} with {}", above.join(", which is in "))
+            }
+        }
+    }
+}
+
+/// What a scenario takes away: places and people.
+#[derive(Clone, Debug, Default)]
+pub struct Harm {
+    fallen: BTreeMap<Id, Fall>,
+    erasers: BTreeSet<Id>,
+}
+
+impl Harm {
+    /// Works out what falls in a scenario.
+    pub fn of(plan: &ResolvedPlan, scenario: &Scenario) -> Self {
+        let mut harm = Self::default();
+        harm.spread(plan, &scenario.lose, Harmed::Lost);
+        harm.spread(plan, &scenario.compromise, Harmed::Compromised);
+        harm.erasers = harm.reach_of_the_intruder(plan);
+        harm
+    }
+
+    /// Returns why a place or person is not to be relied on; nothing if it is well.
+    pub fn of_place(&self, id: &str) -> Option<&Fall> {
+        self.fallen.get(id)
+    }
+
+    /// Returns everything that falls.
+    pub fn fallen(&self) -> &BTreeMap<Id, Fall> {
+        &self.fallen
+    }
+
+    /// Returns the places from which an intruder can erase what they may erase.
+    pub fn erasers(&self) -> &BTreeSet<Id> {
+        &self.erasers
+    }
+
+    fn spread(&mut self, plan: &ResolvedPlan, named: &[Id], harmed: Harmed) {
+        for id in named {
+            self.fallen.entry(id.clone()).or_insert_with(|| Fall { harmed, chain: vec![id.clone()] });
+        }
+        if named.is_empty() {
+            return;
+        }
+        // What is in a fallen place falls with it, and what is in that, until nothing more falls.
+        let places = plan.places.iter().map(|(id, place)| (id, &place.in_));
+        let people = plan.people.iter().map(|(id, person)| (id, &person.in_));
+        let held: Vec<(&Id, &Vec<Need>)> = match harmed {
+            Harmed::Lost => places.chain(people).collect(),
+            Harmed::Compromised => places.collect(),
+        };
+        loop {
+            let mut falls = Vec::new();
+            for (id, in_) in &held {
+                if self.fallen.contains_key(*id) {
+                    continue;
+                }
+                let broken = in_.iter().find(|need| !need.is_met(|above| !self.fell_as(above, harmed)));
+                let above =
+                    broken.and_then(|need| need.ids().iter().find(|above| self.fell_as(above, harmed)));
+                if let Some(above) = above {
+                    let mut chain = vec![(*id).clone()];
+                    chain.extend(
+                        self.fallen.get(above).into_iter().flat_map(|fall| fall.chain.iter().cloned()),
+                    );
+                    falls.push(((*id).clone(), Fall { harmed, chain }));
+                }
+            }
+            if falls.is_empty() {
+                return;
+            }
+            self.fallen.extend(falls);
+        }
+    }
+
+    fn fell_as(&self, id: &Id, harmed: Harmed) -> bool {
+        self.fallen.get(id).is_some_and(|fall| fall.harmed == harmed)
+    }
+
+    /// An intruder can erase from the places that they hold, and from those that these may erase in turn.
+    fn reach_of_the_intruder(&self, plan: &ResolvedPlan) -> BTreeSet<Id> {
+        let held = |fall: &Fall| fall.harmed == Harmed::Compromised;
+        let mut reach: BTreeSet<Id> =
+            self.fallen.iter().filter(|(_, fall)| held(fall)).map(|(id, _)| id.clone()).collect();
+        loop {
+            let more: Vec<Id> = plan
+                .places
+                .iter()
+                .filter(|(id, place)| {
+                    let erasers = place.erasable_by.as_deref().unwrap_or_default();
+                    !reach.contains(*id) && erasers.iter().any(|eraser| reach.contains(eraser))
+                })
+                .map(|(id, _)| id.clone())
+                .collect();
+            if more.is_empty() {
+                return reach;
+            }
+            reach.extend(more);
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! From what a person wrote to what will be done.
+//!
+//! [`resolve`] expands a plan once, into a [`ResolvedPlan`] that graph, analysis, engine and runbook read.
+//! [`route`] says, for a scenario, what is hit, where things go, and which steps and copies bring them back.
+
+mod copies;
+mod course;
+mod expand;
+mod harm;
+mod nodes;
+mod placement;
+mod recipes;
+mod resolved;
+mod route;
+mod schedule;
+
+pub use copies::{CopyChoice, copy_of};
+pub use course::{Course, CourseKind, CourseNode};
+pub use expand::resolve;
+pub use harm::{Fall, Harm, Harmed};
+pub use nodes::{Node, NodeKind};
+pub use placement::Placement;
+pub use recipes::{Recipes, Shipped};
+pub use resolved::{RecipePlace, ResolvedPlan, ResolvedStep, Section};
+pub use route::{AssetRoute, AssetState, Request, Route, StepChoice, route};
+pub use schedule::longest_gap;

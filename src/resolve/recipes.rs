@@ -1,0 +1,54 @@
+//! The recipes at hand: those shipped with drplan, and the user's own.
+
+use std::collections::BTreeMap;
+
+use crate::document::SourceId;
+use crate::plan::Recipe;
+use crate::value::Id;
+
+/// A recipe that is part of the program.
+#[derive(Clone, Copy, Debug)]
+pub struct Shipped {
+    /// Its name, such as `files/restore-tar`.
+    pub name: &'static str,
+    /// Its YAML.
+    pub text: &'static str,
+}
+
+/// The recipes that are part of the program; the one list.
+const SHIPPED: [Shipped; 1] =
+    [Shipped { name: "files/restore-tar", text: include_str!("../../recipes/files/restore-tar.yaml") }];
+
+/// The recipes at hand, by name.
+#[derive(Clone, Debug, Default)]
+pub struct Recipes {
+    by_name: BTreeMap<Id, (SourceId, Recipe)>,
+}
+
+impl Recipes {
+    /// Returns the recipes that are part of the program, as YAML.
+    pub const fn shipped() -> &'static [Shipped] {
+        &SHIPPED
+    }
+
+    /// Adds a recipe; returns the source of the one that has the name already, if there is one.
+    pub fn add(&mut self, source: SourceId, recipe: Recipe) -> Option<SourceId> {
+        match self.by_name.entry(recipe.recipe.clone()) {
+            std::collections::btree_map::Entry::Occupied(taken) => Some(taken.get().0),
+            std::collections::btree_map::Entry::Vacant(free) => {
+                free.insert((source, recipe));
+                None
+            }
+        }
+    }
+
+    /// Returns a recipe and its source.
+    pub fn get(&self, name: &str) -> Option<(SourceId, &Recipe)> {
+        self.by_name.get(name).map(|(source, recipe)| (*source, recipe))
+    }
+
+    /// Returns the names of all recipes.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.by_name.keys().map(Id::as_str)
+    }
+}

@@ -1,0 +1,163 @@
+//! The resolved plan: everything expanded, nothing left to look up.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::document::{KeyPath, SourceId};
+use crate::plan::{
+    Action, Activation, Asset, Backup, Consistent, Notification, Person, Place, Policy, RawStep, Scenario,
+    Secret, Takes,
+};
+use crate::value::{Id, Length, Name, NonEmpty, Scalar, Table, Text};
+
+/// A plan with its environment laid over it and its recipes expanded; frozen into every run.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ResolvedPlan {
+    /// The version of this format.
+    pub format: u32,
+    /// The plan's id.
+    pub plan: Id,
+    /// Its title for people.
+    pub title: String,
+    /// More about it.
+    pub description: Option<String>,
+    /// Who answers for it.
+    pub owner: Option<String>,
+    /// When it is invoked, and when it is over.
+    pub activation: Option<Activation>,
+    /// The environment that was laid over it.
+    pub environment: Option<Id>,
+    /// People.
+    pub people: Table<Id, Person>,
+    /// Variables for every command.
+    pub vars: Table<Name, Scalar>,
+    /// Secrets.
+    pub secrets: Table<Name, Secret>,
+    /// Places.
+    pub places: Table<Id, Place>,
+    /// Places for which another stands in, in this environment.
+    pub mapped: BTreeMap<Id, Id>,
+    /// What a drill may use as it is.
+    pub reads: Vec<Id>,
+    /// Steps that this environment leaves out.
+    pub omit: Vec<Id>,
+    /// Assets.
+    pub assets: Table<Id, Asset>,
+    /// Backups.
+    pub backups: Table<Id, Backup>,
+    /// Assets that must be of one moment.
+    pub consistent: Vec<Consistent>,
+    /// Demands of the owners.
+    pub policy: Policy,
+    /// Scenarios.
+    pub scenarios: Table<Id, Scenario>,
+    /// Every step, in the order of the file; the steps of a recipe stand before the step that uses it.
+    pub steps: Vec<ResolvedStep>,
+    /// Who is told of what happens.
+    pub notify: Vec<Notification>,
+    /// Other plans, by prefix.
+    pub imports: Table<Id, String>,
+    /// The shell for texts after `run`.
+    pub shell: Option<NonEmpty<String>>,
+    /// Names of environment variables that commands inherit.
+    pub pass_env: Vec<String>,
+}
+
+/// The version of the frozen resolved plan.
+pub(super) const FORMAT: u32 = 1;
+
+/// Where in the plan a step stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Section {
+    /// Sets the stage of a drill.
+    Prepare,
+    /// Recovers.
+    Steps,
+    /// Tidies up after a drill.
+    Cleanup,
+}
+
+impl Section {
+    /// Returns the key of the section in the plan.
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Prepare => "prepare",
+            Self::Steps => "steps",
+            Self::Cleanup => "cleanup",
+        }
+    }
+}
+
+/// A step after expansion.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ResolvedStep {
+    /// Its path: `restore-db`, or `restore-db/unpack` inside a recipe.
+    pub id: Id,
+    /// Where in the plan it stands.
+    pub section: Section,
+    /// The step whose recipe it is part of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part_of: Option<Id>,
+    /// The fields that every step may have. A part has taken over those of the step that uses the recipe.
+    pub common: RawStep,
+    /// What it does. `use` stays on the step that closes the recipe's parts.
+    pub action: Action,
+    /// The inputs of the recipe, as its commands get them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub inputs: BTreeMap<Name, Text>,
+    /// Where in the recipe's file it stands.
+    #[serde(skip)]
+    pub recipe_place: Option<RecipePlace>,
+}
+
+/// A place in a recipe's file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecipePlace {
+    /// The file.
+    pub source: SourceId,
+    /// The place.
+    pub key_path: KeyPath,
+}
+
+impl ResolvedStep {
+    /// Returns the step that a person wrote: itself, or the one that uses the recipe.
+    pub fn written_as(&self) -> &str {
+        self.id.as_str().split('/').next().unwrap_or_default()
+    }
+
+    /// Returns where a person wrote it.
+    pub fn key_path(&self) -> KeyPath {
+        KeyPath::root().key(self.section.key()).key(self.written_as())
+    }
+
+    /// Returns its title for people; its id if it has none.
+    pub fn title(&self) -> &str {
+        self.common.title.as_deref().unwrap_or(self.id.as_str())
+    }
+
+    /// Returns how long it should take, if the plan says so.
+    pub fn takes(&self) -> Option<Length> {
+        self.common.takes.map(|Takes { p50, .. }| p50)
+    }
+
+    /// Whether it closes the parts of a recipe.
+    pub const fn is_group(&self) -> bool {
+        matches!(self.action, Action::Use { .. })
+    }
+}
+
+impl ResolvedPlan {
+    /// Returns a step by its path.
+    pub fn step(&self, id: &str) -> Option<&ResolvedStep> {
+        self.steps.iter().find(|step| step.id.as_str() == id)
+    }
+
+    /// Returns the steps of a section.
+    pub fn section(&self, section: Section) -> impl Iterator<Item = &ResolvedStep> {
+        self.steps.iter().filter(move |step| step.section == section)
+    }
+}
