@@ -12,11 +12,16 @@
 #![warn(missing_docs)]
 
 pub mod analysis;
+pub mod cli;
+pub mod config;
 pub mod document;
+pub mod error;
 pub mod event;
+pub mod exit;
 pub mod finding;
 pub mod graph;
 pub mod plan;
 pub mod probe;
 pub mod resolve;
 pub mod value;
+pub mod workspace;

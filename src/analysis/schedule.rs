@@ -49,13 +49,11 @@ pub fn schedule(plan: &ResolvedPlan, route: &Route, graph: &StepGraph) -> Result
         let at = *at;
         let node = &route.nodes[at];
         let start = graph.after(at).into_iter().map(|before| timings[before].end).max().unwrap_or_default();
-        let mut length = match estimate(plan, node) {
-            Some(length) => length,
-            None => {
-                without_estimate.push(at);
-                Length::ZERO
-            }
-        };
+        let estimate = estimate(plan, node);
+        if estimate.is_none() {
+            without_estimate.push(at);
+        }
+        let mut length = estimate.unwrap_or_default();
         if let NodeKind::Step(step) = node.kind {
             let step = &plan.steps[step];
             if let Some(group) = &step.part_of {

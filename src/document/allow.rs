@@ -45,10 +45,10 @@ fn line_meant(text: &str, span: Span) -> usize {
     if !text[line_start..start].trim().is_empty() {
         return line;
     }
-    let says_something = |line: &&str| {
+    let says_something = |line: &str| {
         let line = line.trim();
         !line.is_empty() && !line.starts_with('#')
     };
     let after = text[start..].lines().skip(1);
-    line + 1 + after.take_while(|line| !says_something(&line.to_owned())).count()
+    line + 1 + after.take_while(|line| !says_something(line)).count()
 }

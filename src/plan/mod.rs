@@ -3,6 +3,7 @@
 mod asset;
 mod backup;
 mod environment;
+mod load;
 mod need;
 mod notify;
 mod people;
@@ -12,11 +13,13 @@ mod recipe;
 mod root;
 mod scenario;
 mod schema;
+mod shape;
 mod step;
 
 pub use asset::{Asset, Objective};
 pub use backup::{Backup, Copy, Generations, Immutable, Keep, Points};
 pub use environment::{Environment, PlaceChange, PlaceOverlay};
+pub use load::{Loaded, load, load_recipe, retype};
 pub use need::{Need, Redundant};
 pub use notify::{Notification, Tell, Webhook, WebhookUrl};
 pub use people::{Person, Secret, SecretSource};

@@ -108,7 +108,7 @@ fn with_all_above(plan: &ResolvedPlan, place: &Id) -> Vec<Id> {
     while let Some(id) = all.get(at) {
         let above = plan.places.get(id).map(|place| place.in_.as_slice()).unwrap_or_default();
         let more: Vec<Id> =
-            above.iter().flat_map(|need| need.ids()).filter(|id| !all.contains(id)).cloned().collect();
+            above.iter().flat_map(crate::plan::Need::ids).filter(|id| !all.contains(id)).cloned().collect();
         all.extend(more);
         at += 1;
     }

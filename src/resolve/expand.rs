@@ -197,8 +197,8 @@ fn part_of(whole: &RawStep, part: &Step, recipe: &Recipe) -> RawStep {
     common.retry = common.retry.or_else(|| whole.retry.clone());
     common.rerun = common.rerun.or(whole.rerun);
     common.lock = common.lock.or_else(|| whole.lock.clone());
-    common.when = whole.when.clone();
-    common.from = whole.from.clone();
+    common.when.clone_from(&whole.when);
+    common.from.clone_from(&whole.from);
     common.on_failure = whole.on_failure;
     let secrets = std::mem::take(&mut common.secrets);
     common.secrets = whole.secrets.iter().chain(&secrets).cloned().collect();

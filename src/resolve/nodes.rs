@@ -155,7 +155,7 @@ impl<'a> Order<'a> {
         let mut after: Vec<(usize, String)> =
             restorers.iter().map(|at| (*at, "restores it".to_owned())).collect();
         let needs = self.plan.assets.get(asset).map(|asset| asset.needs.as_slice()).unwrap_or_default();
-        for id in needs.iter().flat_map(|need| need.ids()) {
+        for id in needs.iter().flat_map(crate::plan::Need::ids) {
             if let Some(at) = self.nodes.get(id.as_str()) {
                 after.push((*at, NEEDS.to_owned()));
             }

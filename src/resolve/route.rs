@@ -287,7 +287,7 @@ impl<'a> Finder<'a> {
                 if now.state.is_goal() {
                     continue;
                 }
-                let needed = asset.needs.iter().flat_map(|need| need.ids());
+                let needed = asset.needs.iter().flat_map(crate::plan::Need::ids);
                 let hit: Vec<(&Id, &AssetRoute)> = needed
                     .filter_map(|need| Some((need, self.route.assets.get(need)?)))
                     .filter(|(_, need)| need.state != AssetState::Untouched)
@@ -347,7 +347,7 @@ impl<'a> Finder<'a> {
             for (id, asset) in &mut self.route.assets {
                 if !wanted.contains(id) && asset.restored_by.is_none() {
                     asset.state = AssetState::Untouched;
-                    asset.why = "not asked for".to_owned();
+                    "not asked for".clone_into(&mut asset.why);
                 }
             }
         }
@@ -488,15 +488,12 @@ impl<'a> Finder<'a> {
             if fall.is_none() && place.exists {
                 return;
             }
-            match self.providers.get(id.as_str()).and_then(|providers| providers.first()) {
-                Some(at) => {
-                    let plan = self.plan;
-                    self.take(&plan.steps[*at], format!("provides {id}, {why}"));
-                }
-                None => {
-                    let gone = fall.unwrap_or_else(|| "is not there".to_owned());
-                    self.route.missing.push((id.clone(), by.clone(), gone));
-                }
+            if let Some(at) = self.providers.get(id.as_str()).and_then(|providers| providers.first()) {
+                let plan = self.plan;
+                self.take(&plan.steps[*at], format!("provides {id}, {why}"));
+            } else {
+                let gone = fall.unwrap_or_else(|| "is not there".to_owned());
+                self.route.missing.push((id.clone(), by.clone(), gone));
             }
         }
     }

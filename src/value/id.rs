@@ -110,7 +110,7 @@ text_newtype! {
 
 /// What the key of a plan's table must look like, as a regular expression of JSON Schema.
 pub(super) const ID_PATTERN: &str = "^[a-z][a-z0-9]*(-[a-z0-9]+)*$";
-const REFERENCE_PATTERN: &str = "^[a-z][a-z0-9]*(-[a-z0-9]+)*([./@][a-z0-9]+(-[a-z0-9]+)*)*$";
+pub(super) const REFERENCE_PATTERN: &str = "^[a-z][a-z0-9]*(-[a-z0-9]+)*([./@][a-z0-9]+(-[a-z0-9]+)*)*$";
 pub(super) const FIELD_PATTERN: &str = "^[a-z][a-z0-9_]*$";
 pub(super) const NAME_PATTERN: &str = "^[A-Z][A-Z0-9]*(_[A-Z0-9]+)*$";
 const LONGEST: usize = 64;

@@ -24,7 +24,7 @@ const UNITS: [(&str, u64); 6] = [
     ("ms", 1),
 ];
 const LONGEST_MS: u64 = 1000 * 365 * 24 * 3_600_000;
-const PATTERN: &str = "^([0-9]+y)?([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$";
+pub(super) const PATTERN: &str = "^([0-9]+y)?([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$";
 const EXAMPLES: &str = "write it like 90s, 15m, 1h30m or 2d";
 
 impl Length {

@@ -1,0 +1,48 @@
+//! `drplan schema`: prints a JSON Schema.
+
+use clap::ValueEnum;
+
+use super::Terminal;
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::{config, plan};
+
+/// Arguments of `drplan schema`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  drplan schema              the schema of plans\n  drplan schema config       that of drplan.yaml"
+)]
+pub(super) struct Args {
+    /// What the schema is of
+    #[arg(default_value = "plan")]
+    pub of: SchemaOf,
+}
+
+/// What a schema is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum SchemaOf {
+    /// A plan
+    Plan,
+    /// A recipe
+    Recipe,
+    /// The settings, `drplan.yaml`
+    Config,
+}
+
+impl SchemaOf {
+    /// Makes the schema.
+    pub(super) fn make(self) -> serde_json::Value {
+        match self {
+            Self::Plan => plan::plan_schema(),
+            Self::Recipe => plan::recipe_schema(),
+            Self::Config => config::schema(&[]),
+        }
+    }
+}
+
+pub(super) fn run(args: &Args, terminal: &Terminal) -> Result<Exit, Error> {
+    let text =
+        serde_json::to_string_pretty(&args.of.make()).map_err(|error| Error::unable(error.to_string()))?;
+    terminal.print(&(text + "\n"))?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,67 @@
+//! From a document to a plan: shape first, for all that is wrong at once, then types.
+
+use serde::de::DeserializeOwned;
+
+use super::shape::{Shape, check_shape};
+use super::{Plan, Recipe};
+use crate::document::{Document, KeyPath, Limits, Part, SourceId, Sources, from_node};
+use crate::finding::{Finding, Severity};
+
+/// What became of a text.
+#[derive(Debug)]
+pub struct Loaded<T> {
+    /// The document, if the text is YAML.
+    pub document: Option<Document>,
+    /// What it says, if nothing is wrong with its shape.
+    pub value: Option<T>,
+    /// What is wrong.
+    pub findings: Vec<Finding>,
+}
+
+/// Loads a plan.
+pub fn load(source: SourceId, sources: &Sources) -> Loaded<Plan> {
+    load_as(source, sources, Shape::Plan)
+}
+
+/// Loads a recipe.
+pub fn load_recipe(source: SourceId, sources: &Sources) -> Loaded<Recipe> {
+    load_as(source, sources, Shape::Recipe)
+}
+
+fn load_as<T: DeserializeOwned>(source: SourceId, sources: &Sources, shape: Shape) -> Loaded<T> {
+    let (document, issues) = Document::parse(source, sources, &Limits::default());
+    let mut findings: Vec<Finding> =
+        issues.into_iter().map(|issue| Finding::from_issue(source, issue)).collect();
+    let value = document.as_ref().and_then(|document| {
+        findings.extend(check_shape(document, shape));
+        let is_sound = findings.iter().all(|finding| finding.severity != Severity::Error);
+        if !is_sound {
+            return None;
+        }
+        match read(document) {
+            Ok(value) => Some(value),
+            Err(finding) => {
+                findings.push(*finding);
+                None
+            }
+        }
+    });
+    Loaded { document, value, findings }
+}
+
+/// Reads the types of a plan over which an environment has been laid.
+pub fn retype(document: &Document) -> Result<Plan, Vec<Finding>> {
+    let findings = check_shape(document, Shape::Plan);
+    if findings.is_empty() { read(document).map_err(|finding| vec![*finding]) } else { Err(findings) }
+}
+
+/// What the schema has let through and the types refuse, such as a regular expression that is none.
+fn read<T: DeserializeOwned>(document: &Document) -> Result<T, Box<Finding>> {
+    from_node(&document.root).map_err(|error| {
+        let mut place = document.place(&KeyPath::root(), Part::Value);
+        if let Some(span) = error.span {
+            place.span = span;
+        }
+        Box::new(Finding::error("bad-value", error.message).at(place, "here"))
+    })
+}

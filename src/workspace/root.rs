@@ -1,0 +1,127 @@
+//! Where a repository begins, and which plans it has.
+
+use std::path::{Path, PathBuf};
+
+use crate::config::{self, Config};
+use crate::document::ReadError;
+
+/// Why the files of a repository cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The settings cannot be read.
+    #[error(transparent)]
+    Config(#[from] config::Error),
+    /// A file cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// A folder cannot be listed.
+    #[error("cannot list {}: {source}", path.display())]
+    List {
+        /// The folder.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// A folder holds no plans.
+    #[error("{} holds no plans (files that end in .yaml)", .0.display())]
+    NoPlans(PathBuf),
+}
+
+/// A repository: its root and its settings.
+#[derive(Clone, Debug)]
+pub struct Workspace {
+    /// The folder that everything is relative to.
+    pub root: PathBuf,
+    /// The settings.
+    pub config: Config,
+    /// Where runs and locks are kept.
+    pub state: PathBuf,
+}
+
+impl Workspace {
+    /// Finds the repository that a file or folder belongs to.
+    ///
+    /// Its root is the nearest folder with a `drplan.yaml`, else the git root, else the folder itself.
+    pub fn find(from: &Path, state: Option<&Path>) -> Result<Self, Error> {
+        let absolute = std::path::absolute(from).unwrap_or_else(|_| from.to_owned());
+        let folder = if absolute.is_dir() { absolute } else { parent_of(&absolute) };
+        let nearest = |name: &str| folder.ancestors().find(|above| above.join(name).exists());
+        let root = nearest("drplan.yaml").or_else(|| nearest(".git")).unwrap_or(&folder).to_owned();
+        let settings = root.join("drplan.yaml");
+        let config = if settings.exists() { Config::read(&settings)? } else { Config::default() };
+        let state = state.map_or_else(|| root.join(".drplan"), Path::to_owned);
+        Ok(Self { root, config, state })
+    }
+
+    /// Returns the files and folders to look for plans in, for a command that was not given any.
+    pub fn default_plans(&self) -> Vec<PathBuf> {
+        let folders = self.config.plans.clone().unwrap_or_else(|| vec![PathBuf::from("plans")]);
+        folders.into_iter().map(|folder| shortened(&self.root.join(folder))).collect()
+    }
+
+    /// Returns the folder of rendered runbooks.
+    pub fn runbooks(&self) -> PathBuf {
+        self.root.join(self.config.runbooks.as_deref().unwrap_or(Path::new("runbooks")))
+    }
+
+    /// Returns a path relative to the root, if it lies below it.
+    pub fn relative<'a>(&self, path: &'a Path) -> &'a Path {
+        path.strip_prefix(&self.root).unwrap_or(path)
+    }
+}
+
+/// Returns the plans among some files and folders. A file that is named is a plan, whatever its name.
+pub(super) fn plan_files(given: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
+    let mut files = Vec::new();
+    for path in given {
+        if !path.is_dir() {
+            files.push(path.clone());
+            continue;
+        }
+        let before = files.len();
+        for file in yaml_files(path)? {
+            let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            let is_plan = name != "drplan.yaml" && !name.ends_with(".placement.yaml");
+            if is_plan && !is_recipe(&file) {
+                files.push(file);
+            }
+        }
+        if files.len() == before {
+            return Err(Error::NoPlans(path.clone()));
+        }
+    }
+    Ok(files)
+}
+
+/// Returns the files of a folder that end in `.yaml`, in the order of their names.
+pub(super) fn yaml_files(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+    let list = |source| Error::List { path: folder.to_owned(), source };
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(list)? {
+        let path = entry.map_err(list)?.path();
+        if path.extension().is_some_and(|extension| extension == "yaml") && !path.is_dir() {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// Whether a file has `recipe:` at its top level. What cannot be read is no recipe; it is told of as a plan.
+pub(super) fn is_recipe(file: &Path) -> bool {
+    if !std::fs::metadata(file).is_ok_and(|metadata| metadata.is_file()) {
+        return false;
+    }
+    std::fs::read_to_string(file).is_ok_and(|text| text.lines().any(|line| line.starts_with("recipe:")))
+}
+
+/// Returns a path as it is best shown: relative to the current folder where it lies below it.
+pub(super) fn shortened(path: &Path) -> PathBuf {
+    let here = std::env::current_dir().ok();
+    let short = here.as_deref().and_then(|here| path.strip_prefix(here).ok());
+    short.filter(|short| !short.as_os_str().is_empty()).unwrap_or(path).to_owned()
+}
+
+fn parent_of(path: &Path) -> PathBuf {
+    path.parent().unwrap_or(Path::new("/")).to_owned()
+}
