@@ -12,4 +12,6 @@
 #![warn(missing_docs)]
 
 pub mod event;
+pub mod journal;
+pub mod keeper;
 pub mod value;
