@@ -7,9 +7,7 @@ use rustix::time::{
     ClockId, Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, clock_gettime,
     timerfd_create, timerfd_settime,
 };
-use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
-
+use super::ready::until_readable;
 use crate::value::{Length, Moment, Stamp};
 
 fn millis(time: Timespec) -> i64 {
@@ -52,8 +50,7 @@ pub(super) async fn wait(length: Length) -> io::Result<()> {
     let never = Timespec { tv_sec: 0, tv_nsec: 0 };
     let setting = Itimerspec { it_interval: never, it_value: value };
     timerfd_settime(&timer, TimerfdTimerFlags::empty(), &setting)?;
-    AsyncFd::with_interest(timer, Interest::READABLE)?.readable().await?.retain_ready();
-    Ok(())
+    until_readable(timer).await
 }
 
 #[cfg(test)]

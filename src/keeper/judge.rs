@@ -4,11 +4,10 @@ use std::io;
 use std::path::Path;
 
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
-use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
 
 use super::folder::{self, FolderError, ProcessRecord, attempt_folder};
 use super::message::Outcome;
+use super::ready::until_readable;
 use super::{clock, process};
 use crate::value::Id;
 
@@ -74,8 +73,7 @@ pub async fn await_process(pid: i32, start_time: u64) -> io::Result<()> {
     if !process::runs(pid, start_time)? {
         return Ok(());
     }
-    AsyncFd::with_interest(pidfd, Interest::READABLE)?.readable().await?.retain_ready();
-    Ok(())
+    until_readable(pidfd).await
 }
 
 /// Returns what an attempt wrote to `$DRPLAN_OUTPUT`; empty if it wrote nothing.

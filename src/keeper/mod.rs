@@ -20,6 +20,7 @@ mod lines;
 mod mask;
 mod message;
 mod process;
+mod ready;
 mod server;
 mod stream;
 
