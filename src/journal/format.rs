@@ -6,7 +6,7 @@
 //!
 //! `hash` is the SHA-256 of the line's exact bytes before `,"hash":"`; `prev` is the `hash` of the
 //! record before, 64 zeros in the first. So every record checks itself and, through the chain, all
-//! bytes before it: `head -c -74 | sha256sum` on one line is all that an auditor needs.
+//! bytes before it: `head -c -76 | sha256sum` on one line is all that an auditor needs.
 //!
 //! # The rule for change
 //!
