@@ -120,8 +120,15 @@ impl Record {
         lines: &mut Vec<u8>,
     ) -> serde_json::Result<Self> {
         let start = lines.len();
-        let line =
-            Line { v: VERSION, n, at: &stamp.at, boot_ms: stamp.boot_ms, boot_id: &stamp.boot_id, event, prev };
+        let line = Line {
+            v: VERSION,
+            n,
+            at: &stamp.at,
+            boot_ms: stamp.boot_ms,
+            boot_id: &stamp.boot_id,
+            event,
+            prev,
+        };
         serde_json::to_writer(&mut *lines, &line)?;
         // The hash stands inside the object that it seals: take its closing brace off.
         lines.pop();

@@ -104,8 +104,7 @@ pub fn put(run_dir: &Path, request: &Request) -> Result<PathBuf, InboxError> {
     let inbox = run_dir.join(INBOX);
     let failed = failed(&inbox);
     create(&inbox).map_err(&failed)?;
-    let mut file =
-        tempfile::Builder::new().prefix(".new-").tempfile_in(&inbox).map_err(&failed)?;
+    let mut file = tempfile::Builder::new().prefix(".new-").tempfile_in(&inbox).map_err(&failed)?;
     let text = serde_json::to_vec(request).map_err(|error| failed(error.into()))?;
     file.write_all(&text).and_then(|()| file.as_file().sync_data()).map_err(&failed)?;
     let name = format!("{}-{}.json", request.at.compact(), random_letters().map_err(&failed)?);

@@ -125,8 +125,8 @@ impl<S: Store> Writer<S> {
         let mut records: Vec<Record> = Vec::with_capacity(events.len());
         for (n, event) in (self.next..).zip(events) {
             let prev = records.last().map_or(self.prev.as_str(), |last| last.hash.as_str());
-            let record = Record::compose(n, stamp, event, prev, &mut lines)
-                .map_err(|error| failed(error.into()))?;
+            let record =
+                Record::compose(n, stamp, event, prev, &mut lines).map_err(|error| failed(error.into()))?;
             records.push(record);
         }
         if let Err(error) = self.store.append(&lines).and_then(|()| self.store.sync()) {

@@ -3,12 +3,12 @@
 use std::io;
 use std::sync::OnceLock;
 
+use super::ready::until_readable;
+use crate::value::{Length, Moment, Stamp};
 use rustix::time::{
     ClockId, Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, clock_gettime,
     timerfd_create, timerfd_settime,
 };
-use super::ready::until_readable;
-use crate::value::{Length, Moment, Stamp};
 
 fn millis(time: Timespec) -> i64 {
     time.tv_sec.saturating_mul(1000).saturating_add(time.tv_nsec / 1_000_000)

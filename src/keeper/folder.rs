@@ -112,13 +112,21 @@ pub fn attempt_folder(run_dir: &Path, step: &Id, attempt: u32) -> PathBuf {
     folder
 }
 
-/// Makes a folder and what it lies in, for our eyes only.
+/// Makes the folder of an attempt, for our eyes only.
 pub(super) fn create(folder: &Path) -> io::Result<()> {
-    let mut builder = DirBuilder::new();
-    builder.mode(0o700);
-    // Steps mostly run once and lie flat: the parent is there, the folder is not.
-    match builder.create(folder) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => builder.recursive(true).create(folder),
+    // Nearly always this is the first attempt of a step at the plan's top: both are to be made, in
+    // a folder that is there.
+    match folder.parent().map_or(Ok(()), create_one) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            DirBuilder::new().mode(0o700).recursive(true).create(folder)
+        }
+        Err(error) => Err(error),
+        Ok(()) => create_one(folder),
+    }
+}
+
+fn create_one(folder: &Path) -> io::Result<()> {
+    match DirBuilder::new().mode(0o700).create(folder) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         done => done,
     }
@@ -174,10 +182,8 @@ fn read_record<T: DeserializeOwned>(path: PathBuf) -> Result<Option<T>, FolderEr
     let Some(text) = read_limited(&path, LONGEST_RECORD)? else {
         return Ok(None);
     };
-    let malformed = |error: serde_json::Error| FolderError::Malformed {
-        path: path.clone(),
-        why: error.to_string(),
-    };
+    let malformed =
+        |error: serde_json::Error| FolderError::Malformed { path: path.clone(), why: error.to_string() };
     let Version { v } = serde_json::from_slice(&text).map_err(malformed)?;
     if v != VERSION {
         return Err(FolderError::OtherVersion { path, found: v });

@@ -46,8 +46,10 @@ pub fn remains(run_dir: &Path, step: &Id, attempt: u32) -> Result<Remains, Folde
         return Ok(Remains::Unclear);
     };
     let runs = record.boot_id == clock::boot_id()
-        && process::runs(record.pid, record.start_time)
-            .map_err(|source| FolderError::Unreadable { path: format!("/proc/{}", record.pid).into(), source })?;
+        && process::runs(record.pid, record.start_time).map_err(|source| FolderError::Unreadable {
+            path: format!("/proc/{}", record.pid).into(),
+            source,
+        })?;
     if runs {
         return Ok(Remains::Running(record));
     }

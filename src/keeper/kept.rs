@@ -132,7 +132,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let mut kept = Kept::new(dir.path().join("out"));
         for round in 0..400u64 {
-            kept.write(&[b'a' + u8::try_from(round % 26).unwrap(); 65_537]);
+            kept.write(&vec![b'a' + u8::try_from(round % 26).unwrap(); 65_537]);
         }
         kept.write(b"the end");
         kept.settle();

@@ -21,10 +21,7 @@ pub(super) struct Lines {
 
 impl Lines {
     /// Returns the next line without its end; nothing at the end of the stream.
-    pub(super) async fn next(
-        &mut self,
-        from: &mut (impl AsyncRead + Unpin),
-    ) -> io::Result<Option<Vec<u8>>> {
+    pub(super) async fn next(&mut self, from: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<Vec<u8>>> {
         loop {
             if let Some(at) = self.buffer[self.searched..].iter().position(|byte| *byte == b'\n') {
                 let end = self.searched + at;

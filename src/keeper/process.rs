@@ -9,9 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use rustix::fs::{Access, access};
-use rustix::process::{
-    Pid, PidfdFlags, Signal, kill_process_group, pidfd_open, pidfd_send_signal,
-};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open, pidfd_send_signal};
 
 use super::message::Job;
 
@@ -95,8 +93,7 @@ fn stat(pid: i32) -> io::Result<Stat> {
     let after_name = text.iter().rposition(|byte| *byte == b')').map_or(&[][..], |at| &text[at + 1..]);
     let fields: Vec<&str> = str::from_utf8(after_name).unwrap_or_default().split_ascii_whitespace().collect();
     let malformed = || io::Error::new(io::ErrorKind::InvalidData, "/proc/PID/stat has another form");
-    let number =
-        |at: usize| fields.get(at).and_then(|field| field.parse::<i64>().ok()).ok_or_else(malformed);
+    let number = |at: usize| fields.get(at).and_then(|field| field.parse::<i64>().ok()).ok_or_else(malformed);
     Ok(Stat {
         state: fields.first().and_then(|field| field.bytes().next()).ok_or_else(malformed)?,
         group: i32::try_from(number(2)?).map_err(|_| malformed())?,
@@ -199,15 +196,13 @@ impl Family<'_> {
             .filter_map(|pid| {
                 let stat = stat(pid).ok().filter(|stat| !has_ended(stat))?;
                 let group = self.group.as_raw_nonzero().get();
-                let in_group =
-                    stat.group == group && stat.session == self.session.as_raw_nonzero().get();
+                let in_group = stat.group == group && stat.session == self.session.as_raw_nonzero().get();
                 let carries_token = || {
                     // Of a process that is not ours it cannot be read, and does not hold the token.
                     fs::read(format!("/proc/{pid}/environ"))
                         .is_ok_and(|environ| environ.split(|byte| *byte == 0).any(|entry| entry == needle))
                 };
-                (in_group || carries_token())
-                    .then_some(Member { pid, start_time: stat.start_time, in_group })
+                (in_group || carries_token()).then_some(Member { pid, start_time: stat.start_time, in_group })
             })
             .collect()
     }

@@ -80,7 +80,11 @@ fn cut_loose(run_dir: &Path) -> io::Result<()> {
 fn open_private(path: &Path, append: bool) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.create(true).mode(0o600);
-    if append { options.append(true) } else { options.write(true) };
+    if append {
+        options.append(true)
+    } else {
+        options.write(true)
+    };
     options.open(path)
 }
 

@@ -103,7 +103,10 @@ fn missing_and_reordered_records_are_found() {
 #[test]
 fn foreign_files_are_refused() {
     for text in ["\n", "hello", "{}\n", "[]\n{}", "PK\u{3}\u{4}"] {
-        assert!(matches!(reread(text.as_bytes()), Err(ReadError::Flawed { flaw: Flaw::Foreign, .. })), "{text}");
+        assert!(
+            matches!(reread(text.as_bytes()), Err(ReadError::Flawed { flaw: Flaw::Foreign, .. })),
+            "{text}"
+        );
     }
     let endless = std::io::Read::take(std::io::repeat(b'x'), 1 << 30);
     let error = read_from(endless, Path::new("j")).unwrap_err();

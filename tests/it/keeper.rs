@@ -154,8 +154,7 @@ async fn survives_its_controller() {
         .spawn()
         .unwrap();
     let lines = BufReader::new(controller.stdout.take().unwrap()).lines().map(Result::unwrap);
-    let told: Vec<String> =
-        lines.skip_while(|line| !line.starts_with("keeper ")).take(2).collect();
+    let told: Vec<String> = lines.skip_while(|line| !line.starts_with("keeper ")).take(2).collect();
     let number = |at: usize| told[at].split_once(' ').unwrap().1.parse::<i32>().unwrap();
     let (keeper, pid) = (number(0), number(1));
     let started = start_time(pid).unwrap().unwrap();
