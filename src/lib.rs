@@ -20,6 +20,8 @@ pub mod event;
 pub mod exit;
 pub mod finding;
 pub mod graph;
+pub mod journal;
+pub mod keeper;
 pub mod plan;
 pub mod probe;
 pub mod resolve;

@@ -11,6 +11,7 @@ pub use terminal::Terminal;
 
 use crate::error::Error;
 use crate::exit::Exit;
+use crate::keeper;
 
 /// Checks, executes and renders disaster-recovery plans
 #[derive(Debug, Parser)]
@@ -81,6 +82,9 @@ pub fn main() -> Exit {
 fn run(cli: Cli, terminal: &mut Terminal) -> Result<Exit, Error> {
     match cli.command {
         Command::Schema(args) => schema::run(&args, terminal),
-        Command::KeeperProcess { .. } => Err(Error::unable("not in this version")),
+        Command::KeeperProcess { run_dir } => match keeper::serve(&run_dir) {
+            Ok(()) => Ok(Exit::Done),
+            Err(error) => Err(Error::unable(format!("the keeper failed to {error}"))),
+        },
     }
 }

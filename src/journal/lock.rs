@@ -1,0 +1,119 @@
+//! Locks that say who holds them, and that a crash releases.
+
+use std::fmt;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::value::{Moment, RunId};
+
+const LONGEST_HOLDER: u64 = 64 << 10;
+
+/// Who holds a lock.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    /// The account.
+    pub who: String,
+    /// The machine.
+    pub host: String,
+    /// The process on it.
+    pub pid: u32,
+    /// Since when.
+    pub since: Moment,
+    /// For which run, where the lock is not the run's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<RunId>,
+}
+
+impl Holder {
+    /// Names this process as the holder.
+    pub fn this_process(who: impl Into<String>, host: impl Into<String>, since: Moment) -> Self {
+        Self { who: who.into(), host: host.into(), pid: std::process::id(), since, run: None }
+    }
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} on {} (process {}) since {}", self.who, self.host, self.pid, self.since.for_people())?;
+        match &self.run {
+            Some(run) => write!(f, ", for run {run}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Somebody who holds a lock that we want.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held(pub Option<Holder>);
+
+impl fmt::Display for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Some(holder) => holder.fmt(f),
+            None => f.write_str("a process that has not said who it is"),
+        }
+    }
+}
+
+/// What keeps a lock from being taken.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    /// Somebody has it.
+    #[error("lock {path}: it is held by {held}")]
+    Locked {
+        /// The lock's file.
+        path: PathBuf,
+        /// Who.
+        held: Held,
+    },
+    /// The system does not let us.
+    #[error("lock {path}: {source}")]
+    Io {
+        /// The lock's file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+}
+
+/// A lock that is held until this is dropped, or the process ends.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+impl Lock {
+    /// Takes a lock, or tells who has it.
+    ///
+    /// # Errors
+    ///
+    /// When somebody has it, or its file cannot be made.
+    pub fn take(path: &Path, holder: &Holder) -> Result<Self, LockError> {
+        let failed = |source| LockError::Io { path: path.to_owned(), source };
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(path)
+            .map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut text = String::new();
+                let read = file.take(LONGEST_HOLDER).read_to_string(&mut text);
+                let holder = read.ok().and_then(|_| serde_json::from_str(&text).ok());
+                return Err(LockError::Locked { path: path.to_owned(), held: Held(holder) });
+            }
+            Err(TryLockError::Error(error)) => return Err(failed(error)),
+        }
+        // Whoever held it before is gone; its name must not stay behind ours.
+        let text = serde_json::to_vec(holder).map_err(|error| failed(error.into()))?;
+        file.set_len(0).and_then(|()| file.write_all(&text)).map_err(failed)?;
+        Ok(Self { _file: file })
+    }
+}

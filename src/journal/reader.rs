@@ -1,0 +1,129 @@
+//! Events back from the disk; every byte is checked.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+
+use super::JOURNAL;
+use super::format::{FIRST_PREV, Flaw, Record};
+
+/// No record is longer; a foreign file without line ends is not read into memory.
+const LONGEST_LINE: u64 = 64 << 20;
+
+/// What a journal holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Journal {
+    /// The records, in order.
+    pub records: Vec<Record>,
+    /// How many bytes of an unfinished record stand at the end; they are not in `records`.
+    pub torn: Option<u64>,
+    /// Where the last whole record ends, in bytes.
+    pub length: u64,
+}
+
+/// What is wrong with a journal.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The system does not let us.
+    #[error("read {path}: {source}")]
+    Io {
+        /// The journal.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// There is none.
+    #[error("read {path}: there is no journal; is this the folder of a run?")]
+    Missing {
+        /// The journal.
+        path: PathBuf,
+    },
+    /// A record is not what was written.
+    #[error("read {path}, record {n} at byte {offset}: {flaw}; {}", advice(flaw))]
+    Flawed {
+        /// The journal.
+        path: PathBuf,
+        /// The number that the record should have.
+        n: u64,
+        /// Where it begins.
+        offset: u64,
+        /// What is wrong.
+        flaw: Flaw,
+    },
+}
+
+fn advice(flaw: &Flaw) -> &'static str {
+    match flaw {
+        Flaw::OtherVersion(_) | Flaw::Unknown(_) => "use the drplan that wrote it",
+        Flaw::Foreign | Flaw::TooLong => "restore the file from a copy, or name another run",
+        Flaw::Changed | Flaw::Unchained | Flaw::Misnumbered(_) => {
+            "what stands before it can be trusted; restore the file from a copy, or begin a new run"
+        }
+    }
+}
+
+/// Reads the journal of a run.
+///
+/// # Errors
+///
+/// When it is missing, or anything but its last, unfinished line is not as it was written.
+pub fn read(run_dir: &Path) -> Result<Journal, ReadError> {
+    let path = run_dir.join(JOURNAL);
+    match File::open(&path) {
+        Ok(file) => read_from(file, &path),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(ReadError::Missing { path }),
+        Err(source) => Err(ReadError::Io { path, source }),
+    }
+}
+
+/// Reads a journal from anything; `path` is only told in errors.
+///
+/// # Errors
+///
+/// When anything but the last, unfinished line is not as it was written.
+pub fn read_from(from: impl Read, path: &Path) -> Result<Journal, ReadError> {
+    let mut from = BufReader::with_capacity(64 << 10, from);
+    let mut journal = Journal { records: Vec::new(), torn: None, length: 0 };
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        let read = (&mut from)
+            .take(LONGEST_LINE)
+            .read_until(b'\n', &mut line)
+            .map_err(|source| ReadError::Io { path: path.to_owned(), source })?;
+        if read == 0 {
+            return Ok(journal);
+        }
+        let n = journal.records.len() as u64 + 1;
+        let offset = journal.length;
+        let flawed = |flaw| ReadError::Flawed { path: path.to_owned(), n, offset, flaw };
+        let Some(whole) = line.strip_suffix(b"\n") else {
+            if read as u64 == LONGEST_LINE {
+                return Err(flawed(Flaw::TooLong));
+            }
+            // A record is written with its line end in one go: without it, it was never finished.
+            // Whole but for a wrong byte where the line should end: that is no tear, it was changed.
+            let prev = journal.records.last().map_or(FIRST_PREV, |last| last.hash.as_str());
+            if line.split_last().is_some_and(|(_, whole)| Record::parse(whole, n, prev).is_ok()) {
+                return Err(flawed(Flaw::Changed));
+            }
+            if !could_be_torn(&line) {
+                return Err(flawed(Flaw::Foreign));
+            }
+            journal.torn = Some(read as u64);
+            return Ok(journal);
+        };
+        let prev = journal.records.last().map_or(FIRST_PREV, |last| last.hash.as_str());
+        let record = Record::parse(whole, n, prev).map_err(flawed)?;
+        journal.records.push(record);
+        journal.length += read as u64;
+    }
+}
+
+/// Whether an unfinished line is the beginning of a record of ours, or zeros that a crash of the
+/// machine left where the file had grown and its bytes had not arrived.
+fn could_be_torn(line: &[u8]) -> bool {
+    const BEGINNING: &[u8] = b"{\"v\":";
+    let length = line.len().min(BEGINNING.len());
+    line[..length] == BEGINNING[..length] || line.iter().all(|byte| *byte == 0)
+}

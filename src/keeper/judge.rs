@@ -1,0 +1,91 @@
+//! Says what is left of an attempt when no keeper lives to be asked.
+
+use std::io;
+use std::path::Path;
+
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+
+use super::folder::{self, FolderError, ProcessRecord, attempt_folder};
+use super::message::Outcome;
+use super::ready::until_readable;
+use super::{clock, process};
+use crate::value::Id;
+
+/// More than this is no output that a later step could use.
+const LONGEST_OUTPUT: u64 = 1 << 20;
+
+/// What is left of an attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Remains {
+    /// There is no intent: it never ran.
+    NeverRan,
+    /// It ended, and this is how.
+    Ended(Box<Outcome>),
+    /// Its process still runs: await it, then ask again.
+    Running(ProcessRecord),
+    /// It was started, its process is gone, and nobody saw how it ended.
+    Gone,
+    /// There is an intent and nothing else: whether it was started, nobody can know.
+    Unclear,
+}
+
+/// Says what is left of an attempt. Only right while no keeper holds the run.
+///
+/// # Errors
+///
+/// When a file cannot be read, is damaged, or was written by another version.
+pub fn remains(run_dir: &Path, step: &Id, attempt: u32) -> Result<Remains, FolderError> {
+    let folder = attempt_folder(run_dir, step, attempt);
+    if let Some(outcome) = folder::read_outcome(&folder)? {
+        return Ok(Remains::Ended(Box::new(outcome)));
+    }
+    if !folder::has_intent(&folder)? {
+        return Ok(Remains::NeverRan);
+    }
+    let Some(record) = folder::read_process(&folder)? else {
+        return Ok(Remains::Unclear);
+    };
+    let runs = record.boot_id == clock::boot_id()
+        && process::runs(record.pid, record.start_time).map_err(|source| FolderError::Unreadable {
+            path: format!("/proc/{}", record.pid).into(),
+            source,
+        })?;
+    if runs {
+        return Ok(Remains::Running(record));
+    }
+    // A keeper that was still there may have written it since we looked.
+    Ok(folder::read_outcome(&folder)?.map_or(Remains::Gone, |outcome| Remains::Ended(Box::new(outcome))))
+}
+
+/// Waits for the end of a process that is not our child; returns at once if it is gone.
+///
+/// # Errors
+///
+/// When the kernel gives no handle on the process.
+pub async fn await_process(pid: i32, start_time: u64) -> io::Result<()> {
+    let Some(number) = Pid::from_raw(pid) else {
+        return Ok(());
+    };
+    let pidfd = match pidfd_open(number, PidfdFlags::empty()) {
+        Ok(pidfd) => pidfd,
+        Err(rustix::io::Errno::SRCH) => return Ok(()),
+        Err(error) => return Err(error.into()),
+    };
+    // Only now, with the handle in hand, does the check hold for what is awaited.
+    if !process::runs(pid, start_time)? {
+        return Ok(());
+    }
+    until_readable(pidfd).await
+}
+
+/// Returns what an attempt wrote to `$DRPLAN_OUTPUT`; empty if it wrote nothing.
+///
+/// # Errors
+///
+/// When the file cannot be read, has more than 1 MiB, or is not UTF-8.
+pub fn outputs(run_dir: &Path, step: &Id, attempt: u32) -> Result<String, FolderError> {
+    let path = attempt_folder(run_dir, step, attempt).join("output");
+    let text = folder::read_limited(&path, LONGEST_OUTPUT)?.unwrap_or_default();
+    String::from_utf8(text)
+        .map_err(|error| FolderError::Malformed { path, why: error.utf8_error().to_string() })
+}
