@@ -3,3 +3,4 @@
 
 mod journal;
 mod keeper;
+mod plans;
