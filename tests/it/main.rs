@@ -9,4 +9,5 @@ mod generated;
 mod journal;
 mod keeper;
 mod layers;
+mod pages;
 mod plans;
