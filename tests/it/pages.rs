@@ -27,7 +27,8 @@ fn root() -> PathBuf {
 }
 
 fn markdown_in(folder: &Path, found: &mut Vec<PathBuf>) {
-    let mut entries: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut entries: Vec<PathBuf> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     entries.sort();
     for path in entries {
         if path.is_dir() {
@@ -129,7 +130,10 @@ fn every_whole_plan_checks_clean() {
         if has_check {
             let (code, shown) = run(folder.path(), "drplan check plans/");
             if code != 0 {
-                wrong.push(format!("{}: the plan does not check clean (exit {code}):\n{shown}", fence.place()));
+                wrong.push(format!(
+                    "{}: the plan does not check clean (exit {code}):\n{shown}",
+                    fence.place()
+                ));
             }
         }
         wrong.extend(faults_of(&file).into_iter().map(|fault| format!("{}: {fault}", fence.place())));
@@ -189,7 +193,8 @@ fn every_command_ends_as_the_page_says() {
         });
         for (command, expected) in commands_of(&fence.text) {
             let name = command.split_whitespace().nth(1).unwrap_or_default().to_owned();
-            let has = *known.entry(name.clone()).or_insert_with(|| name.starts_with('-') || has_command(&name));
+            let has =
+                *known.entry(name.clone()).or_insert_with(|| name.starts_with('-') || has_command(&name));
             if !has {
                 continue;
             }
@@ -226,8 +231,19 @@ fn commands_and_exit_codes_are_read_from_a_block() {
 #[test]
 fn every_fence_says_what_it_is() {
     const KNOWN: [&str; 13] = [
-        "yaml", "yaml,fragment", "yaml,recipe", "yaml,config", "yaml,fires", "yaml,quiet", "console",
-        "console,unrun", "json", "text", "sh", "rust,ignore", "markdown",
+        "yaml",
+        "yaml,fragment",
+        "yaml,recipe",
+        "yaml,config",
+        "yaml,fires",
+        "yaml,quiet",
+        "console",
+        "console,unrun",
+        "json",
+        "text",
+        "sh",
+        "rust,ignore",
+        "markdown",
     ];
     let unknown: Vec<String> = fences()
         .iter()
@@ -283,7 +299,9 @@ fn anchors_of(page: &Path) -> HashSet<String> {
             let anchor: String = text
                 .chars()
                 .filter_map(|c| match c {
-                    c if c.is_alphanumeric() || c == '_' || c == '-' => Some(c.to_lowercase().next().unwrap_or(c)),
+                    c if c.is_alphanumeric() || c == '_' || c == '-' => {
+                        Some(c.to_lowercase().next().unwrap_or(c))
+                    }
                     c if c.is_whitespace() => Some('-'),
                     _ => None,
                 })
