@@ -12,8 +12,9 @@ fn root() -> PathBuf {
 }
 
 fn table_of(page: &str) -> Table {
-    let (_, after) = page.split_once("<!-- rooms -->").expect("the table of rooms has a mark before it");
-    let (table, _) = after.split_once("<!-- end of rooms -->").expect("and one after it");
+    let (_, after) =
+        page.split_once("<!-- ANCHOR: rooms -->").expect("the table of rooms has a mark before it");
+    let (table, _) = after.split_once("<!-- ANCHOR_END: rooms -->").expect("and one after it");
     let rows = table.lines().filter(|line| line.starts_with('|')).skip(2);
     rows.map(|row| {
         let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
@@ -150,8 +151,8 @@ fn the_table_has_no_circle() {
 #[test]
 fn a_violation_is_found() {
     let table = table_of(
-        "<!-- rooms -->\n| room | what | may import |\n| --- | --- | --- |\n| value | words | – |\n\
-         | plan | types | value |\n| cli | commands | everything |\n<!-- end of rooms -->",
+        "<!-- ANCHOR: rooms -->\n| room | what | may import |\n| --- | --- | --- |\n| value | words | – |\n\
+         | plan | types | value |\n| cli | commands | everything |\n<!-- ANCHOR_END: rooms -->",
     );
     let found = |path: &str, source: &str| violations(&table, Path::new(path), source);
     assert_eq!(
