@@ -16,6 +16,7 @@ pub mod document;
 pub mod event;
 pub mod finding;
 pub mod graph;
+pub mod output;
 pub mod plan;
 pub mod probe;
 pub mod resolve;
