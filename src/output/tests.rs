@@ -1,5 +1,7 @@
 //! What is on the screen, to the letter.
 
+#![expect(clippy::needless_raw_string_hashes, reason = "snapbox writes accepted screens so")]
+
 use snapbox::{IntoData, assert_data_eq, str};
 
 use super::*;
