@@ -1,5 +1,7 @@
 //! The command line: one file a command, each with its arguments and its `run`.
 
+mod choose;
+mod graph;
 mod schema;
 mod terminal;
 
@@ -51,6 +53,8 @@ pub enum ColorChoice {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Show how a plan recovers: what is hit, what comes back from where, in which order, how long it takes
+    Graph(graph::Args),
     /// Print a JSON Schema
     Schema(schema::Args),
     /// Holds the steps of a run; started by `execute`, not by people
@@ -81,6 +85,7 @@ pub fn main() -> Exit {
 
 fn run(cli: Cli, terminal: &mut Terminal) -> Result<Exit, Error> {
     match cli.command {
+        Command::Graph(args) => graph::run(&args, terminal),
         Command::Schema(args) => schema::run(&args, terminal),
         Command::KeeperProcess { run_dir } => match keeper::serve(&run_dir) {
             Ok(()) => Ok(Exit::Done),
