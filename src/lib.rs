@@ -12,11 +12,13 @@
 #![warn(missing_docs)]
 
 pub mod analysis;
+pub mod display;
 pub mod document;
 pub mod event;
 pub mod finding;
 pub mod graph;
 pub mod plan;
 pub mod probe;
+pub mod report;
 pub mod resolve;
 pub mod value;
