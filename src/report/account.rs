@@ -344,9 +344,7 @@ fn decision(stamp: &Stamp, event: &Event) -> Option<Decision> {
             (by, Some(step), what, note.clone())
         }
         Event::StepSkipped { step, by, reason } => (by, Some(step), "skipped", Some(reason.clone())),
-        Event::StepRetried { step, by, reason } => {
-            (by, Some(step), "had tried again", Some(reason.clone()))
-        }
+        Event::StepRetried { step, by, reason } => (by, Some(step), "had tried again", Some(reason.clone())),
         Event::StopAsked { by, reason, .. } => {
             (by, None, "asked to stop", Some(reason.clone()).filter(|reason| !reason.is_empty()))
         }

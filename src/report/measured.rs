@@ -89,7 +89,8 @@ pub fn measure(state: &RunState, newest: &BTreeMap<Id, Moment>) -> Vec<Measured>
                 .step(target.asset.as_str())
                 .filter(|_| is_health(state, &target.asset))
                 .filter(|record| is_reached(&record.state));
-            let assumed = (start.mode == Mode::Drill && start.assumed > Length::ZERO).then_some(start.assumed);
+            let assumed =
+                (start.mode == Mode::Drill && start.assumed > Length::ZERO).then_some(start.assumed);
             Measured {
                 asset: target.asset.clone(),
                 why: target.why.clone(),

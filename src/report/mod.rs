@@ -16,5 +16,7 @@ pub use headline::headline;
 pub use json::{json, record_json};
 pub use markdown::markdown;
 pub use measured::{Compared, Measured, Reached, measure, targets_met};
-pub use record::{Corrective, Integrity, Participant, Record, RestorePoint, StepLine, TestType, schema as record_schema};
+pub use record::{
+    Corrective, Integrity, Participant, Record, RestorePoint, StepLine, TestType, schema as record_schema,
+};
 pub use summary::summary;

@@ -18,7 +18,11 @@ pub(super) fn schema_of<T: JsonSchema>(id: &str, title: &str) -> Value {
 fn drop_number_formats(value: &mut Value) {
     match value {
         Value::Object(fields) => {
-            if fields.get("format").and_then(Value::as_str).is_some_and(|format| format.starts_with(['u', 'i'])) {
+            if fields
+                .get("format")
+                .and_then(Value::as_str)
+                .is_some_and(|format| format.starts_with(['u', 'i']))
+            {
                 fields.remove("format");
             }
             fields.values_mut().for_each(drop_number_formats);

@@ -1,0 +1,2 @@
+//! The report of runs made by hand.
+use super::*;
