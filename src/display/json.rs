@@ -59,7 +59,7 @@ mod tests {
     #[test]
     fn each_line_fits_its_schema() {
         let mut sample = Sample::begin(start());
-        sample.to_restore().then(1, Event::StillWaiting { step: id("shop"), why: "a\nb".into() });
+        sample.until_restore().then(1, Event::StillWaiting { step: id("shop"), why: "a\nb".into() });
         let out = Shared::default();
         let mut lines = JsonLines::new(Box::new(out.clone()));
         for ((stamp, event), state) in sample.events.iter().zip(sample.states()) {

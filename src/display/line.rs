@@ -133,14 +133,14 @@ pub(super) mod tests {
     #[test]
     fn a_good_drill() {
         let mut sample = Sample::begin(start());
-        sample.to_good_end();
+        sample.until_good_end();
         assert_eq!(shown(&sample, UNICODE), include_str!("good.txt"));
     }
 
     #[test]
     fn a_failure_says_where_to_look() {
         let mut sample = Sample::begin(start());
-        sample.to_restore().fails(12, "restore-db", Failure::Exit { code: 3 }).over(RunResult::Failed);
+        sample.until_restore().fails(12, "restore-db", Failure::Exit { code: 3 }).over(RunResult::Failed);
         let text = shown(&sample, Look::default());
         let last: Vec<&str> = text.lines().rev().take(2).collect();
         assert_eq!(
@@ -158,7 +158,7 @@ pub(super) mod tests {
         let mut sample = Sample::begin(start());
         let stop = Event::StopAsked { by: "ops".into(), how: StopHow::Drain, reason: String::new() };
         let waits_for = vec!["approval of `go` by lead or dba".to_owned()];
-        sample.to_question().then(5, stop).then(0, Event::RunSuspended { waits_for });
+        sample.until_question().then(5, stop).then(0, Event::RunSuspended { waits_for });
         let judged =
             |verdict| Event::StepJudged { step: id("go"), attempt: 1, verdict, why: "no trace of it".into() };
         let back = Event::RunResumed { by: "ops".into(), host: "vps-02".into(), plan_changed: true };
@@ -227,7 +227,7 @@ pub(super) mod tests {
         }
         let tries = Rc::default();
         let mut sample = Sample::begin(start());
-        sample.to_good_end();
+        sample.until_good_end();
         let mut lines = Lines::new(Box::new(Closed(Rc::clone(&tries))), UNICODE);
         for ((stamp, event), state) in sample.events.iter().zip(sample.states()) {
             lines.hear(stamp, event, &state);

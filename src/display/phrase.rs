@@ -106,8 +106,8 @@ pub(super) fn phrase(stamp: &Stamp, event: &Event, state: &RunState) -> Phrase {
                 Answer::No => (Mark::Failed, "NO"),
             };
             let proof = if *verified { "signed" } else { "unverified" };
-            let note = note.as_ref().map(|note| format!(": \"{}\"", plain(note))).unwrap_or_default();
-            say(mark, format!("{} says {said} ({proof}){note}", plain(by)))
+            let words = note.as_ref().map(|note| format!(": \"{}\"", plain(note))).unwrap_or_default();
+            say(mark, format!("{} says {said} ({proof}){words}", plain(by)))
         }
         Event::StepJudged { step, verdict, why, .. } => judged(run, step, *verdict, &plain(why)),
         Event::RunResumed { by, host, plan_changed } => {
@@ -294,8 +294,13 @@ fn finished(stamp: &Stamp, result: RunResult, state: &RunState) -> Phrase {
         }
     }
     let counts = counts.join(", ");
+    let all_went_past = state.steps.iter().all(|step| step.state.releases());
     let (mark, text) = match result {
         RunResult::Done => (Mark::Over, format!("The {mode} is done after {spent}: {counts}.")),
+        // The result is the same as of a failure; the words must not send anybody looking for one.
+        RunResult::Failed if all_went_past => {
+            (Mark::Stops, format!("The {mode} is over after {spent}, but NOT CLEAN: {counts}."))
+        }
         RunResult::Failed => (Mark::Failed, format!("The {mode} failed after {spent}: {counts}.")),
         RunResult::Aborted => (Mark::Failed, format!("The {mode} was given up after {spent}: {counts}.")),
         RunResult::Possible => (Mark::Over, format!("The real thing would have been possible: {counts}.")),

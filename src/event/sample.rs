@@ -94,7 +94,7 @@ impl Sample {
     }
 
     /// Goes on to where a person is asked.
-    pub(crate) fn to_question(&mut self) -> &mut Self {
+    pub(crate) fn until_question(&mut self) -> &mut Self {
         self.starts(1, "break-it").ends(4, "break-it", Outcome::Done);
         self.then(0, Event::IncidentStaged).starts(0, "go").then(
             0,
@@ -109,9 +109,9 @@ impl Sample {
     }
 
     /// Goes on to where the database is being restored.
-    pub(crate) fn to_restore(&mut self) -> &mut Self {
+    pub(crate) fn until_restore(&mut self) -> &mut Self {
         let by = "mia".to_owned();
-        self.to_question()
+        self.until_question()
             .then(
                 30,
                 Event::Answered { step: id("go"), by, verified: false, answer: Answer::Yes, note: None },
@@ -133,11 +133,11 @@ impl Sample {
     }
 
     /// Goes on to the end, and all is well.
-    pub(crate) fn to_good_end(&mut self) -> &mut Self {
+    pub(crate) fn until_good_end(&mut self) -> &mut Self {
         let outputs = BTreeMap::from([(Name::trusted("ROWS"), "812".to_owned())]);
         let finished =
             Event::StepFinished { step: id("restore-db"), attempt: 1, outcome: Outcome::Done, outputs };
-        self.to_restore().then(720, finished).starts(0, "shop").ends(9, "shop", Outcome::Done);
+        self.until_restore().then(720, finished).starts(0, "shop").ends(9, "shop", Outcome::Done);
         self.over(RunResult::Done)
     }
 

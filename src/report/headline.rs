@@ -22,6 +22,9 @@ pub fn headline(report: &Report) -> String {
         Some((only, [])) => format!("{link}{only}"),
         Some((last, rest)) => format!("{link}{} and {last}", rest.join(", ")),
     };
+    // What was only skipped or left out ends like a failure, but nothing failed.
+    let all_went_past =
+        report.steps.iter().all(|step| step.state.is_ended() && step.state != Standing::Failed);
     match report.result {
         None => {
             let waits = report.waits_for.iter().flatten().map(|text| plain(text)).collect::<Vec<_>>();
@@ -29,6 +32,9 @@ pub fn headline(report: &Report) -> String {
                 if waits.is_empty() { String::new() } else { format!(": waits for {}", waits.join("; ")) };
             let but = because("; so far ");
             format!("{what} is NOT OVER{waits}{but}")
+        }
+        Some(RunResult::Failed) if all_went_past && !problems.is_empty() => {
+            format!("{what} done, but {}", because(""))
         }
         Some(RunResult::Done) if !problems.is_empty() => format!("{what} done, but {}", because("")),
         Some(RunResult::Done) => {

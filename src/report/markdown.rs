@@ -2,7 +2,7 @@
 
 use super::{Compared, Reached, Report, StepAccount, headline};
 use crate::event::OutlineKind;
-use crate::value::{Length, plain};
+use crate::value::{Length, Moment, plain};
 
 /// Returns the report as Markdown.
 pub fn markdown(report: &Report) -> String {
@@ -55,7 +55,7 @@ fn about(report: &Report) -> String {
         Some(at) => format!("Incident: {}. ", at.for_people()),
         None => "Incident: the stage is not set. ".to_owned(),
     };
-    let ended = report.ended.map_or_else(|| "not over".to_owned(), |at| at.for_people());
+    let ended = report.ended.map_or_else(|| "not over".to_owned(), Moment::for_people);
     format!(
         "**{}**: {}{place}, operation {}, by {} on {}.\n{incident}Started: {}. Ended: {ended}. Took: {}.",
         cell(&report.title),
@@ -116,7 +116,7 @@ fn timeline(report: &Report, text: &mut String) {
     let mut steps: Vec<&StepAccount> = report.steps.iter().collect();
     // In the order of what happened; what never began stands last, in the order of the plan.
     steps.sort_by_key(|step| (step.started.or(step.ended).is_none(), step.started.or(step.ended)));
-    let moment = |at: Option<crate::value::Moment>| {
+    let moment = |at: Option<Moment>| {
         at.map_or_else(|| "–".to_owned(), |at| at.for_people().trim_end_matches(" UTC").to_owned())
     };
     for step in steps {

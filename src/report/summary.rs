@@ -1,6 +1,7 @@
 //! Targets against what was reached, as a small table for the terminal.
 
 use super::{Compared, Reached, Report, headline};
+use crate::value::{Length, plain};
 
 /// Returns the headline and a table of the targets, aligned, each line with its break.
 pub fn summary(report: &Report) -> String {
@@ -32,15 +33,14 @@ pub fn summary(report: &Report) -> String {
 }
 
 fn row(asset: &str, what: &str, compared: &Compared) -> [String; 5] {
-    let length = |length: Option<crate::value::Length>| {
-        length.map_or_else(|| "-".to_owned(), |length| length.rounded().to_string())
-    };
+    let length =
+        |length: Option<Length>| length.map_or_else(|| "-".to_owned(), |length| length.rounded().to_string());
     let mut verdict = match compared.verdict {
         Reached::Missed => "MISSED".to_owned(),
         other => other.title().to_owned(),
     };
     if let (None, Some(why)) = (compared.achieved, &compared.why) {
-        verdict.push_str(&format!(": {}", crate::value::plain(why)));
+        verdict.push_str(&format!(": {}", plain(why)));
     }
     if let Some(assumed) = compared.assumed {
         verdict.push_str(&format!(" ({assumed} of it assumed: to detect and decide)"));
