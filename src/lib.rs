@@ -14,6 +14,7 @@
 pub mod analysis;
 pub mod cli;
 pub mod config;
+pub mod display;
 pub mod document;
 pub mod error;
 pub mod event;
@@ -25,6 +26,7 @@ pub mod keeper;
 pub mod output;
 pub mod plan;
 pub mod probe;
+pub mod report;
 pub mod resolve;
 pub mod value;
 pub mod workspace;
