@@ -164,5 +164,9 @@ fn sha256(path: &Path, limit: Length) -> Result<String, String> {
             Err(error) => return Err(failed(error)),
         }
     }
-    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    let mut sum = String::with_capacity(64);
+    for byte in hash.finalize() {
+        sum.push_str(&format!("{byte:02x}"));
+    }
+    Ok(sum)
 }

@@ -1,6 +1,7 @@
 //! A dry run's world: everything is looked at and nothing is done.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::OccupiedEntry;
 use std::path::PathBuf;
 
 use tokio::sync::mpsc;
@@ -176,7 +177,7 @@ impl Effects for Dry {
         }
         let now = self.clock.boot_ms;
         let first = self.agenda.first_entry().filter(|entry| entry.key().0 <= now);
-        first.filter(|_| self.outstanding == 0).map(|entry| entry.remove())
+        first.filter(|_| self.outstanding == 0).map(OccupiedEntry::remove)
     }
 
     async fn leave(&mut self, _: bool) {}

@@ -4,18 +4,23 @@
 //! another implementation that never acts, so the engine has no way to tell the two apart.
 
 mod ask;
+mod conversation;
 mod dry;
+mod holding;
 mod http;
 mod http_step;
-//MODLIVE
+mod live;
+mod person;
 mod points;
 mod run;
 mod signals;
+#[cfg(test)]
+mod tests;
 mod words;
 
 pub use dry::Dry;
 pub use http_step::{carry_out_request, request_job};
-//LIVE
+pub use live::{Live, LiveSetup};
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -41,6 +41,7 @@ enum Keep {
 
 struct Stream {
     from: pipe::Receiver,
+    part: Vec<u8>,
     kept: Vec<u8>,
     keep: Keep,
     is_open: bool,
@@ -50,33 +51,32 @@ struct Stream {
 impl Stream {
     fn new(fd: OwnedFd, keep: Keep) -> io::Result<Self> {
         let from = pipe::Receiver::from_owned_fd(fd)?;
-        Ok(Self { from, kept: Vec::new(), keep, is_open: true, is_cut: false })
+        Ok(Self { from, part: vec![0; 8192], kept: Vec::new(), keep, is_open: true, is_cut: false })
     }
 
     /// Reads a part. May be given up at any time; nothing is lost.
     async fn read(&mut self) {
-        let mut part = [0; 8192];
-        match self.from.read(&mut part).await {
+        match self.from.read(&mut self.part).await {
             Ok(0) | Err(_) => self.is_open = false,
-            Ok(count) => self.take(&part[..count]),
+            Ok(count) => self.take(count),
         }
     }
 
     /// Reads what is there already.
     fn drain(&mut self) {
-        let mut part = [0; 8192];
         // Somebody may go on writing, so there is an end to it: more than a pipe holds is not waited for.
         for _ in 0..256 {
-            match self.from.try_read(&mut part) {
+            match self.from.try_read(&mut self.part) {
                 Ok(0) => break,
-                Ok(count) => self.take(&part[..count]),
+                Ok(count) => self.take(count),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(_) => break,
             }
         }
     }
 
-    fn take(&mut self, part: &[u8]) {
+    fn take(&mut self, count: usize) {
+        let part = &self.part[..count];
         match self.keep {
             Keep::Head => {
                 let room = part.len().min(KEPT - self.kept.len());
@@ -144,6 +144,7 @@ pub(super) async fn run(look: Look<'_>, expect: &Expect) -> Reply {
 
 async fn try_run(look: Look<'_>, expect: &Expect) -> Result<String, String> {
     let (mut group, mut out, mut err) = start(&look)?;
+    #[expect(clippy::disallowed_methods, reason = "the time limit of a probe")]
     let limit = tokio::time::sleep(look.timeout.as_duration());
     tokio::pin!(limit);
     let in_time = {
