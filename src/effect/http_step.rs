@@ -84,3 +84,46 @@ fn carry_out(text: &str, out: &mut impl Write) -> Result<(), String> {
         Err(why) => Err(last_line(&response.body).map_or(why.clone(), |line| format!("{why}: {line}"))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::effect::tests::{http_answer, serve};
+
+    fn job(request: serde_json::Value, expect: serde_json::Value) -> Result<(Vec<String>, String), String> {
+        let request: HttpRequest = serde_json::from_value(request).unwrap();
+        let expect: Expect = serde_json::from_value(expect).unwrap();
+        let env = Env {
+            values: [("TOKEN".to_owned(), "s3cret".to_owned())].into(),
+            unknown: vec!["HOST_IP".to_owned()],
+        };
+        let (program, env) = request_job(Path::new("/bin/drplan"), &request, &expect, &env)?;
+        Ok((program, env[VARIABLE].clone()))
+    }
+
+    #[test]
+    fn sends_what_it_is_handed_and_keeps_the_answer() {
+        let url = format!("http://127.0.0.1:{}", serve(http_answer));
+        let echo = serde_json::json!({"method": "POST", "url": format!("{url}/echo"), "body": "$TOKEN"});
+        let (program, text) = job(echo, serde_json::json!({"status": 201})).unwrap();
+        assert_eq!(program, ["/bin/drplan", "http-request"]);
+        let mut out = Vec::new();
+        assert_eq!(carry_out(&text, &mut out), Ok(()));
+        assert_eq!(out, b"201 Created\nPOST s3cret\n");
+        let (_, text) = job(serde_json::json!(format!("{url}/x")), serde_json::json!({})).unwrap();
+        out.clear();
+        assert_eq!(carry_out(&text, &mut out), Err("status 404 Not Found: here".to_owned()));
+        assert_eq!(out, b"404 Not Found\nnothing\nhere\n");
+        assert!(carry_out("", &mut out).is_err());
+    }
+
+    #[test]
+    fn refuses_what_cannot_be_handed_over() {
+        let none = serde_json::json!({});
+        let url = |url: &str| job(serde_json::json!(url), none.clone()).unwrap_err();
+        assert_eq!(url("http://$HOST_IP/"), "HOST_IP is not known yet");
+        assert_eq!(url("http://$NOPE/"), "`$NOPE` has no value here");
+        let long = serde_json::json!({"url": "http://h/", "body": "x".repeat(LONGEST)});
+        assert!(job(long, none.clone()).unwrap_err().contains("at most"));
+    }
+}

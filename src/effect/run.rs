@@ -66,10 +66,11 @@ impl Stream {
     fn drain(&mut self) {
         // Somebody may go on writing, so there is an end to it: more than a pipe holds is not waited for.
         for _ in 0..256 {
-            match self.from.try_read(&mut self.part) {
+            // The runtime may not have heard yet that there is something, so the kernel is asked itself.
+            match rustix::io::read(&self.from, &mut self.part) {
                 Ok(0) => break,
                 Ok(count) => self.take(count),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(rustix::io::Errno::INTR) => {}
                 Err(_) => break,
             }
         }

@@ -43,7 +43,7 @@ fn no(text: &str) -> Reply {
 }
 
 /// Answers each request with the text that `answer` makes of its first line and its body.
-fn serve(answer: fn(&str, &str) -> String) -> u16 {
+pub(super) fn serve(answer: fn(&str, &str) -> String) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     std::thread::spawn(move || {
@@ -72,7 +72,7 @@ fn serve(answer: fn(&str, &str) -> String) -> u16 {
     port
 }
 
-fn http_answer(first: &str, body: &str) -> String {
+pub(super) fn http_answer(first: &str, body: &str) -> String {
     let reply = |status: &str, text: &str| {
         format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{text}", text.len())
     };
@@ -152,7 +152,7 @@ async fn what_a_command_leaves_behind_ends_with_it() {
 #[tokio::test]
 async fn a_question_that_is_dropped_ends_its_command() {
     let dir = tempfile::tempdir().unwrap();
-    assert!(std::process::Command::new("mkfifo").arg(dir.path().join("gate")).status().unwrap().success());
+    ask(question(json!({"run": "mkfifo gate"}), dir.path())).await;
     let probe = json!({"run": "sleep 1000 & echo $! > pid; echo $$ > own; echo go > gate; wait"});
     let asking = tokio::spawn(ask(question(probe, dir.path())));
     let gate = dir.path().join("gate");
