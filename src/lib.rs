@@ -16,6 +16,7 @@ pub mod cli;
 pub mod config;
 pub mod display;
 pub mod document;
+pub mod effect;
 pub mod error;
 pub mod event;
 pub mod exit;
