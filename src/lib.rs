@@ -17,6 +17,7 @@ pub mod config;
 pub mod display;
 pub mod document;
 pub mod effect;
+pub mod engine;
 pub mod error;
 pub mod event;
 pub mod exit;

@@ -109,6 +109,9 @@ pub(super) fn phrase(stamp: &Stamp, event: &Event, state: &RunState) -> Phrase {
             let words = note.as_ref().map(|note| format!(": \"{}\"", plain(note))).unwrap_or_default();
             say(mark, format!("{} says {said} ({proof}){words}", plain(by)))
         }
+        Event::AnswerRejected { by, why, .. } => {
+            say(Mark::Failed, format!("what {} said does not count: {}", plain(by), plain(why)))
+        }
         Event::StepJudged { step, verdict, why, .. } => judged(run, step, *verdict, &plain(why)),
         Event::RunResumed { by, host, plan_changed } => {
             let mut text = format!("Taken up again by {} on {}.", plain(by), plain(host));

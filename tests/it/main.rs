@@ -1,6 +1,5 @@
 //! The tests that need the real binary, or the disk.
 #![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "tests touch the world, and may fail")]
 
-mod effect;
 mod journal;
 mod keeper;
