@@ -1,0 +1,41 @@
+//! What is made by the program and committed: it must be what the program makes now.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+/// The kinds of schema, as `drplan schema --help` lists them.
+fn kinds() -> Vec<String> {
+    let help = drplan(&["schema", "no-such-kind"]);
+    let (_, rest) = help.split_once("[possible values: ").unwrap_or_else(|| panic!("no kinds in: {help}"));
+    let (kinds, _) = rest.split_once(']').unwrap();
+    kinds.split(", ").map(str::to_owned).collect()
+}
+
+fn drplan(args: &[&str]) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_drplan")).args(args).output().unwrap();
+    let text = if output.status.success() { output.stdout } else { output.stderr };
+    String::from_utf8(text).unwrap()
+}
+
+#[test]
+fn schemas_are_what_the_program_prints() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("schema");
+    let kinds = kinds();
+    assert!(kinds.len() >= 3, "{kinds:?}");
+    for kind in &kinds {
+        let file = folder.join(format!("{kind}.schema.json"));
+        let committed = fs::read_to_string(&file).unwrap_or_default();
+        let printed = drplan(&["schema", kind]);
+        assert!(
+            committed == printed,
+            "schema/{kind}.schema.json is not what drplan makes now. Repair it with `tests/accept`, or with \
+             `cargo run -- schema {kind} > schema/{kind}.schema.json`, and read the difference."
+        );
+    }
+    for entry in fs::read_dir(&folder).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let kind = name.strip_suffix(".schema.json").unwrap_or_else(|| panic!("schema/{name} is no schema"));
+        assert!(kinds.iter().any(|known| known == kind), "nothing makes schema/{name}; delete it");
+    }
+}

@@ -1,0 +1,48 @@
+//! The plans of the repository: sound under every environment, and with a way back in every scenario.
+
+use std::path::{Path, PathBuf};
+
+use drplan::analysis::schedule;
+use drplan::document::Sources;
+use drplan::graph::StepGraph;
+use drplan::resolve::{Request, route};
+use drplan::workspace::Opened;
+
+#[test]
+fn every_plan_brings_back_every_asset_in_every_scenario() {
+    let plans = Path::new(env!("CARGO_MANIFEST_DIR")).join("plans");
+    let mut sources = Sources::default();
+    let opened = Opened::all(&[plans], &mut sources).unwrap();
+    assert!(opened.len() >= 2, "the plans are gone");
+    for plan in opened {
+        assert!(plan.findings.is_empty(), "{}: {:#?}", plan.path.display(), plan.findings);
+        let environments: Vec<_> = std::iter::once(None).chain(plan.environments().map(Some)).collect();
+        for environment in environments {
+            let (variant, findings) = plan.variant(environment).unwrap();
+            assert!(findings.is_empty(), "{} in {environment:?}: {findings:#?}", plan.path.display());
+            for scenario in variant.resolved.scenarios.keys() {
+                let request = Request { scenario: Some(scenario), ..Request::default() };
+                let route = route(&variant.resolved, &plan.placement, &request);
+                let what = format!("{} in {environment:?}, {scenario}", PathBuf::from(&plan.path).display());
+                assert!(route.missing.is_empty(), "{what}: {:?}", route.missing);
+                for (asset, fate) in &route.assets {
+                    // Where a step is left out, what it brings back does not come back.
+                    let left_out = variant.resolved.omit.iter().any(|omitted| {
+                        let step = variant.resolved.step(omitted.as_str());
+                        step.is_some_and(|step| step.common.restores.contains(asset))
+                    });
+                    assert!(left_out || fate.stranded.is_none(), "{what}: {asset} {:?}", fate.stranded);
+                }
+                let graph = StepGraph::new(&route.nodes);
+                let schedule = schedule(&variant.resolved, &route, &graph).unwrap();
+                eprintln!("{what}: {}", schedule.total);
+                for (step, choice) in &route.chosen {
+                    eprintln!("    {step}: {} {:?}", choice.why, choice.copy.as_ref().map(|copy| &copy.copy));
+                }
+                for (step, why) in &route.passed_over {
+                    eprintln!("    not {step}: {why}");
+                }
+            }
+        }
+    }
+}
