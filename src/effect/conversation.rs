@@ -182,12 +182,14 @@ mod tests {
         let mut talk = Conversation::new("root".to_owned());
         talk.ask(consultation("a", &["eve", "bob"], true));
         talk.ask(consultation("b", &["eve"], true));
-        talk.ask(consultation("c", &["eve"], true));
+        talk.ask(consultation("c", &["eve", "mia"], true));
         talk.hear("bob");
         assert_eq!(talk.withdraw(&"b".parse().unwrap()), None);
         let shown = talk.withdraw(&"a".parse().unwrap()).unwrap();
         assert!(shown.starts_with("a: no answer is needed any more\n\nc (approval)"), "{shown}");
         // Whoever answered `a` does not answer `c`.
+        assert_eq!(talk.hear("yes").1, None);
+        assert_eq!(talk.hear("eve").1, None);
         assert_eq!(talk.hear("yes").1, Some(said("c", "eve", Answer::Yes, None)));
         assert_eq!(talk.withdraw(&"a".parse().unwrap()), None);
     }
