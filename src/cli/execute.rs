@@ -339,5 +339,12 @@ fn outline_of(plan: &ResolvedPlan, node: &crate::resolve::CourseNode) -> Outline
             (kind, step.title().to_owned(), step.common.restores.clone())
         }
     };
-    Outline { id: node.id.clone(), kind, title, takes: node.estimate, after: node.after.clone(), restores }
+    Outline {
+        id: node.id.clone(),
+        kind,
+        title,
+        takes: node.estimate.filter(|estimate| *estimate > Length::ZERO),
+        after: node.after.clone(),
+        restores,
+    }
 }

@@ -88,6 +88,8 @@ impl Session<'_> {
                 }
             }
         })?;
+        // A look that hangs, such as at a file on a dead share, does not hold up the end.
+        runtime.shutdown_background();
         let (halt, state) = outcome.map_err(|error| {
             let run = &self.start.run;
             let error = Error::unable(format!("failed to {error}"));

@@ -1,12 +1,13 @@
 //! A line for each event; the same in a log and on a screen.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 
 use anstyle::{AnsiColor, Style};
 
 use super::phrase::{Mark, header, phrase};
 use crate::event::{Event, Listener, RunState};
-use crate::value::Stamp;
+use crate::value::{Id, Stamp};
 
 /// What the other end can show.
 #[derive(Clone, Copy, Debug, Default)]
@@ -22,6 +23,7 @@ pub struct Lines {
     out: Box<dyn Write>,
     look: Look,
     gone: bool,
+    told_points: BTreeSet<Id>,
 }
 
 /// Ids shorter than this are padded, so that the eye finds the text in one column.
@@ -30,7 +32,7 @@ const WIDEST: usize = 28;
 impl Lines {
     /// Makes a listener that writes to `out`.
     pub fn new(out: Box<dyn Write>, look: Look) -> Self {
-        Self { out, look, gone: false }
+        Self { out, look, gone: false, told_points: BTreeSet::new() }
     }
 
     /// Whether nobody reads any more: a write failed, and nothing was written since.
@@ -81,6 +83,12 @@ const fn style(mark: Mark) -> Style {
 impl Listener for Lines {
     fn hear(&mut self, stamp: &Stamp, event: &Event, state: &RunState) {
         if self.gone {
+            return;
+        }
+        // Everything that is restored from a copy is restored from one point: it is told once.
+        if let Event::PointChosen { point, .. } = event
+            && !self.told_points.insert(point.copy.clone())
+        {
             return;
         }
         let line = self.line(stamp, event, state);

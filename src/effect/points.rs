@@ -21,6 +21,9 @@ fn find_newest(at: Option<&Path>) -> FoundPoint {
     let Some(folder) = at else {
         return FoundPoint::CannotLook("this version looks only into folders of this machine".to_owned());
     };
+    // The path as the system knows it reads better than one with `..` in it.
+    let real = fs::canonicalize(folder);
+    let folder = real.as_deref().unwrap_or(folder);
     let shown = folder.display();
     let entries = match fs::read_dir(folder).and_then(Iterator::collect::<Result<Vec<_>, _>>) {
         Ok(entries) => entries,

@@ -232,5 +232,5 @@ fn judge(status: Option<ExitStatus>, out: &Stream, err: &Stream, expect: &Expect
         let why = format!("{part} does not match `{}`", short(pattern.as_str()));
         return Err(last_line(&out.kept).map_or(why.clone(), |line| format!("{why}: {line}")));
     }
-    Ok(with(last_line(&out.kept)))
+    Ok(last_line(&out.kept).unwrap_or(ended))
 }

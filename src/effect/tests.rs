@@ -89,14 +89,14 @@ pub(super) fn http_answer(first: &str, body: &str) -> String {
 
 #[tokio::test]
 async fn commands_answer() {
-    assert_eq!(asked(json!({"run": "echo a; echo b"})).await, yes("exit code 0: b"));
+    assert_eq!(asked(json!({"run": "echo a; echo b"})).await, yes("b"));
     assert_eq!(asked(json!({"run": ["true"]})).await, yes("exit code 0"));
     assert_eq!(asked(json!({"run": "echo out; echo why >&2; exit 3"})).await, no("exit code 3: why"));
     assert_eq!(asked(json!({"run": "exit 3", "expect": {"exit": 3}})).await, yes("exit code 3"));
     assert_eq!(asked(json!({"run": "kill -9 $$"})).await, no("ended by signal 9"));
     assert_eq!(asked(json!({"run": ["psql-nowhere"]})).await, no("cannot start psql-nowhere: not found"));
     let matches = |text: &str| json!({"run": "echo version 17", "expect": {"matches": text}});
-    assert_eq!(asked(matches("^version 1[5-9]")).await, yes("exit code 0: version 17"));
+    assert_eq!(asked(matches("^version 1[5-9]")).await, yes("version 17"));
     assert_eq!(asked(matches("nope")).await, no("the output does not match `nope`: version 17"));
     let dir = tempfile::tempdir().unwrap();
     let gone = ask(question(json!({"run": "true"}), &dir.path().join("gone"))).await;
@@ -145,7 +145,7 @@ async fn a_time_limit_ends_grandchildren_too() {
 async fn what_a_command_leaves_behind_ends_with_it() {
     let dir = tempfile::tempdir().unwrap();
     let probe = json!({"run": "sleep 1000 & echo $! > pid; echo here"});
-    assert_eq!(ask(question(probe, dir.path())).await, yes("exit code 0: here"));
+    assert_eq!(ask(question(probe, dir.path())).await, yes("here"));
     assert!(dies(pid_in(&dir.path().join("pid"))).await);
 }
 
@@ -293,8 +293,7 @@ async fn a_dry_run_jumps_from_end_to_end_and_does_nothing() {
         seen.push((dry.now().since(&stamp()).as_millis() / 1000, what));
     }
     let seen: Vec<_> = seen.iter().map(|(at, what)| (*at, what.as_str())).collect();
-    let expected =
-        [(0, "exit code 0: looked"), (60, "fast"), (60, "also-fast"), (90, "woke 7"), (3600, "slow")];
+    let expected = [(0, "looked"), (60, "fast"), (60, "also-fast"), (90, "woke 7"), (3600, "slow")];
     assert_eq!(seen, expected);
     assert_eq!(dry.now().at, "2026-11-22T01:00:00Z".parse().unwrap());
     assert!(!dir.path().join("ran").exists());
