@@ -25,5 +25,6 @@ pub mod keeper;
 pub mod plan;
 pub mod probe;
 pub mod resolve;
+pub mod runbook;
 pub mod value;
 pub mod workspace;

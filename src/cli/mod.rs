@@ -2,6 +2,7 @@
 
 mod choose;
 mod graph;
+mod render;
 mod schema;
 mod terminal;
 
@@ -55,6 +56,8 @@ pub enum ColorChoice {
 enum Command {
     /// Show how a plan recovers: what is hit, what comes back from where, in which order, how long it takes
     Graph(graph::Args),
+    /// Write the runbooks by which people recover by hand, or check that they are what the plans say
+    Render(render::Args),
     /// Print a JSON Schema
     Schema(schema::Args),
     /// Holds the steps of a run; started by `execute`, not by people
@@ -86,6 +89,7 @@ pub fn main() -> Exit {
 fn run(cli: Cli, terminal: &mut Terminal) -> Result<Exit, Error> {
     match cli.command {
         Command::Graph(args) => graph::run(&args, terminal),
+        Command::Render(args) => render::run(&args, terminal, cli.global.state.as_deref()),
         Command::Schema(args) => schema::run(&args, terminal),
         Command::KeeperProcess { run_dir } => match keeper::serve(&run_dir) {
             Ok(()) => Ok(Exit::Done),
