@@ -85,7 +85,13 @@ pub(super) fn run(args: &Args, terminal: &Terminal) -> Result<Exit, Error> {
         Format::Mermaid => mermaid(plan, &route, &outline),
         Format::Tree => {
             let width = terminal.width.min(WIDEST);
-            tree(plan, &route, &outline, &clock, Pen { color: terminal.color, unicode: terminal.unicode, width })
+            tree(
+                plan,
+                &route,
+                &outline,
+                &clock,
+                Pen { color: terminal.color, unicode: terminal.unicode, width },
+            )
         }
     };
     terminal.print(&text)?;

@@ -53,7 +53,8 @@ pub(super) fn run(args: &Args, terminal: &Terminal, state: Option<&Path>) -> Res
         let (id, pages) = pages_of(&path, &workspace, &templates)?;
         let place = folder.join(id);
         if folders.contains_key(&place) {
-            let message = format!("two plans have the same id; their runbooks would stand in {}", place.display());
+            let message =
+                format!("two plans have the same id; their runbooks would stand in {}", place.display());
             return Err(Error::unable(message));
         }
         folders.insert(place, pages);
@@ -110,7 +111,7 @@ fn fault(fault: TemplateFault) -> Error {
 }
 
 fn sha256(text: &str) -> String {
-    Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(text.as_bytes()).iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"))
 }
 
 /// Returns a file's name relative to the root, so that no absolute path is written down; the bare name if it lies elsewhere.
@@ -137,11 +138,8 @@ fn pages_of(path: &Path, workspace: &Workspace, templates: &Templates) -> Result
     let file = named(path, workspace);
     let files = files_of(&opened, plan, &sources, workspace, templates)?;
     let material = Material { plan, recipes: &opened.recipes, file: &file, files: &files };
-    let scenarios: Vec<_> = if plan.scenarios.is_empty() {
-        vec![None]
-    } else {
-        plan.scenarios.keys().map(Some).collect()
-    };
+    let scenarios: Vec<_> =
+        if plan.scenarios.is_empty() { vec![None] } else { plan.scenarios.keys().map(Some).collect() };
     let marker = Marker::line(&file);
     let mut pages = Pages { files: BTreeMap::new() };
     let mut entries = Vec::new();

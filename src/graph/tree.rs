@@ -67,7 +67,7 @@ pub fn tree(plan: &ResolvedPlan, route: &Route, outline: &Outline, clock: &Clock
 
 struct Branch {
     text: String,
-    below: Vec<Branch>,
+    below: Vec<Self>,
 }
 
 impl Branch {
@@ -111,8 +111,12 @@ impl Drawing<'_> {
         for (id, fall) in route.harm.fallen() {
             self.line(Style::new(), &format!("{} {id} {}", self.sign("✗", "x"), fall.why()), 2, 4);
         }
-        let damaged =
-            self.route.assets.iter().filter(|(_, asset)| asset.state == AssetState::Damaged).collect::<Vec<_>>();
+        let damaged = self
+            .route
+            .assets
+            .iter()
+            .filter(|(_, asset)| asset.state == AssetState::Damaged)
+            .collect::<Vec<_>>();
         for (id, asset) in damaged {
             self.line(Style::new(), &format!("{} {id}: {}", self.sign("✗", "x"), asset.why), 2, 4);
         }
@@ -141,7 +145,8 @@ impl Drawing<'_> {
         if let Some(home) = &asset.home {
             let from = asset.was.as_ref().filter(|was| *was != home);
             let from = from.map(|was| format!(" (was {was})")).unwrap_or_default();
-            below.push(Branch { text: format!("home {home}{from}"), below: passed(&asset.homes_passed_over) });
+            below
+                .push(Branch { text: format!("home {home}{from}"), below: passed(&asset.homes_passed_over) });
         }
         if let Some(step) = &asset.restored_by {
             let copy = self.route.chosen.get(step).and_then(|choice| choice.copy.as_ref());
@@ -196,16 +201,10 @@ impl Drawing<'_> {
             NodeKind::Health(_) => ("-".to_owned(), String::new()),
         };
         let dash = self.sign("–", "-");
-        let times = if stranded {
-            "never".to_owned()
-        } else {
-            format!("{}{dash}{}", item.time.start, item.time.end)
-        };
-        let slack = if item.time.critical || stranded {
-            String::new()
-        } else {
-            format!("slack {}", item.time.slack)
-        };
+        let times =
+            if stranded { "never".to_owned() } else { format!("{}{dash}{}", item.time.start, item.time.end) };
+        let slack =
+            if item.time.critical || stranded { String::new() } else { format!("slack {}", item.time.slack) };
         let title = item_title(self.plan, self.route, item);
         let name = if title == node.id.as_str() { title } else { format!("{}: {title}", node.id) };
         let name = match node.kind {
@@ -239,8 +238,11 @@ impl Drawing<'_> {
         if let Some((asset, rto)) = clock.smallest_rto() {
             self.line(Style::new(), &format!("smallest RTO: {rto} ({asset})"), 2, 4);
         }
-        let missed: Vec<&Target> =
-            clock.targets.iter().filter(|target| target.rto.is_some_and(|rto| target.expected > rto)).collect();
+        let missed: Vec<&Target> = clock
+            .targets
+            .iter()
+            .filter(|target| target.rto.is_some_and(|rto| target.expected > rto))
+            .collect();
         for target in &missed {
             let rto = target.rto.map(|rto| rto.to_string()).unwrap_or_default();
             let text = format!("{} misses its RTO {rto}: healthy after {}", target.asset, target.expected);
@@ -267,11 +269,8 @@ impl Drawing<'_> {
                 self.line(Style::new(), &format!("{id}: {}", one_line(why)), 2, 4);
             }
         }
-        let stranded: Vec<(&Id, &String)> = route
-            .assets
-            .iter()
-            .filter_map(|(id, asset)| Some((id, asset.stranded.as_ref()?)))
-            .collect();
+        let stranded: Vec<(&Id, &String)> =
+            route.assets.iter().filter_map(|(id, asset)| Some((id, asset.stranded.as_ref()?))).collect();
         if !route.missing.is_empty() || !stranded.is_empty() {
             self.heading("Missing");
             for (id, why) in stranded {

@@ -56,7 +56,8 @@ impl Setting<'_> {
         let mut lines = Vec::new();
         for (field, input) in recipe.into_iter().flat_map(|recipe| recipe.inputs.iter()) {
             let value = with.get(field).or(input.default.as_ref());
-            let text: Vec<&str> = value.into_iter().flat_map(|value| value.iter()).map(Scalar::as_str).collect();
+            let text: Vec<&str> =
+                value.into_iter().flat_map(|value| value.iter()).map(Scalar::as_str).collect();
             let name = format!("INPUT_{}", field.as_str().to_ascii_uppercase());
             lines.push(format!("export {name}={}", expanded(&Text::new(text.join("\n")))));
         }

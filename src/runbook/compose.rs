@@ -10,7 +10,7 @@ use super::{
 };
 use crate::analysis::{Forecast, rpo, rto};
 use crate::graph::{asset_title, item_title, mermaid, one_line, state_word};
-use crate::plan::{Action, Need, Scenario};
+use crate::plan::{Action, Need, Points, Scenario};
 use crate::probe::{Probe, ProbeKind};
 use crate::resolve::{AssetRoute, AssetState, Recipes, ResolvedPlan, ResolvedStep, Route, copy_of};
 use crate::value::Id;
@@ -80,11 +80,14 @@ pub fn runbook(material: &Material<'_>, route: &Route, forecast: &Forecast) -> R
             .collect(),
         untouched: assets()
             .filter(|(_, asset)| !hit(asset.state))
-            .map(|(id, asset)| Reason { name: asset_title(plan, id.as_str()).to_owned(), why: asset.why.clone() })
+            .map(|(id, asset)| Reason {
+                name: asset_title(plan, id.as_str()).to_owned(),
+                why: asset.why.clone(),
+            })
             .collect(),
         places: places(&setting),
         times: times(&setting, forecast),
-        diagram: mermaid(plan, route, &forecast.outline),
+        diagram: mermaid(plan, route, &forecast.outline).trim_end().to_owned(),
         groups: groups(&setting),
         has_steps: !forecast.outline.items.is_empty(),
         not_chosen: plan
@@ -246,7 +249,12 @@ fn asset_view(setting: &Setting<'_>, id: &Id, asset: &AssetRoute) -> AssetView {
 }
 
 /// Writes a copy that a step restores from.
-pub(super) fn copy_view(plan: &ResolvedPlan, route: &Route, step: &ResolvedStep, name: &Id) -> Option<CopyView> {
+pub(super) fn copy_view(
+    plan: &ResolvedPlan,
+    route: &Route,
+    step: &ResolvedStep,
+    name: &Id,
+) -> Option<CopyView> {
     let (_, backup, _, copy) = copy_of(plan, name.as_str())?;
     let lived = step.common.restores.iter().find_map(|asset| route.assets.get(asset)?.was.as_ref());
     Some(CopyView {
@@ -254,7 +262,12 @@ pub(super) fn copy_view(plan: &ResolvedPlan, route: &Route, step: &ResolvedStep,
         place: copy.in_.as_ref().or(lived).map(ToString::to_string),
         at: copy.at.clone(),
         keep: copy.keep.to_string(),
-        points: copy.points.as_ref().unwrap_or(&backup.points).to_string(),
+        points: match copy.points.as_ref().unwrap_or(&backup.points) {
+            Points::Cron { expression, timezone } => {
+                format!("by cron {expression} {}", timezone.as_deref().unwrap_or("UTC"))
+            }
+            points => points.to_string(),
+        },
         fetch: copy.fetch.map(|fetch| fetch.to_string()),
     })
 }
@@ -313,14 +326,16 @@ fn groups(setting: &Setting<'_>) -> Vec<GroupView> {
     let mut groups: Vec<GroupView> = Vec::new();
     let mut lines = Lines::default();
     let mut phase: Option<String> = None;
+    let steps = || (0..setting.outline.items.len()).filter_map(|at| setting.step(at));
+    let has_phases = steps().any(|step| step.common.phase.is_some());
     for (at, item) in setting.outline.items.iter().enumerate() {
-        match setting.step(at) {
-            Some(step) => phase.clone_from(&step.common.phase),
-            // An asset is looked at under the heading of what brought it back.
-            None => {}
+        // An asset is looked at under the heading of what brought it back.
+        if let Some(step) = setting.step(at) {
+            phase.clone_from(&step.common.phase);
         }
         let heading = match &phase {
             Some(phase) => one_line(phase),
+            None if has_phases => "Further steps".to_owned(),
             None => format!("Wave {}", item.wave + 1),
         };
         let step = setting.item(at, &mut lines);
@@ -357,7 +372,7 @@ fn afterwards(plan: &ResolvedPlan, route: &Route) -> Vec<String> {
         .collect();
     if !moved.is_empty() {
         todo.push(format!(
-            "Write down where things live now, under `homes` of {}.placement.yaml beside the plan, and commit it: {}.",
+            "Write down where things live now, under homes in {}.placement.yaml beside the plan, and commit it: {}.",
             plan.plan,
             moved.join(", ")
         ));

@@ -12,7 +12,11 @@ impl Marker {
     /// Returns the line for a plan's files.
     pub fn line(file: &str) -> String {
         // `--` would end the comment in some readers.
-        format!("{}{}; edit the plan, not this file -->", Self::BEGIN, file.replace("--", "- -").replace('>', ""))
+        format!(
+            "{}{}; edit the plan, not this file -->",
+            Self::BEGIN,
+            file.replace("--", "- -").replace('>', "")
+        )
     }
 
     /// Whether a file was made by drplan.

@@ -1,6 +1,8 @@
 //! Words that a template may use beside the fields of the view.
 
-use handlebars::{Context, Handlebars, Helper, HelperDef, HelperResult, Output, RenderContext, RenderErrorReason};
+use handlebars::{
+    Context, Handlebars, Helper, HelperDef, HelperResult, Output, RenderContext, RenderErrorReason,
+};
 
 use super::markdown::{code, fenced, paragraphs};
 

@@ -70,9 +70,9 @@ impl Setting<'_> {
         if view.checks.iter().any(|check| check.command.is_some() && check.on.is_none()) {
             let outputs = self.outputs_before(at);
             let variables = self.variables(home);
-            view.blanks = blanks_for(&outputs);
-            view.variables =
-                lines.write(&variables, &[], &outputs, std::iter::empty(), view.login.is_some());
+            let texts = serde_json::to_string(&asset.health).unwrap_or_default();
+            view.blanks = blanks_for(&outputs, &texts, view.login.is_some());
+            view.variables = lines.write(&variables, &[], &outputs, std::iter::empty(), view.login.is_some());
         }
     }
 
@@ -122,7 +122,8 @@ impl Setting<'_> {
             }));
         }
         let outputs = self.outputs_before(at);
-        view.blanks.extend(blanks_for(&outputs));
+        let texts = texts_of(step, &parts).join("\n");
+        view.blanks.extend(blanks_for(&outputs, &texts, view.login.is_some()));
         let inputs = step.inputs.iter().map(|(name, value)| (name.to_string(), value.clone()));
         let is_done_by_a_person = matches!(step.action, Action::Manual { .. } | Action::Approve(_));
         let has_commands = !is_done_by_a_person || !common.verify.is_empty() || common.undo.is_some();
@@ -162,12 +163,12 @@ impl Setting<'_> {
                 format!("Ask {decider} whether to go on.")
             }
         };
-        view.rerun = match common.rerun.unwrap_or_default() {
+        let rerun = match common.rerun.unwrap_or_default() {
             Rerun::Safe => "It may be repeated.",
             Rerun::Ask => "Look at what was done before you repeat it.",
             Rerun::Never => "It must never be repeated.",
-        }
-        .to_owned();
+        };
+        rerun.clone_into(&mut view.rerun);
     }
 
     fn node_step(&self, node: usize) -> Option<&ResolvedStep> {
@@ -282,7 +283,8 @@ impl Setting<'_> {
                 SecretSource::Ask(question) => question.clone(),
             };
             let needs: Vec<String> = secret.needs.iter().map(super::compose::need_words).collect();
-            let needs = if needs.is_empty() { String::new() } else { format!(" (takes {})", needs.join(", ")) };
+            let needs =
+                if needs.is_empty() { String::new() } else { format!(" (takes {})", needs.join(", ")) };
             let line = if is_remote {
                 ask(name.as_str())
             } else {
@@ -298,25 +300,32 @@ impl Setting<'_> {
     }
 }
 
-fn blanks_for(outputs: &[(&Name, usize)]) -> Vec<Reason> {
+/// Returns the outputs to have at hand: those that the texts name, and all of them where no shell has them.
+fn blanks_for(outputs: &[(&Name, usize)], texts: &str, is_remote: bool) -> Vec<Reason> {
     let blank = |(name, number): &(&Name, usize)| Reason {
         name: name.to_string(),
         why: format!("printed by step {number}"),
     };
-    outputs.iter().map(blank).collect()
+    outputs.iter().filter(|(name, _)| is_remote || texts.contains(name.as_str())).map(blank).collect()
 }
 
 fn said(text: String) -> ActionView {
     ActionView { title: None, text: Some(text), variables: None, command: None }
 }
 
-/// Returns which of the point's variables the texts of a step ask for; its path always.
-fn points_asked_for(step: &ResolvedStep, parts: &[&ResolvedStep]) -> Vec<String> {
+/// Returns everything that a step says, for looking for names.
+fn texts_of(step: &ResolvedStep, parts: &[&ResolvedStep]) -> Vec<String> {
     let mut texts: Vec<String> = step.inputs.values().map(|text| Text::as_str(text).to_owned()).collect();
     for one in parts.iter().copied().chain([step]) {
         texts.push(serde_json::to_string(&one.action).unwrap_or_default());
         texts.push(serde_json::to_string(&one.common).unwrap_or_default());
     }
+    texts
+}
+
+/// Returns which of the point's variables the texts of a step ask for; its path always.
+fn points_asked_for(step: &ResolvedStep, parts: &[&ResolvedStep]) -> Vec<String> {
+    let texts = texts_of(step, parts);
     let asked = |name: &&str| *name == "POINT_PATH" || texts.iter().any(|text| text.contains(*name));
     ["POINT_PATH", "POINT_TIME", "POINT_ID"].into_iter().filter(asked).map(str::to_owned).collect()
 }
@@ -333,7 +342,8 @@ fn who(setting: &Setting<'_>, action: &Action) -> Option<String> {
 }
 
 fn leave(approve: &Approve) -> String {
-    let mut text = approve.ask.as_ref().map_or_else(|| "May we go on?".to_owned(), |ask| ask.as_str().to_owned());
+    let mut text =
+        approve.ask.as_ref().map_or_else(|| "May we go on?".to_owned(), |ask| ask.as_str().to_owned());
     let quorum = approve.quorum.map_or(1, std::num::NonZeroU32::get);
     text.push_str(&format!("\n\nAsk for leave to go on. {quorum} must agree."));
     if let Some(other) = &approve.distinct_from {

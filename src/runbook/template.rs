@@ -83,7 +83,8 @@ impl RunbookTemplate {
             return Err(fault(Some(line), Some(column), format!("nested more than {DEEPEST} deep")));
         }
         let template = Template::compile_with_name(text, name.to_owned()).map_err(|error| {
-            let (line, column) = error.pos().map_or((None, None), |(line, column)| (Some(line), Some(column)));
+            let (line, column) =
+                error.pos().map_or((None, None), |(line, column)| (Some(line), Some(column)));
             fault(line, column, error.reason().to_string())
         })?;
         check_partials(name, text, &template)?;
@@ -199,34 +200,34 @@ fn tidied(text: &str) -> String {
 
 /// Finds where blocks or parentheses are nested too deep to be parsed.
 fn too_deep(text: &str) -> Option<(usize, usize)> {
-    for (line, row) in text.lines().enumerate() {
-        let mut depth = 0;
-        for (column, c) in row.chars().enumerate() {
-            match c {
-                '(' | '[' => depth += 1,
-                ')' | ']' => depth = usize::saturating_sub(depth, 1),
-                _ => {}
-            }
-            if depth > DEEPEST {
-                return Some((line + 1, column + 1));
-            }
-        }
-    }
     let mut blocks = 0_usize;
-    let mut at = 0;
-    while let Some(found) = text[at..].find("{{") {
-        at += found + 2;
-        let tag = text[at..].trim_start_matches(['~', '{', ' ']);
-        if tag.starts_with('#') {
-            blocks += 1;
-        } else if tag.starts_with('/') {
-            blocks = blocks.saturating_sub(1);
+    let mut parentheses = 0_usize;
+    let mut is_tag = false;
+    for (at, c) in text.char_indices() {
+        let rest = &text[at..];
+        if rest.starts_with("{{") {
+            (is_tag, parentheses) = (true, 0);
+            let tag = rest.trim_start_matches(['{', '~', ' ']);
+            // A run of braces is one opening.
+            if !text[..at].ends_with('{') {
+                match tag.chars().next() {
+                    Some('#') => blocks += 1,
+                    Some('/') => blocks = blocks.saturating_sub(1),
+                    _ => {}
+                }
+            }
+        } else if rest.starts_with("}}") {
+            is_tag = false;
         }
-        if blocks > DEEPEST {
+        match c {
+            '(' | '[' if is_tag => parentheses += 1,
+            ')' | ']' if is_tag => parentheses = parentheses.saturating_sub(1),
+            _ => {}
+        }
+        if blocks.max(parentheses) > DEEPEST {
             let before = &text[..at];
-            let line = before.matches('\n').count() + 1;
             let column = before.rsplit('\n').next().map_or(0, |row| row.chars().count());
-            return Some((line, column.saturating_sub(1)));
+            return Some((before.matches('\n').count() + 1, column + 1));
         }
     }
     None
@@ -359,7 +360,11 @@ mod tests {
         assert!(fault("{{> t.hbs}}").contains("calls itself"), "{}", fault("{{> t.hbs}}"));
         let inline = "{{#*inline \"a\"}}{{> b}}{{/inline}}\n{{#*inline \"b\"}}{{> a}}{{/inline}}{{> a}}";
         assert!(fault(inline).contains("calls itself"), "{}", fault(inline));
-        assert!(fault("{{> (lookup this \"x\")}}").contains("by its name"), "{}", fault("{{> (lookup this \"x\")}}"));
+        assert!(
+            fault("{{> (lookup this \"x\")}}").contains("by its name"),
+            "{}",
+            fault("{{> (lookup this \"x\")}}")
+        );
         let block = "{{#*inline \"a\"}}{{> @partial-block}}{{/inline}}{{#> a}}x{{/a}}";
         assert!(fault(block).contains("by its name"), "{}", fault(block));
         let fine = "{{#*inline \"a\"}}x{{/inline}}{{> a}}{{> a}}";
