@@ -94,12 +94,14 @@ impl Lines {
         let mut lines: Vec<String> = variables.iter().map(|(name, value)| export(name, value)).collect();
         let mut names: BTreeSet<String> = variables.iter().map(|(name, _)| name.clone()).collect();
         for name in blanks {
-            lines.push(format!("export {name}=________"));
+            // In quotes, for a path or key may have blanks in it.
+            lines.push(format!("export {name}='________'"));
             names.insert(name.clone());
         }
         for (name, number) in outputs {
             lines.push(if is_remote {
-                format!("export {name}=________")
+                // Filled in once, it stays for the next step in the same shell.
+                format!("export {name}=\"${{{name}:-________}}\"")
             } else {
                 format!("export {name}=\"${{{name}:?is not set; step {number} prints it}}\"")
             });

@@ -256,7 +256,7 @@ impl Setting<'_> {
                 )),
             });
         } else if !step.common.outputs.is_empty() {
-            let blanks = step.common.outputs.iter().map(|name| format!("export {name}=________"));
+            let blanks = step.common.outputs.iter().map(|name| format!("export {name}='________'"));
             to.push(ActionView {
                 title: None,
                 text: Some("Write down what came of it.".to_owned()),

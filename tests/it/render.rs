@@ -205,7 +205,7 @@ fn a_person_recovers_by_pasting() {
     assert!(tar.success());
 
     let blocks = bash_blocks(&repo.read("runbooks/shop/host-loss.md"));
-    let script = blocks.replace("POINT_PATH=________", &format!("POINT_PATH='{}'", vault.display()));
+    let script = blocks.replace("POINT_PATH='________'", &format!("POINT_PATH='{}'", vault.display()));
     assert!(!script.contains("________"), "a blank is left: {script}");
     let run = Command::new("bash").args(["-e", "-c", &script]).current_dir(&folder).output().unwrap();
     assert!(run.status.success(), "{script}\n{}", String::from_utf8_lossy(&run.stderr));
