@@ -50,7 +50,8 @@ pub(super) fn command(command: &Command, shell: Option<&[String]>) -> String {
         }
         (Command::Shell(text), Some(shell)) => {
             let shell = Command::Program(shell.to_vec()).shown();
-            format!("{shell} -c {} < /dev/null", quoted(text))
+            // The text is the last argument, as the engine gives it.
+            format!("{shell} {} < /dev/null", quoted(text))
         }
     }
 }
@@ -185,7 +186,7 @@ mod tests {
     fn commands_keep_their_text() {
         let text = Command::Shell("a | b # why\n".into());
         assert_eq!(command(&text, None), "( set -euo pipefail\na | b # why\n) < /dev/null");
-        let shell = ["sh".to_owned(), "-e".to_owned()];
-        assert_eq!(command(&text, Some(&shell)), "sh -e -c 'a | b # why\n' < /dev/null");
+        let shell = ["sh".to_owned(), "-ec".to_owned()];
+        assert_eq!(command(&text, Some(&shell)), "sh -ec 'a | b # why\n' < /dev/null");
     }
 }

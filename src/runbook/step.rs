@@ -145,15 +145,7 @@ impl Setting<'_> {
             check
         });
         let shell = plan.shell.as_deref();
-        view.undo = common.undo.as_ref().map(|undo| match undo {
-            Undo::Run(run) => ActionView {
-                title: None,
-                text: None,
-                variables: None,
-                command: Some(Fence::aside(command(run, shell))),
-            },
-            Undo::Manual(text) => said(text.as_str().to_owned()),
-        });
+        view.undo = common.undo.as_ref().map(|undo| taken_back(undo, None, shell));
         let decider = plan.activation.as_ref().and_then(|activation| activation.by.as_ref());
         view.on_failure = match common.on_failure.unwrap_or_default() {
             OnFailure::Stop => "Stop. Begin nothing more until this is mended or taken back.".to_owned(),
@@ -185,8 +177,18 @@ impl Setting<'_> {
             let reached = self.login(own.as_ref()).unwrap_or_else(|| "on your own machine".to_owned());
             title = format!("{title} (elsewhere: {reached})");
         }
+        let mut title = Some(title);
+        if let Some(probe) = &part.common.unless {
+            let check = self.check(probe, own.as_ref());
+            to.push(ActionView {
+                title: title.take(),
+                text: Some(format!("Done already? Then leave it out. It is if this {}:", check.expected)),
+                variables: None,
+                command: check.command.map(|fence| Fence::aside(fence.text)),
+            });
+        }
         let first = to.len();
-        self.act(part, Some(title), own.as_ref(), to);
+        self.act(part, title, own.as_ref(), to);
         let extra: Vec<String> = part
             .common
             .env
@@ -206,6 +208,10 @@ impl Setting<'_> {
                 variables,
                 command,
             });
+        }
+        if let Some(undo) = &part.common.undo {
+            let shell = self.material.plan.shell.as_deref();
+            to.push(taken_back(undo, Some("To take this part back (only then): "), shell));
         }
     }
 
@@ -309,8 +315,13 @@ fn blanks_for(outputs: &[(&Name, usize)], texts: &str, is_remote: bool) -> Vec<R
     outputs.iter().filter(|(name, _)| is_remote || texts.contains(name.as_str())).map(blank).collect()
 }
 
-fn said(text: String) -> ActionView {
-    ActionView { title: None, text: Some(text), variables: None, command: None }
+/// Writes an undo; `lead` stands before it.
+fn taken_back(undo: &Undo, lead: Option<&str>, shell: Option<&[String]>) -> ActionView {
+    let (text, command) = match undo {
+        Undo::Run(run) => (lead.map(str::to_owned), Some(Fence::aside(command(run, shell)))),
+        Undo::Manual(text) => (Some(format!("{}{}", lead.unwrap_or_default(), text.as_str())), None),
+    };
+    ActionView { title: None, text, variables: None, command }
 }
 
 /// Returns everything that a step says, for looking for names.
