@@ -30,5 +30,6 @@ pub mod plan;
 pub mod probe;
 pub mod report;
 pub mod resolve;
+pub mod runbook;
 pub mod value;
 pub mod workspace;

@@ -4,6 +4,7 @@ mod choose;
 mod execute;
 mod frozen;
 mod graph;
+mod render;
 mod request;
 mod resume;
 mod schema;
@@ -83,6 +84,8 @@ enum Command {
     Runs,
     /// Print the report of a run
     Report(status::ReportArgs),
+    /// Write the runbooks by which people recover by hand, or check that they are what the plans say
+    Render(render::Args),
     /// Print a JSON Schema
     Schema(schema::Args),
     /// Holds the steps of a run; started by `execute`, not by people
@@ -126,6 +129,7 @@ fn run(cli: Cli, terminal: &mut Terminal) -> Result<Exit, Error> {
         Command::Status(args) => status::status(&args, &cli.global, terminal),
         Command::Runs => status::runs(&cli.global, terminal),
         Command::Report(args) => status::report(&args, &cli.global, terminal),
+        Command::Render(args) => render::run(&args, terminal, cli.global.state.as_deref()),
         Command::Schema(args) => schema::run(&args, terminal),
         Command::HttpRequest => Ok(if effect::carry_out_request() == 0 { Exit::Done } else { Exit::Found }),
         Command::KeeperProcess { run_dir } => match keeper::serve(&run_dir) {

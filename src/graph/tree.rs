@@ -196,7 +196,7 @@ impl Drawing<'_> {
                     None => "?".to_owned(),
                 };
                 let place = self.route.place_of(self.plan, step);
-                (takes, place.map(|place| format!(" on {place}")).unwrap_or_default())
+                (takes, place.map(|place| format!(" (on {place})")).unwrap_or_default())
             }
             NodeKind::Health(_) => ("-".to_owned(), String::new()),
         };

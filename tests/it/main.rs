@@ -1,14 +1,16 @@
 //! The tests that need the real binary, or the disk.
-#![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "tests touch the world, and may fail")]
 #![expect(
     clippy::disallowed_methods,
     clippy::unwrap_used,
     reason = "tests touch the world, and a panic is how they fail"
 )]
 
+mod effect;
 mod generated;
+mod graph;
 mod journal;
 mod keeper;
 mod layers;
 mod pages;
 mod plans;
+mod render;
