@@ -140,9 +140,9 @@ fn the_table_has_no_circle() {
         assert!(!free.is_empty(), "these rooms import each other, or rooms that are not there: {rooms:?}");
         for room in &free {
             rooms.remove(room);
-            rooms.values_mut().for_each(|imports| {
+            for imports in rooms.values_mut() {
                 imports.remove(room);
-            });
+            }
         }
     }
 }

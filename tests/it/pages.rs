@@ -101,6 +101,7 @@ fn run(folder: &Path, command: &str) -> (i32, String) {
 }
 
 /// Whether the binary has a command; pages are written before all of them are built.
+#[expect(clippy::print_stderr, reason = "what is skipped must be seen")]
 fn has_command(command: &str) -> bool {
     let known = run(&root(), &format!("drplan {command} --help")).0 == 0;
     if !known {
