@@ -1,7 +1,13 @@
 //! What a plan promises, worked out from the plan alone.
 
+mod closure;
 mod estimate;
+mod forecast;
 mod schedule;
+mod support;
 
+pub use closure::{OpenEnd, open_ends};
 pub use estimate::estimate;
+pub use forecast::{Forecast, forecast, rpo, rto};
 pub use schedule::{Schedule, Timing, schedule};
+pub use support::unsupported;

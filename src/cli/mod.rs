@@ -1,17 +1,30 @@
 //! The command line: one file a command, each with its arguments and its `run`.
 
+mod choose;
+mod execute;
+mod frozen;
+mod graph;
+mod render;
+mod request;
+mod resume;
 mod schema;
+mod session;
+mod status;
 mod terminal;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Parser, Subcommand, ValueEnum};
 
 pub use terminal::Terminal;
 
+use crate::effect;
 use crate::error::Error;
 use crate::exit::Exit;
+use crate::journal::Runs;
 use crate::keeper;
+use crate::value::RunId;
+use crate::workspace::Workspace;
 
 /// Checks, executes and renders disaster-recovery plans
 #[derive(Debug, Parser)]
@@ -51,11 +64,36 @@ pub enum ColorChoice {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Show how a plan recovers: what is hit, what comes back from where, in which order, how long it takes
+    Graph(graph::Args),
+    /// Carry a plan out: for real, as a drill, or as a dry run
+    Execute(execute::Args),
+    /// Take up a run where it was left
+    Resume(resume::Args),
+    /// Answer a step that waits for a person
+    Approve(request::ApproveArgs),
+    /// Go on without a step
+    Skip(request::StepArgs),
+    /// Try a failed step again
+    Retry(request::StepArgs),
+    /// Give a run up and end what runs
+    Abort(request::AbortArgs),
+    /// Show where a run stands
+    Status(status::StatusArgs),
+    /// List the runs
+    Runs,
+    /// Print the report of a run
+    Report(status::ReportArgs),
+    /// Write the runbooks by which people recover by hand, or check that they are what the plans say
+    Render(render::Args),
     /// Print a JSON Schema
     Schema(schema::Args),
     /// Holds the steps of a run; started by `execute`, not by people
     #[command(hide = true, name = "keeper-process")]
     KeeperProcess { run_dir: PathBuf },
+    /// Carries out an HTTP step; started by the keeper, not by people
+    #[command(hide = true, name = "http-request")]
+    HttpRequest,
 }
 
 /// Runs the command line and returns how the program ends.
@@ -81,10 +119,39 @@ pub fn main() -> Exit {
 
 fn run(cli: Cli, terminal: &mut Terminal) -> Result<Exit, Error> {
     match cli.command {
+        Command::Graph(args) => graph::run(&args, terminal),
+        Command::Execute(args) => execute::run(&args, &cli.global, terminal),
+        Command::Resume(args) => resume::run(&args, &cli.global, terminal),
+        Command::Approve(args) => request::approve(&args, &cli.global, terminal),
+        Command::Skip(args) => request::skip(&args, &cli.global, terminal),
+        Command::Retry(args) => request::retry(&args, &cli.global, terminal),
+        Command::Abort(args) => request::abort(&args, &cli.global, terminal),
+        Command::Status(args) => status::status(&args, &cli.global, terminal),
+        Command::Runs => status::runs(&cli.global, terminal),
+        Command::Report(args) => status::report(&args, &cli.global, terminal),
+        Command::Render(args) => render::run(&args, terminal, cli.global.state.as_deref()),
         Command::Schema(args) => schema::run(&args, terminal),
+        Command::HttpRequest => Ok(if effect::carry_out_request() == 0 { Exit::Done } else { Exit::Found }),
         Command::KeeperProcess { run_dir } => match keeper::serve(&run_dir) {
             Ok(()) => Ok(Exit::Done),
             Err(error) => Err(Error::unable(format!("the keeper failed to {error}"))),
         },
     }
+}
+
+/// Finds a run by its id, the beginning of it, or `latest`.
+fn find_run(global: &Global, wanted: &str) -> Result<(Workspace, Runs, RunId), Error> {
+    let workspace = Workspace::find(Path::new("."), global.state.as_deref())?;
+    let runs = Runs::new(&workspace.state);
+    let run = runs.find(wanted).map_err(|error| {
+        Error::unable(format!("cannot {error}")).hint("`drplan runs` lists the runs of this repository")
+    })?;
+    Ok((workspace, runs, run))
+}
+
+/// Returns a path as it is best shown: relative to the current folder where it lies below it.
+fn shown(path: &Path) -> String {
+    let here = std::env::current_dir().ok();
+    let short = here.as_deref().and_then(|here| path.strip_prefix(here).ok()).unwrap_or(path);
+    short.display().to_string()
 }

@@ -290,6 +290,15 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         note: Option<String>,
     },
+    /// An answer or a request did not count.
+    AnswerRejected {
+        /// The step.
+        step: Id,
+        /// Who gave it.
+        by: String,
+        /// Why it did not count.
+        why: String,
+    },
     /// A step that had a start and no end was judged when the run was resumed.
     StepJudged {
         /// The step.
@@ -363,6 +372,7 @@ impl Event {
             | Self::StepRetried { .. }
             | Self::AnswerAwaited { .. }
             | Self::Answered { .. }
+            | Self::AnswerRejected { .. }
             | Self::StepJudged { .. }
             | Self::RunResumed { .. }
             | Self::JournalMended { .. }
@@ -386,6 +396,7 @@ impl Event {
             | Self::StepRetried { step, .. }
             | Self::AnswerAwaited { step, .. }
             | Self::Answered { step, .. }
+            | Self::AnswerRejected { step, .. }
             | Self::StepJudged { step, .. }
             | Self::StillWaiting { step, .. } => Some(step),
             Self::RunStarted(_)

@@ -7,6 +7,8 @@ mod kind;
 mod listener;
 mod outcome;
 mod run_state;
+#[cfg(test)]
+pub(crate) mod sample;
 mod step_state;
 
 pub use kind::{

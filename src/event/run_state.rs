@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::{Event, Illegal, Outcome, Outline, Point, RunResult, RunStarted, StepState, StopHow, next};
+use super::{
+    Answer, Event, Illegal, Outcome, Outline, Point, RunResult, RunStarted, StepState, StopHow, next,
+};
 use crate::value::{Id, Moment, Name, Stamp};
 
 /// What is known of a node of the route.
@@ -20,7 +22,9 @@ pub struct StepRecord {
     pub point: Option<Point>,
     /// Why it failed, was skipped or is not needed; what it waits for.
     pub note: Option<String>,
-    /// Who answered, if anybody.
+    /// Who agreed to what the step asks.
+    pub agreed: Vec<String>,
+    /// Who answered last, if anybody.
     pub answered_by: Option<String>,
 }
 
@@ -108,6 +112,11 @@ impl RunState {
                 self.started = Some(stamp.clone());
             }
             (_, None) => return Err(Misfit::Run("the run does not begin with its start")),
+            // A person may have decided how to go on after a failure.
+            (Event::RunResumed { .. }, Some(_)) if self.result == Some(RunResult::Failed) => {
+                self.result = None;
+                self.resumed += 1;
+            }
             (_, Some(_)) if self.result.is_some() => {
                 return Err(Misfit::Run("the run goes on after its end"));
             }
@@ -153,7 +162,12 @@ impl RunState {
             }
             Event::StepSkipped { by, reason, .. } => record.note = Some(format!("{reason} ({by})")),
             Event::AnswerAwaited { text, .. } => record.note = Some(text.clone()),
-            Event::Answered { by, .. } => record.answered_by = Some(by.clone()),
+            Event::Answered { by, answer, .. } => {
+                record.answered_by = Some(by.clone());
+                if *answer == Answer::Yes {
+                    record.agreed.push(by.clone());
+                }
+            }
             _ => {}
         }
         if changed && !record.state.is_open() {

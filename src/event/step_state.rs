@@ -112,7 +112,9 @@ pub fn next(state: &StepState, event: &Event) -> Result<StepState, Illegal> {
     use StepState as S;
     let illegal = |event| Err(Illegal { event, state: state.title() });
     match (state, event) {
-        (_, Event::PointChosen { .. } | Event::StillWaiting { .. }) => Ok(state.clone()),
+        (_, Event::PointChosen { .. } | Event::StillWaiting { .. } | Event::AnswerRejected { .. }) => {
+            Ok(state.clone())
+        }
 
         (S::Pending, Event::StepStarted { attempt: 1, .. }) => Ok(S::Running { attempt: 1 }),
         (S::Retrying { attempt }, Event::StepStarted { attempt: new, .. }) if *new == *attempt + 1 => {

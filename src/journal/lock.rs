@@ -82,7 +82,14 @@ pub enum LockError {
 /// A lock that is held until this is dropped, or the process ends.
 #[derive(Debug)]
 pub struct Lock {
-    _file: File,
+    file: File,
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing is not enough while a process that is just being spawned has a copy of the file.
+        let _ = self.file.unlock();
+    }
 }
 
 impl Lock {
@@ -114,6 +121,6 @@ impl Lock {
         // Whoever held it before is gone; its name must not stay behind ours.
         let text = serde_json::to_vec(holder).map_err(|error| failed(error.into()))?;
         file.set_len(0).and_then(|()| file.write_all(&text)).map_err(failed)?;
-        Ok(Self { _file: file })
+        Ok(Self { file })
     }
 }

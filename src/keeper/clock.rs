@@ -38,7 +38,11 @@ pub fn stamp() -> Stamp {
 }
 
 /// Waits for a length of time; time in which the machine is suspended counts.
-pub(super) async fn wait(length: Length) -> io::Result<()> {
+///
+/// # Errors
+///
+/// When the system has no timer to give.
+pub async fn wait(length: Length) -> io::Result<()> {
     let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
     let timer = timerfd_create(TimerfdClockId::Boottime, flags)?;
     // A timer that is set to zero never rings.

@@ -25,7 +25,7 @@ mod server;
 mod stream;
 
 pub use client::{Client, ClientError, Receiver, Sender};
-pub use clock::{boot_id, boot_ms, stamp};
+pub use clock::{boot_id, boot_ms, stamp, wait};
 pub use folder::{FolderError, ProcessRecord, attempt_folder};
 pub use judge::{Remains, await_process, outputs, remains};
 pub use mask::Mask;

@@ -6,7 +6,7 @@ use super::resolved::FORMAT;
 use super::{RecipePlace, Recipes, ResolvedPlan, ResolvedStep, Section};
 use crate::document::{Document, KeyPath, Part};
 use crate::finding::Finding;
-use crate::plan::{Action, PlaceOverlay, Plan, RawStep, Recipe, Step};
+use crate::plan::{Action, Environment, PlaceOverlay, Plan, RawStep, Recipe, Step};
 use crate::value::{Field, Id, Name, OneOrMany, Scalar, Table, Text, did_you_mean};
 
 /// Expands a plan over which its environment has been laid.
@@ -44,6 +44,7 @@ pub fn resolve(
         secrets: plan.secrets,
         places: plan.places,
         mapped: chosen.map(|chosen| chosen.places.iter().filter_map(mapped).collect()).unwrap_or_default(),
+        replaced: chosen.map(replaced_by).unwrap_or_default(),
         reads: chosen.map(|chosen| chosen.reads.clone()).unwrap_or_default(),
         omit: chosen.map(|chosen| chosen.omit.clone()).unwrap_or_default(),
         assets: plan.assets,
@@ -58,6 +59,12 @@ pub fn resolve(
         pass_env: plan.pass_env,
     };
     (resolved, expansion.findings)
+}
+
+/// Returns the places and secrets that an environment makes its own.
+fn replaced_by(environment: &Environment) -> Vec<String> {
+    let places = environment.places.keys().map(ToString::to_string);
+    places.chain(environment.secrets.keys().map(ToString::to_string)).collect()
 }
 
 struct Expansion<'a> {

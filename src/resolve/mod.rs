@@ -14,6 +14,10 @@ mod recipes;
 mod resolved;
 mod route;
 mod schedule;
+mod targets;
+
+#[cfg(test)]
+mod tests;
 
 pub use copies::{CopyChoice, copy_of};
 pub use course::{Course, CourseKind, CourseNode};
@@ -26,3 +30,4 @@ pub use recipes::{Recipes, Shipped};
 pub use resolved::{RecipePlace, ResolvedPlan, ResolvedStep, Section};
 pub use route::{AssetRoute, AssetState, Request, Route, StepChoice, route};
 pub use schedule::longest_gap;
+pub use targets::targets_in;

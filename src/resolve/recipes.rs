@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::ResolvedPlan;
 use crate::document::SourceId;
-use crate::plan::Recipe;
+use crate::plan::{Action, Recipe};
 use crate::value::Id;
 
 /// A recipe that is part of the program.
@@ -45,6 +46,17 @@ impl Recipes {
     /// Returns a recipe and its source.
     pub fn get(&self, name: &str) -> Option<(SourceId, &Recipe)> {
         self.by_name.get(name).map(|(source, recipe)| (*source, recipe))
+    }
+
+    /// Returns the recipes that a plan uses, each with its source.
+    pub fn used_by<'a>(&'a self, plan: &'a ResolvedPlan) -> impl Iterator<Item = (&'a str, SourceId)> {
+        let uses = |name: &Id| {
+            plan.steps.iter().any(|step| matches!(&step.action, Action::Use { recipe, .. } if recipe == name))
+        };
+        self.by_name
+            .iter()
+            .filter(move |(name, _)| uses(name))
+            .map(|(name, (source, _))| (name.as_str(), *source))
     }
 
     /// Returns the names of all recipes.

@@ -39,6 +39,8 @@ pub struct ResolvedPlan {
     pub places: Table<Id, Place>,
     /// Places for which another stands in, in this environment.
     pub mapped: BTreeMap<Id, Id>,
+    /// Places and secrets that this environment replaces or changes.
+    pub replaced: Vec<String>,
     /// What a drill may use as it is.
     pub reads: Vec<Id>,
     /// Steps that this environment leaves out.

@@ -4,4 +4,4 @@ mod open;
 mod root;
 
 pub use open::{Opened, Variant};
-pub use root::{Error, Workspace};
+pub use root::{Error, Workspace, plan_files};

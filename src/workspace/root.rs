@@ -71,7 +71,7 @@ impl Workspace {
 }
 
 /// Returns the plans among some files and folders. A file that is named is a plan, whatever its name.
-pub(super) fn plan_files(given: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
+pub fn plan_files(given: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
     let mut files = Vec::new();
     for path in given {
         if !path.is_dir() {

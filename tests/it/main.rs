@@ -5,9 +5,12 @@
     reason = "tests touch the world, and a panic is how they fail"
 )]
 
+mod effect;
 mod generated;
+mod graph;
 mod journal;
 mod keeper;
 mod layers;
 mod pages;
 mod plans;
+mod render;

@@ -1,0 +1,350 @@
+//! `drplan execute`: carries out a plan, for real, as a drill, or as a dry run.
+
+use std::io::BufRead;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+use clap::ValueEnum;
+
+use super::choose;
+use super::frozen::Frozen;
+use super::session::{self, Session};
+use super::{Global, Terminal};
+use crate::analysis::{OpenEnd, estimate, open_ends, unsupported};
+use crate::document::Sources;
+use crate::error::Error;
+use crate::event::{Mode, Outline, OutlineKind, RunStarted, Target};
+use crate::exit::Exit;
+use crate::graph::StepGraph;
+use crate::journal::{Runs, Writer};
+use crate::plan::Operation;
+use crate::resolve::{Course, CourseKind, Request, ResolvedPlan, Route, Section, route};
+use crate::value::{Id, Length, Moment, RunId};
+use crate::workspace::{Opened, Workspace};
+
+/// Arguments of `drplan execute`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  drplan execute plans/chat.yaml --scenario host-loss --dry-run     what would happen, and could it
+  drplan execute plans/chat.yaml --scenario host-loss --drill       really, in the drill environment
+  drplan execute plans/chat.yaml --scenario host-loss               the disaster
+
+First Ctrl-C: nothing more is started. Second: what runs is ended. Both can be resumed.")]
+pub(super) struct Args {
+    /// The plan
+    pub plan: PathBuf,
+    /// The scenario; the only one if the plan has one
+    #[arg(long, short, value_name = "ID")]
+    pub scenario: Option<String>,
+    /// Change nothing: `probe` really asks every read-only question, `plan` asks nothing
+    #[arg(long, value_name = "HOW", num_args = 0..=1, require_equals = true, default_missing_value = "probe")]
+    pub dry_run: Option<DryRun>,
+    /// Carry the plan out in the environment `drill`, or in the one given
+    #[arg(long)]
+    pub drill: bool,
+    /// The environment
+    #[arg(long, short, value_name = "ID")]
+    pub environment: Option<String>,
+    /// Which way things move
+    #[arg(long, value_enum, default_value = "recover")]
+    pub operation: OperationArg,
+    /// Only bring back this asset (can be given several times)
+    #[arg(long, value_name = "ASSET")]
+    pub only: Vec<String>,
+    /// When the incident began, such as 2026-11-22T14:05:00Z
+    #[arg(long, value_name = "TIME")]
+    pub incident_at: Option<Moment>,
+    /// How many steps run at the same time
+    #[arg(long, value_name = "N")]
+    pub max_parallel: Option<NonZeroUsize>,
+    /// Who you are in the plan: the id of a person
+    #[arg(long = "as", value_name = "PERSON")]
+    pub person: Option<String>,
+    /// Do not ask whether to begin; approvals in the plan are asked all the same
+    #[arg(long, short)]
+    pub yes: bool,
+    /// Stay while people are waited for, even if nobody is at the terminal
+    #[arg(long)]
+    pub wait: bool,
+    /// What is printed while it runs
+    #[arg(long, value_enum, default_value = "human")]
+    pub format: EventFormat,
+}
+
+/// How much a dry run asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum DryRun {
+    /// Every read-only question
+    Probe,
+    /// Nothing
+    Plan,
+}
+
+/// Which way things move.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum OperationArg {
+    /// To a home that is alive
+    Recover,
+    /// Back to the first home
+    Failback,
+}
+
+impl From<OperationArg> for Operation {
+    fn from(operation: OperationArg) -> Self {
+        match operation {
+            OperationArg::Recover => Self::Recover,
+            OperationArg::Failback => Self::Failback,
+        }
+    }
+}
+
+/// What is printed while a run runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum EventFormat {
+    /// A line an event, for people
+    Human,
+    /// A line of JSON an event
+    Json,
+}
+
+pub(super) fn run(args: &Args, global: &Global, terminal: &Terminal) -> Result<Exit, Error> {
+    if !cfg!(target_os = "linux") {
+        let error = Error::unable("`execute` works on Linux alone");
+        return Err(error.hint("`check` and `render` work everywhere"));
+    }
+    let workspace = Workspace::find(&args.plan, global.state.as_deref())?;
+    let mode = mode_of(args);
+    let environment = args.environment.as_deref().or(args.drill.then_some("drill"));
+    let mut sources = Sources::default();
+    let (opened, variant) = choose::sound_plan(&args.plan, environment, &mut sources)?;
+    let plan = variant.resolved;
+    let scenario = choose::scenario(&plan, args.scenario.as_deref())?;
+    let only = assets_of(&plan, &args.only)?;
+    let request = Request {
+        scenario: scenario.as_ref(),
+        operation: args.operation.into(),
+        only: &only,
+        with_stage: args.drill,
+    };
+    let route = route(&plan, &opened.placement, &request);
+    refuse_dead_ends(&route, mode)?;
+    if StepGraph::new(&route.nodes).order().is_err() {
+        return Err(choose::plan_has_errors(&args.plan));
+    }
+    let estimates: Vec<Option<Length>> = route.nodes.iter().map(|node| estimate(&plan, node)).collect();
+    let course = Course::new(&plan, &route, &estimates);
+    refuse_unsupported(&plan, &course, mode)?;
+    if args.drill {
+        refuse_open_ends(&plan, &open_ends(&plan, &course))?;
+    }
+    check_person(&plan, args.person.as_deref())?;
+    if course.nodes.is_empty() {
+        terminal
+            .print("Nothing is to be done: the scenario hits nothing that the plan must bring back.\n")?;
+        return Ok(Exit::Done);
+    }
+    if mode == Mode::Real && !args.yes {
+        confirm(&plan, scenario.as_ref(), terminal)?;
+    }
+    let account = args.person.clone().unwrap_or_else(session::account);
+    let now = session::now();
+    let runs = Runs::new(&workspace.state);
+    let (run, run_dir) = runs.create(now).map_err(|error| Error::unable(format!("cannot {error}")))?;
+    let holder = session::holder(&account, now);
+    let lock = match mode {
+        Mode::DryRun | Mode::DryPlan => None,
+        Mode::Real | Mode::Drill => Some(session::lock_plan(&runs, &plan.plan, &holder, &run)?),
+    };
+    let defaults = &workspace.config.defaults;
+    let max_parallel =
+        args.max_parallel.or(defaults.max_parallel).map_or(session::MAX_PARALLEL, NonZeroUsize::get);
+    let patience = defaults.patience.unwrap_or(session::PATIENCE);
+    let plan_file = relative_to_root(&workspace, &args.plan);
+    let text = sources.get(opened.source).text.clone();
+    let frozen = Frozen::new(plan_file, &text, plan, course, max_parallel, patience);
+    let plan_hash = frozen.write(&run_dir, &opened, &sources)?;
+    let start = start_of(&frozen, &route, &opened, run, plan_hash, mode, args, account);
+    let writer =
+        Writer::create(&run_dir, &holder).map_err(|error| Error::unable(format!("cannot {error}")))?;
+    drop((sources, opened, route));
+    let session =
+        Session { workspace: &workspace, run_dir, frozen, start, format: args.format, stays: args.wait };
+    let exit = session.carry_out(writer, &[], Vec::new(), terminal);
+    drop(lock);
+    exit
+}
+
+fn mode_of(args: &Args) -> Mode {
+    match (args.dry_run, args.drill) {
+        (Some(DryRun::Plan), _) => Mode::DryPlan,
+        (Some(DryRun::Probe), _) => Mode::DryRun,
+        (None, true) => Mode::Drill,
+        (None, false) => Mode::Real,
+    }
+}
+
+fn assets_of(plan: &ResolvedPlan, only: &[String]) -> Result<Vec<Id>, Error> {
+    let find = |wanted: &String| {
+        let known = || plan.assets.keys().map(Id::as_str);
+        plan.assets.get_key_value(wanted.as_str()).map(|(id, _)| id.clone()).ok_or_else(|| {
+            let error = Error::unable(format!("there is no asset `{}`", wanted.escape_debug()));
+            let guess = crate::value::did_you_mean(wanted, known());
+            error.hint(
+                guess.unwrap_or_else(|| format!("there are: {}", known().collect::<Vec<_>>().join(", "))),
+            )
+        })
+    };
+    only.iter().map(find).collect()
+}
+
+/// A route that cannot bring everything back is not begun.
+fn refuse_dead_ends(route: &Route, mode: Mode) -> Result<(), Error> {
+    let stranded = route.assets.iter().filter_map(|(id, asset)| {
+        let why = asset.stranded.as_ref()?;
+        asset.state.is_goal().then(|| format!("\n  {id}: {why}"))
+    });
+    let missing = route.missing.iter().map(|(place, by, why)| format!("\n  {by} needs {place}, which {why}"));
+    let reasons: String = stranded.chain(missing).collect();
+    if reasons.is_empty() {
+        return Ok(());
+    }
+    let exit = match mode {
+        Mode::DryRun | Mode::DryPlan => Exit::Found,
+        Mode::Real | Mode::Drill => Exit::Unable,
+    };
+    let message = format!("the plan cannot bring everything back:{reasons}");
+    let error = Error::unable(message)
+        .hint("`drplan graph` shows the route; `--only ASSET` goes for what can be had");
+    Err(Error { exit, ..error })
+}
+
+fn refuse_unsupported(plan: &ResolvedPlan, course: &Course, mode: Mode) -> Result<(), Error> {
+    if mode == Mode::DryPlan {
+        return Ok(());
+    }
+    let missing = unsupported(plan, course, mode != Mode::DryRun);
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let list: String = missing.iter().map(|what| format!("\n  {what}")).collect();
+    let error = Error::unable(format!("not in this version of drplan:{list}"));
+    Err(error
+        .hint("`--dry-run=plan` shows what would be done; `drplan render` makes a runbook to follow by hand"))
+}
+
+fn refuse_open_ends(plan: &ResolvedPlan, open: &[OpenEnd]) -> Result<(), Error> {
+    if open.is_empty() {
+        return Ok(());
+    }
+    let environment = plan.environment.as_ref().map_or("drill", Id::as_str);
+    let list: String = open.iter().map(|end| format!("\n  {} touches {}", end.node, end.touches)).collect();
+    let error =
+        Error::unable(format!("the drill would touch what is not of the environment `{environment}`:{list}"));
+    Err(error.hint(format!(
+        "under `environments.{environment}`: map it, list it under `reads` if it is only read, or list the step under `omit`"
+    )))
+}
+
+fn check_person(plan: &ResolvedPlan, person: Option<&str>) -> Result<(), Error> {
+    match person {
+        Some(person) if !plan.people.contains_key(person) => {
+            let known: Vec<&str> = plan.people.keys().map(Id::as_str).collect();
+            let error = Error::unable(format!("`{}` is not a person of the plan", person.escape_debug()));
+            Err(error.hint(format!("there are: {}", known.join(", "))))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A real run begins only when somebody has typed the plan's id.
+fn confirm(plan: &ResolvedPlan, scenario: Option<&Id>, terminal: &Terminal) -> Result<(), Error> {
+    if !terminal.interactive {
+        let error = Error::unable("a real run must be confirmed, and nobody is at the terminal");
+        return Err(error.hint("give `--yes`, or try `--drill` or `--dry-run` first"));
+    }
+    let scenario = scenario.map(|id| format!(" for {id}")).unwrap_or_default();
+    terminal.say(&format!("This is REAL: {}{scenario}. Type {} to begin:", plan.title, plan.plan));
+    let mut line = String::new();
+    std::io::stdin().lock().read_line(&mut line)?;
+    if line.trim() == plan.plan.as_str() {
+        return Ok(());
+    }
+    Err(Error::unable("not confirmed; nothing was done"))
+}
+
+fn relative_to_root(workspace: &Workspace, plan: &Path) -> String {
+    let absolute = std::path::absolute(plan).unwrap_or_else(|_| plan.to_owned());
+    workspace.relative(&absolute).display().to_string()
+}
+
+#[expect(clippy::too_many_arguments, reason = "they are what the first record of a run holds")]
+fn start_of(
+    frozen: &Frozen,
+    route: &Route,
+    opened: &Opened,
+    run: RunId,
+    plan_hash: String,
+    mode: Mode,
+    args: &Args,
+    by: String,
+) -> RunStarted {
+    let plan = &frozen.plan;
+    let scenario = route.scenario.as_ref().and_then(|id| plan.scenarios.get(id));
+    let omitted = opened.plan.iter().flat_map(|_| plan.omit.iter());
+    let reason = format!("left out in {}", plan.environment.as_ref().map_or("this environment", Id::as_str));
+    RunStarted {
+        run,
+        drplan: env!("CARGO_PKG_VERSION").to_owned(),
+        plan: plan.plan.clone(),
+        title: plan.title.clone(),
+        plan_hash,
+        mode,
+        scenario: route.scenario.clone(),
+        environment: plan.environment.clone(),
+        operation: route.operation.as_str().to_owned(),
+        by,
+        host: session::host(),
+        incident_at: args.incident_at,
+        assumed: scenario.map(crate::plan::Scenario::assumed_delay).unwrap_or_default(),
+        targets: targets_of(plan, route),
+        nodes: frozen.course.nodes.iter().map(|node| outline_of(plan, node)).collect(),
+        omitted: omitted.map(|step| (step.clone(), reason.clone())).collect(),
+    }
+}
+
+fn targets_of(plan: &ResolvedPlan, route: &Route) -> Vec<Target> {
+    let scenario = route.scenario.as_ref().and_then(|id| plan.scenarios.get(id));
+    let hit = plan.assets.iter().filter_map(|(id, asset)| {
+        let hit = route.assets.get(id).filter(|hit| hit.state != crate::resolve::AssetState::Untouched)?;
+        let (rto, rpo) = crate::resolve::targets_in(scenario, id, asset);
+        Some(Target { asset: id.clone(), rto, rpo, why: hit.why.clone() })
+    });
+    hit.collect()
+}
+
+fn outline_of(plan: &ResolvedPlan, node: &crate::resolve::CourseNode) -> Outline {
+    let (kind, title, restores) = match node.kind {
+        CourseKind::Health => {
+            let title = plan.assets.get(&node.id).and_then(|asset| asset.title.clone());
+            (OutlineKind::Health, title.unwrap_or_else(|| node.id.to_string()), Vec::new())
+        }
+        CourseKind::Step(at) => {
+            let step = &plan.steps[at];
+            let kind = match step.section {
+                Section::Prepare => OutlineKind::Prepare,
+                Section::Cleanup => OutlineKind::Cleanup,
+                Section::Steps if step.is_group() => OutlineKind::Group,
+                Section::Steps => OutlineKind::Step,
+            };
+            (kind, step.title().to_owned(), step.common.restores.clone())
+        }
+    };
+    Outline {
+        id: node.id.clone(),
+        kind,
+        title,
+        takes: node.estimate.filter(|estimate| *estimate > Length::ZERO),
+        after: node.after.clone(),
+        restores,
+    }
+}

@@ -1,0 +1,98 @@
+//! What a run needs to be taken up again: written down once, before anything is done.
+
+use std::fs;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::document::Sources;
+use crate::error::Error;
+use crate::resolve::{Course, ResolvedPlan};
+use crate::value::Length;
+use crate::workspace::Opened;
+
+/// What a run carries out, written into its folder as `frozen/run.json`.
+///
+/// A later version of drplan, or a changed plan, cannot change a run. No path in it is absolute, so
+/// that the folder may move to another machine.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Frozen {
+    /// The version of this format.
+    pub(super) format: u32,
+    /// The plan's file, relative to the repository's root.
+    pub(super) plan_file: String,
+    /// SHA-256 of the plan's file, in hexadecimal.
+    pub(super) plan_file_hash: String,
+    /// How many steps run at the same time.
+    pub(super) max_parallel: usize,
+    /// How long an asset may take to become healthy.
+    pub(super) patience: Length,
+    /// The resolved plan.
+    pub(super) plan: ResolvedPlan,
+    /// What is carried out.
+    pub(super) course: Course,
+}
+
+const FORMAT: u32 = 1;
+const FOLDER: &str = "frozen";
+const FILE: &str = "run.json";
+
+impl Frozen {
+    pub(super) fn new(
+        plan_file: String,
+        source_text: &str,
+        plan: ResolvedPlan,
+        course: Course,
+        max_parallel: usize,
+        patience: Length,
+    ) -> Self {
+        let plan_file_hash = hash_of(source_text.as_bytes());
+        Self { format: FORMAT, plan_file, plan_file_hash, max_parallel, patience, plan, course }
+    }
+
+    /// Writes it, and the texts that it was made from, into a run's folder; returns its hash.
+    pub(super) fn write(&self, run_dir: &Path, opened: &Opened, sources: &Sources) -> Result<String, Error> {
+        let folder = run_dir.join(FOLDER);
+        let failed =
+            |error: std::io::Error| Error::unable(format!("cannot write {}: {error}", folder.display()));
+        fs::create_dir(&folder).map_err(failed)?;
+        let bytes = serde_json::to_vec(self).map_err(|error| Error::unable(error.to_string()))?;
+        write(&folder.join(FILE), &bytes).map_err(failed)?;
+        write(&folder.join("plan.yaml"), sources.get(opened.source).text.as_bytes()).map_err(failed)?;
+        for (name, source) in opened.recipes.used_by(&self.plan) {
+            let file = folder.join(format!("recipe-{}.yaml", name.replace('/', "-")));
+            write(&file, sources.get(source).text.as_bytes()).map_err(failed)?;
+        }
+        Ok(hash_of(&bytes))
+    }
+
+    /// Reads it from a run's folder, and its hash.
+    pub(super) fn read(run_dir: &Path) -> Result<(Self, String), Error> {
+        let path = run_dir.join(FOLDER).join(FILE);
+        let bytes = fs::read(&path)
+            .map_err(|error| Error::unable(format!("cannot read {}: {error}", path.display())))?;
+        let frozen: Self = serde_json::from_slice(&bytes).map_err(|error| {
+            Error::unable(format!("{} is not what a run was frozen into: {error}", path.display()))
+        })?;
+        if frozen.format != FORMAT {
+            let message =
+                format!("{} has format {}; this drplan knows {FORMAT}", path.display(), frozen.format);
+            return Err(Error::unable(message).hint("use the version of drplan that began the run"));
+        }
+        Ok((frozen, hash_of(&bytes)))
+    }
+}
+
+/// Returns the SHA-256 of some bytes, in hexadecimal.
+pub(super) fn hash_of(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
+}
+
+/// Writes a file and sees to it that it is on disk.
+#[expect(clippy::disallowed_methods, reason = "the files of a run are written before the engine begins")]
+fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    fs::write(path, bytes)?;
+    fs::File::open(path)?.sync_all()
+}

@@ -1,0 +1,106 @@
+//! `drplan resume`: takes up a run where it was left.
+
+use super::execute::EventFormat;
+use super::frozen::{Frozen, hash_of};
+use super::session::{self, Session};
+use super::{Global, Terminal};
+use crate::error::Error;
+use crate::event::{Event, Mode, RunResult, RunState, StepState};
+use crate::exit::Exit;
+use crate::journal::{Journal, Writer};
+
+/// Arguments of `drplan resume`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  drplan resume latest
+  drplan resume 20261122t2210       any beginning of a run's id that fits one run only")]
+pub(super) struct Args {
+    /// The run: its id, the beginning of it, or `latest`
+    pub run: String,
+    /// Stay while people are waited for, even if nobody is at the terminal
+    #[arg(long)]
+    pub wait: bool,
+    /// What is printed while it runs
+    #[arg(long, value_enum, default_value = "human")]
+    pub format: EventFormat,
+}
+
+pub(super) fn run(args: &Args, global: &Global, terminal: &Terminal) -> Result<Exit, Error> {
+    let (workspace, runs, run) = super::find_run(global, &args.run)?;
+    let run_dir = runs.dir(&run);
+    let (frozen, hash) = Frozen::read(&run_dir)?;
+    let account = session::account();
+    let now = session::now();
+    let holder = session::holder(&account, now);
+    let (writer, journal) = Writer::open(&run_dir, &holder).map_err(|error| {
+        let error = Error::unable(format!("cannot {error}"));
+        error.hint(format!("if its controller still runs, let it; `drplan status {run}` shows the run"))
+    })?;
+    let state = state_of(&journal)?;
+    let Some(start) = state.start.as_deref().cloned() else {
+        return Err(Error::unable(format!("the run {run} never began: its journal is empty")));
+    };
+    if start.plan_hash != hash {
+        let message = format!(
+            "what the run {run} was frozen into has been changed since: its hash is not the journal's"
+        );
+        return Err(Error::unable(message).hint("restore frozen/run.json from a copy of the run's folder"));
+    }
+    refuse_ended(&state, &run_dir)?;
+    let lock = match start.mode {
+        Mode::DryRun | Mode::DryPlan => {
+            return Err(Error::unable(
+                "a dry run is not resumed; begin it anew with `drplan execute --dry-run`",
+            ));
+        }
+        Mode::Real | Mode::Drill => session::lock_plan(&runs, &start.plan, &holder, &run)?,
+    };
+    let plan_file = workspace.root.join(&frozen.plan_file);
+    let plan_changed =
+        std::fs::read(&plan_file).map_or(true, |bytes| hash_of(&bytes) != frozen.plan_file_hash);
+    if plan_changed {
+        terminal.say(&format!(
+            "note: {} is not what it was when the run began; the run keeps to what it was frozen into",
+            frozen.plan_file
+        ));
+    }
+    let mut resumed = vec![Event::RunResumed { by: account, host: session::host(), plan_changed }];
+    resumed.extend(journal.torn.map(|dropped_bytes| Event::JournalMended { dropped_bytes }));
+    let session =
+        Session { workspace: &workspace, run_dir, frozen, start, format: args.format, stays: args.wait };
+    let exit = session.carry_out(writer, &journal.records, resumed, terminal);
+    drop(lock);
+    exit
+}
+
+/// What the records of a journal add up to.
+pub(super) fn state_of(journal: &Journal) -> Result<RunState, Error> {
+    let mut state = RunState::default();
+    for record in &journal.records {
+        state.apply(&record.event, &record.stamp).map_err(|error| {
+            Error::unable(format!("record {} of the journal makes no sense: {error}", record.n))
+        })?;
+    }
+    Ok(state)
+}
+
+/// A run that is over is not taken up, unless a person has decided how to go on after a failure.
+fn refuse_ended(state: &RunState, run_dir: &std::path::Path) -> Result<(), Error> {
+    let Some(result) = state.result else { return Ok(()) };
+    let is_drill = state.start.as_ref().is_some_and(|start| start.mode == Mode::Drill);
+    if result != RunResult::Failed || is_drill {
+        return Err(Error::unable("the run is over").hint("`drplan report` shows how it went"));
+    }
+    let asked = std::fs::read_dir(run_dir.join("inbox")).is_ok_and(|entries| {
+        entries.flatten().any(|entry| entry.path().extension().is_some_and(|extension| extension == "json"))
+    });
+    if asked {
+        return Ok(());
+    }
+    let failed = state.nodes().iter().zip(&state.steps);
+    let failed = failed.filter(|(_, record)| matches!(record.state, StepState::Failed { .. }));
+    let failed: Vec<&str> = failed.map(|(node, _)| node.id.as_str()).collect();
+    let message = format!("the run is over: {} failed", failed.join(", "));
+    Err(Error::unable(message)
+        .hint("say how to go on, with `drplan retry RUN STEP --reason …` or `drplan skip RUN STEP --reason …`, then resume"))
+}

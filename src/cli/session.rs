@@ -1,0 +1,210 @@
+//! A controller's time with a run: engine, effects, listeners, and what is told at the end.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::Terminal;
+use super::execute::EventFormat;
+use super::frozen::Frozen;
+use crate::display::{JsonLines, Lines, Look};
+use crate::effect::{Dry, Live, LiveSetup};
+use crate::engine::{self, Halt, Setup};
+use crate::error::Error;
+use crate::event::{Event, Listener, Mode, RunResult, RunStarted, RunState};
+use crate::exit::Exit;
+use crate::journal::{self, Holder, Lock, LockError, Record, Runs, Writer};
+use crate::keeper;
+use crate::report::{self, Report};
+use crate::value::{Id, Length, Moment, RunId, Stamp};
+use crate::workspace::Workspace;
+
+/// How many steps run at the same time unless somebody says otherwise.
+pub(super) const MAX_PARALLEL: usize = 8;
+/// How long an asset may take to become healthy unless somebody says otherwise.
+pub(super) const PATIENCE: Length = Length::from_secs(600);
+
+/// The variables that commands inherit.
+const INHERITED: [&str; 8] = ["PATH", "HOME", "USER", "LOGNAME", "LANG", "TZ", "TMPDIR", "SSH_AUTH_SOCK"];
+
+/// A controller's time with a run.
+pub(super) struct Session<'a> {
+    pub(super) workspace: &'a Workspace,
+    pub(super) run_dir: PathBuf,
+    pub(super) frozen: Frozen,
+    pub(super) start: RunStarted,
+    pub(super) format: EventFormat,
+    pub(super) stays: bool,
+}
+
+impl Session<'_> {
+    /// Carries the run out, from its start or from where it was left, and tells how it went.
+    pub(super) fn carry_out(
+        self,
+        writer: Writer,
+        earlier: &[Record],
+        resumed: Vec<Event>,
+        terminal: &Terminal,
+    ) -> Result<Exit, Error> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let plan_file = self.workspace.root.join(&self.frozen.plan_file);
+        let exe = std::env::current_exe()?;
+        let setup = Setup {
+            plan: &self.frozen.plan,
+            course: &self.frozen.course,
+            start: self.start.clone(),
+            inherited: inherited(&self.frozen.plan.pass_env),
+            folder: plan_file.parent().unwrap_or(Path::new("/")).to_owned(),
+            exe: exe.clone(),
+            max_parallel: self.frozen.max_parallel,
+            patience: self.frozen.patience,
+            stays: self.stays,
+        };
+        let out = Box::new(io::stdout());
+        let mut listener: Box<dyn Listener> = match self.format {
+            EventFormat::Human => {
+                let look = Look { colour: terminal.color, unicode: terminal.unicode };
+                Box::new(Lines::new(out, look))
+            }
+            EventFormat::Json => Box::new(JsonLines::new(out)),
+        };
+        let outcome = runtime.block_on(async {
+            match setup.mode() {
+                Mode::DryRun | Mode::DryPlan => {
+                    let effects = Dry::new(setup.mode() == Mode::DryRun, keeper::stamp());
+                    Ok::<_, Error>(
+                        engine::run(&setup, effects, writer, &mut *listener, earlier, resumed).await,
+                    )
+                }
+                Mode::Real | Mode::Drill => {
+                    let live = LiveSetup {
+                        run_dir: self.run_dir.clone(),
+                        exe,
+                        account: self.start.by.clone(),
+                        interactive: terminal.interactive && self.format == EventFormat::Human,
+                    };
+                    let effects = Live::new(live)?;
+                    Ok(engine::run(&setup, effects, writer, &mut *listener, earlier, resumed).await)
+                }
+            }
+        })?;
+        // A look that hangs, such as at a file on a dead share, does not hold up the end.
+        runtime.shutdown_background();
+        let (halt, state) = outcome.map_err(|error| {
+            let run = &self.start.run;
+            let error = Error::unable(format!("failed to {error}"));
+            error.hint(format!("nothing more was started; mend the cause, then `drplan resume {run}`"))
+        })?;
+        self.tell(halt, &state, terminal)
+    }
+
+    fn tell(&self, halt: Halt, state: &RunState, terminal: &Terminal) -> Result<Exit, Error> {
+        let (report, markdown) = write_report(&self.run_dir)?;
+        if self.format == EventFormat::Human {
+            let shown = super::shown(&markdown);
+            terminal.print(&format!("\n{}\nreport: {shown}\n", report::summary(&report)))?;
+        }
+        Ok(exit_of(halt, state, &report))
+    }
+}
+
+/// Returns how the program ends for a run that ended, or was left.
+fn exit_of(halt: Halt, state: &RunState, report: &Report) -> Exit {
+    match (halt, state.result) {
+        (Halt::Suspended, _) | (_, None) => Exit::Suspended,
+        (Halt::Over, Some(RunResult::Failed | RunResult::Aborted)) => Exit::Failed,
+        (Halt::Over, Some(RunResult::Impossible)) => Exit::Found,
+        (Halt::Over, Some(RunResult::Possible)) => Exit::Done,
+        (Halt::Over, Some(RunResult::Done)) => match report.targets_met() {
+            Some(false) => Exit::Missed,
+            Some(true) | None => Exit::Done,
+        },
+    }
+}
+
+/// Makes the report of a run from its journal, and writes it into the run's folder.
+pub(super) fn write_report(run_dir: &Path) -> Result<(Report, PathBuf), Error> {
+    let report = report_of(run_dir)?;
+    let markdown = run_dir.join("report.md");
+    let json = report::json(&report).map_err(|error| Error::unable(error.to_string()))?;
+    write(&run_dir.join("report.json"), &json)?;
+    write(&markdown, &report::markdown(&report))?;
+    Ok((report, markdown))
+}
+
+/// Makes the report of a run from its journal.
+pub(super) fn report_of(run_dir: &Path) -> Result<Report, Error> {
+    let journal = read_journal(run_dir)?;
+    let events: Vec<(Stamp, Event)> =
+        journal.records.into_iter().map(|record| (record.stamp, record.event)).collect();
+    let newest = newest_of(&events);
+    Report::with_newest(&events, &newest)
+        .map_err(|error| Error::unable(format!("the journal makes no sense: {error}")))
+}
+
+/// Returns the moments up to which assets hold data, as their `newest` has said.
+fn newest_of(events: &[(Stamp, Event)]) -> BTreeMap<Id, Moment> {
+    let mut newest = BTreeMap::new();
+    for (_, event) in events {
+        if let Event::StepFinished { step, outputs, .. } = event
+            && let Some(moment) = outputs.get(engine::NEWEST).and_then(|text| text.parse().ok())
+        {
+            newest.insert(step.clone(), moment);
+        }
+    }
+    newest
+}
+
+/// Reads a run's journal.
+pub(super) fn read_journal(run_dir: &Path) -> Result<journal::Journal, Error> {
+    journal::read(run_dir).map_err(|error| Error::unable(format!("cannot {error}")))
+}
+
+#[expect(clippy::disallowed_methods, reason = "a report is made anew from the journal whenever it is lost")]
+fn write(path: &Path, text: &str) -> Result<(), Error> {
+    std::fs::write(path, text)
+        .map_err(|error| Error::unable(format!("cannot write {}: {error}", path.display())))
+}
+
+fn inherited(pass_env: &[String]) -> BTreeMap<String, String> {
+    let is_wanted = |name: &str| {
+        INHERITED.contains(&name) || name.starts_with("LC_") || pass_env.iter().any(|passed| passed == name)
+    };
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .filter(|(name, _)| is_wanted(name))
+        .collect()
+}
+
+/// Returns the time.
+pub(super) fn now() -> Moment {
+    keeper::stamp().at
+}
+
+/// Returns the account's name.
+#[expect(clippy::disallowed_methods, reason = "who somebody is, the environment tells first")]
+pub(super) fn account() -> String {
+    let by_env =
+        ["USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok().filter(|v| !v.is_empty()));
+    by_env.unwrap_or_else(|| format!("uid-{}", rustix::process::getuid().as_raw()))
+}
+
+/// Returns the machine's name.
+pub(super) fn host() -> String {
+    hostname::get().ok().and_then(|name| name.into_string().ok()).unwrap_or_else(|| "unknown".to_owned())
+}
+
+/// Returns who holds a lock, when this process does.
+pub(super) fn holder(account: &str, now: Moment) -> Holder {
+    Holder::this_process(account, host(), now)
+}
+
+/// Takes the lock of a plan: one run of it at a time.
+pub(super) fn lock_plan(runs: &Runs, plan: &Id, holder: &Holder, run: &RunId) -> Result<Lock, Error> {
+    let holder = Holder { run: Some(run.clone()), ..holder.clone() };
+    runs.lock_plan(plan, &holder).map_err(|error| {
+        let is_held = matches!(error, LockError::Locked { .. });
+        let error = Error::unable(format!("cannot {error}"));
+        if is_held { error.hint("one run of a plan at a time; `drplan status` shows it") } else { error }
+    })
+}

@@ -1,0 +1,143 @@
+//! `drplan status`, `drplan runs` and `drplan report`: what there is to know of runs.
+
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+
+use super::session;
+use super::{Global, Terminal};
+use crate::error::Error;
+use crate::event::{RunResult, RunState, StepState};
+use crate::exit::Exit;
+use crate::journal::{Runs, Writer};
+use crate::report;
+use crate::value::RunId;
+use crate::workspace::Workspace;
+
+/// Arguments of `drplan status`.
+#[derive(Debug, clap::Args)]
+pub(super) struct StatusArgs {
+    /// The run: its id, the beginning of it, or `latest`
+    #[arg(default_value = "latest")]
+    pub run: String,
+}
+
+/// Arguments of `drplan report`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  drplan report latest                     Markdown, for the incident channel
+  drplan report latest --format json       for machines
+  drplan report latest --format record     the drill record that stands under evidence/")]
+pub(super) struct ReportArgs {
+    /// The run: its id, the beginning of it, or `latest`
+    #[arg(default_value = "latest")]
+    pub run: String,
+    /// What it looks like
+    #[arg(long, value_enum, default_value = "markdown")]
+    pub format: ReportFormat,
+}
+
+/// What a report looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum ReportFormat {
+    /// For people
+    Markdown,
+    /// For machines
+    Json,
+    /// The drill record
+    Record,
+}
+
+/// Prints where a run stands.
+pub(super) fn status(args: &StatusArgs, global: &Global, terminal: &Terminal) -> Result<Exit, Error> {
+    let (_, runs, run) = super::find_run(global, &args.run)?;
+    let run_dir = runs.dir(&run);
+    let state = super::resume::state_of(&session::read_journal(&run_dir)?)?;
+    let Some(start) = &state.start else {
+        return Err(Error::unable(format!("the run {run} never began: its journal is empty")));
+    };
+    let mut text =
+        format!("{run}  {} ({})\n{}\n\n", start.title, start.mode.title(), standing(&state, &runs, &run));
+    let width = state.nodes().iter().map(|node| node.id.as_str().len()).max().unwrap_or(0);
+    for (node, record) in state.nodes().iter().zip(&state.steps) {
+        let note = match (&record.state, &record.note) {
+            (StepState::Done { .. }, _) | (_, None) => String::new(),
+            (_, Some(note)) => format!("  {}", note.lines().next().unwrap_or_default().escape_debug()),
+        };
+        text.push_str(&format!("  {:width$}  {}{note}\n", node.id.as_str(), record.state.title()));
+    }
+    terminal.print(&text)?;
+    Ok(Exit::Done)
+}
+
+/// Says in one line how a run stands, and what to do.
+fn standing(state: &RunState, runs: &Runs, run: &RunId) -> String {
+    if let Some(result) = state.result {
+        let how = match result {
+            RunResult::Done => "done",
+            RunResult::Failed => "ended with a step that failed or was skipped",
+            RunResult::Aborted => "given up",
+            RunResult::Possible => "the real thing would have been possible",
+            RunResult::Impossible => "the real thing would have failed",
+        };
+        return how.to_owned();
+    }
+    if let Some(waits_for) = &state.suspended {
+        return format!("stopped; waits for {}\ngo on with: drplan resume {run}", waits_for.join("; "));
+    }
+    let probe = session::holder("", session::now());
+    match Writer::open(&runs.dir(run), &probe) {
+        Err(error) => format!("under way: {error}"),
+        Ok(_) => format!("its controller is gone\ngo on with: drplan resume {run}"),
+    }
+}
+
+/// Lists the runs, newest first.
+pub(super) fn runs(global: &Global, terminal: &Terminal) -> Result<Exit, Error> {
+    let here = PathBuf::from(".");
+    let workspace = Workspace::find(&here, global.state.as_deref())?;
+    let runs = Runs::new(&workspace.state);
+    let list = runs.list().map_err(|error| Error::unable(format!("cannot {error}")))?;
+    if list.is_empty() {
+        terminal.say("no runs yet; `drplan execute PLAN --dry-run` makes one");
+    }
+    let mut text = String::new();
+    for run in list {
+        let line = match session::read_journal(&runs.dir(&run))
+            .and_then(|journal| super::resume::state_of(&journal))
+        {
+            Ok(state) => match &state.start {
+                Some(start) => {
+                    let scenario = start.scenario.as_ref().map_or("-", |id| id.as_str());
+                    let how = standing(&state, &runs, &run);
+                    let how = how.lines().next().unwrap_or_default().to_owned();
+                    format!("{}  {scenario}  {}  {how}", start.plan, start.mode.title())
+                }
+                None => "never began".to_owned(),
+            },
+            Err(error) => format!("cannot be read: {error}"),
+        };
+        text.push_str(&format!("{run}  {line}\n"));
+    }
+    terminal.print(&text)?;
+    Ok(Exit::Done)
+}
+
+/// Prints the report of a run.
+pub(super) fn report(args: &ReportArgs, global: &Global, terminal: &Terminal) -> Result<Exit, Error> {
+    let (_, runs, run) = super::find_run(global, &args.run)?;
+    let run_dir = runs.dir(&run);
+    let report = session::report_of(&run_dir)?;
+    let unable = |error: serde_json::Error| Error::unable(error.to_string());
+    let text = match args.format {
+        ReportFormat::Markdown => report::markdown(&report),
+        ReportFormat::Json => report::json(&report).map_err(unable)?,
+        ReportFormat::Record => {
+            let journal = session::read_journal(&run_dir)?;
+            let head = journal.records.last().map(|record| record.hash.as_str()).unwrap_or_default();
+            report::record_json(&report::Record::of(&report, head)).map_err(unable)?
+        }
+    };
+    terminal.print(&text)?;
+    Ok(Exit::Done)
+}

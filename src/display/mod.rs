@@ -1,0 +1,10 @@
+//! The events of a run as they happen: lines for people, JSON lines for machines.
+//!
+//! Listeners only tell. Whoever closes the other end of the pipe stops the telling, never the run.
+
+mod json;
+mod line;
+mod phrase;
+
+pub use json::{JsonLines, LineOut};
+pub use line::{Lines, Look};

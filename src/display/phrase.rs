@@ -1,0 +1,315 @@
+//! What is said of each event.
+
+use crate::event::{
+    Answer, Event, Failure, Outcome, Outline, OutlineKind, Point, RunResult, RunStarted, RunState, StepState,
+    StopHow, Verdict,
+};
+use crate::value::{Id, Length, Stamp, plain};
+
+/// What sort of thing happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mark {
+    Begins,
+    Done,
+    Failed,
+    Again,
+    Skipped,
+    Asks,
+    Stops,
+    Notes,
+    Over,
+}
+
+impl Mark {
+    pub(super) const fn letter(self) -> char {
+        match self {
+            Self::Begins => '▸',
+            Self::Done => '✓',
+            Self::Failed => '✗',
+            Self::Again => '↻',
+            Self::Skipped => '↷',
+            Self::Asks => '?',
+            Self::Stops => '‖',
+            Self::Notes => '·',
+            Self::Over => '■',
+        }
+    }
+
+    pub(super) const fn ascii(self) -> char {
+        match self {
+            Self::Begins => '>',
+            Self::Done => '+',
+            Self::Failed => 'x',
+            Self::Again => '~',
+            Self::Skipped => '-',
+            Self::Asks => '?',
+            Self::Stops => '=',
+            Self::Notes => '.',
+            Self::Over => '#',
+        }
+    }
+}
+
+/// What is said of an event.
+pub(super) struct Phrase {
+    pub(super) mark: Mark,
+    pub(super) text: String,
+}
+
+/// Returns what is said of an event.
+pub(super) fn phrase(stamp: &Stamp, event: &Event, state: &RunState) -> Phrase {
+    let run = state.start.as_ref().map_or("RUN", |start| start.run.as_str());
+    let node = event.subject().and_then(|id| state.nodes().get(state.position(id.as_str())?));
+    let begun = event.subject().and_then(|id| state.step(id.as_str())?.started.as_ref());
+    let spent = begun.map_or(Length::ZERO, |begun| stamp.since(begun)).rounded();
+    let say = |mark, text: String| Phrase { mark, text };
+    match event {
+        Event::RunStarted(start) => say(Mark::Begins, opening(start)),
+        Event::IncidentStaged => {
+            say(Mark::Notes, "The stage is set; the clock of the incident starts now.".into())
+        }
+        Event::PointChosen { point, .. } => say(Mark::Notes, chosen(stamp, point)),
+        Event::StepStarted { attempt, .. } => say(Mark::Begins, begins(node, *attempt)),
+        Event::StepFinished { step, attempt, outcome, .. } => match outcome {
+            Outcome::Done => say(Mark::Done, format!("{} {spent}{}", worked(node), estimate(node))),
+            Outcome::Assumed => say(Mark::Done, format!("would run{}", estimate(node))),
+            Outcome::Failed { failure } => {
+                let mut text = format!("FAILED after {spent}: {}.", plain(&failure.to_string()));
+                let wrote = writes(failure) && node.is_none_or(|node| node.kind != OutlineKind::Health);
+                if wrote {
+                    text.push_str(&format!(" See steps/{step}/{attempt}/stderr, and `drplan status {run}`"));
+                } else {
+                    text.push_str(&format!(" See `drplan status {run}`"));
+                }
+                say(Mark::Failed, text)
+            }
+        },
+        Event::RetryPlanned { attempt, failure, delay, .. } => {
+            let failure = plain(&failure.to_string());
+            say(Mark::Again, format!("attempt {attempt} failed: {failure}; tried again in {delay}"))
+        }
+        Event::StepUnneeded { why, .. } => {
+            say(Mark::Done, format!("not needed, its work is done already: {}", plain(why)))
+        }
+        Event::StepSkipped { by, reason, .. } => {
+            say(Mark::Skipped, format!("SKIPPED by {}: {}", plain(by), plain(reason)))
+        }
+        Event::StepRetried { by, reason, .. } => {
+            say(Mark::Again, format!("to be tried again, says {}: {}", plain(by), plain(reason)))
+        }
+        Event::AnswerAwaited { step, from, approval, text, .. } => {
+            say(Mark::Asks, asked(run, step, from, *approval, text))
+        }
+        Event::Answered { by, verified, answer, note, .. } => {
+            let (mark, said) = match answer {
+                Answer::Yes => (Mark::Notes, "yes"),
+                Answer::No => (Mark::Failed, "NO"),
+            };
+            let proof = if *verified { "signed" } else { "unverified" };
+            let words = note.as_ref().map(|note| format!(": \"{}\"", plain(note))).unwrap_or_default();
+            say(mark, format!("{} says {said} ({proof}){words}", plain(by)))
+        }
+        Event::AnswerRejected { by, why, .. } => {
+            say(Mark::Failed, format!("what {} said does not count: {}", plain(by), plain(why)))
+        }
+        Event::StepJudged { step, verdict, why, .. } => judged(run, step, *verdict, &plain(why)),
+        Event::RunResumed { by, host, plan_changed } => {
+            let mut text = format!("Taken up again by {} on {}.", plain(by), plain(host));
+            if *plan_changed {
+                text.push_str(
+                    " The plan's file has changed since the run began; the run keeps to the plan as it was.",
+                );
+            }
+            say(Mark::Notes, text)
+        }
+        Event::JournalMended { dropped_bytes } => say(
+            Mark::Notes,
+            format!(
+                "A crash tore the journal's end: {dropped_bytes} bytes of an unfinished record were cut off."
+            ),
+        ),
+        Event::ClockJumped { by_ms } => {
+            let way = if *by_ms < 0 { "back" } else { "forward" };
+            let by = Length::from_millis(by_ms.unsigned_abs());
+            say(
+                Mark::Notes,
+                format!("The calendar's clock was moved {way} by {by}; durations do not use it."),
+            )
+        }
+        Event::StopAsked { by, how, reason } => {
+            let what = match how {
+                StopHow::Drain => "nothing more is started, what runs may end",
+                StopHow::Kill => "what runs is ended as well; the run can be resumed",
+                StopHow::Abort => "what runs is ended, and the run is given up",
+            };
+            let reason = if reason.is_empty() { String::new() } else { format!(" ({})", plain(reason)) };
+            say(Mark::Stops, format!("{} asked to stop{reason}: {what}.", plain(by)))
+        }
+        Event::RunSuspended { waits_for } => {
+            let waits: Vec<String> = waits_for.iter().map(|text| plain(text)).collect();
+            let waits = if waits.is_empty() {
+                String::new()
+            } else {
+                format!(" It waits for: {}.", waits.join("; "))
+            };
+            let text =
+                format!("The run stops here and can be resumed.{waits} To go on, type: drplan resume {run}");
+            say(Mark::Stops, text)
+        }
+        Event::RunFinished { result } => finished(stamp, *result, state),
+        Event::StillWaiting { why, .. } => {
+            say(Mark::Notes, format!("not yet, after {spent}: {}", plain(why)))
+        }
+    }
+}
+
+/// Returns the lines that stand below the first one.
+pub(super) fn header(start: &RunStarted) -> Vec<String> {
+    let mut lines = vec![
+        format!("run {} of plan {}, {}", start.run, start.plan, plain(&start.operation)),
+        format!("started by {} on {}, drplan {}", plain(&start.by), plain(&start.host), plain(&start.drplan)),
+    ];
+    if let Some(at) = start.incident_at {
+        lines.push(format!("the incident began at {}", at.for_people()));
+    }
+    for target in &start.targets {
+        let rto =
+            target.rto.map_or("no target for the time".to_owned(), |rto| format!("healthy within {rto}"));
+        let rpo = target
+            .rpo
+            .map_or("no target for lost data".to_owned(), |rpo| format!("at most {rpo} of data lost"));
+        lines.push(format!("target: {} {rto}, {rpo} ({})", target.asset, plain(&target.why)));
+    }
+    for (step, why) in &start.omitted {
+        lines.push(format!("left out: {step}: {}", plain(why)));
+    }
+    lines
+}
+
+fn opening(start: &RunStarted) -> String {
+    let scenario = start.scenario.as_ref().map(|id| format!(" of {id}")).unwrap_or_default();
+    let place = start.environment.as_ref().map(|id| format!(" in {id}")).unwrap_or_default();
+    format!("{}: {}{scenario}{place}", plain(&start.title), start.mode.title())
+}
+
+fn chosen(stamp: &Stamp, point: &Point) -> String {
+    let path = point.path.as_ref().map(|path| format!(" ({})", plain(path))).unwrap_or_default();
+    let age = match point.time {
+        Some(time) => {
+            let age = stamp.at.since(time).unwrap_or(Length::ZERO).rounded();
+            format!("of {}, {age} old", time.for_people())
+        }
+        None => "of unknown time".to_owned(),
+    };
+    format!("restores from {}{path} {age}: {}", point.copy, plain(&point.why))
+}
+
+fn begins(node: Option<&Outline>, attempt: u32) -> String {
+    let title = node.map_or(String::new(), |node| plain(&node.title));
+    let again = if attempt > 1 { format!(" again, attempt {attempt}") } else { String::new() };
+    match node.map(|node| node.kind) {
+        Some(OutlineKind::Health) => format!("must become healthy{again}: {title}{}", estimate(node)),
+        Some(OutlineKind::Prepare) => format!("begins to set the stage{again}: {title}{}", estimate(node)),
+        Some(OutlineKind::Cleanup) => format!("begins to tidy up{again}: {title}{}", estimate(node)),
+        Some(OutlineKind::Step | OutlineKind::Group) | None => {
+            format!("begins{again}: {title}{}", estimate(node))
+        }
+    }
+}
+
+fn worked(node: Option<&Outline>) -> &'static str {
+    match node {
+        Some(node) if node.kind == OutlineKind::Health => "healthy after",
+        Some(node) if !node.restores.is_empty() => "restored in",
+        _ => "done in",
+    }
+}
+
+fn estimate(node: Option<&Outline>) -> String {
+    node.and_then(|node| node.takes).map(|takes| format!(" (estimate {takes})")).unwrap_or_default()
+}
+
+/// Whether the attempt left output that is worth a look.
+const fn writes(failure: &Failure) -> bool {
+    match failure {
+        Failure::Exit { .. }
+        | Failure::Signal { .. }
+        | Failure::TimedOut { .. }
+        | Failure::Unverified { .. }
+        | Failure::BadOutput { .. } => true,
+        Failure::NotStarted { .. }
+        | Failure::Unhealthy { .. }
+        | Failure::Refused { .. }
+        | Failure::Expired { .. }
+        | Failure::Request { .. }
+        | Failure::Stopped => false,
+    }
+}
+
+fn asked(run: &str, step: &Id, from: &[Id], approval: bool, text: &str) -> String {
+    let from: Vec<&str> = from.iter().map(Id::as_str).collect();
+    let who = if from.is_empty() { "anybody".to_owned() } else { from.join(" or ") };
+    let text = plain(text);
+    let command = format!("drplan approve {run} {step} --as PERSON");
+    if approval {
+        format!("needs the approval of {who}: \"{text}\" Type: {command}")
+    } else {
+        format!("must be done by {who}: \"{text}\" When it is done, type: {command}")
+    }
+}
+
+fn judged(run: &str, step: &Id, verdict: Verdict, why: &str) -> Phrase {
+    let (mark, text) = match verdict {
+        Verdict::Kept => (Mark::Notes, format!("went on while drplan was away: {why}")),
+        Verdict::NeverRan => (Mark::Notes, format!("had never started and starts now: {why}")),
+        Verdict::Done => (Mark::Done, format!("was interrupted, but its work is done: {why}")),
+        Verdict::Again => (Mark::Again, format!("was interrupted and is repeated, which it may be: {why}")),
+        Verdict::Ask => (
+            Mark::Asks,
+            format!(
+                "was interrupted, and nobody can know how far it came: {why}. Look, then type `drplan retry \
+                 {run} {step} --reason \"WHY\"` or `drplan skip {run} {step} --reason \"WHY\"`"
+            ),
+        ),
+    };
+    Phrase { mark, text }
+}
+
+fn finished(stamp: &Stamp, result: RunResult, state: &RunState) -> Phrase {
+    let mode = state.start.as_ref().map_or("run", |start| start.mode.title());
+    let spent = state.started.as_ref().map_or(Length::ZERO, |start| stamp.since(start)).rounded();
+    let count = |is: fn(&StepState) -> bool| state.steps.iter().filter(|step| is(&step.state)).count();
+    let done = count(|state| matches!(state, StepState::Done { .. }));
+    let mut counts = vec![format!("{done} step{} done", if done == 1 { "" } else { "s" })];
+    let omitted = state.start.as_ref().map_or(0, |start| start.omitted.len());
+    for (number, what) in [
+        (count(|state| matches!(state, StepState::Unneeded)), "not needed"),
+        (count(|state| matches!(state, StepState::Assumed)), "would run"),
+        (count(|state| matches!(state, StepState::Failed { .. })), "failed"),
+        (count(|state| matches!(state, StepState::Skipped)), "skipped"),
+        (count(|state| matches!(state, StepState::Pending)), "not begun"),
+        (count(StepState::is_open), "not ended"),
+        (count(|state| matches!(state, StepState::Unknown { .. })), "interrupted"),
+        (omitted, "left out"),
+    ] {
+        if number > 0 {
+            counts.push(format!("{number} {what}"));
+        }
+    }
+    let counts = counts.join(", ");
+    let all_went_past = state.steps.iter().all(|step| step.state.releases());
+    let (mark, text) = match result {
+        RunResult::Done => (Mark::Over, format!("The {mode} is done after {spent}: {counts}.")),
+        // The result is the same as of a failure; the words must not send anybody looking for one.
+        RunResult::Failed if all_went_past => {
+            (Mark::Stops, format!("The {mode} is over after {spent}, but NOT CLEAN: {counts}."))
+        }
+        RunResult::Failed => (Mark::Failed, format!("The {mode} failed after {spent}: {counts}.")),
+        RunResult::Aborted => (Mark::Failed, format!("The {mode} was given up after {spent}: {counts}.")),
+        RunResult::Possible => (Mark::Over, format!("The real thing would have been possible: {counts}.")),
+        RunResult::Impossible => {
+            (Mark::Failed, format!("The real thing would have been IMPOSSIBLE: {counts}."))
+        }
+    };
+    Phrase { mark, text }
+}

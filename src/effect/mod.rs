@@ -1,0 +1,244 @@
+//! The seam to the world: the one room through which the engine touches it.
+//!
+//! [`Effects::ask`] and its like only look; [`Effects::act`] and its like change something. A dry run is
+//! another implementation that never acts, so the engine has no way to tell the two apart.
+
+mod ask;
+mod conversation;
+mod dry;
+mod holding;
+mod http;
+mod http_step;
+mod live;
+mod person;
+mod points;
+mod run;
+mod signals;
+#[cfg(test)]
+mod tests;
+mod words;
+
+pub use dry::Dry;
+pub use http_step::{carry_out_request, request_job};
+pub use live::{Live, LiveSetup};
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crate::event::Answer;
+use crate::journal;
+use crate::keeper;
+use crate::probe::Probe;
+use crate::value::{Id, Length, Moment, Stamp};
+
+/// The values that a command, a probe or a text gets.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Env {
+    /// The complete environment.
+    pub values: BTreeMap<String, String>,
+    /// Names whose values are not known, because the step that gives them did not really run.
+    pub unknown: Vec<String>,
+}
+
+/// Something that changes the world: a command that the keeper holds.
+#[derive(Clone, Debug)]
+pub struct Work {
+    /// The step.
+    pub step: Id,
+    /// Counts from 1.
+    pub attempt: u32,
+    /// The program and its arguments.
+    pub program: Vec<String>,
+    /// Its complete environment.
+    pub env: BTreeMap<String, String>,
+    /// Where it runs.
+    pub cwd: PathBuf,
+    /// How long it may take.
+    pub timeout: Option<Length>,
+    /// How long it should take, for a dry run.
+    pub estimate: Length,
+    /// Names of the outputs that it should write.
+    pub outputs: Vec<String>,
+}
+
+/// A question to a person.
+#[derive(Clone, Debug)]
+pub struct Consultation {
+    /// The step.
+    pub step: Id,
+    /// Counts from 1.
+    pub attempt: u32,
+    /// What is asked, or what is to be done.
+    pub text: String,
+    /// The people who may answer, by their ids in the plan; anybody if empty.
+    pub from: Vec<Id>,
+    /// Whether it is an approval (else something to do).
+    pub approval: bool,
+    /// How long it should take, for a dry run.
+    pub estimate: Length,
+}
+
+/// A question about the world.
+#[derive(Clone, Debug)]
+pub struct Question {
+    /// What is asked.
+    pub probe: Probe,
+    /// The values that it gets.
+    pub env: Env,
+    /// Where a command runs.
+    pub cwd: PathBuf,
+    /// The shell for a text after `run`.
+    pub shell: Vec<String>,
+    /// Why the answer cannot be known, if it depends on something that did not really happen.
+    pub moot: Option<String>,
+}
+
+/// The answer to a question.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// It is as it should be; what was found.
+    Yes(String),
+    /// It is not; what was found.
+    No(String),
+    /// Nobody can know now; why.
+    Unknown(String),
+}
+
+/// How the work of a step ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// The keeper's word.
+    Kept(Box<keeper::Outcome>),
+    /// It could not be handed to the keeper; why.
+    Refused(String),
+    /// It was not really done.
+    Assumed,
+}
+
+/// Something that the engine is told.
+#[derive(Clone, Debug)]
+pub enum Happening {
+    /// The work of a step ended.
+    Ended {
+        /// The step.
+        step: Id,
+        /// The attempt.
+        attempt: u32,
+        /// How.
+        ending: Ending,
+    },
+    /// A question was answered.
+    Replied {
+        /// The number that the question was given.
+        ticket: u64,
+        /// The answer.
+        reply: Reply,
+    },
+    /// A recovery point was looked for.
+    PointFound {
+        /// The number that the search was given.
+        ticket: u64,
+        /// Path and time of the newest, or why there is none; nothing at all if drplan cannot look there.
+        found: FoundPoint,
+    },
+    /// The time is up.
+    Woke {
+        /// The number that the alarm was given.
+        ticket: u64,
+    },
+    /// A person at the terminal answered.
+    Said {
+        /// The step.
+        step: Id,
+        /// Who says it.
+        by: String,
+        /// What.
+        answer: Answer,
+        /// In their own words.
+        note: Option<String>,
+    },
+    /// A request came from elsewhere.
+    Requested(journal::Request),
+    /// A signal asked to stop; the how-manieth.
+    Interrupted(u32),
+    /// The process of a step ended where nobody could see how: it must be judged.
+    Vanished {
+        /// The step.
+        step: Id,
+        /// The attempt.
+        attempt: u32,
+        /// What is known.
+        why: String,
+    },
+}
+
+/// What was found where a copy should lie.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FoundPoint {
+    /// The newest point.
+    Newest {
+        /// Where it lies.
+        path: String,
+        /// What moment it holds, if its name says so.
+        time: Option<Moment>,
+        /// Why this one.
+        why: String,
+    },
+    /// There is none.
+    Nothing(String),
+    /// This version cannot look there.
+    CannotLook(String),
+    /// It was not asked.
+    Unasked(String),
+}
+
+/// All that the engine can do to the world and learn of it.
+#[expect(async_fn_in_trait, reason = "used inside this crate alone, on one thread")]
+pub trait Effects {
+    /// Returns the time.
+    fn now(&mut self) -> Stamp;
+
+    /// Starts the work of a step. It is told as [`Happening::Ended`].
+    fn act(&mut self, work: Work);
+
+    /// Ends the work of a step. Its end is told as any other.
+    fn stop(&mut self, step: &Id, attempt: u32);
+
+    /// Says that the end of the work is in the journal, so that nobody needs to be told of it again.
+    fn acknowledge(&mut self, step: &Id, attempt: u32);
+
+    /// Learns of the work that an earlier controller has started; says what is left of each attempt.
+    /// What still runs is awaited, and told as [`Happening::Ended`] (or, where nobody can see how it
+    /// ended, as [`Happening::Vanished`]).
+    async fn find_again(&mut self, attempts: &[(Id, u32)]) -> Vec<Result<keeper::Remains, String>>;
+
+    /// Returns what a step wrote to `$DRPLAN_OUTPUT`.
+    fn outputs(&mut self, step: &Id, attempt: u32) -> Result<String, String>;
+
+    /// Asks a question. The answer is told as [`Happening::Replied`].
+    fn ask(&mut self, ticket: u64, question: Question);
+
+    /// Looks for the newest recovery point in a folder. Told as [`Happening::PointFound`].
+    fn find_point(&mut self, ticket: u64, at: Option<PathBuf>, moot: Option<String>);
+
+    /// Asks a person at the terminal, if there is one. The answer is told as [`Happening::Said`].
+    fn consult(&mut self, consultation: Consultation);
+
+    /// Takes back a question to a person that somebody has answered elsewhere.
+    fn withdraw(&mut self, step: &Id);
+
+    /// Tells with [`Happening::Woke`] when the time is up.
+    fn wake_after(&mut self, ticket: u64, delay: Length);
+
+    /// Whether a person at the terminal may answer.
+    fn has_person(&self) -> bool;
+
+    /// Waits for the next happening.
+    async fn next(&mut self) -> Happening;
+
+    /// Returns a happening that has already come, if there is one.
+    fn next_now(&mut self) -> Option<Happening>;
+
+    /// Says that the run is over, or that the controller leaves it.
+    async fn leave(&mut self, over: bool);
+}

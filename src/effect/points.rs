@@ -1,0 +1,117 @@
+//! Finds the newest recovery point in a folder, by the times in the names.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::FoundPoint;
+use super::words::short;
+use crate::value::Moment;
+
+/// Looks for the newest recovery point, unless it is already known that this makes no sense.
+pub(super) async fn look(at: Option<PathBuf>, moot: Option<String>) -> FoundPoint {
+    if let Some(why) = moot {
+        return FoundPoint::Unasked(why);
+    }
+    let looked = tokio::task::spawn_blocking(move || find_newest(at.as_deref()));
+    looked.await.unwrap_or_else(|error| FoundPoint::CannotLook(error.to_string()))
+}
+
+/// Looks for the newest recovery point; says nothing of folders that this version cannot see.
+fn find_newest(at: Option<&Path>) -> FoundPoint {
+    let Some(folder) = at else {
+        return FoundPoint::CannotLook("this version looks only into folders of this machine".to_owned());
+    };
+    // The path as the system knows it reads better than one with `..` in it.
+    let real = fs::canonicalize(folder);
+    let folder = real.as_deref().unwrap_or(folder);
+    let shown = folder.display();
+    let entries = match fs::read_dir(folder).and_then(Iterator::collect::<Result<Vec<_>, _>>) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return FoundPoint::Nothing(format!("{shown} is not there"));
+        }
+        Err(error) => {
+            return FoundPoint::Nothing(format!("cannot look into {shown}: {}", short(&error.to_string())));
+        }
+    };
+    let mut points = Vec::new();
+    for entry in entries {
+        let Some(name) = entry.file_name().to_str().map(str::to_owned) else {
+            continue;
+        };
+        if is_unfinished(&name) {
+            continue;
+        }
+        if let Some(time) = Moment::find_in(&name) {
+            points.push((time, name));
+        }
+    }
+    let count = points.len();
+    // Of two with one time the name decides, so that the choice is the same every time.
+    let Some((time, name)) = points.into_iter().max() else {
+        return FoundPoint::Nothing(format!(
+            "no entry of {shown} has a UTC time such as 20261122T140509Z in its name"
+        ));
+    };
+    match absolute(&folder.join(name)) {
+        Some(path) => {
+            FoundPoint::Newest { path, time: Some(time), why: format!("the newest of {count} in {shown}") }
+        }
+        None => FoundPoint::Nothing(format!("the path of {shown} is not UTF-8")),
+    }
+}
+
+/// Whether a name says that somebody is still writing it.
+fn is_unfinished(name: &str) -> bool {
+    let ends = |end: &str| name.to_ascii_lowercase().ends_with(end);
+    name.starts_with('.') || ends(".tmp") || ends(".partial")
+}
+
+fn absolute(path: &Path) -> Option<String> {
+    // Symbolic links stay as they are: `latest` may be the name that people know.
+    let path: PathBuf = std::path::absolute(path).ok()?;
+    path.into_os_string().into_string().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn takes_the_newest_that_is_whole() {
+        let dir = tempfile::tempdir().unwrap();
+        let look = || find_newest(Some(dir.path()));
+        let FoundPoint::Nothing(why) = look() else { panic!("an empty folder") };
+        assert!(why.contains("no entry of"), "{why}");
+        for name in [
+            "db-20261122T140509Z.dump",
+            "a-2026-11-22T15-05-09Z",
+            "z-20261101T000000Z",
+            ".db-20261123T000000Z",
+            "db-20261124T000000Z.tmp",
+            "db-20261124T000000Z.PARTIAL",
+            "notes.txt",
+        ] {
+            fs::File::create(dir.path().join(name)).unwrap();
+        }
+        let newest = dir.path().join("a-2026-11-22T15-05-09Z");
+        assert_eq!(
+            look(),
+            FoundPoint::Newest {
+                path: newest.to_str().unwrap().to_owned(),
+                time: Some("2026-11-22T15:05:09Z".parse().unwrap()),
+                why: format!("the newest of 3 in {}", dir.path().display()),
+            }
+        );
+    }
+
+    #[test]
+    fn says_where_nothing_can_be_found() {
+        let missing = Path::new("/nowhere/at/all");
+        assert_eq!(
+            find_newest(Some(missing)),
+            FoundPoint::Nothing("/nowhere/at/all is not there".to_owned())
+        );
+        assert!(matches!(find_newest(None), FoundPoint::CannotLook(_)));
+    }
+}

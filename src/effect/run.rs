@@ -1,0 +1,236 @@
+//! Runs the command of a probe: its whole process group ends with it.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::io::AsyncReadExt;
+use tokio::net::unix::pipe;
+
+use super::Reply;
+use super::words::{last_line, short};
+use crate::keeper::{await_process, start_time};
+use crate::probe::Expect;
+use crate::value::Length;
+
+/// How much of each stream is looked at.
+const KEPT: usize = 64 * 1024;
+
+/// How long a command may tidy up between TERM and KILL, and may need to die of KILL.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// A command that only looks.
+pub(super) struct Look<'a> {
+    pub(super) program: &'a [String],
+    pub(super) env: &'a BTreeMap<String, String>,
+    pub(super) cwd: &'a Path,
+    pub(super) timeout: Length,
+}
+
+/// Which part of a flood is kept.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Keep {
+    Head,
+    Tail,
+}
+
+struct Stream {
+    from: pipe::Receiver,
+    part: Vec<u8>,
+    kept: Vec<u8>,
+    keep: Keep,
+    is_open: bool,
+    is_cut: bool,
+}
+
+impl Stream {
+    fn new(fd: OwnedFd, keep: Keep) -> io::Result<Self> {
+        let from = pipe::Receiver::from_owned_fd(fd)?;
+        Ok(Self { from, part: vec![0; 8192], kept: Vec::new(), keep, is_open: true, is_cut: false })
+    }
+
+    /// Reads a part. May be given up at any time; nothing is lost.
+    async fn read(&mut self) {
+        match self.from.read(&mut self.part).await {
+            Ok(0) | Err(_) => self.is_open = false,
+            Ok(count) => self.take(count),
+        }
+    }
+
+    /// Reads what is there already.
+    fn drain(&mut self) {
+        // Somebody may go on writing, so there is an end to it: more than a pipe holds is not waited for.
+        for _ in 0..256 {
+            // The runtime may not have heard yet that there is something, so the kernel is asked itself.
+            match rustix::io::read(&self.from, &mut self.part) {
+                Ok(0) => break,
+                Ok(count) => self.take(count),
+                Err(rustix::io::Errno::INTR) => {}
+                Err(_) => break,
+            }
+        }
+    }
+
+    fn take(&mut self, count: usize) {
+        let part = &self.part[..count];
+        match self.keep {
+            Keep::Head => {
+                let room = part.len().min(KEPT - self.kept.len());
+                self.kept.extend_from_slice(&part[..room]);
+                self.is_cut |= room < part.len();
+            }
+            Keep::Tail => {
+                self.kept.extend_from_slice(part);
+                let excess = self.kept.len().saturating_sub(KEPT);
+                self.kept.drain(..excess);
+                self.is_cut |= excess > 0;
+            }
+        }
+    }
+}
+
+/// A process group that does not outlive its owner.
+struct Group {
+    child: Child,
+    pid: Pid,
+    is_reaped: bool,
+}
+
+impl Group {
+    fn signal(&self, signal: Signal) {
+        // Until the leader is reaped the group's number is its own.
+        if !self.is_reaped {
+            let _ = kill_process_group(self.pid, signal);
+        }
+    }
+
+    /// Waits until the leader has ended, and leaves it to be reaped.
+    async fn until_ended(&self) -> io::Result<()> {
+        let pid = self.pid.as_raw_nonzero().get();
+        match start_time(pid)? {
+            Some(start_time) => await_process(pid, start_time).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Ends what is left of the group and reaps the leader, if it can be reaped.
+    fn end(&mut self) -> Option<ExitStatus> {
+        self.signal(Signal::KILL);
+        let status = self.child.try_wait().ok().flatten();
+        self.is_reaped = status.is_some();
+        status
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if !self.is_reaped {
+            self.end();
+        }
+    }
+}
+
+/// Runs a command and says whether it ended as expected.
+pub(super) async fn run(look: Look<'_>, expect: &Expect) -> Reply {
+    match try_run(look, expect).await {
+        Ok(found) => Reply::Yes(found),
+        Err(found) => Reply::No(found),
+    }
+}
+
+async fn try_run(look: Look<'_>, expect: &Expect) -> Result<String, String> {
+    let (mut group, mut out, mut err) = start(&look)?;
+    #[expect(clippy::disallowed_methods, reason = "the time limit of a probe")]
+    let limit = tokio::time::sleep(look.timeout.as_duration());
+    tokio::pin!(limit);
+    let in_time = {
+        let ended = group.until_ended();
+        tokio::pin!(ended);
+        loop {
+            tokio::select! {
+                ended = &mut ended => break ended.map(|()| true),
+                () = &mut limit => break Ok(false),
+                () = out.read(), if out.is_open => {}
+                () = err.read(), if err.is_open => {}
+            }
+        }
+    };
+    if !in_time.map_err(|error| format!("cannot wait for it: {error}"))? {
+        group.signal(Signal::TERM);
+        // Nobody reads on: one that still writes is held up, and ends by KILL.
+        if tokio::time::timeout(GRACE, group.until_ended()).await.is_err() {
+            group.signal(Signal::KILL);
+            let _ = tokio::time::timeout(GRACE, group.until_ended()).await;
+        }
+        group.end();
+        return Err(format!("no answer within {}", look.timeout));
+    }
+    let status = group.end();
+    out.drain();
+    err.drain();
+    judge(status, &out, &err, expect)
+}
+
+fn start(look: &Look<'_>) -> Result<(Group, Stream, Stream), String> {
+    let Some((name, arguments)) = look.program.split_first() else {
+        return Err("there is no program to start".to_owned());
+    };
+    #[expect(clippy::disallowed_methods, reason = "the one place where a probe starts its command")]
+    let mut command = Command::new(name);
+    command
+        .args(arguments)
+        .env_clear()
+        .envs(look.env)
+        .current_dir(look.cwd)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0);
+    let mut child = command.spawn().map_err(|error| match error.kind() {
+        _ if !look.cwd.is_dir() => format!("there is no folder {} to start in", look.cwd.display()),
+        io::ErrorKind::NotFound => format!("cannot start {}: not found", short(name)),
+        io::ErrorKind::PermissionDenied => format!("cannot start {}: not allowed", short(name)),
+        _ => format!("cannot start {}: {error}", short(name)),
+    })?;
+    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    let (Some(pid), Some(stdout), Some(stderr)) = (pid, stdout, stderr) else {
+        return Err(format!("{} was started without pipes", short(name)));
+    };
+    // From here on it ends with us, also when the pipes cannot be read.
+    let group = Group { child, pid, is_reaped: false };
+    let unreadable = |error: io::Error| format!("cannot read its output: {error}");
+    let out = Stream::new(stdout.into(), Keep::Head).map_err(unreadable)?;
+    let err = Stream::new(stderr.into(), Keep::Tail).map_err(unreadable)?;
+    Ok((group, out, err))
+}
+
+fn judge(status: Option<ExitStatus>, out: &Stream, err: &Stream, expect: &Expect) -> Result<String, String> {
+    let wanted = i32::from(expect.exit.unwrap_or(0));
+    let status = status.ok_or("nobody can say how it ended")?;
+    let ended = match (status.code(), status.signal()) {
+        (Some(code), _) => format!("exit code {code}"),
+        (None, Some(signal)) => format!("ended by signal {signal}"),
+        (None, None) => "nobody can say how it ended".to_owned(),
+    };
+    let with = |line: Option<String>| match line {
+        Some(line) => format!("{ended}: {line}"),
+        None => ended.clone(),
+    };
+    if status.code() != Some(wanted) {
+        return Err(with(last_line(&err.kept).or_else(|| last_line(&out.kept))));
+    }
+    if let Some(pattern) = &expect.matches
+        && !pattern.matches(&String::from_utf8_lossy(&out.kept))
+    {
+        let part = if out.is_cut { "the first 64 KiB of the output" } else { "the output" };
+        let why = format!("{part} does not match `{}`", short(pattern.as_str()));
+        return Err(last_line(&out.kept).map_or(why.clone(), |line| format!("{why}: {line}")));
+    }
+    Ok(last_line(&out.kept).unwrap_or(ended))
+}

@@ -1,0 +1,343 @@
+//! Owns the state of a run: decides, records, acts, and tells.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::path::PathBuf;
+
+use super::environment::Values;
+use super::node::{Doing, Ticket};
+use super::run::Error;
+use super::{Halt, Setup};
+use crate::effect::{Consultation, Effects, Happening, Question, Work};
+use crate::event::{Event, Failure, Listener, Outcome, Point, RunState, StepState, StopHow};
+use crate::journal::{Store, Writer};
+use crate::resolve::{CourseKind, ResolvedStep, Section};
+use crate::value::{Id, Length, Stamp};
+
+/// Something to do once the record of it is on disk.
+pub(super) enum Act {
+    Start(Work),
+    Ask(u64, Box<Question>),
+    FindPoint(u64, Option<PathBuf>, Option<String>),
+    Consult(Consultation),
+    Withdraw(Id),
+    Wake(u64, Length),
+    Stop(Id, u32),
+    Acknowledge(Id, u32),
+}
+
+/// What is known of `unless` of a step that uses a recipe.
+pub(super) enum Gate {
+    /// It is being asked; these parts wait for the answer.
+    Asked(Vec<usize>),
+    /// The parts are needed.
+    Open,
+}
+
+/// Owns the state of a run.
+pub(super) struct Dispatcher<'a, E, S: Store> {
+    pub(super) setup: &'a Setup<'a>,
+    pub(super) effects: E,
+    pub(super) state: RunState,
+    pub(super) values: Values<'a>,
+    pub(super) doing: Vec<Doing>,
+    pub(super) tickets: HashMap<u64, Ticket>,
+    pub(super) gates: HashMap<Id, Gate>,
+    /// Recovery points by copy: all that is restored from a copy is restored from one point.
+    pub(super) points: HashMap<Id, Option<Point>>,
+    pub(super) halted: Option<StopHow>,
+    /// Whether a step failed for which nothing more is to be started.
+    pub(super) failed: bool,
+    /// Whether a step failed for which a person is to be asked.
+    pub(super) asks: bool,
+    pub(super) cleaning: bool,
+    pub(super) batch: Vec<Event>,
+    pub(super) acts: Vec<Act>,
+    pub(super) writer: Writer<S>,
+    pub(super) listener: &'a mut dyn Listener,
+    /// Nodes that wait for a node, and how many nodes a node still waits for.
+    pub(super) dependants: Vec<Vec<usize>>,
+    pub(super) waits_for: Vec<usize>,
+    pub(super) ready: BTreeSet<usize>,
+    pub(super) held_locks: HashSet<Id>,
+    pub(super) acting: usize,
+    pub(super) unstaged: usize,
+    pub(super) last: Option<Stamp>,
+    pub(super) next_ticket: u64,
+}
+
+/// The calendar may be this far off the boot clock before it is told of as a jump, in milliseconds.
+const JUMP_MS: i64 = 2_000;
+
+impl<'a, E: Effects, S: Store> Dispatcher<'a, E, S> {
+    pub(super) fn new(
+        setup: &'a Setup<'a>,
+        effects: E,
+        writer: Writer<S>,
+        listener: &'a mut dyn Listener,
+    ) -> Self {
+        let nodes = setup.course.nodes.len();
+        let mut dependants = vec![Vec::new(); nodes];
+        for (at, node) in setup.course.nodes.iter().enumerate() {
+            for before in &node.after {
+                dependants[*before].push(at);
+            }
+        }
+        Self {
+            setup,
+            effects,
+            state: RunState::default(),
+            values: Values::new(setup),
+            doing: vec![Doing::Nothing; nodes],
+            tickets: HashMap::new(),
+            gates: HashMap::new(),
+            points: HashMap::new(),
+            halted: None,
+            failed: false,
+            asks: false,
+            cleaning: false,
+            batch: Vec::new(),
+            acts: Vec::new(),
+            writer,
+            listener,
+            dependants,
+            waits_for: vec![0; nodes],
+            ready: BTreeSet::new(),
+            held_locks: HashSet::new(),
+            acting: 0,
+            unstaged: 0,
+            last: None,
+            next_ticket: 0,
+        }
+    }
+
+    pub(super) fn into_state(self) -> RunState {
+        self.state
+    }
+
+    /// Begins a new run.
+    pub(super) fn begin(&mut self) -> Result<(), Error> {
+        self.note(Event::RunStarted(Box::new(self.setup.start.clone())))?;
+        self.count();
+        self.release()?;
+        self.commit()
+    }
+
+    /// Works out what waits for what, and what could begin.
+    pub(super) fn count(&mut self) {
+        for (at, node) in self.setup.course.nodes.iter().enumerate() {
+            let open =
+                node.after.iter().filter(|before| !self.state.steps[**before].state.releases()).count();
+            self.waits_for[at] = open;
+            if open == 0 && self.state.steps[at].state == StepState::Pending {
+                self.offer(at);
+            }
+            if self.section(at) == Section::Prepare && !self.state.steps[at].state.releases() {
+                self.unstaged += 1;
+            }
+        }
+    }
+
+    pub(super) fn section(&self, at: usize) -> Section {
+        self.setup.course.section(self.setup.plan, at)
+    }
+
+    pub(super) fn step(&self, at: usize) -> Option<&'a ResolvedStep> {
+        match self.setup.course.nodes[at].kind {
+            CourseKind::Step(step) => Some(&self.setup.plan.steps[step]),
+            CourseKind::Health => None,
+        }
+    }
+
+    pub(super) fn id(&self, at: usize) -> &'a Id {
+        &self.setup.course.nodes[at].id
+    }
+
+    pub(super) fn attempt(&self, at: usize) -> u32 {
+        self.state.steps[at].state.attempt()
+    }
+
+    pub(super) fn offer(&mut self, at: usize) {
+        // What tidies up waits until everything else is over.
+        if self.section(at) != Section::Cleanup || self.cleaning {
+            self.doing[at] = Doing::Ready;
+            self.ready.insert(at);
+        }
+    }
+
+    pub(super) fn ticket(&mut self, ticket: Ticket) -> u64 {
+        self.next_ticket += 1;
+        self.tickets.insert(self.next_ticket, ticket);
+        self.next_ticket
+    }
+
+    pub(super) fn will(&mut self, act: Act) {
+        self.acts.push(act);
+    }
+
+    // The loop: hear, decide, record, act.
+
+    pub(super) async fn dispatch(&mut self) -> Result<Halt, Error> {
+        loop {
+            if let Some(halt) = self.settle()? {
+                return Ok(halt);
+            }
+            let mut happening = Some(self.effects.next().await);
+            // What has come in the meantime shares the sync.
+            while let Some(now) = happening {
+                self.hear(now)?;
+                happening = self.effects.next_now();
+            }
+            self.release()?;
+            self.commit()?;
+        }
+    }
+
+    pub(super) async fn leave(&mut self, halt: &Result<Halt, Error>) {
+        self.effects.leave(matches!(halt, Ok(Halt::Over))).await;
+    }
+
+    /// Takes an event into the state and into the batch that is recorded next.
+    pub(super) fn note(&mut self, event: Event) -> Result<(), Error> {
+        // Events that are recorded together happened at one time.
+        if let (Some(stamp), false) = (self.last.clone(), self.batch.is_empty()) {
+            return self.take_in(event, &stamp);
+        }
+        let stamp = self.effects.now();
+        self.watch_the_clock(&stamp)?;
+        self.take_in(event, &stamp)
+    }
+
+    pub(super) fn take_in(&mut self, event: Event, stamp: &Stamp) -> Result<(), Error> {
+        let was = event.subject().and_then(|step| self.state.position(step.as_str()));
+        let released = was.is_some_and(|at| self.state.steps[at].state.releases());
+        self.state.apply(&event, stamp)?;
+        if let Some(at) = was.filter(|at| !released && self.state.steps[*at].state.releases()) {
+            self.after(at);
+        }
+        self.batch.push(event);
+        Ok(())
+    }
+
+    /// A calendar that does not go with the boot clock was moved by somebody.
+    pub(super) fn watch_the_clock(&mut self, stamp: &Stamp) -> Result<(), Error> {
+        let before = self.last.replace(stamp.clone());
+        let Some(before) = before.filter(|before| before.boot_id == stamp.boot_id) else { return Ok(()) };
+        let by_calendar = stamp.at.as_unix_millis() - before.at.as_unix_millis();
+        let by_boot = i64::try_from(stamp.boot_ms.saturating_sub(before.boot_ms)).unwrap_or(i64::MAX);
+        let by_ms = by_calendar - by_boot;
+        if by_ms.abs() > JUMP_MS && self.state.start.is_some() {
+            self.take_in(Event::ClockJumped { by_ms }, stamp)?;
+        }
+        Ok(())
+    }
+
+    /// A node lets go of what waits for it.
+    pub(super) fn after(&mut self, at: usize) {
+        if self.section(at) == Section::Prepare && self.unstaged > 0 {
+            self.unstaged -= 1;
+        }
+        for dependant in std::mem::take(&mut self.dependants[at]) {
+            self.waits_for[dependant] = self.waits_for[dependant].saturating_sub(1);
+            if self.waits_for[dependant] == 0 && self.state.steps[dependant].state == StepState::Pending {
+                self.offer(dependant);
+            }
+        }
+    }
+
+    /// Writes the batch to disk in one go, then tells the listener, then acts.
+    pub(super) fn commit(&mut self) -> Result<(), Error> {
+        let batch = std::mem::take(&mut self.batch);
+        let acts = std::mem::take(&mut self.acts);
+        if !batch.is_empty() {
+            let stamp = self.last.clone().unwrap_or_else(|| self.effects.now());
+            self.writer.append(&batch, &stamp)?;
+            for event in &batch {
+                self.listener.hear(&stamp, event, &self.state);
+            }
+        }
+        for act in acts {
+            match act {
+                Act::Start(work) => self.effects.act(work),
+                Act::Ask(ticket, question) => self.effects.ask(ticket, *question),
+                Act::FindPoint(ticket, at, moot) => self.effects.find_point(ticket, at, moot),
+                Act::Consult(consultation) => self.effects.consult(consultation),
+                Act::Withdraw(step) => self.effects.withdraw(&step),
+                Act::Wake(ticket, delay) => self.effects.wake_after(ticket, delay),
+                Act::Stop(step, attempt) => self.effects.stop(&step, attempt),
+                Act::Acknowledge(step, attempt) => self.effects.acknowledge(&step, attempt),
+            }
+        }
+        Ok(())
+    }
+
+    // What happens.
+
+    pub(super) fn hear(&mut self, happening: Happening) -> Result<(), Error> {
+        match happening {
+            Happening::Ended { step, attempt, ending } => self.hear_end(&step, attempt, ending),
+            Happening::Vanished { step, attempt, why } => self.hear_vanished(&step, attempt, &why),
+            Happening::Replied { ticket, reply } => match self.tickets.remove(&ticket) {
+                Some(Ticket::Unless(at)) => self.hear_unless(at, reply),
+                Some(Ticket::GroupUnless(group)) => self.hear_group_unless(&group, &reply),
+                Some(Ticket::Look(at)) => self.hear_look(at, reply),
+                _ => Ok(()),
+            },
+            Happening::PointFound { ticket, found } => match self.tickets.remove(&ticket) {
+                Some(Ticket::Point(copy)) => self.hear_point(copy, found),
+                _ => Ok(()),
+            },
+            Happening::Woke { ticket } => match self.tickets.remove(&ticket) {
+                Some(Ticket::Alarm(at)) => self.hear_alarm(at),
+                Some(Ticket::Expiry(at)) => self.hear_expiry(at),
+                _ => Ok(()),
+            },
+            Happening::Said { step, by, answer, note } => self.hear_answer(&step, by, answer, note),
+            Happening::Requested(request) => self.hear_request(request),
+            Happening::Interrupted(count) => self.hear_interrupt(count),
+        }
+    }
+
+    pub(super) fn hear_interrupt(&mut self, count: u32) -> Result<(), Error> {
+        let how = if count <= 1 { StopHow::Drain } else { StopHow::Kill };
+        self.stop(how, self.setup.start.by.clone(), String::new())
+    }
+
+    /// Starts nothing more; unless it only drains, ends what runs as well.
+    pub(super) fn stop(&mut self, how: StopHow, by: String, reason: String) -> Result<(), Error> {
+        if self.halted == Some(how) || self.halted == Some(StopHow::Abort) {
+            return Ok(());
+        }
+        self.note(Event::StopAsked { by, how, reason })?;
+        self.halted = Some(how);
+        if how != StopHow::Drain {
+            for at in 0..self.doing.len() {
+                // What tidies up is carried out whatever happens.
+                if self.doing[at] == Doing::Acting && self.section(at) != Section::Cleanup {
+                    self.will(Act::Stop(self.id(at).clone(), self.attempt(at)));
+                } else if !matches!(self.doing[at], Doing::Ready | Doing::Nothing | Doing::Acting) {
+                    self.let_go(at)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Leaves a node that nothing of the world depends on; an abort closes what it has begun.
+    pub(super) fn let_go(&mut self, at: usize) -> Result<(), Error> {
+        if self.section(at) == Section::Cleanup {
+            return Ok(());
+        }
+        let was = std::mem::take(&mut self.doing[at]);
+        if was == Doing::Asking {
+            self.will(Act::Withdraw(self.id(at).clone()));
+        }
+        let state = &self.state.steps[at].state;
+        if self.halted == Some(StopHow::Abort)
+            && matches!(state, StepState::Running { .. } | StepState::Awaiting { .. })
+        {
+            let outcome = Outcome::Failed { failure: Failure::Stopped };
+            return self.finish(at, outcome);
+        }
+        Ok(())
+    }
+}

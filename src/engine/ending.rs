@@ -1,0 +1,191 @@
+//! How steps end: done, failed, tried again.
+
+use std::collections::BTreeMap;
+
+use super::dispatcher::{Act, Dispatcher};
+use super::node::{Doing, Purpose, Ticket};
+use super::run::Error;
+use crate::effect::{Effects, Ending};
+use crate::event::{Event, Failure, Outcome, StepState, StopHow};
+use crate::journal::Store;
+use crate::keeper::{self, Cause, Exit};
+use crate::plan::{Action, OnFailure};
+use crate::resolve::{ResolvedStep, Section};
+use crate::value::{Id, Length, Name};
+
+impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
+    pub(super) fn hear_end(&mut self, step: &Id, attempt: u32, ending: Ending) -> Result<(), Error> {
+        let Some(at) = self.state.position(step.as_str()) else { return Ok(()) };
+        let is_open = matches!(
+            self.state.steps[at].state,
+            StepState::Running { attempt: open } | StepState::Awaiting { attempt: open } if open == attempt
+        );
+        if !is_open {
+            // It was in the journal already; the keeper was only not told so.
+            self.will(Act::Acknowledge(step.clone(), attempt));
+            return Ok(());
+        }
+        match ending {
+            Ending::Assumed => self.finish(at, Outcome::Assumed),
+            Ending::Refused(why) => {
+                self.stop_acting(at);
+                self.fail(at, Failure::NotStarted { why })
+            }
+            Ending::Kept(outcome) => self.hear_kept(at, &outcome),
+        }
+    }
+
+    pub(super) fn hear_kept(&mut self, at: usize, outcome: &keeper::Outcome) -> Result<(), Error> {
+        self.stop_acting(at);
+        let failure = match (&outcome.cause, &outcome.exit) {
+            (Cause::Stopped, _) if self.halted != Some(StopHow::Abort) => {
+                // Ended by a second Ctrl-C: the journal keeps it open, and resume judges it.
+                self.doing[at] = Doing::Nothing;
+                return Ok(());
+            }
+            (Cause::Stopped, _) => Failure::Stopped,
+            (Cause::TimedOut, _) => {
+                let after = self.step(at).and_then(|step| step.common.timeout).unwrap_or_default();
+                Failure::TimedOut { after }
+            }
+            (Cause::Ended, Exit::Code(0)) => {
+                return match self.step(at).map(|step| step.common.verify.clone()) {
+                    Some(probes) => self.look(at, Purpose::Verify, probes),
+                    None => self.finish(at, Outcome::Done),
+                };
+            }
+            (Cause::Ended, Exit::Code(code)) => Failure::Exit { code: *code },
+            (Cause::Ended, Exit::Signal(signal)) => Failure::Signal { signal: *signal },
+            (Cause::Ended, Exit::NotStarted(why)) => Failure::NotStarted { why: why.clone() },
+        };
+        self.fail(at, failure)
+    }
+
+    pub(super) fn stop_acting(&mut self, at: usize) {
+        if self.doing[at] == Doing::Acting {
+            self.acting = self.acting.saturating_sub(1);
+            self.doing[at] = Doing::Nothing;
+        }
+    }
+
+    /// Counts a node whose work an earlier controller has started.
+    pub(super) fn keep_acting(&mut self, at: usize) {
+        self.doing[at] = Doing::Acting;
+        self.acting += 1;
+        if let Some(lock) = self.step(at).and_then(|step| step.common.lock.clone()) {
+            self.held_locks.insert(lock);
+        }
+    }
+
+    pub(super) fn fail(&mut self, at: usize, failure: Failure) -> Result<(), Error> {
+        self.stop_acting(at);
+        let attempt = self.attempt(at);
+        let step = self.step(at);
+        let may_retry =
+            !matches!(failure, Failure::Stopped | Failure::Refused { .. } | Failure::Expired { .. });
+        let retry = step
+            .and_then(|step| step.common.retry.as_ref())
+            .filter(|retry| may_retry && attempt <= retry.times);
+        if let Some(retry) = retry
+            && matches!(self.state.steps[at].state, StepState::Running { .. })
+            && self.halted.is_none()
+        {
+            let delay = retry.delay_after(attempt);
+            self.unlock(at);
+            self.note(Event::RetryPlanned { step: self.id(at).clone(), attempt, failure, delay })?;
+            self.will(Act::Acknowledge(self.id(at).clone(), attempt));
+            self.delay(at, delay);
+            return Ok(());
+        }
+        let on_failure = step.and_then(|step| step.common.on_failure).unwrap_or_default();
+        // Nothing of the recovery depends on how the tidying up went, and an asset holds up only what needs it.
+        if self.section(at) != Section::Cleanup && step.is_some() && failure != Failure::Stopped {
+            match on_failure {
+                OnFailure::Stop => self.failed = true,
+                OnFailure::Ask => self.asks = true,
+                OnFailure::Continue => {}
+            }
+        }
+        self.finish(at, Outcome::Failed { failure })
+    }
+
+    pub(super) fn delay(&mut self, at: usize, delay: Length) {
+        self.doing[at] = Doing::Delaying;
+        let ticket = self.ticket(Ticket::Alarm(at));
+        self.will(Act::Wake(ticket, delay));
+    }
+
+    pub(super) fn unlock(&mut self, at: usize) {
+        if let Some(lock) = self.step(at).and_then(|step| step.common.lock.as_ref()) {
+            self.held_locks.remove(lock);
+        }
+    }
+
+    /// Ends a node; what its work has written is read and held to what the step declares.
+    pub(super) fn finish(&mut self, at: usize, outcome: Outcome) -> Result<(), Error> {
+        let declared = self.step(at).filter(|step| matches!(step.action, Action::Run { .. }));
+        let Some(step) = declared.filter(|_| outcome == Outcome::Done) else {
+            return self.finish_with(at, outcome, BTreeMap::new());
+        };
+        let written = self.effects.outputs(self.id(at), self.attempt(at));
+        match written.and_then(|text| super::outputs::read(&text, &step.common.outputs)) {
+            Ok(outputs) => self.finish_with(at, outcome, outputs),
+            Err(why) => {
+                self.failed = true;
+                let failure = Failure::BadOutput { why };
+                self.finish_with(at, Outcome::Failed { failure }, BTreeMap::new())
+            }
+        }
+    }
+
+    /// Ends a node.
+    pub(super) fn finish_with(
+        &mut self,
+        at: usize,
+        outcome: Outcome,
+        outputs: BTreeMap<Name, String>,
+    ) -> Result<(), Error> {
+        let attempt = self.attempt(at);
+        self.stop_acting(at);
+        self.doing[at] = Doing::Nothing;
+        self.unlock(at);
+        self.note(Event::StepFinished { step: self.id(at).clone(), attempt, outcome, outputs })?;
+        let is_work = |step: &ResolvedStep| matches!(step.action, Action::Run { .. } | Action::Http { .. });
+        if self.step(at).is_some_and(is_work) {
+            self.will(Act::Acknowledge(self.id(at).clone(), attempt));
+        }
+        Ok(())
+    }
+
+    pub(super) fn hear_alarm(&mut self, at: usize) -> Result<(), Error> {
+        match std::mem::take(&mut self.doing[at]) {
+            Doing::Sleeping => self.finish(at, self.as_real_as_before(at)),
+            Doing::Pausing(look) => self.look_again(at, look),
+            Doing::Delaying => {
+                if self.halted.is_none() {
+                    self.doing[at] = Doing::Ready;
+                    self.ready.insert(at);
+                }
+                Ok(())
+            }
+            other => {
+                self.doing[at] = other;
+                Ok(())
+            }
+        }
+    }
+
+    /// A wait after something that did not really happen did not really happen either.
+    pub(super) fn as_real_as_before(&self, at: usize) -> Outcome {
+        if self.moot(at).is_some() { Outcome::Assumed } else { Outcome::Done }
+    }
+
+    pub(super) fn hear_vanished(&mut self, step: &Id, attempt: u32, why: &str) -> Result<(), Error> {
+        let Some(at) = self.state.position(step.as_str()) else { return Ok(()) };
+        if self.state.steps[at].state == (StepState::Running { attempt }) {
+            self.stop_acting(at);
+            self.judge(at, why)?;
+        }
+        Ok(())
+    }
+}

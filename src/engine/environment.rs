@@ -1,0 +1,153 @@
+//! The values that a step's command, its probes and its texts get.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Setup;
+use crate::effect::Env;
+use crate::event::{Point, RunState, StepState};
+use crate::plan::{Action, Place};
+use crate::resolve::{CourseKind, ResolvedStep};
+use crate::value::{Id, Name, NameError, Scalar, Table};
+
+/// The shell that a text after `run` goes to, unless the plan or the step names another.
+pub(super) const BASH: [&str; 4] = ["bash", "-euo", "pipefail", "-c"];
+
+/// Works out the values for a node of the course.
+pub(super) struct Values<'a> {
+    setup: &'a Setup<'a>,
+    /// The positions of the nodes whose steps declare outputs.
+    producers: Vec<usize>,
+}
+
+impl<'a> Values<'a> {
+    pub(super) fn new(setup: &'a Setup<'a>) -> Self {
+        let declares = |at: &usize| match setup.course.nodes[*at].kind {
+            CourseKind::Step(step) => !setup.plan.steps[step].common.outputs.is_empty(),
+            CourseKind::Health => false,
+        };
+        let producers = (0..setup.course.nodes.len()).filter(declares).collect();
+        Self { setup, producers }
+    }
+
+    /// Returns the step of a node; nothing for a health check.
+    pub(super) fn step(&self, at: usize) -> Option<&'a ResolvedStep> {
+        match self.setup.course.nodes[at].kind {
+            CourseKind::Step(step) => Some(&self.setup.plan.steps[step]),
+            CourseKind::Health => None,
+        }
+    }
+
+    /// Returns the environment of a node.
+    ///
+    /// # Errors
+    ///
+    /// When an input names a variable that has no value.
+    pub(super) fn of(&self, at: usize, state: &RunState) -> Result<Env, NameError> {
+        let node = &self.setup.course.nodes[at];
+        let mut env = Env { values: self.setup.inherited.clone(), unknown: Vec::new() };
+        add_vars(&mut env.values, &self.setup.plan.vars);
+        if let Some(place) = node.place.as_ref().and_then(|place| self.setup.plan.places.get(place)) {
+            add_vars(&mut env.values, &place.vars);
+        }
+        let step = self.step(at);
+        if let Some(step) = step {
+            add_vars(&mut env.values, &step.common.env);
+        }
+        self.add_outputs(at, state, &mut env);
+        if let Some(point) = state.steps.get(at).and_then(|record| record.point.as_ref()) {
+            add_point(&mut env.values, point);
+        }
+        self.add_own(node.place.as_ref(), &mut env.values);
+        if let Some(step) = step {
+            for (name, text) in &step.inputs {
+                match text.fill(|name| env.values.get(name).map(|value| Cow::Borrowed(value.as_str()))) {
+                    Ok(value) => {
+                        env.values.insert(name.to_string(), value);
+                    }
+                    Err(NameError(missing)) if is_unknown(&env, &missing) => {
+                        env.unknown.push(name.to_string());
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        Ok(env)
+    }
+
+    /// Outputs reach everything that needs their step, directly or not.
+    fn add_outputs(&self, at: usize, state: &RunState, env: &mut Env) {
+        if self.producers.is_empty() {
+            return;
+        }
+        let mut seen = BTreeSet::new();
+        let mut stack = vec![at];
+        while let Some(at) = stack.pop() {
+            for before in &self.setup.course.nodes[at].after {
+                if seen.insert(*before) {
+                    stack.push(*before);
+                }
+            }
+        }
+        for producer in self.producers.iter().filter(|producer| seen.contains(producer)) {
+            let record = &state.steps[*producer];
+            env.values.extend(record.outputs.iter().map(|(name, value)| (name.to_string(), value.clone())));
+            if record.state == StepState::Assumed {
+                let declared =
+                    self.step(*producer).map(|step| step.common.outputs.as_slice()).unwrap_or_default();
+                env.unknown.extend(declared.iter().map(Name::to_string));
+            }
+        }
+    }
+
+    fn add_own(&self, place: Option<&Id>, values: &mut BTreeMap<String, String>) {
+        let start = &self.setup.start;
+        let own = [
+            ("DRPLAN_RUN", Some(start.run.as_str())),
+            ("DRPLAN_SCENARIO", start.scenario.as_ref().map(Id::as_str)),
+            ("DRPLAN_ENVIRONMENT", start.environment.as_ref().map(Id::as_str)),
+            ("DRPLAN_HOME", place.map(Id::as_str)),
+        ];
+        values.extend(own.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned()))));
+    }
+
+    /// Returns the environment of a probe that names a place of its own.
+    pub(super) fn at_place(&self, mut env: Env, place: &Id) -> Env {
+        if let Some(Place { vars, .. }) = self.setup.plan.places.get(place) {
+            add_vars(&mut env.values, vars);
+        }
+        env
+    }
+
+    /// Returns the program that carries out a command of a step.
+    pub(super) fn shell(&self, step: Option<&ResolvedStep>) -> Vec<String> {
+        let of_step = step.and_then(|step| match &step.action {
+            Action::Run { shell, .. } => shell.as_deref(),
+            _ => None,
+        });
+        match of_step.or(self.setup.plan.shell.as_deref()) {
+            Some(shell) => shell.to_vec(),
+            None => BASH.map(str::to_owned).to_vec(),
+        }
+    }
+}
+
+fn is_unknown(env: &Env, name: &str) -> bool {
+    env.unknown.iter().any(|unknown| unknown == name) || name.starts_with("POINT_")
+}
+
+fn add_vars(values: &mut BTreeMap<String, String>, vars: &Table<Name, Scalar>) {
+    values.extend(vars.iter().map(|(name, value)| (name.to_string(), value.to_string())));
+}
+
+fn add_point(values: &mut BTreeMap<String, String>, point: &Point) {
+    values.insert("POINT_COPY".into(), point.copy.to_string());
+    if let Some(path) = &point.path {
+        values.insert("POINT_PATH".into(), path.clone());
+        let id = path.rsplit('/').find(|part| !part.is_empty()).unwrap_or_default();
+        values.insert("POINT_ID".into(), id.to_owned());
+    }
+    if let Some(time) = point.time {
+        values.insert("POINT_TIME".into(), time.to_string());
+    }
+}

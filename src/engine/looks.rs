@@ -1,0 +1,167 @@
+//! Asks probes: whether work is done, whether an asset is healthy, what an interrupted step has left.
+
+use super::dispatcher::{Act, Dispatcher};
+use super::node::{Doing, Look, Purpose, Ticket};
+use super::run::Error;
+use crate::effect::{Effects, Reply};
+use crate::event::{Event, Failure, Outcome, Verdict};
+use crate::journal::Store;
+use crate::plan::Rerun;
+use crate::probe::{Probe, RawProbe};
+use crate::value::{Length, Moment, Name};
+
+/// The output under which the health of an asset records what its `newest` has said.
+pub const NEWEST: &str = "NEWEST";
+
+impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
+    pub(super) fn start_health(&mut self, at: usize) -> Result<(), Error> {
+        let attempt = self.attempt(at) + 1;
+        self.note(Event::StepStarted { step: self.id(at).clone(), attempt })?;
+        self.look_at_health(at)
+    }
+
+    pub(super) fn look_at_health(&mut self, at: usize) -> Result<(), Error> {
+        let probes =
+            self.setup.plan.assets.get(self.id(at)).map(|asset| asset.health.clone()).unwrap_or_default();
+        self.look(at, Purpose::Await, probes)
+    }
+
+    /// Begins to ask probes, one after the other.
+    pub(super) fn look(&mut self, at: usize, purpose: Purpose, probes: Vec<Probe>) -> Result<(), Error> {
+        let since = self.effects.now();
+        self.look_again(at, Look { purpose, probes, at: 0, since, moot: false })
+    }
+
+    /// Asks the next probe of a look, or ends it.
+    pub(super) fn look_again(&mut self, at: usize, look: Look) -> Result<(), Error> {
+        let Some(probe) = look.probes.get(look.at).cloned() else {
+            return self.end_look(at, &look);
+        };
+        let moot = self.moot(at);
+        let Some(question) = self.question(at, &probe, moot)? else { return Ok(()) };
+        self.doing[at] = match look.purpose {
+            Purpose::Judge => Doing::Judging(look),
+            Purpose::Verify | Purpose::Await | Purpose::Newest => Doing::Looking(look),
+        };
+        let ticket = self.ticket(Ticket::Look(at));
+        self.will(Act::Ask(ticket, Box::new(question)));
+        Ok(())
+    }
+
+    /// Every probe was content, or could not be known.
+    fn end_look(&mut self, at: usize, look: &Look) -> Result<(), Error> {
+        self.doing[at] = Doing::Nothing;
+        match look.purpose {
+            Purpose::Judge => self.pass(at, Verdict::Done, "its probes say that its work is done"),
+            Purpose::Newest => self.finish(at, Outcome::Done),
+            Purpose::Await if !look.moot && self.newest_of(at).is_some() => {
+                let probes = self.newest_of(at).into_iter().collect();
+                self.look(at, Purpose::Newest, probes)
+            }
+            Purpose::Verify | Purpose::Await => {
+                let outcome =
+                    if look.moot || self.moot(at).is_some() { Outcome::Assumed } else { Outcome::Done };
+                self.finish(at, outcome)
+            }
+        }
+    }
+
+    pub(super) fn hear_look(&mut self, at: usize, reply: Reply) -> Result<(), Error> {
+        let (Doing::Looking(mut look) | Doing::Judging(mut look)) = std::mem::take(&mut self.doing[at])
+        else {
+            return Ok(());
+        };
+        let why = match (reply, look.purpose) {
+            (Reply::Yes(found), Purpose::Newest) => return self.finish_with_newest(at, &found),
+            (Reply::Unknown(_), Purpose::Newest) => return self.finish(at, Outcome::Done),
+            (Reply::Yes(_), _) => {
+                look.at += 1;
+                return self.look_again(at, look);
+            }
+            (Reply::Unknown(_), Purpose::Verify | Purpose::Await) => {
+                look.moot = true;
+                look.at += 1;
+                return self.look_again(at, look);
+            }
+            (Reply::No(why) | Reply::Unknown(why), _) => why,
+        };
+        let shown = look.probes.get(look.at).map(crate::probe::Probe::shown).unwrap_or_default();
+        match look.purpose {
+            Purpose::Judge => self.judge_by_rerun(at, &format!("{shown}: {why}")),
+            Purpose::Newest => self.fail(at, Failure::Unhealthy { why: format!("`newest`: {why}") }),
+            Purpose::Verify => self.fail(at, Failure::Unverified { why: format!("{shown}: {why}") }),
+            Purpose::Await => self.wait_on(at, look, format!("{shown}: {why}")),
+        }
+    }
+
+    /// Returns the question for the moment of an asset's newest data, if the plan has one.
+    fn newest_of(&self, at: usize) -> Option<Probe> {
+        let command = self.setup.plan.assets.get(self.id(at))?.newest.clone()?;
+        let raw = RawProbe { run: Some(command), ..RawProbe::default() };
+        Probe::try_from(raw).ok()
+    }
+
+    /// An asset is healthy, and has said up to which moment it holds data.
+    fn finish_with_newest(&mut self, at: usize, found: &str) -> Result<(), Error> {
+        match found.trim().parse::<Moment>() {
+            Ok(moment) => {
+                let outputs = [(Name::trusted(NEWEST), moment.to_string())].into_iter().collect();
+                self.finish_with(at, Outcome::Done, outputs)
+            }
+            Err(why) => self.fail(at, Failure::Unhealthy { why: format!("`newest`: {why}") }),
+        }
+    }
+
+    /// Waits and asks again, as long as there is patience.
+    fn wait_on(&mut self, at: usize, look: Look, why: String) -> Result<(), Error> {
+        let step = self.step(at);
+        let patience = step.and_then(|step| step.common.timeout).unwrap_or(self.setup.patience);
+        let waited = self.effects.now().since(&look.since);
+        let every = look.probes.get(look.at).map_or(Length::from_secs(1), |probe| probe.every);
+        if waited.saturating_add(every) > patience {
+            return match step {
+                None => self.fail(at, Failure::Unhealthy { why: format!("after {patience}: {why}") }),
+                Some(_) => self.fail(at, Failure::TimedOut { after: patience }),
+            };
+        }
+        self.mention(&Event::StillWaiting { step: self.id(at).clone(), why });
+        self.doing[at] = Doing::Pausing(look);
+        let ticket = self.ticket(Ticket::Alarm(at));
+        self.will(Act::Wake(ticket, every));
+        Ok(())
+    }
+
+    /// Judges a step that had a start and has no end: by `unless`, else by `verify`, else by `rerun`.
+    pub(super) fn judge(&mut self, at: usize, why: &str) -> Result<(), Error> {
+        let probes = match self.step(at) {
+            Some(step) => match &step.common.unless {
+                Some(unless) => vec![unless.clone()],
+                None => step.common.verify.clone(),
+            },
+            None => Vec::new(),
+        };
+        if probes.is_empty() { self.judge_by_rerun(at, why) } else { self.look(at, Purpose::Judge, probes) }
+    }
+
+    fn judge_by_rerun(&mut self, at: usize, why: &str) -> Result<(), Error> {
+        let rerun = self.step(at).and_then(|step| step.common.rerun).unwrap_or_default();
+        match rerun {
+            Rerun::Safe => {
+                self.pass(at, Verdict::Again, &format!("{why}; `rerun: safe` lets it be repeated"))?;
+                self.mark_ready(at);
+                Ok(())
+            }
+            Rerun::Ask => {
+                self.pass(at, Verdict::Ask, &format!("{why}; whether it may be repeated, a person must say"))
+            }
+            Rerun::Never => {
+                self.pass(at, Verdict::Ask, &format!("{why}; `rerun: never` forbids to repeat it"))
+            }
+        }
+    }
+
+    pub(super) fn pass(&mut self, at: usize, verdict: Verdict, why: &str) -> Result<(), Error> {
+        let attempt = self.attempt(at);
+        self.note(Event::StepJudged { step: self.id(at).clone(), attempt, verdict, why: why.to_owned() })
+    }
+}

@@ -1,0 +1,23 @@
+//! From a course to events: what is done, in which order, and what happens when it goes wrong.
+//!
+//! The engine owns the run's state. It records, then acts, then tells its listeners. It knows neither
+//! who listens nor whether the world it acts on is real.
+
+mod dispatcher;
+mod ending;
+mod environment;
+mod looks;
+mod node;
+mod outputs;
+mod people;
+mod points;
+mod resume;
+mod run;
+mod settle;
+mod setup;
+mod starting;
+
+pub use looks::NEWEST;
+pub use people::people_of;
+pub use run::{Error, run};
+pub use setup::{Halt, Setup};

@@ -1,0 +1,90 @@
+//! Chooses recovery points: one for all that is restored from a copy.
+
+use std::path::PathBuf;
+
+use super::dispatcher::{Act, Dispatcher};
+use super::node::{Doing, Ticket};
+use super::run::Error;
+use crate::effect::{Effects, FoundPoint};
+use crate::event::{Event, Failure, Point};
+use crate::journal::Store;
+use crate::resolve::copy_of;
+use crate::value::{Id, Moment, Text};
+
+impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
+    pub(super) fn choose_point(&mut self, at: usize) -> Result<(), Error> {
+        if matches!(self.doing[at], Doing::Gating) && self.halted.is_some() {
+            self.doing[at] = Doing::Nothing;
+            return Ok(());
+        }
+        let Some(copy) = self.setup.course.nodes[at].copy.clone() else { return self.start_step(at) };
+        match self.points.get(&copy) {
+            Some(Some(point)) => {
+                let point = point.clone();
+                self.note(Event::PointChosen { step: self.id(at).clone(), point })?;
+                self.start_step(at)
+            }
+            Some(None) => {
+                self.doing[at] = Doing::Finding;
+                Ok(())
+            }
+            None => {
+                self.points.insert(copy.clone(), None);
+                self.doing[at] = Doing::Finding;
+                let moot = self.moot(at);
+                let folder = self.folder_of(&copy);
+                let ticket = self.ticket(Ticket::Point(copy));
+                self.will(Act::FindPoint(ticket, folder, moot));
+                Ok(())
+            }
+        }
+    }
+
+    /// Returns the folder in which a copy's points lie, if this version can look there.
+    pub(super) fn folder_of(&self, copy: &Id) -> Option<PathBuf> {
+        let (_, backup, _, copy) = copy_of(self.setup.plan, copy.as_str())?;
+        let place = copy
+            .in_
+            .as_ref()
+            .or_else(|| backup.of.iter().find_map(|asset| self.setup.plan.assets.get(asset)?.homes.first()));
+        let place = place.and_then(|place| self.setup.plan.places.get(place));
+        if place.is_some_and(|place| place.ssh.is_some()) {
+            return None;
+        }
+        let at = copy.at.as_deref().filter(|at| !at.contains("://"))?;
+        let mut vars = self.setup.inherited.clone();
+        let own = self.setup.plan.vars.iter().chain(place.into_iter().flat_map(|place| &place.vars));
+        vars.extend(own.map(|(name, value)| (name.to_string(), value.to_string())));
+        let filled = Text::new(at).fill(|name| vars.get(name).map(|value| value.as_str().into())).ok()?;
+        Some(self.setup.folder.join(filled))
+    }
+
+    pub(super) fn hear_point(&mut self, copy: Id, found: FoundPoint) -> Result<(), Error> {
+        let waiting: Vec<usize> = (0..self.doing.len())
+            .filter(|at| {
+                self.doing[*at] == Doing::Finding && self.setup.course.nodes[*at].copy.as_ref() == Some(&copy)
+            })
+            .collect();
+        let point = |path, time: Option<Moment>, why| Point { copy: copy.clone(), path, time, why };
+        let point = match found {
+            FoundPoint::Newest { path, time, why } => point(Some(path), time, why),
+            FoundPoint::CannotLook(why) | FoundPoint::Unasked(why) => point(None, None, why),
+            FoundPoint::Nothing(why) => {
+                self.points.remove(&copy);
+                for at in waiting {
+                    self.doing[at] = Doing::Nothing;
+                    let attempt = self.attempt(at) + 1;
+                    self.note(Event::StepStarted { step: self.id(at).clone(), attempt })?;
+                    let why = format!("there is no recovery point in {copy}: {why}");
+                    self.fail(at, Failure::NotStarted { why })?;
+                }
+                return Ok(());
+            }
+        };
+        self.points.insert(copy, Some(point));
+        for at in waiting {
+            self.choose_point(at)?;
+        }
+        Ok(())
+    }
+}

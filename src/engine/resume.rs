@@ -1,0 +1,103 @@
+//! Takes up a run where it was left.
+
+use super::dispatcher::Dispatcher;
+use super::run::Error;
+use crate::effect::{Effects, Ending, Happening};
+use crate::event::{Event, StepState, Verdict};
+use crate::journal::{Record, Store};
+use crate::keeper::Remains;
+use crate::plan::Action;
+use crate::value::Id;
+
+impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
+    /// Replays the records, judges what was open, and goes on.
+    ///
+    /// `resumed` are the events that tell of the new controller; they are recorded first.
+    pub(super) async fn resume(&mut self, earlier: &[Record], resumed: Vec<Event>) -> Result<(), Error> {
+        for record in earlier {
+            self.replay(&record.event, &record.stamp)?;
+            if let Event::PointChosen { point, .. } = &record.event {
+                self.points.insert(point.copy.clone(), Some(point.clone()));
+            }
+        }
+        for event in resumed {
+            self.note(event)?;
+        }
+        self.remember_failures();
+        self.count();
+        let nodes = 0..self.state.steps.len();
+        let running: Vec<usize> = nodes
+            .clone()
+            .filter(|at| matches!(self.state.steps[*at].state, StepState::Running { .. }))
+            .collect();
+        let (work, looks): (Vec<usize>, Vec<usize>) = running.into_iter().partition(|at| self.is_work(*at));
+        self.find_work_again(&work).await?;
+        // Waits, health and verification only look; they are simply taken up again.
+        for at in looks {
+            self.carry_out(at)?;
+        }
+        for at in nodes {
+            match self.state.steps[at].state {
+                StepState::Awaiting { .. } => self.ask_anew(at),
+                StepState::Retrying { .. } => self.mark_ready(at),
+                _ => {}
+            }
+        }
+        self.commit()?;
+        while let Some(Happening::Requested(request)) = self.effects.next_now() {
+            self.hear_request(request)?;
+        }
+        self.release()?;
+        self.commit()
+    }
+
+    fn is_work(&self, at: usize) -> bool {
+        self.step(at).is_some_and(|step| matches!(step.action, Action::Run { .. } | Action::Http { .. }))
+    }
+
+    async fn find_work_again(&mut self, work: &[usize]) -> Result<(), Error> {
+        let attempts: Vec<(Id, u32)> =
+            work.iter().map(|at| (self.id(*at).clone(), self.attempt(*at))).collect();
+        let found = self.effects.find_again(&attempts).await;
+        for (at, remains) in work.iter().copied().zip(found) {
+            match remains {
+                Ok(Remains::Running(process)) => {
+                    self.keep_acting(at);
+                    self.pass(at, Verdict::Kept, &format!("it still runs as process {}", process.pid))?;
+                }
+                Ok(Remains::Ended(outcome)) => {
+                    self.keep_acting(at);
+                    let was_stopped = outcome.cause == crate::keeper::Cause::Stopped;
+                    if was_stopped {
+                        self.stop_acting(at);
+                        self.judge(at, "it was ended when the run was stopped")?;
+                    } else {
+                        self.pass(at, Verdict::Kept, "its end was found")?;
+                        self.hear_found(at, Ending::Kept(outcome))?;
+                    }
+                }
+                Ok(Remains::NeverRan) => {
+                    self.pass(at, Verdict::NeverRan, "it was recorded but not started")?;
+                    self.carry_out(at)?;
+                }
+                Ok(Remains::Gone) => self.judge(at, "its process is gone and nobody saw how it ended")?,
+                Ok(Remains::Unclear) => {
+                    self.pass(
+                        at,
+                        Verdict::Ask,
+                        "controller and keeper died around its start: nobody can know whether it ran",
+                    )?;
+                }
+                Err(why) => {
+                    self.pass(at, Verdict::Ask, &format!("what is left of it cannot be read: {why}"))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn hear_found(&mut self, at: usize, ending: Ending) -> Result<(), Error> {
+        let (step, attempt) = (self.id(at).clone(), self.attempt(at));
+        self.hear_end(&step, attempt, ending)
+    }
+}

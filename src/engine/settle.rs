@@ -1,0 +1,151 @@
+//! When nothing is under way any more: tidy up, finish, or leave.
+
+use super::Halt;
+use super::dispatcher::Dispatcher;
+use super::node::Doing;
+use super::run::Error;
+use crate::effect::Effects;
+use crate::event::{Event, Mode, RunResult, StepState, StopHow};
+use crate::journal::Store;
+use crate::plan::OnFailure;
+use crate::resolve::Section;
+use crate::value::Stamp;
+
+impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
+    /// Says how to halt, when nothing is under way any more.
+    pub(super) fn settle(&mut self) -> Result<Option<Halt>, Error> {
+        loop {
+            if self.doing.iter().any(Doing::is_under_way) || self.could_begin() {
+                return Ok(None);
+            }
+            let unanswered: Vec<usize> =
+                (0..self.doing.len()).filter(|at| self.doing[*at] == Doing::Asking).collect();
+            let waits = !unanswered.is_empty() && self.halted.is_none();
+            if waits && (self.setup.stays || self.effects.has_person()) {
+                return Ok(None);
+            }
+            let unknown =
+                self.state.steps.iter().any(|record| matches!(record.state, StepState::Unknown { .. }));
+            let is_stopped = matches!(self.halted, Some(StopHow::Drain | StopHow::Kill));
+            if waits || unknown || is_stopped || self.asks {
+                let waits_for = self.what_it_waits_for(&unanswered);
+                self.note(Event::RunSuspended { waits_for })?;
+                self.commit()?;
+                return Ok(Some(Halt::Suspended));
+            }
+            if !self.cleaning && self.begin_cleaning()? {
+                continue;
+            }
+            let result = self.result();
+            self.note(Event::RunFinished { result })?;
+            self.commit()?;
+            return Ok(Some(Halt::Over));
+        }
+    }
+
+    pub(super) fn could_begin(&self) -> bool {
+        self.ready.iter().any(|at| self.may_begin(*at))
+    }
+
+    /// Offers the steps that tidy up; whether there are any.
+    pub(super) fn begin_cleaning(&mut self) -> Result<bool, Error> {
+        self.cleaning = true;
+        self.ready.clear();
+        for at in 0..self.doing.len() {
+            if self.section(at) == Section::Cleanup
+                && self.waits_for[at] == 0
+                && self.state.steps[at].state == StepState::Pending
+            {
+                self.offer(at);
+            }
+        }
+        let some = !self.ready.is_empty();
+        self.release()?;
+        self.commit()?;
+        Ok(some)
+    }
+
+    pub(super) fn what_it_waits_for(&self, unanswered: &[usize]) -> Vec<String> {
+        let mut waits_for: Vec<String> =
+            unanswered.iter().map(|at| format!("{}: an answer", self.id(*at))).collect();
+        for (at, record) in self.state.steps.iter().enumerate() {
+            match &record.state {
+                StepState::Unknown { .. } => {
+                    waits_for.push(format!(
+                        "{}: a person must say whether it is skipped or tried again",
+                        self.id(at)
+                    ));
+                }
+                StepState::Failed { .. } if self.asks => {
+                    waits_for.push(format!(
+                        "{} failed: a person must say whether it is skipped or tried again",
+                        self.id(at)
+                    ));
+                }
+                _ => {}
+            }
+        }
+        if waits_for.is_empty() {
+            waits_for.push("somebody to resume it".to_owned());
+        }
+        waits_for
+    }
+
+    pub(super) fn result(&self) -> RunResult {
+        if self.halted == Some(StopHow::Abort) {
+            return RunResult::Aborted;
+        }
+        let is_clean = |state: &StepState| matches!(state, StepState::Done { .. } | StepState::Unneeded);
+        let is_possible = |state: &StepState| is_clean(state) || *state == StepState::Assumed;
+        let all =
+            |holds: &dyn Fn(&StepState) -> bool| self.state.steps.iter().all(|record| holds(&record.state));
+        match self.setup.mode() {
+            Mode::DryRun | Mode::DryPlan if all(&is_possible) => RunResult::Possible,
+            Mode::DryRun | Mode::DryPlan => RunResult::Impossible,
+            Mode::Real | Mode::Drill if all(&is_clean) => RunResult::Done,
+            Mode::Real | Mode::Drill => RunResult::Failed,
+        }
+    }
+
+    /// Tells the listener of something that is not worth a record.
+    pub(super) fn mention(&mut self, event: &Event) {
+        let stamp = self.effects.now();
+        self.listener.hear(&stamp, event, &self.state);
+    }
+
+    pub(super) fn replay(&mut self, event: &Event, stamp: &Stamp) -> Result<(), Error> {
+        self.state.apply(event, stamp)?;
+        self.last = Some(stamp.clone());
+        Ok(())
+    }
+
+    pub(super) fn mark_ready(&mut self, at: usize) {
+        self.doing[at] = Doing::Ready;
+        self.ready.insert(at);
+    }
+
+    pub(super) fn unready(&mut self, at: usize) {
+        self.doing[at] = Doing::Nothing;
+        self.ready.remove(&at);
+    }
+
+    /// Puts a run that has failed steps back to where it was.
+    pub(super) fn remember_failures(&mut self) {
+        for at in 0..self.doing.len() {
+            if matches!(self.state.steps[at].state, StepState::Failed { .. }) {
+                match self.step(at).map(|step| step.common.on_failure.unwrap_or_default()) {
+                    Some(OnFailure::Ask) => self.asks = true,
+                    Some(OnFailure::Stop) => self.failed = true,
+                    Some(OnFailure::Continue) | None => {}
+                }
+            }
+        }
+    }
+
+    /// Forgets failures that a person has decided about.
+    pub(super) fn forget_failures(&mut self) {
+        self.failed = false;
+        self.asks = false;
+        self.remember_failures();
+    }
+}

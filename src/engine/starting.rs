@@ -1,0 +1,269 @@
+//! What could begin, begins: `unless`, then the recovery point, then the work.
+
+use std::collections::{BTreeMap, HashSet};
+
+use super::dispatcher::{Act, Dispatcher, Gate};
+use super::node::{Doing, Purpose, Ticket};
+use super::run::Error;
+use crate::effect::{Effects, Env, Question, Reply, Work};
+use crate::event::{Event, Failure, Mode, StepState};
+use crate::journal::Store;
+use crate::plan::{Action, Wait};
+use crate::probe::{Command, Probe};
+use crate::resolve::{ResolvedStep, Section};
+use crate::value::{Id, Length};
+
+impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
+    pub(super) fn release(&mut self) -> Result<(), Error> {
+        if self.unstaged == 0 && self.state.staged.is_none() && self.has_stage() {
+            self.note(Event::IncidentStaged)?;
+        }
+        let mut tried = None;
+        loop {
+            // Going on behind the last one tried: what has no slot or lock now has none later in this turn.
+            let next = match tried {
+                None => self.ready.first().copied(),
+                Some(tried) => self.ready.range(tried + 1..).next().copied(),
+            };
+            let Some(at) = next else { return Ok(()) };
+            tried = Some(at);
+            if self.may_begin(at) {
+                self.ready.remove(&at);
+                self.begin_node(at)?;
+                // Beginning may have ended it at once and made an earlier one ready.
+                if self.ready.range(..at).next().is_some() {
+                    tried = None;
+                }
+            }
+        }
+    }
+
+    pub(super) fn has_stage(&self) -> bool {
+        self.setup.mode() == Mode::Drill
+            && (0..self.doing.len()).any(|at| self.section(at) == Section::Prepare)
+    }
+
+    pub(super) fn may_begin(&self, at: usize) -> bool {
+        let section = self.section(at);
+        if section != Section::Cleanup && (self.halted.is_some() || self.failed || self.asks) {
+            return false;
+        }
+        let Some(step) = self.step(at) else { return true };
+        if matches!(step.action, Action::Run { .. } | Action::Http { .. })
+            && self.acting >= self.setup.max_parallel
+        {
+            return false;
+        }
+        step.common.lock.as_ref().is_none_or(|lock| !self.held_locks.contains(lock))
+    }
+
+    pub(super) fn begin_node(&mut self, at: usize) -> Result<(), Error> {
+        let Some(step) = self.step(at) else {
+            return self.start_health(at);
+        };
+        let group = step.part_of.as_ref().and_then(|group| self.setup.plan.step(group.as_str()));
+        if let Some((group, unless)) = group.and_then(|group| Some((group, group.common.unless.as_ref()?))) {
+            match self.gates.get_mut(&group.id) {
+                Some(Gate::Open) => {}
+                Some(Gate::Asked(waiting)) => {
+                    waiting.push(at);
+                    self.doing[at] = Doing::Gating;
+                    return Ok(());
+                }
+                None => {
+                    let moot = self.moot(at);
+                    let Some(question) = self.question(at, unless, moot)? else { return Ok(()) };
+                    self.gates.insert(group.id.clone(), Gate::Asked(vec![at]));
+                    self.doing[at] = Doing::Gating;
+                    let ticket = self.ticket(Ticket::GroupUnless(group.id.clone()));
+                    self.will(Act::Ask(ticket, Box::new(question)));
+                    return Ok(());
+                }
+            }
+        }
+        match &step.common.unless {
+            Some(unless) if !step.is_group() => {
+                let moot = self.moot(at);
+                let Some(question) = self.question(at, unless, moot)? else { return Ok(()) };
+                self.doing[at] = Doing::Gating;
+                let ticket = self.ticket(Ticket::Unless(at));
+                self.will(Act::Ask(ticket, Box::new(question)));
+                Ok(())
+            }
+            _ => self.choose_point(at),
+        }
+    }
+
+    pub(super) fn hear_unless(&mut self, at: usize, reply: Reply) -> Result<(), Error> {
+        match reply {
+            Reply::Yes(why) => {
+                self.doing[at] = Doing::Nothing;
+                self.note(Event::StepUnneeded { step: self.id(at).clone(), why })
+            }
+            Reply::No(_) | Reply::Unknown(_) => self.choose_point(at),
+        }
+    }
+
+    pub(super) fn hear_group_unless(&mut self, group: &Id, reply: &Reply) -> Result<(), Error> {
+        let Some(Gate::Asked(waiting)) = self.gates.insert(group.clone(), Gate::Open) else { return Ok(()) };
+        let Reply::Yes(why) = reply else {
+            for at in waiting {
+                self.doing[at] = Doing::Ready;
+                self.ready.insert(at);
+            }
+            return Ok(());
+        };
+        for at in 0..self.doing.len() {
+            let is_part = self.step(at).is_some_and(|step| step.part_of.as_ref() == Some(group));
+            if is_part || self.id(at) == group {
+                self.ready.remove(&at);
+                self.doing[at] = Doing::Nothing;
+                self.note(Event::StepUnneeded { step: self.id(at).clone(), why: why.clone() })?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn start_step(&mut self, at: usize) -> Result<(), Error> {
+        if self.halted.is_some() && self.section(at) != Section::Cleanup {
+            self.doing[at] = Doing::Nothing;
+            return Ok(());
+        }
+        let Some(step) = self.step(at) else { return Ok(()) };
+        if let Some(lock) = &step.common.lock {
+            if self.held_locks.contains(lock) {
+                self.doing[at] = Doing::Ready;
+                self.ready.insert(at);
+                return Ok(());
+            }
+            self.held_locks.insert(lock.clone());
+        }
+        let attempt = self.attempt(at) + 1;
+        self.note(Event::StepStarted { step: self.id(at).clone(), attempt })?;
+        self.carry_out(at)
+    }
+
+    /// Does what a step that has begun is there for.
+    pub(super) fn carry_out(&mut self, at: usize) -> Result<(), Error> {
+        let Some(step) = self.step(at) else { return self.look_at_health(at) };
+        let attempt = self.attempt(at);
+        match &step.action {
+            Action::Run { command, .. } => {
+                let program = match command {
+                    Command::Program(words) => words.clone(),
+                    Command::Shell(text) => {
+                        let mut program = self.values.shell(Some(step));
+                        program.push(text.clone());
+                        program
+                    }
+                };
+                let Some(env) = self.env(at)? else { return Ok(()) };
+                self.start_work(at, step, attempt, program, env.values);
+                Ok(())
+            }
+            Action::Http { request, expect } => {
+                let Some(env) = self.env(at)? else { return Ok(()) };
+                if let Some(unknown) = env.unknown.first() {
+                    // Only a dry run has unknown values; it does not send anything, so their text is of no use.
+                    let mut env = env.clone();
+                    env.values.insert(unknown.clone(), format!("${unknown}"));
+                    self.start_work(at, step, attempt, vec![request.url.as_str().to_owned()], env.values);
+                    return Ok(());
+                }
+                match crate::effect::request_job(&self.setup.exe, request, expect, &env) {
+                    Ok((program, env)) => {
+                        self.start_work(at, step, attempt, program, env);
+                        Ok(())
+                    }
+                    Err(why) => self.fail(at, Failure::Request { why }),
+                }
+            }
+            Action::Wait(Wait::For(length)) => {
+                let begun = self.state.steps[at].started.clone();
+                let now = self.effects.now();
+                let passed = begun.map_or(Length::ZERO, |begun| now.since(&begun));
+                self.doing[at] = Doing::Sleeping;
+                let ticket = self.ticket(Ticket::Alarm(at));
+                self.will(Act::Wake(ticket, length.saturating_sub(passed)));
+                Ok(())
+            }
+            Action::Wait(Wait::Until(probe)) => self.look(at, Purpose::Await, vec![(**probe).clone()]),
+            Action::Manual { .. } | Action::Approve(_) => self.ask_person(at),
+            Action::Use { .. } => self.look(at, Purpose::Verify, step.common.verify.clone()),
+            // A child plan is refused before a run begins.
+            Action::Plan { .. } => {
+                self.fail(at, Failure::NotStarted { why: "child plans are not in this version".into() })
+            }
+        }
+    }
+
+    pub(super) fn start_work(
+        &mut self,
+        at: usize,
+        step: &ResolvedStep,
+        attempt: u32,
+        program: Vec<String>,
+        env: BTreeMap<String, String>,
+    ) {
+        self.doing[at] = Doing::Acting;
+        self.acting += 1;
+        let work = Work {
+            step: step.id.clone(),
+            attempt,
+            program,
+            env,
+            cwd: self.setup.folder.clone(),
+            timeout: step.common.timeout,
+            estimate: self.setup.course.nodes[at].estimate.unwrap_or_default(),
+            outputs: step.common.outputs.iter().map(ToString::to_string).collect(),
+        };
+        self.will(Act::Start(work));
+    }
+
+    /// Returns the environment of a node; a node whose environment cannot be made fails.
+    pub(super) fn env(&mut self, at: usize) -> Result<Option<Env>, Error> {
+        match self.values.of(at, &self.state) {
+            Ok(env) => Ok(Some(env)),
+            Err(error) => {
+                if self.state.steps[at].state == StepState::Pending {
+                    let attempt = self.attempt(at) + 1;
+                    self.note(Event::StepStarted { step: self.id(at).clone(), attempt })?;
+                }
+                self.fail(at, Failure::NotStarted { why: error.to_string() })?;
+                Ok(None)
+            }
+        }
+    }
+
+    pub(super) fn question(
+        &mut self,
+        at: usize,
+        probe: &Probe,
+        moot: Option<String>,
+    ) -> Result<Option<Question>, Error> {
+        let Some(mut env) = self.env(at)? else { return Ok(None) };
+        if let Some(place) = &probe.on {
+            env = self.values.at_place(env, place);
+        }
+        let shell = self.values.shell(self.step(at));
+        Ok(Some(Question { probe: probe.clone(), env, cwd: self.setup.folder.clone(), shell, moot }))
+    }
+
+    /// Says why nothing can be known about a node: because something before it did not really happen.
+    pub(super) fn moot(&self, at: usize) -> Option<String> {
+        let nodes = &self.setup.course.nodes;
+        let mut seen = HashSet::new();
+        let mut stack = nodes[at].after.clone();
+        while let Some(before) = stack.pop() {
+            match self.state.steps[before].state {
+                StepState::Assumed => return Some(format!("{} has not really been done", nodes[before].id)),
+                // Beyond what was found to be done already, or skipped, something may still be assumed.
+                StepState::Unneeded | StepState::Skipped if seen.insert(before) => {
+                    stack.extend(&nodes[before].after);
+                }
+                _ => {}
+            }
+        }
+        None
+    }
+}

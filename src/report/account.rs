@@ -1,0 +1,355 @@
+//! The report: what was done, by whom, when, on which plan.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::measured::{Measured, incident, measure, targets_met};
+use super::schema::schema_of;
+use crate::event::{
+    Answer, Event, Misfit, Mode, Outline, OutlineKind, Point, RunResult, RunState, StepRecord, StepState,
+};
+use crate::value::{Id, Length, Moment, Name, RunId, Stamp};
+
+/// Where a step stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// Not begun.
+    Pending,
+    /// Begun, not ended.
+    Running,
+    /// A person must answer.
+    Awaiting,
+    /// To be tried again.
+    Retrying,
+    /// Interrupted, and a person must decide.
+    Interrupted,
+    /// Carried out.
+    Done,
+    /// Its work was done already.
+    Unneeded,
+    /// A person went on without it.
+    Skipped,
+    /// Failed for good.
+    Failed,
+    /// A dry run went past it.
+    Assumed,
+}
+
+impl Standing {
+    const fn of(state: &StepState) -> Self {
+        match state {
+            StepState::Pending => Self::Pending,
+            StepState::Running { .. } => Self::Running,
+            StepState::Awaiting { .. } => Self::Awaiting,
+            StepState::Retrying { .. } => Self::Retrying,
+            StepState::Unknown { .. } => Self::Interrupted,
+            StepState::Done { .. } => Self::Done,
+            StepState::Unneeded => Self::Unneeded,
+            StepState::Skipped => Self::Skipped,
+            StepState::Failed { .. } => Self::Failed,
+            StepState::Assumed => Self::Assumed,
+        }
+    }
+
+    /// Whether nothing more happens to it unless a person acts.
+    pub const fn is_ended(self) -> bool {
+        match self {
+            Self::Done | Self::Unneeded | Self::Skipped | Self::Failed | Self::Assumed => true,
+            Self::Pending | Self::Running | Self::Awaiting | Self::Retrying | Self::Interrupted => false,
+        }
+    }
+
+    /// Returns the word for people.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Pending => "not begun",
+            Self::Running => "running",
+            Self::Awaiting => "waiting for a person",
+            Self::Retrying => "to be tried again",
+            Self::Interrupted => "interrupted",
+            Self::Done => "done",
+            Self::Unneeded => "not needed",
+            Self::Skipped => "SKIPPED",
+            Self::Failed => "FAILED",
+            Self::Assumed => "would run",
+        }
+    }
+}
+
+/// What became of a node of the route.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StepAccount {
+    /// The step, or the asset that had to become healthy.
+    pub id: Id,
+    /// Its title.
+    pub title: String,
+    /// What it is.
+    pub kind: OutlineKind,
+    /// Where it stands.
+    pub state: Standing,
+    /// When its first attempt began.
+    pub started: Option<Moment>,
+    /// When it ended.
+    pub ended: Option<Moment>,
+    /// How long it took, by a clock that no change of the calendar moves.
+    pub duration: Option<Length>,
+    /// How long the plan said it would take.
+    pub estimate: Option<Length>,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// What it restored from.
+    pub point: Option<Point>,
+    /// Why it failed, was skipped or was not needed.
+    pub note: Option<String>,
+    /// Who answered, if a person was asked.
+    pub answered_by: Option<String>,
+    /// The names of the values that it left; the values stay in the journal.
+    pub outputs: Vec<Name>,
+}
+
+/// What a person said or decided.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Decision {
+    /// When.
+    pub at: Moment,
+    /// Who.
+    pub by: String,
+    /// Whether a signature proves it.
+    pub verified: bool,
+    /// About which step; none if about the run.
+    pub step: Option<Id>,
+    /// What, in words such as "approved" or "skipped".
+    pub what: String,
+    /// In the person's own words.
+    pub note: Option<String>,
+}
+
+/// Something that the plan has and the run left out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LeftOut {
+    /// The step.
+    pub step: Id,
+    /// Why.
+    pub why: String,
+}
+
+/// What the journal of a run proves.
+///
+/// The type is the format: its schema is `schema/report.schema.json`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Report {
+    /// The version of the format: 1.
+    pub version: u32,
+    /// The run.
+    pub run: RunId,
+    /// The version of drplan.
+    pub drplan: String,
+    /// The plan's id.
+    pub plan: Id,
+    /// The plan's title.
+    pub title: String,
+    /// SHA-256 of the frozen resolved plan, in hexadecimal.
+    pub plan_hash: String,
+    /// What kind of run it is.
+    pub mode: Mode,
+    /// The scenario, if the plan has any.
+    pub scenario: Option<Id>,
+    /// The environment, if one was chosen.
+    pub environment: Option<Id>,
+    /// `recover` or `failback`.
+    pub operation: String,
+    /// The account that started it.
+    pub by: String,
+    /// The machine that it was started on.
+    pub host: String,
+    /// When it began.
+    pub started: Moment,
+    /// When the incident began; none while the stage of a drill is not set.
+    pub incident: Option<Moment>,
+    /// When it ended; none if it is not over.
+    pub ended: Option<Moment>,
+    /// How long it has taken until its last event.
+    pub duration: Length,
+    /// How it ended; none if it is not over.
+    pub result: Option<RunResult>,
+    /// How often a controller took it up again.
+    pub resumed: u32,
+    /// What became of each node of the route, in the order of the plan.
+    pub steps: Vec<StepAccount>,
+    /// What was reached for each target asset.
+    pub assets: Vec<Measured>,
+    /// What the plan has for this scenario and the run left out: not exercised.
+    pub omitted: Vec<LeftOut>,
+    /// What people said and decided, in order.
+    pub decisions: Vec<Decision>,
+    /// What it waits for, if the controller left on purpose.
+    pub waits_for: Option<Vec<String>>,
+    /// What a reader must know to judge the numbers: clock jumps, a mended journal, a changed plan.
+    pub notes: Vec<String>,
+}
+
+/// Makes the JSON Schema of a report (draft 2020-12).
+pub fn schema() -> Value {
+    schema_of::<Report>("https://drplan.dev/schema/report.schema.json", "What a run did and proves")
+}
+
+impl Report {
+    /// The version of the format.
+    pub const VERSION: u32 = 1;
+
+    /// Makes the report of a journal's events.
+    ///
+    /// # Errors
+    ///
+    /// When an event does not fit the ones before it, or the run does not begin with its start.
+    pub fn of(events: &[(Stamp, Event)]) -> Result<Self, Misfit> {
+        Self::with_newest(events, &BTreeMap::new())
+    }
+
+    /// Makes the report where queries on the restored data said how new it is.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Report::of`].
+    pub fn with_newest(events: &[(Stamp, Event)], newest: &BTreeMap<Id, Moment>) -> Result<Self, Misfit> {
+        let mut state = RunState::default();
+        let mut attempts: BTreeMap<&Id, u32> = BTreeMap::new();
+        for (stamp, event) in events {
+            state.apply(event, stamp)?;
+            if let Event::StepStarted { step, attempt } = event {
+                attempts.insert(step, *attempt);
+            }
+        }
+        let (Some(start), Some(started), Some(last)) = (&state.start, &state.started, &state.last) else {
+            return Err(Misfit::Run("the run does not begin with its start"));
+        };
+        let account = |(node, record): (&Outline, &StepRecord)| {
+            StepAccount::of(node, record, attempts.get(&node.id).copied().unwrap_or(0))
+        };
+        let mut notes: Vec<String> = events.iter().filter_map(|(stamp, event)| note(stamp, event)).collect();
+        if start.mode == Mode::Real && start.incident_at.is_none() {
+            notes.push("nobody said when the incident began: its clock starts with the run".to_owned());
+        }
+        let left_out = |(step, why): (&Id, &String)| LeftOut { step: step.clone(), why: why.clone() };
+        Ok(Self {
+            version: Self::VERSION,
+            run: start.run.clone(),
+            drplan: start.drplan.clone(),
+            plan: start.plan.clone(),
+            title: start.title.clone(),
+            plan_hash: start.plan_hash.clone(),
+            mode: start.mode,
+            scenario: start.scenario.clone(),
+            environment: start.environment.clone(),
+            operation: start.operation.clone(),
+            by: start.by.clone(),
+            host: start.host.clone(),
+            started: started.at,
+            incident: incident(&state),
+            ended: state.result.map(|_| last.at),
+            duration: last.since(started),
+            result: state.result,
+            resumed: state.resumed,
+            steps: start.nodes.iter().zip(&state.steps).map(account).collect(),
+            assets: measure(&state, newest),
+            omitted: start.omitted.iter().map(left_out).collect(),
+            decisions: events.iter().filter_map(|(stamp, event)| decision(stamp, event)).collect(),
+            waits_for: state.suspended,
+            notes,
+        })
+    }
+
+    /// Whether every target was met; nothing if that cannot be known.
+    pub fn targets_met(&self) -> Option<bool> {
+        targets_met(&self.assets)
+    }
+
+    /// Returns how many nodes stand as given.
+    pub fn count(&self, state: Standing) -> usize {
+        self.steps.iter().filter(|step| step.state == state).count()
+    }
+}
+
+impl StepAccount {
+    fn of(node: &Outline, record: &StepRecord, attempts: u32) -> Self {
+        let state = Standing::of(&record.state);
+        // A step that failed and was taken up again still bears the end of its failure.
+        let ended = record.ended.as_ref().filter(|_| state.is_ended());
+        // A skip may come hours after the failure; that is nobody's working time.
+        let worked = record.started.as_ref().filter(|_| state != Standing::Skipped);
+        Self {
+            id: node.id.clone(),
+            title: node.title.clone(),
+            kind: node.kind,
+            state,
+            started: record.started.as_ref().map(|stamp| stamp.at),
+            ended: ended.map(|stamp| stamp.at),
+            duration: ended.zip(worked).map(|(ended, started)| ended.since(started)),
+            estimate: node.takes,
+            attempts,
+            point: record.point.clone(),
+            note: record.note.clone(),
+            answered_by: record.answered_by.clone(),
+            outputs: record.outputs.keys().cloned().collect(),
+        }
+    }
+}
+
+fn note(stamp: &Stamp, event: &Event) -> Option<String> {
+    let at = stamp.at.for_people();
+    match event {
+        Event::ClockJumped { by_ms } => {
+            let way = if *by_ms < 0 { "back" } else { "forward" };
+            let by = Length::from_millis(by_ms.unsigned_abs());
+            Some(format!("{at}: the calendar's clock was moved {way} by {by}; durations do not use it"))
+        }
+        Event::JournalMended { dropped_bytes } => Some(format!(
+            "{at}: a crash tore the journal's end; {dropped_bytes} bytes of an unfinished record were cut off"
+        )),
+        Event::RunResumed { by, host, plan_changed } => {
+            let changed = if *plan_changed {
+                "; the plan's file had changed, and the run kept to the plan as it was"
+            } else {
+                ""
+            };
+            Some(format!("{at}: taken up again by {by} on {host}{changed}"))
+        }
+        Event::StepJudged { step, verdict, why, .. } => {
+            use crate::event::Verdict as V;
+            let what = match verdict {
+                V::Kept => "went on while drplan was away",
+                V::NeverRan => "had not started before the interruption",
+                V::Done => "was interrupted, but its work was found done",
+                V::Again => "was interrupted and repeated",
+                V::Ask => "was interrupted, and a person had to decide",
+            };
+            Some(format!("{at}: `{step}` {what}: {why}"))
+        }
+        _ => None,
+    }
+}
+
+fn decision(stamp: &Stamp, event: &Event) -> Option<Decision> {
+    let (by, step, what, note) = match event {
+        Event::Answered { step, by, answer, note, .. } => {
+            let what = if *answer == Answer::Yes { "said yes to" } else { "said no to" };
+            (by, Some(step), what, note.clone())
+        }
+        Event::StepSkipped { step, by, reason } => (by, Some(step), "skipped", Some(reason.clone())),
+        Event::StepRetried { step, by, reason } => (by, Some(step), "had tried again", Some(reason.clone())),
+        Event::StopAsked { by, reason, .. } => {
+            (by, None, "asked to stop", Some(reason.clone()).filter(|reason| !reason.is_empty()))
+        }
+        _ => return None,
+    };
+    let verified = matches!(event, Event::Answered { verified: true, .. });
+    Some(Decision { at: stamp.at, by: by.clone(), verified, step: step.cloned(), what: what.into(), note })
+}

@@ -1,0 +1,21 @@
+//! The report for machines.
+
+use super::{Record, Report};
+
+/// Returns a report as JSON, laid out for people as well, with a line break at its end.
+///
+/// # Errors
+///
+/// None that a report can meet; the type is that of the JSON library.
+pub fn json(report: &Report) -> Result<String, serde_json::Error> {
+    serde_json::to_string_pretty(report).map(|text| text + "\n")
+}
+
+/// Returns a drill record as JSON, laid out for people as well, with a line break at its end.
+///
+/// # Errors
+///
+/// None that a record can meet; the type is that of the JSON library.
+pub fn record_json(record: &Record) -> Result<String, serde_json::Error> {
+    serde_json::to_string_pretty(record).map(|text| text + "\n")
+}

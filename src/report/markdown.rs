@@ -1,0 +1,191 @@
+//! The report for people: Markdown for the incident's channel.
+
+use super::{Compared, Reached, Report, StepAccount, headline};
+use crate::event::OutlineKind;
+use crate::value::{Length, Moment, plain};
+
+/// Returns the report as Markdown.
+pub fn markdown(report: &Report) -> String {
+    let mut text = format!("# {}\n\n{}\n\n", cell(&headline(report)), about(report));
+    targets(report, &mut text);
+    timeline(report, &mut text);
+    points(report, &mut text);
+    left_out(report, &mut text);
+    people(report, &mut text);
+    if !report.notes.is_empty() {
+        text.push_str("## Notes\n\n");
+        for note in &report.notes {
+            text.push_str(&format!("- {}\n", cell(note)));
+        }
+        text.push('\n');
+    }
+    text.push_str(&format!(
+        "---\n\nRun `{}` of plan `{}`, SHA-256 of the plan as it was run: `{}`. drplan {}.\n",
+        report.run,
+        report.plan,
+        report.plan_hash.replace('`', ""),
+        cell(&report.drplan)
+    ));
+    text
+}
+
+/// Returns a text as it may stand in a cell of a table or in a line of Markdown.
+///
+/// Line breaks become spaces: a cell has only one line. All that Markdown or HTML could take for
+/// its own is escaped.
+pub(super) fn cell(text: &str) -> String {
+    let one_line: Vec<&str> =
+        text.split(['\n', '\r', '\t']).map(str::trim).filter(|p| !p.is_empty()).collect();
+    let mut safe = String::with_capacity(text.len());
+    for letter in plain(&one_line.join(" ")).chars() {
+        match letter {
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '&' => safe.push_str("&amp;"),
+            '\\' | '|' | '`' | '*' | '_' | '[' | ']' | '~' | '#' | '!' => safe.extend(['\\', letter]),
+            other => safe.push(other),
+        }
+    }
+    safe
+}
+
+fn about(report: &Report) -> String {
+    let place = report.environment.as_ref().map(|id| format!(" in `{id}`")).unwrap_or_default();
+    let incident = match report.incident {
+        Some(at) => format!("Incident: {}. ", at.for_people()),
+        None => "Incident: the stage is not set. ".to_owned(),
+    };
+    let ended = report.ended.map_or_else(|| "not over".to_owned(), Moment::for_people);
+    format!(
+        "**{}**: {}{place}, operation {}, by {} on {}.\n{incident}Started: {}. Ended: {ended}. Took: {}.",
+        cell(&report.title),
+        report.mode.title(),
+        cell(&report.operation),
+        cell(&report.by),
+        cell(&report.host),
+        report.started.for_people(),
+        report.duration.rounded()
+    )
+}
+
+fn length(length: Option<Length>) -> String {
+    length.map_or_else(|| "–".to_owned(), |length| length.rounded().to_string())
+}
+
+fn verdict(compared: &Compared) -> String {
+    let sign = match compared.verdict {
+        Reached::Met => "✅ met",
+        Reached::Missed => "❌ missed",
+        Reached::Unknown => "❔ unknown",
+        Reached::NoTarget => "no target",
+    };
+    let mut text = sign.to_owned();
+    if let Some(why) = &compared.why {
+        text.push_str(&format!(": {}", cell(why)));
+    }
+    if let Some(assumed) = compared.assumed {
+        text.push_str(&format!(" ({assumed} of it assumed: to detect and decide)"));
+    }
+    text
+}
+
+fn targets(report: &Report, text: &mut String) {
+    text.push_str("## Targets\n\n");
+    if report.assets.is_empty() {
+        text.push_str("The plan promises nothing for this scenario.\n\n");
+        return;
+    }
+    text.push_str("| Asset | What | Target | Reached | Verdict |\n|--|--|--|--|--|\n");
+    for asset in &report.assets {
+        for (what, compared) in [("recovery time", &asset.rto), ("data lost", &asset.rpo)] {
+            text.push_str(&format!(
+                "| `{}` | {what} | {} | {} | {} |\n",
+                asset.asset,
+                length(compared.target),
+                length(compared.achieved),
+                verdict(compared)
+            ));
+        }
+    }
+    text.push('\n');
+}
+
+fn timeline(report: &Report, text: &mut String) {
+    text.push_str("## Timeline (UTC)\n\n");
+    text.push_str("| Step | Began | Ended | Took | Estimate | State |\n|--|--|--|--|--|--|\n");
+    let mut steps: Vec<&StepAccount> = report.steps.iter().collect();
+    // In the order of what happened; what never began stands last, in the order of the plan.
+    steps.sort_by_key(|step| (step.started.or(step.ended).is_none(), step.started.or(step.ended)));
+    let moment = |at: Option<Moment>| {
+        at.map_or_else(|| "–".to_owned(), |at| at.for_people().trim_end_matches(" UTC").to_owned())
+    };
+    for step in steps {
+        let mut state = step.state.title().to_owned();
+        if step.attempts > 1 {
+            state.push_str(&format!(", {} attempts", step.attempts));
+        }
+        if let Some(note) = &step.note {
+            state.push_str(&format!(": {}", cell(note)));
+        }
+        let title = if step.kind == OutlineKind::Health {
+            format!("{} is healthy", cell(&step.title))
+        } else {
+            cell(&step.title)
+        };
+        text.push_str(&format!(
+            "| `{}` {title} | {} | {} | {} | {} | {state} |\n",
+            step.id,
+            moment(step.started),
+            moment(step.ended),
+            length(step.duration),
+            length(step.estimate)
+        ));
+    }
+    text.push('\n');
+}
+
+fn points(report: &Report, text: &mut String) {
+    let points: Vec<_> =
+        report.steps.iter().filter_map(|step| Some((&step.id, step.point.as_ref()?))).collect();
+    if points.is_empty() {
+        return;
+    }
+    text.push_str("## Recovery points\n\n");
+    for (step, point) in points {
+        let path = point.path.as_ref().map(|path| format!(" ({})", cell(path))).unwrap_or_default();
+        let time =
+            point.time.map_or_else(|| "of unknown time".to_owned(), |at| format!("of {}", at.for_people()));
+        text.push_str(&format!("- `{step}`: `{}`{path}, {time}: {}\n", point.copy, cell(&point.why)));
+    }
+    text.push('\n');
+}
+
+fn left_out(report: &Report, text: &mut String) {
+    if report.omitted.is_empty() {
+        return;
+    }
+    text.push_str("## Not exercised\n\n");
+    for left in &report.omitted {
+        text.push_str(&format!("- `{}`: {}\n", left.step, cell(&left.why)));
+    }
+    text.push('\n');
+}
+
+fn people(report: &Report, text: &mut String) {
+    if report.decisions.is_empty() {
+        return;
+    }
+    text.push_str("## Who decided\n\n");
+    for decision in &report.decisions {
+        let step = decision.step.as_ref().map(|id| format!(" `{id}`")).unwrap_or_default();
+        let proof = if decision.verified { "signed" } else { "unverified" };
+        let note = decision.note.as_ref().map(|note| format!(": {}", cell(note))).unwrap_or_default();
+        text.push_str(&format!(
+            "- {}: {} ({proof}) {}{step}{note}\n",
+            decision.at.for_people(),
+            cell(&decision.by),
+            decision.what
+        ));
+    }
+    text.push('\n');
+}

@@ -1,0 +1,22 @@
+//! What the journal of a run proves: times against targets, an account of the steps, a drill record.
+
+mod account;
+mod headline;
+mod json;
+mod markdown;
+mod measured;
+mod record;
+mod schema;
+mod summary;
+#[cfg(test)]
+mod tests;
+
+pub use account::{Decision, LeftOut, Report, Standing, StepAccount, schema as report_schema};
+pub use headline::headline;
+pub use json::{json, record_json};
+pub use markdown::markdown;
+pub use measured::{Compared, Measured, Reached, measure, targets_met};
+pub use record::{
+    Corrective, Integrity, Participant, Record, RestorePoint, StepLine, TestType, schema as record_schema,
+};
+pub use summary::summary;

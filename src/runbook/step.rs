@@ -1,0 +1,373 @@
+//! One step, as a person carries it out.
+
+use super::compose::{copy_view, who_has};
+use super::setting::{Lines, Setting};
+use super::shell::{ask, command, fetch, request};
+use super::{ActionView, CheckView, Fence, Link, Reason, SecretView, StepView};
+use crate::graph::{is_stranded, item_title};
+use crate::plan::{Action, Approve, OnExpiry, OnFailure, Rerun, SecretSource, Undo, Wait};
+use crate::probe::{Probe, ProbeKind};
+use crate::resolve::{NodeKind, ResolvedStep};
+use crate::value::{Id, Name, Text};
+
+impl Setting<'_> {
+    /// Writes an item of the outline.
+    pub(super) fn item(&self, at: usize, lines: &mut Lines) -> StepView {
+        let item = &self.outline.items[at];
+        let node = &self.route.nodes[item.node];
+        let link = |at: usize| Link {
+            number: at + 1,
+            title: item_title(self.material.plan, self.route, &self.outline.items[at]),
+        };
+        let mut view = StepView {
+            number: at + 1,
+            id: node.id.to_string(),
+            title: item_title(self.material.plan, self.route, item),
+            kind: "health".to_owned(),
+            description: None,
+            who: None,
+            place: None,
+            login: None,
+            critical: item.time.critical,
+            takes: None,
+            timeout: None,
+            after: item.after.iter().map(|(before, _)| link(*before)).collect(),
+            copy: None,
+            fences: Vec::new(),
+            tools: Vec::new(),
+            blanks: Vec::new(),
+            variables: None,
+            secrets: Vec::new(),
+            actions: Vec::new(),
+            outputs: Vec::new(),
+            checks: Vec::new(),
+            unless: None,
+            undo: None,
+            on_failure: "Stop here. Find out why before you go on.".to_owned(),
+            rerun: "It may be repeated.".to_owned(),
+            stranded: None,
+        };
+        match node.kind {
+            NodeKind::Health(_) => self.health(at, &mut view, lines),
+            NodeKind::Step(step) => self.step_view(at, &self.material.plan.steps[step], &mut view, lines),
+        }
+        view
+    }
+
+    fn health(&self, at: usize, view: &mut StepView, lines: &mut Lines) {
+        let item = &self.outline.items[at];
+        let id = &self.route.nodes[item.node].id;
+        let Some(route) = self.route.assets.get(id) else { return };
+        if is_stranded(self.route, item) {
+            view.stranded.clone_from(&route.stranded);
+            return;
+        }
+        let Some(asset) = self.material.plan.assets.get(id) else { return };
+        let home = route.home.as_ref();
+        view.place = home.map(ToString::to_string);
+        view.login = self.login(home);
+        view.checks = self.checks(&asset.health, home);
+        if view.checks.iter().any(|check| check.command.is_some() && check.on.is_none()) {
+            let outputs = self.outputs_before(at);
+            let variables = self.variables(home);
+            let texts = serde_json::to_string(&asset.health).unwrap_or_default();
+            view.blanks = blanks_for(&outputs, &texts, view.login.is_some());
+            view.variables = lines.write(&variables, &[], &outputs, std::iter::empty(), view.login.is_some());
+        }
+    }
+
+    fn step_view(&self, at: usize, step: &ResolvedStep, view: &mut StepView, lines: &mut Lines) {
+        let plan = self.material.plan;
+        let common = &step.common;
+        let place = self.route.place_of(plan, step);
+        let place = place.as_ref();
+        let parts: Vec<&ResolvedStep> =
+            self.outline.items[at].parts.iter().filter_map(|part| self.node_step(*part)).collect();
+        step.action.key().clone_into(&mut view.kind);
+        view.description.clone_from(&common.description);
+        view.place = place.map(ToString::to_string);
+        view.login = self.login(place);
+        let time = self.outline.items[at].time;
+        view.takes = time.estimate.map(|_| time.end.saturating_sub(time.start).to_string());
+        view.timeout = common.timeout.map(|timeout| timeout.to_string());
+        view.fences = common.fences.iter().map(ToString::to_string).collect();
+        view.outputs = common.outputs.iter().map(ToString::to_string).collect();
+        view.who = who(self, &step.action);
+        for tool in parts.iter().flat_map(|part| &part.common.needs_tools).chain(&common.needs_tools) {
+            if !view.tools.contains(tool) {
+                view.tools.push(tool.clone());
+            }
+        }
+        let copy = self.route.chosen.get(step.written_as()).and_then(|choice| choice.copy.as_ref());
+        view.copy = copy.and_then(|choice| copy_view(plan, self.route, step, &choice.copy));
+
+        let mut variables = self.variables(place);
+        for (name, value) in &common.env {
+            variables.retain(|(known, _)| known != name.as_str());
+            variables.push((name.to_string(), value.as_str().to_owned()));
+        }
+        let mut points = Vec::new();
+        if let Some(copy) = copy {
+            variables.push(("POINT_COPY".to_owned(), copy.copy.to_string()));
+            points = points_asked_for(step, &parts);
+            let at = view.copy.as_ref().and_then(|copy| copy.at.as_ref()).map(|at| format!(", under {at}"));
+            let at = at.unwrap_or_default();
+            view.blanks.extend(points.iter().map(|name| Reason {
+                name: name.clone(),
+                why: match name.as_str() {
+                    "POINT_PATH" => format!("the newest good point of {}{at}", copy.copy),
+                    "POINT_TIME" => "the moment of that point, such as 2026-01-31T03:30:00Z".to_owned(),
+                    _ => "the name of that point".to_owned(),
+                },
+            }));
+        }
+        let outputs = self.outputs_before(at);
+        let texts = texts_of(step, &parts).join("\n");
+        view.blanks.extend(blanks_for(&outputs, &texts, view.login.is_some()));
+        let inputs = step.inputs.iter().map(|(name, value)| (name.to_string(), value.clone()));
+        let is_done_by_a_person = matches!(step.action, Action::Manual { .. } | Action::Approve(_));
+        let has_commands = !is_done_by_a_person || !common.verify.is_empty() || common.undo.is_some();
+        if has_commands {
+            view.variables = lines.write(&variables, &points, &outputs, inputs, view.login.is_some());
+        }
+        view.secrets = self.secrets(step, &parts, view.login.is_some());
+
+        if parts.is_empty() {
+            self.act(step, None, place, &mut view.actions);
+        }
+        for part in &parts {
+            self.part(part, step, place, &mut view.actions);
+        }
+        view.checks = self.checks(&common.verify, place);
+        view.unless = common.unless.as_ref().map(|probe| {
+            let mut check = self.check(probe, place);
+            check.command = check.command.map(|fence| Fence::aside(fence.text));
+            check
+        });
+        let shell = plan.shell.as_deref();
+        view.undo = common.undo.as_ref().map(|undo| taken_back(undo, None, shell));
+        let decider = plan.activation.as_ref().and_then(|activation| activation.by.as_ref());
+        view.on_failure = match common.on_failure.unwrap_or_default() {
+            OnFailure::Stop => "Stop. Begin nothing more until this is mended or taken back.".to_owned(),
+            OnFailure::Continue => "Go on with the steps that do not need this one.".to_owned(),
+            OnFailure::Ask => {
+                let decider = decider.map_or("the one who decides", Id::as_str);
+                format!("Ask {decider} whether to go on.")
+            }
+        };
+        let rerun = match common.rerun.unwrap_or_default() {
+            Rerun::Safe => "It may be repeated.",
+            Rerun::Ask => "Look at what was done before you repeat it.",
+            Rerun::Never => "It must never be repeated.",
+        };
+        rerun.clone_into(&mut view.rerun);
+    }
+
+    fn node_step(&self, node: usize) -> Option<&ResolvedStep> {
+        match self.route.nodes[node].kind {
+            NodeKind::Step(step) => Some(&self.material.plan.steps[step]),
+            NodeKind::Health(_) => None,
+        }
+    }
+
+    fn part(&self, part: &ResolvedStep, whole: &ResolvedStep, place: Option<&Id>, to: &mut Vec<ActionView>) {
+        let own = self.route.place_of(self.material.plan, part);
+        let mut title = crate::graph::one_line(part.title());
+        if self.login(own.as_ref()) != self.login(place) {
+            let reached = self.login(own.as_ref()).unwrap_or_else(|| "on your own machine".to_owned());
+            title = format!("{title} (elsewhere: {reached})");
+        }
+        let mut title = Some(title);
+        if let Some(probe) = &part.common.unless {
+            let check = self.check(probe, own.as_ref());
+            to.push(ActionView {
+                title: title.take(),
+                text: Some(format!("Done already? Then leave it out. It is if this {}:", check.expected)),
+                variables: None,
+                command: check.command.map(|fence| Fence::aside(fence.text)),
+            });
+        }
+        let first = to.len();
+        self.act(part, title, own.as_ref(), to);
+        let extra: Vec<String> = part
+            .common
+            .env
+            .iter()
+            .filter(|(name, value)| whole.common.env.get(*name) != Some(*value))
+            .map(|(name, value)| super::shell::export(name.as_str(), value.as_str()))
+            .collect();
+        if let Some(action) = to.get_mut(first).filter(|_| !extra.is_empty()) {
+            let before = action.variables.take().map(|fence| fence.text);
+            let text: Vec<String> = before.into_iter().chain(extra).collect();
+            action.variables = Some(Fence::bash(text.join("\n")));
+        }
+        for CheckView { expected, command, variables, .. } in self.checks(&part.common.verify, own.as_ref()) {
+            to.push(ActionView {
+                title: None,
+                text: Some(format!("Check: it {expected}.")),
+                variables,
+                command,
+            });
+        }
+        if let Some(undo) = &part.common.undo {
+            let shell = self.material.plan.shell.as_deref();
+            to.push(taken_back(undo, Some("To take this part back (only then): "), shell));
+        }
+    }
+
+    fn act(&self, step: &ResolvedStep, title: Option<String>, place: Option<&Id>, to: &mut Vec<ActionView>) {
+        let shell = self.material.plan.shell.as_deref();
+        let mut action = ActionView { title, text: None, variables: None, command: None };
+        match &step.action {
+            Action::Run { command: run, shell: own } => {
+                action.command = Some(Fence::bash(command(run, own.as_deref().or(shell))));
+            }
+            Action::Manual { text, .. } => action.text = Some(text.as_str().to_owned()),
+            Action::Approve(approve) => action.text = Some(leave(approve)),
+            Action::Wait(Wait::For(length)) => action.text = Some(format!("Wait {length}.")),
+            Action::Wait(Wait::Until(probe)) => {
+                let check = self.check(probe, place);
+                action.text = Some(format!("Repeat this until it {}.", check.expected));
+                action.variables = check.variables;
+                action.command = check.command;
+            }
+            Action::Http { request: http, expect } => {
+                let probe = Probe {
+                    kind: ProbeKind::Http(http.clone()),
+                    expect: expect.clone(),
+                    on: None,
+                    timeout: crate::value::Length::ZERO,
+                    every: crate::value::Length::ZERO,
+                };
+                action.text = Some(format!("Send this; it {}.", super::shell::expectation(&probe)));
+                action.command = Some(Fence::bash(request(http)));
+            }
+            Action::Use { recipe, .. } => action.text = Some(format!("Carry out the recipe {recipe}.")),
+            Action::Plan { path, .. } => {
+                action.text = Some(format!("Carry out the plan {path}, by its own runbook."));
+            }
+        }
+        let gives_by_command = !step.common.outputs.is_empty() && action.command.is_some();
+        if gives_by_command {
+            action.variables = Some(Fence::bash("export DRPLAN_OUTPUT=\"$(mktemp)\""));
+        }
+        to.push(action);
+        if gives_by_command {
+            to.push(ActionView {
+                title: None,
+                text: Some("Take over the values that it gave, and write them down.".to_owned()),
+                variables: None,
+                command: Some(Fence::bash(
+                    "cat -- \"$DRPLAN_OUTPUT\"\nwhile IFS= read -r line; do export \"${line?}\"; done < \"$DRPLAN_OUTPUT\"",
+                )),
+            });
+        } else if !step.common.outputs.is_empty() {
+            let blanks = step.common.outputs.iter().map(|name| format!("export {name}='________'"));
+            to.push(ActionView {
+                title: None,
+                text: Some("Write down what came of it.".to_owned()),
+                variables: None,
+                command: Some(Fence::bash(blanks.collect::<Vec<_>>().join("\n"))),
+            });
+        }
+    }
+
+    fn secrets(&self, step: &ResolvedStep, parts: &[&ResolvedStep], is_remote: bool) -> Vec<SecretView> {
+        let plan = self.material.plan;
+        let mut names: Vec<&Name> = Vec::new();
+        for name in step.common.secrets.iter().chain(parts.iter().flat_map(|part| &part.common.secrets)) {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        let view = |name: &Name| {
+            let secret = plan.secrets.get(name)?;
+            let how = match &secret.source {
+                SecretSource::Env(variable) => format!("the environment variable {variable}"),
+                SecretSource::File(path) => format!("the file {path}"),
+                SecretSource::Command(command) => format!("what this prints: {}", command.shown()),
+                SecretSource::Ask(question) => question.clone(),
+            };
+            let needs: Vec<String> = secret.needs.iter().map(super::compose::need_words).collect();
+            let needs =
+                if needs.is_empty() { String::new() } else { format!(" (takes {})", needs.join(", ")) };
+            let line = if is_remote {
+                ask(name.as_str())
+            } else {
+                fetch(name.as_str(), &secret.source, plan.shell.as_deref())
+            };
+            Some(SecretView {
+                name: name.to_string(),
+                how: format!("{how}{needs}"),
+                command: Fence::bash(line),
+            })
+        };
+        names.into_iter().filter_map(view).collect()
+    }
+}
+
+/// Returns the outputs to have at hand: those that the texts name, and all of them where no shell has them.
+fn blanks_for(outputs: &[(&Name, usize)], texts: &str, is_remote: bool) -> Vec<Reason> {
+    let blank = |(name, number): &(&Name, usize)| Reason {
+        name: name.to_string(),
+        why: format!("printed by step {number}"),
+    };
+    outputs.iter().filter(|(name, _)| is_remote || texts.contains(name.as_str())).map(blank).collect()
+}
+
+/// Writes an undo; `lead` stands before it.
+fn taken_back(undo: &Undo, lead: Option<&str>, shell: Option<&[String]>) -> ActionView {
+    let (text, command) = match undo {
+        Undo::Run(run) => (lead.map(str::to_owned), Some(Fence::aside(command(run, shell)))),
+        Undo::Manual(text) => (Some(format!("{}{}", lead.unwrap_or_default(), text.as_str())), None),
+    };
+    ActionView { title: None, text, variables: None, command }
+}
+
+/// Returns everything that a step says, for looking for names.
+fn texts_of(step: &ResolvedStep, parts: &[&ResolvedStep]) -> Vec<String> {
+    let mut texts: Vec<String> = step.inputs.values().map(|text| Text::as_str(text).to_owned()).collect();
+    for one in parts.iter().copied().chain([step]) {
+        texts.push(serde_json::to_string(&one.action).unwrap_or_default());
+        texts.push(serde_json::to_string(&one.common).unwrap_or_default());
+    }
+    texts
+}
+
+/// Returns which of the point's variables the texts of a step ask for; its path always.
+fn points_asked_for(step: &ResolvedStep, parts: &[&ResolvedStep]) -> Vec<String> {
+    let texts = texts_of(step, parts);
+    let asked = |name: &&str| *name == "POINT_PATH" || texts.iter().any(|text| text.contains(*name));
+    ["POINT_PATH", "POINT_TIME", "POINT_ID"].into_iter().filter(asked).map(str::to_owned).collect()
+}
+
+fn who(setting: &Setting<'_>, action: &Action) -> Option<String> {
+    match action {
+        Action::Manual { by: Some(by), .. } => Some(who_has(setting.material.plan, setting.route, by)),
+        Action::Approve(approve) => {
+            let names = approve.by.iter().map(|by| who_has(setting.material.plan, setting.route, by));
+            Some(names.collect::<Vec<_>>().join("; "))
+        }
+        _ => None,
+    }
+}
+
+fn leave(approve: &Approve) -> String {
+    let mut text =
+        approve.ask.as_ref().map_or_else(|| "May we go on?".to_owned(), |ask| ask.as_str().to_owned());
+    let quorum = approve.quorum.map_or(1, std::num::NonZeroU32::get);
+    text.push_str(&format!("\n\nAsk for leave to go on. {quorum} must agree."));
+    if let Some(other) = &approve.distinct_from {
+        let other = if other.as_str() == "starter" { "whoever began the recovery" } else { other.as_str() };
+        text.push_str(&format!(" It must be somebody else than {other}."));
+    }
+    if let Some(expires) = approve.expires {
+        let then = match approve.on_expiry {
+            Some(OnExpiry::Continue) => "go on, and say so",
+            _ => "stop",
+        };
+        text.push_str(&format!(" If nobody has answered after {expires}, {then}."));
+    }
+    text.push_str(" Write down who agreed, and when: ________________");
+    text
+}
