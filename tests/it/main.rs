@@ -13,4 +13,5 @@ mod keeper;
 mod layers;
 mod pages;
 mod plans;
+mod quickstart;
 mod render;
