@@ -139,7 +139,7 @@ async fn controller_to_be_killed() {
     let pid = pid_of(&mut client, "restore/unpack").await;
     let mut stdout = std::io::stdout();
     writeln!(stdout, "\nkeeper {}\nstep {pid}", client.keeper_pid()).unwrap();
-    std::future::pending().await;
+    std::future::pending::<()>().await;
 }
 
 #[tokio::test]
