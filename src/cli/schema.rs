@@ -5,7 +5,7 @@ use clap::ValueEnum;
 use super::Terminal;
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::{config, plan};
+use crate::{config, display, output, plan, report};
 
 /// Arguments of `drplan schema`.
 #[derive(Debug, clap::Args)]
@@ -27,6 +27,14 @@ pub(super) enum SchemaOf {
     Recipe,
     /// The settings, `drplan.yaml`
     Config,
+    /// What `check --format json` prints
+    Findings,
+    /// An event of a run, as `execute --format json` prints it and the journal keeps it
+    Event,
+    /// What `report --format json` prints
+    Report,
+    /// A drill record, as it stands under `evidence/`
+    Evidence,
 }
 
 impl SchemaOf {
@@ -36,6 +44,10 @@ impl SchemaOf {
             Self::Plan => plan::plan_schema(),
             Self::Recipe => plan::recipe_schema(),
             Self::Config => config::schema(&[]),
+            Self::Findings => output::schema(),
+            Self::Event => display::schema(),
+            Self::Report => report::report_schema(),
+            Self::Evidence => report::record_schema(),
         }
     }
 }

@@ -4,12 +4,11 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
-use schemars::generate::SchemaSettings;
 use serde::Deserialize;
 
 use crate::document::{Document, Limits, Place, ReadError, Sources, from_node, read};
 use crate::finding::Level;
-use crate::value::{Id, Length, Table};
+use crate::value::{Id, Length, Table, schema_of};
 
 /// The settings of a repository: `drplan.yaml` at its root.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -82,10 +81,7 @@ impl Config {
 
 /// Makes the JSON Schema of the settings (draft 2020-12); `rules` are the names that `rules` may hold.
 pub fn schema(rules: &[&str]) -> serde_json::Value {
-    let mut schema = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<Config>();
-    schema.insert("$id".into(), "https://drplan.dev/schema/config.schema.json".into());
-    schema.insert("title".into(), "The settings of a repository".into());
-    let mut schema = schema.to_value();
+    let mut schema = schema_of::<Config>("config", "The settings of a repository");
     if let Some(names) = schema.pointer_mut("/properties/rules/propertyNames") {
         *names = serde_json::json!({ "enum": rules });
     }

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::event::{Event, Listener, RunState};
-use crate::value::{Moment, Stamp};
+use crate::value::{Moment, Stamp, schema_of};
 
 /// A line of `--format json`.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -16,6 +16,11 @@ pub struct LineOut<'a> {
     pub at: Moment,
     /// What happened.
     pub event: &'a Event,
+}
+
+/// Makes the JSON Schema of a line (draft 2020-12).
+pub fn schema() -> serde_json::Value {
+    schema_of::<LineOut<'static>>("event", "An event of a run")
 }
 
 /// Writes a line of JSON for each event.

@@ -6,5 +6,5 @@ mod json;
 mod line;
 mod phrase;
 
-pub use json::{JsonLines, LineOut};
+pub use json::{JsonLines, LineOut, schema};
 pub use line::{Lines, Look};

@@ -420,7 +420,7 @@ mod tests {
             (&deep("{a: "), "yaml-too-deep"),
         ] {
             let found = codes(text);
-            assert!(found.contains(&code), "{:.40}: {found:?}", text);
+            assert!(found.contains(&code), "{text:.40}: {found:?}");
         }
         assert!(!codes(&deep("? ")).is_empty());
     }

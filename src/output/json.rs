@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::{Checked, Counts, visible};
 use crate::document::{Source, Sources};
 use crate::finding::{Finding, Label, Severity};
+use crate::value::schema_with;
 
 const VERSION: u32 = 1;
 
@@ -77,13 +78,11 @@ struct Position {
 
 /// Makes the JSON Schema of findings (draft 2020-12).
 pub fn schema() -> Value {
-    let mut schema = SchemaSettings::draft2020_12()
-        .for_serialize()
-        .into_generator()
-        .into_root_schema_for::<Report<'static>>();
-    schema.insert("$id".into(), "https://drplan.dev/schema/findings.schema.json".into());
-    schema.insert("title".into(), "Findings of drplan".into());
-    schema.to_value()
+    schema_with::<Report<'static>>(
+        SchemaSettings::draft2020_12().for_serialize(),
+        "findings",
+        "Findings of drplan",
+    )
 }
 
 pub(super) fn write(checked: &Checked, sources: &Sources, out: &mut dyn Write) -> io::Result<()> {

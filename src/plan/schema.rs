@@ -7,27 +7,21 @@ use serde_json::{Value, json};
 
 use super::{Notification, Plan, Points, RawStep, Recipe, Secret};
 use crate::probe::ProbeKind;
+use crate::value::schema_with;
 
 /// Makes the JSON Schema of a plan (draft 2020-12).
 pub fn plan_schema() -> Value {
-    schema_of::<Plan>("https://drplan.dev/schema/plan.schema.json", "A disaster-recovery plan")
+    language_schema::<Plan>("plan", "A disaster-recovery plan")
 }
 
 /// Makes the JSON Schema of a recipe (draft 2020-12).
 pub fn recipe_schema() -> Value {
-    schema_of::<Recipe>("https://drplan.dev/schema/recipe.schema.json", "A recipe")
+    language_schema::<Recipe>("recipe", "A recipe")
 }
 
-fn schema_of<T: JsonSchema>(id: &str, title: &str) -> Value {
-    let mut schema = SchemaSettings::draft2020_12()
-        .with_transform(NoNull)
-        .with_transform(ExactlyOne)
-        .with_transform(NoNumberFormats)
-        .into_generator()
-        .into_root_schema_for::<T>();
-    schema.insert("$id".into(), id.into());
-    schema.insert("title".into(), title.into());
-    schema.to_value()
+fn language_schema<T: JsonSchema>(name: &str, title: &str) -> Value {
+    let settings = SchemaSettings::draft2020_12().with_transform(NoNull).with_transform(ExactlyOne);
+    schema_with::<T>(settings, name, title)
 }
 
 /// `null` stands nowhere in a plan: an `Option` may be left out, not left empty.
@@ -105,20 +99,6 @@ impl Transform for ExactlyOne {
             object.insert("oneOf".into(), one_of(&Secret::SOURCES));
         } else if has(&Notification::WAYS) {
             object.insert("oneOf".into(), one_of(&Notification::WAYS));
-        }
-    }
-}
-
-/// `format: uint32` and the like are schemars' own, and strict validators refuse them.
-#[derive(Clone)]
-struct NoNumberFormats;
-
-impl Transform for NoNumberFormats {
-    fn transform(&mut self, schema: &mut Schema) {
-        transform_subschemas(self, schema);
-        let Some(object) = schema.as_object_mut() else { return };
-        if object.get("format").and_then(Value::as_str).is_some_and(|format| format.starts_with(['u', 'i'])) {
-            object.remove("format");
         }
     }
 }

@@ -7,11 +7,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::measured::{Measured, incident, measure, targets_met};
-use super::schema::schema_of;
 use crate::event::{
     Answer, Event, Misfit, Mode, Outline, OutlineKind, Point, RunResult, RunState, StepRecord, StepState,
 };
-use crate::value::{Id, Length, Moment, Name, RunId, Stamp};
+use crate::value::{Id, Length, Moment, Name, RunId, Stamp, schema_of};
 
 /// Where a step stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -198,7 +197,7 @@ pub struct Report {
 
 /// Makes the JSON Schema of a report (draft 2020-12).
 pub fn schema() -> Value {
-    schema_of::<Report>("https://drplan.dev/schema/report.schema.json", "What a run did and proves")
+    schema_of::<Report>("report", "What a run did and proves")
 }
 
 impl Report {

@@ -89,8 +89,8 @@ pub fn measure(state: &RunState, newest: &BTreeMap<Id, Moment>) -> Vec<Measured>
                 .step(target.asset.as_str())
                 .filter(|_| is_health(state, &target.asset))
                 .filter(|record| is_reached(&record.state));
-            let assumed =
-                (start.mode == Mode::Drill && start.assumed > Length::ZERO).then_some(start.assumed);
+            let adds = start.mode != Mode::Real && start.assumed > Length::ZERO;
+            let assumed = adds.then_some(start.assumed);
             Measured {
                 asset: target.asset.clone(),
                 why: target.why.clone(),
@@ -170,7 +170,7 @@ fn since_incident(state: &RunState, stamp: &Stamp) -> Option<Length> {
 
 fn recovery_time(state: &RunState, target: &Target, healthy: Option<&StepRecord>) -> Found {
     if is_dry(state) {
-        return Found::Unknown("a dry run restores nothing".into());
+        return expected_time(state, target);
     }
     if incident(state).is_none() {
         return Found::Unknown("the stage of the drill was not set".into());
@@ -195,6 +195,19 @@ fn recovery_time(state: &RunState, target: &Target, healthy: Option<&StepRecord>
             Found::Never(format!("not healthy {} after the incident", elapsed.rounded()))
         }
         _ => Found::Unknown("it is not healthy yet".into()),
+    }
+}
+
+/// A dry run's clock goes by the plan's estimates: its end is when the asset should be healthy.
+fn expected_time(state: &RunState, target: &Target) -> Found {
+    let record = state.step(target.asset.as_str()).filter(|_| is_health(state, &target.asset));
+    let passed = record.filter(|record| is_reached(&record.state) || record.state == StepState::Assumed);
+    let end = passed.and_then(|record| record.ended.as_ref()).zip(state.started.as_ref());
+    match end {
+        Some((end, started)) => {
+            Found::Length(end.since(started), Some("expected, by the plan's estimates".into()))
+        }
+        None => Found::Unknown("the dry run did not get there".into()),
     }
 }
 

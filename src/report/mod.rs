@@ -6,7 +6,6 @@ mod json;
 mod markdown;
 mod measured;
 mod record;
-mod schema;
 mod summary;
 #[cfg(test)]
 mod tests;

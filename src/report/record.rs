@@ -7,10 +7,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::headline::problems;
-use super::schema::schema_of;
 use super::{LeftOut, Measured, Reached, Report, Standing};
 use crate::event::{Mode, OutlineKind, RunResult};
-use crate::value::{Date, Id, Length, Moment, RunId};
+use crate::value::{Date, Id, Length, Moment, RunId, schema_of};
 
 /// What kind of test it was, in the words of NIST SP 800-34 and CP-4.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -184,7 +183,7 @@ pub struct Record {
 
 /// Makes the JSON Schema of a drill record (draft 2020-12).
 pub fn schema() -> Value {
-    schema_of::<Record>("https://drplan.dev/schema/evidence.schema.json", "A drill record")
+    schema_of::<Record>("evidence", "A drill record")
 }
 
 impl Record {

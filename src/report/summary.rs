@@ -1,6 +1,7 @@
 //! Targets against what was reached, as a small table for the terminal.
 
 use super::{Compared, Reached, Report, headline};
+use crate::event::Mode;
 use crate::value::{Length, plain};
 
 /// Returns the headline and a table of the targets, aligned, each line with its break.
@@ -10,13 +11,20 @@ pub fn summary(report: &Report) -> String {
     let mut rows: Vec<[String; 5]> = Vec::new();
     for asset in &report.assets {
         rows.push(row(asset.asset.as_str(), "recovery time", &asset.rto));
-        rows.push(row("", "data lost", &asset.rpo));
+        // Where nothing is promised and nothing was measured, there is nothing to say.
+        if asset.rpo.target.is_some() || asset.rpo.achieved.is_some() {
+            rows.push(row("", "data lost", &asset.rpo));
+        }
     }
     if rows.is_empty() {
         text.truncate(text.len() - 1);
         return text;
     }
-    let heads = ["asset", "", "target", "reached", "verdict"].map(str::to_owned);
+    let reached = match report.mode {
+        Mode::DryRun | Mode::DryPlan => "expected",
+        Mode::Real | Mode::Drill => "reached",
+    };
+    let heads = ["asset", "", "target", reached, "verdict"].map(str::to_owned);
     rows.insert(0, heads);
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths = [width(0), width(1), width(2), width(3)];
