@@ -22,6 +22,8 @@ pub mod finding;
 pub mod graph;
 pub mod journal;
 pub mod keeper;
+pub mod lint;
+pub mod output;
 pub mod plan;
 pub mod probe;
 pub mod resolve;

@@ -1,5 +1,9 @@
 //! The tests that need the real binary, or the disk.
-#![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "tests touch the world, and a panic is how they fail")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "tests touch the world, and a panic is how they fail"
+)]
 
 mod journal;
 mod keeper;

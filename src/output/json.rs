@@ -1,0 +1,187 @@
+//! Findings for programs.
+//!
+//! These types are a promise of their own, apart from the types inside. Within a version, fields may be added;
+//! none is taken away, renamed or given another meaning. Whatever breaks a reader makes a new version.
+
+use std::io::{self, Write};
+
+use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{Checked, Counts, visible};
+use crate::document::{Source, Sources};
+use crate::finding::{Finding, Label, Severity};
+
+const VERSION: u32 = 1;
+
+/// What `drplan check` found.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Report<'a> {
+    /// The version of this format.
+    #[schemars(extend("const" = VERSION))]
+    version: u32,
+    /// How many plans were checked.
+    plans: usize,
+    /// How many findings there are of each severity.
+    counts: Counts,
+    /// What was found, ordered by file, place and code.
+    findings: Vec<One<'a>>,
+}
+
+/// Something that is wrong in a plan.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Finding")]
+struct One<'a> {
+    /// The rule that found it, or the name of the fault.
+    code: &'a str,
+    /// How bad it is.
+    severity: Severity,
+    /// What is wrong.
+    message: &'a str,
+    /// What to do; null if nothing better is known than what the message says.
+    help: Option<&'a str>,
+    /// Where; the first is the primary one.
+    labels: Vec<Spot<'a>>,
+}
+
+/// A place and what is to be said there.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Label")]
+struct Spot<'a> {
+    /// The file, as it was given.
+    file: &'a str,
+    /// Whether this is the place of the finding, and not another that belongs to it.
+    primary: bool,
+    /// What is to be said there; may be empty.
+    text: &'a str,
+    /// Where it begins.
+    start: Position,
+    /// Where it ends: the position after its last character.
+    end: Position,
+}
+
+/// A position in a file.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Position {
+    /// The line, counted from 1.
+    #[schemars(range(min = 1))]
+    line: usize,
+    /// The column in characters, counted from 1.
+    #[schemars(range(min = 1))]
+    column: usize,
+    /// The byte, counted from 0.
+    offset: u32,
+}
+
+/// Makes the JSON Schema of findings (draft 2020-12).
+pub fn schema() -> Value {
+    let mut schema = SchemaSettings::draft2020_12()
+        .for_serialize()
+        .into_generator()
+        .into_root_schema_for::<Report<'static>>();
+    schema.insert("$id".into(), "https://drplan.dev/schema/findings.schema.json".into());
+    schema.insert("title".into(), "Findings of drplan".into());
+    schema.to_value()
+}
+
+pub(super) fn write(checked: &Checked, sources: &Sources, out: &mut dyn Write) -> io::Result<()> {
+    let report = Report {
+        version: VERSION,
+        plans: checked.plans,
+        counts: checked.counts(),
+        findings: checked.findings.iter().map(|finding| one(finding, sources)).collect(),
+    };
+    let text = serde_json::to_string_pretty(&report)?;
+    writeln!(out, "{}", escaped(&text))
+}
+
+fn one<'a>(finding: &'a Finding, sources: &'a Sources) -> One<'a> {
+    let related = finding.related.iter().map(|label| spot(label, false, sources));
+    One {
+        code: finding.code,
+        severity: finding.severity,
+        message: &finding.message,
+        help: finding.help.as_deref(),
+        labels: std::iter::once(spot(&finding.primary, true, sources)).chain(related).collect(),
+    }
+}
+
+fn spot<'a>(label: &'a Label, primary: bool, sources: &'a Sources) -> Spot<'a> {
+    let source = sources.get(label.place.source);
+    let span = label.place.span;
+    Spot {
+        file: &source.name,
+        primary,
+        text: &label.text,
+        start: position(source, span.start),
+        end: position(source, span.end),
+    }
+}
+
+fn position(source: &Source, offset: u32) -> Position {
+    let (line, column) = source.line_column(offset);
+    Position { line, column, offset }
+}
+
+/// Escapes what must not reach a terminal and JSON would let through; outside of its texts there is nothing such.
+fn escaped(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    for c in json.chars() {
+        if c != '\n' && visible::is_unseen(c) {
+            c.encode_utf16(&mut [0; 2]).iter().for_each(|unit| text.push_str(&format!("\\u{unit:04x}")));
+        } else {
+            text.push(c);
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document::{Place, Span};
+
+    #[test]
+    fn it_fits_its_own_schema_and_reads_back() {
+        let mut sources = Sources::default();
+        let plan = sources.add("plan.yaml", "a: 1\nbä: 2\n");
+        let recipe = sources.add("re\u{9b}cipe.yaml", "c: 3\n");
+        let place = |source, start, end| Place { source, span: Span { start, end } };
+        let findings = vec![
+            Finding::error("code-a", "esc \u{1b} c1 \u{9b} tag \u{e0041} \"quoted\"")
+                .at(place(plan, 5, 8), "here")
+                .related(place(recipe, 0, 1), "there")
+                .help("do"),
+            Finding::warning("code-b", "second").at(place(plan, 0, 12), ""),
+        ];
+        let message = findings[0].message.clone();
+        let checked = Checked { findings, plans: 2 };
+        let mut out = Vec::new();
+        write(&checked, &sources, &mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        assert!(!text.contains(|c: char| c != '\n' && visible::is_unseen(c)), "{text:?}");
+
+        let value: Value = serde_json::from_str(&text).unwrap();
+        let schema = schema();
+        let validator = jsonschema::draft202012::new(&schema).unwrap();
+        let faults: Vec<String> = validator.iter_errors(&value).map(|error| error.to_string()).collect();
+        assert_eq!(faults, Vec::<String>::new());
+        assert_eq!(schema["$id"], "https://drplan.dev/schema/findings.schema.json");
+        assert!(!validator.is_valid(&serde_json::json!({ "version": 2 })));
+
+        assert_eq!(value["version"], 1);
+        assert_eq!(value["counts"], serde_json::json!({ "errors": 1, "warnings": 1, "notes": 0 }));
+        assert_eq!(value["findings"][0]["message"], message.as_str());
+        assert_eq!(
+            value["findings"][0]["labels"][0],
+            serde_json::json!({
+                "file": "plan.yaml", "primary": true, "text": "here",
+                "start": { "line": 2, "column": 1, "offset": 5 },
+                "end": { "line": 2, "column": 3, "offset": 8 },
+            })
+        );
+        assert_eq!(value["findings"][1]["help"], Value::Null);
+    }
+}
