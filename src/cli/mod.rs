@@ -1,5 +1,7 @@
 //! The command line: one file a command, each with its arguments and its `run`.
 
+mod check;
+mod explain;
 mod schema;
 mod terminal;
 
@@ -51,6 +53,10 @@ pub enum ColorChoice {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Find what is wrong with plans, without executing anything
+    Check(check::Args),
+    /// Explain a rule, or list all of them
+    Explain(explain::Args),
     /// Print a JSON Schema
     Schema(schema::Args),
     /// Holds the steps of a run; started by `execute`, not by people
@@ -81,6 +87,8 @@ pub fn main() -> Exit {
 
 fn run(cli: Cli, terminal: &mut Terminal) -> Result<Exit, Error> {
     match cli.command {
+        Command::Check(args) => check::run(&args, &cli.global, terminal),
+        Command::Explain(args) => explain::run(&args, terminal),
         Command::Schema(args) => schema::run(&args, terminal),
         Command::KeeperProcess { run_dir } => match keeper::serve(&run_dir) {
             Ok(()) => Ok(Exit::Done),

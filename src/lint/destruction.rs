@@ -80,10 +80,8 @@ fn by_program(simple: &Simple, temporary: &[&str]) -> Option<String> {
                 |text: &str| text.eq_ignore_ascii_case("flushall") || text.eq_ignore_ascii_case("flushdb");
             arguments.iter().any(|word| is_flush(&word.text))
         }
-        "kubectl" | "oc" => arguments
-            .iter()
-            .find(|word| !word.text.starts_with('-'))
-            .is_some_and(|verb| verb.text == "delete"),
+        // The verb may stand behind options with values: `kubectl -n shop delete pvc data`.
+        "kubectl" | "oc" => has("delete") && !has("auth") && !has("exec"),
         "helm" => begins(&["uninstall"]) || begins(&["delete"]),
         "docker" | "podman" => {
             begins(&["volume", "rm"])
