@@ -25,6 +25,7 @@ pub mod finding;
 pub mod graph;
 pub mod journal;
 pub mod keeper;
+pub mod lint;
 pub mod output;
 pub mod plan;
 pub mod probe;

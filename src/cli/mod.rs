@@ -1,7 +1,9 @@
 //! The command line: one file a command, each with its arguments and its `run`.
 
+mod check;
 mod choose;
 mod execute;
+mod explain;
 mod frozen;
 mod graph;
 mod render;
@@ -14,7 +16,7 @@ mod terminal;
 
 use std::path::{Path, PathBuf};
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 
 pub use terminal::Terminal;
 
@@ -64,6 +66,10 @@ pub enum ColorChoice {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Find what is wrong with plans, without executing anything
+    Check(check::Args),
+    /// Explain a rule, or list all of them
+    Explain(explain::Args),
     /// Show how a plan recovers: what is hit, what comes back from where, in which order, how long it takes
     Graph(graph::Args),
     /// Carry a plan out: for real, as a drill, or as a dry run
@@ -88,6 +94,14 @@ enum Command {
     Render(render::Args),
     /// Print a JSON Schema
     Schema(schema::Args),
+    /// Print the completions of a shell
+    #[command(
+        after_help = "Example:\n  drplan completions bash > ~/.local/share/bash-completion/completions/drplan"
+    )]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
     /// Holds the steps of a run; started by `execute`, not by people
     #[command(hide = true, name = "keeper-process")]
     KeeperProcess { run_dir: PathBuf },
@@ -119,6 +133,8 @@ pub fn main() -> Exit {
 
 fn run(cli: Cli, terminal: &mut Terminal) -> Result<Exit, Error> {
     match cli.command {
+        Command::Check(args) => check::run(&args, &cli.global, terminal),
+        Command::Explain(args) => explain::run(&args, terminal),
         Command::Graph(args) => graph::run(&args, terminal),
         Command::Execute(args) => execute::run(&args, &cli.global, terminal),
         Command::Resume(args) => resume::run(&args, &cli.global, terminal),
@@ -131,6 +147,12 @@ fn run(cli: Cli, terminal: &mut Terminal) -> Result<Exit, Error> {
         Command::Report(args) => status::report(&args, &cli.global, terminal),
         Command::Render(args) => render::run(&args, terminal, cli.global.state.as_deref()),
         Command::Schema(args) => schema::run(&args, terminal),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "drplan", &mut script);
+            terminal.print(&String::from_utf8_lossy(&script))?;
+            Ok(Exit::Done)
+        }
         Command::HttpRequest => Ok(if effect::carry_out_request() == 0 { Exit::Done } else { Exit::Found }),
         Command::KeeperProcess { run_dir } => match keeper::serve(&run_dir) {
             Ok(()) => Ok(Exit::Done),

@@ -5,7 +5,7 @@ use clap::ValueEnum;
 use super::Terminal;
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::{config, display, output, plan, report};
+use crate::{config, display, lint, output, plan, report};
 
 /// Arguments of `drplan schema`.
 #[derive(Debug, clap::Args)]
@@ -43,7 +43,10 @@ impl SchemaOf {
         match self {
             Self::Plan => plan::plan_schema(),
             Self::Recipe => plan::recipe_schema(),
-            Self::Config => config::schema(&[]),
+            Self::Config => {
+                let rules: Vec<&str> = lint::RULES.iter().map(|rule| rule.meta().name).collect();
+                config::schema(&rules)
+            }
             Self::Findings => output::schema(),
             Self::Event => display::schema(),
             Self::Report => report::report_schema(),

@@ -42,6 +42,25 @@ pub struct Variant {
 }
 
 impl Opened {
+    /// Opens every plan among some files and folders; what cannot be opened does not hide the others.
+    pub fn each(given: &[PathBuf], sources: &mut Sources) -> (Vec<Self>, Vec<Error>) {
+        let (mut opened, mut errors) = (Vec::new(), Vec::new());
+        for given in given {
+            match plan_files(std::slice::from_ref(given)) {
+                Err(error) => errors.push(error),
+                Ok(files) => {
+                    for file in files {
+                        match Self::one(&file, sources) {
+                            Ok(plan) => opened.push(plan),
+                            Err(error) => errors.push(error),
+                        }
+                    }
+                }
+            }
+        }
+        (opened, errors)
+    }
+
     /// Opens every plan among some files and folders.
     pub fn all(given: &[PathBuf], sources: &mut Sources) -> Result<Vec<Self>, Error> {
         plan_files(given)?.into_iter().map(|path| Self::one(&path, sources)).collect()

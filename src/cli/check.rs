@@ -1,0 +1,177 @@
+//! `drplan check`: finds what is wrong with plans. It executes nothing that a plan says.
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde::Deserialize;
+use serde::de::IntoDeserializer;
+use serde::de::value::Error as ValueError;
+
+use super::{Global, Terminal};
+use crate::document::Sources;
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::finding::{Finding, Level, Severity};
+use crate::lint::{self, Levels, UnknownRule};
+use crate::output::{self, Checked, Format, Style};
+use crate::value::{Date, Id, Moment, did_you_mean};
+use crate::workspace::{Opened, Workspace};
+
+/// Arguments of `drplan check`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  \
+    drplan check                        the plans of this repository\n  \
+    drplan check plans/shop.yaml        one plan\n  \
+    drplan check --deny warnings        in CI, where warnings must not pile up\n\n\
+    Exits with 1 if there are errors, with 2 if something could not be read.")]
+pub(super) struct Args {
+    /// Plans, and folders that hold plans; the plans of this repository if none are given
+    pub paths: Vec<PathBuf>,
+    /// How findings are written
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub format: Format,
+    /// Make what a rule finds an error; `warnings` for every warning
+    #[arg(long, value_name = "RULE", help_heading = "Rules")]
+    pub deny: Vec<String>,
+    /// Make what a rule finds a warning
+    #[arg(long, value_name = "RULE", help_heading = "Rules")]
+    pub warn: Vec<String>,
+    /// Say nothing of what a rule finds
+    #[arg(long, value_name = "RULE", help_heading = "Rules")]
+    pub allow: Vec<String>,
+    /// The day on which the exceptions of a policy must still hold, such as 2027-06-30; today (UTC) if not given
+    #[arg(long, value_name = "DATE", value_parser = date)]
+    pub as_of: Option<Date>,
+    /// Check under this environment only; without any and under each if not given
+    #[arg(long, value_name = "NAME")]
+    pub environment: Option<Id>,
+}
+
+pub(super) fn run(args: &Args, global: &Global, terminal: &Terminal) -> Result<Exit, Error> {
+    let from = args.paths.first().cloned().unwrap_or_else(|| PathBuf::from("."));
+    let workspace = Workspace::find(&from, global.state.as_deref())?;
+    let levels = levels(args, &workspace)?;
+    let as_of = match &args.as_of {
+        Some(date) => date.clone(),
+        None => today()?,
+    };
+    let paths = if args.paths.is_empty() { workspace.default_plans() } else { args.paths.clone() };
+    let mut sources = Sources::default();
+    let (plans, errors) = Opened::each(&paths, &mut sources);
+    if let (Some(wanted), true) = (&args.environment, errors.is_empty()) {
+        known_environment(wanted, &plans)?;
+    }
+    let mut findings = Vec::new();
+    for plan in &plans {
+        let environment = args.environment.as_ref();
+        // In a folder, not every plan has every environment.
+        if let Some(wanted) = environment
+            && plan.plan.is_some()
+            && !plan.environments().any(|known| known == wanted)
+        {
+            continue;
+        }
+        let request = lint::Request { levels: &levels, as_of: &as_of, environment };
+        findings.extend(lint::check(plan, &sources, &request));
+    }
+    let checked = Checked::new(once(findings, &sources), plans.len(), &sources);
+    // "No problems" would be a strange answer where nothing could be read.
+    if !plans.is_empty() || args.format == Format::Json {
+        show(args, &checked, &sources, &as_of, terminal)?;
+    }
+    let could_not = !errors.is_empty();
+    for error in errors {
+        let mut error = Error::from(error);
+        if args.paths.is_empty() {
+            error = error.hint("name the plans to check, or the folders that hold them");
+        }
+        terminal.error(&error);
+    }
+    let has_errors = checked.findings.iter().any(|finding| finding.severity == Severity::Error);
+    Ok(match (could_not, has_errors) {
+        (true, _) => Exit::Unable,
+        (false, true) => Exit::Found,
+        (false, false) => Exit::Done,
+    })
+}
+
+/// The day is part of the answer, so it stands in it: tomorrow an exception may have run out.
+fn show(
+    args: &Args,
+    checked: &Checked,
+    sources: &Sources,
+    as_of: &Date,
+    terminal: &Terminal,
+) -> Result<(), Error> {
+    let style = Style { color: terminal.color, unicode: terminal.unicode, width: terminal.width };
+    let mut text = Vec::new();
+    output::write(args.format, checked, sources, &style, &mut text)?;
+    if args.format == Format::Human {
+        text.extend_from_slice(format!("as of {as_of}\n").as_bytes());
+    }
+    terminal.print(&String::from_utf8_lossy(&text))
+}
+
+fn levels(args: &Args, workspace: &Workspace) -> Result<Levels, Error> {
+    let mut levels = Levels::default();
+    for (rule, level) in &workspace.config.rules {
+        let in_settings = |error: UnknownRule| {
+            let mut error = unknown(error);
+            error.message = format!("{}: {}", workspace.root.join("drplan.yaml").display(), error.message);
+            error
+        };
+        levels.set(rule.as_str(), *level).map_err(in_settings)?;
+    }
+    for (rules, level) in [(&args.allow, Level::Allow), (&args.warn, Level::Warn), (&args.deny, Level::Deny)]
+    {
+        for rule in rules {
+            levels.set(rule, level).map_err(unknown)?;
+        }
+    }
+    Ok(levels)
+}
+
+fn unknown(error: UnknownRule) -> Error {
+    let hint = error.hint.clone().unwrap_or_else(|| "`drplan explain` lists the rules".to_owned());
+    Error::unable(error.to_string()).hint(hint)
+}
+
+fn known_environment(wanted: &Id, plans: &[Opened]) -> Result<(), Error> {
+    let known: Vec<&Id> = plans.iter().flat_map(Opened::environments).collect();
+    // A plan that is broken cannot tell its environments; its findings are the better answer.
+    if known.contains(&wanted) || plans.iter().any(|plan| plan.plan.is_none()) {
+        return Ok(());
+    }
+    let error = Error::unable(format!("there is no environment `{wanted}`"));
+    Err(match did_you_mean(wanted.as_str(), known.into_iter().map(Id::as_str)) {
+        Some(guess) => error.hint(guess),
+        None => error,
+    })
+}
+
+/// Tells of a fault in a recipe once, though every plan beside it has read the recipe.
+fn once(findings: Vec<Finding>, sources: &Sources) -> Vec<Finding> {
+    let mut seen = HashSet::new();
+    let is_new = |finding: &Finding| {
+        let place = finding.primary.place;
+        let name = sources.get(place.source).name.clone();
+        seen.insert((finding.code, name, place.span, finding.message.clone()))
+    };
+    findings.into_iter().filter(is_new).collect()
+}
+
+fn date(text: &str) -> Result<Date, String> {
+    let bad = || format!("`{text}` is not a day such as 2027-06-30");
+    // The pattern alone would take the 31st of February.
+    format!("{text}T00:00:00Z").parse::<Moment>().map_err(|_| bad())?;
+    let deserializer: serde::de::value::StrDeserializer<'_, ValueError> = text.into_deserializer();
+    Date::deserialize(deserializer).map_err(|_| bad())
+}
+
+#[expect(clippy::disallowed_methods, reason = "only the day of today is taken, and `--as-of` replaces it")]
+fn today() -> Result<Date, Error> {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let now = Moment::from_unix_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX)).to_string();
+    date(now.get(..10).unwrap_or_default()).map_err(Error::unable)
+}

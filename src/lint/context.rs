@@ -1,0 +1,151 @@
+//! All that a rule may see.
+
+use std::cell::{Cell, OnceCell};
+use std::collections::HashMap;
+
+use super::Names;
+use crate::document::{Document, Key, KeyPath, Node, Part, Place, Segment, Sources};
+use crate::graph::{Cycle, StepGraph};
+use crate::plan::{Operation, Plan};
+use crate::resolve::{Placement, Request, ResolvedPlan, Route, route};
+use crate::value::{Id, did_you_mean};
+use crate::workspace::{Opened, Variant};
+
+/// A guess is looked for in all names; more of them in one run would take long and help nobody.
+const MOST_GUESSES: usize = 20;
+
+/// A route, and its nodes in order.
+#[derive(Debug)]
+pub struct Routed {
+    /// The route.
+    pub route: Route,
+    /// Its nodes so that each comes after all that it waits for, or the way round.
+    pub order: Result<Vec<usize>, Cycle>,
+}
+
+/// A plan under one environment, or under none, and all that a rule may see of it.
+#[derive(Debug)]
+pub struct Context<'a> {
+    /// The document; its places are those of the file.
+    pub document: &'a Document,
+    /// The plan before expansion.
+    pub plan: &'a Plan,
+    /// The plan after it.
+    pub resolved: &'a ResolvedPlan,
+    /// The environment.
+    pub environment: Option<&'a Id>,
+    /// Where the assets live now.
+    pub placement: &'a Placement,
+    /// Every text.
+    pub sources: &'a Sources,
+    /// Everything that has a name.
+    pub names: Names<'a>,
+    /// The steps that use a recipe, by id.
+    pub(super) groups: HashMap<&'a str, usize>,
+    entries: HashMap<(&'a str, &'a str), (&'a Key, &'a Node)>,
+    routes: OnceCell<Vec<Routed>>,
+    guesses: &'a Cell<usize>,
+}
+
+impl<'a> Context<'a> {
+    /// Makes the context of a plan under one environment, or under none; `guesses` counts over all of them.
+    pub fn new(
+        opened: &'a Opened,
+        variant: &'a Variant,
+        environment: Option<&'a Id>,
+        sources: &'a Sources,
+        guesses: &'a Cell<usize>,
+    ) -> Self {
+        let sections = variant.document.root.entries().iter();
+        let entries = sections.flat_map(|(section, entries)| {
+            entries.entries().iter().map(|(key, value)| ((&*section.text, &*key.text), (key, value)))
+        });
+        let steps = variant.resolved.steps.iter().enumerate();
+        let groups = steps.filter(|(_, step)| step.is_group()).map(|(at, step)| (step.id.as_str(), at));
+        Self {
+            groups: groups.collect(),
+            document: &variant.document,
+            plan: &variant.plan,
+            resolved: &variant.resolved,
+            environment,
+            placement: &opened.placement,
+            sources,
+            names: Names::of(&variant.plan),
+            entries: entries.collect(),
+            routes: OnceCell::new(),
+            guesses,
+        }
+    }
+
+    /// Returns the place of a value, or of the key that leads to it.
+    ///
+    /// As [`Document::place`], but without walking through all the steps to find one.
+    pub fn place(&self, path: &KeyPath, part: Part) -> Place {
+        let [Segment::Key(section), Segment::Key(id), rest @ ..] = path.segments() else {
+            return self.document.place(path, part);
+        };
+        let Some((key, node)) = self.entries.get(&(section, id)).copied() else {
+            return self.document.place(path, part);
+        };
+        let (mut key, mut node, mut is_whole) = (Some(key), node, true);
+        for segment in rest {
+            let next = match segment {
+                Segment::Key(name) => node.entry(name).map(|(key, value)| (Some(key), value)),
+                Segment::Index(index) => node.items().get(*index).map(|item| (None, item)),
+            };
+            let Some(next) = next else {
+                is_whole = false;
+                break;
+            };
+            (key, node) = next;
+        }
+        let span = match (part, key) {
+            (Part::Key, Some(key)) => key.span,
+            (Part::Value, Some(key)) if !is_whole => key.span,
+            _ => node.span,
+        };
+        Place { source: self.document.source, span }
+    }
+
+    /// Returns the routes: one for each scenario, or the only one of a plan without scenarios.
+    pub fn routes(&self) -> &[Routed] {
+        self.routes.get_or_init(|| {
+            let scenarios: Vec<Option<&Id>> = match self.resolved.scenarios.is_empty() {
+                true => vec![None],
+                false => self.resolved.scenarios.keys().map(Some).collect(),
+            };
+            let find = |scenario| {
+                let request = Request { scenario, ..Request::default() };
+                let route = route(self.resolved, self.placement, &request);
+                let order = StepGraph::new(&route.nodes).order();
+                Routed { route, order }
+            };
+            scenarios.into_iter().map(find).collect()
+        })
+    }
+
+    /// Returns the ways back: for each route that moves something, the one that moves it home again.
+    pub fn ways_back(&self) -> impl Iterator<Item = Route> {
+        self.routes().iter().filter_map(|routed| {
+            let moved = routed.route.assets.iter().filter(|(_, asset)| asset.home != asset.was);
+            let homes = moved.filter_map(|(id, asset)| Some((id.clone(), asset.home.clone()?)));
+            let placement = Placement { homes: homes.collect(), ..self.placement.clone() };
+            let request = Request { operation: Operation::Failback, ..Request::default() };
+            (!placement.homes.is_empty()).then(|| route(self.resolved, &placement, &request))
+        })
+    }
+
+    /// Returns "did you mean `x`?" for the closest known name, as long as there were not too many guesses.
+    pub fn guess<'n>(&self, wrong: &str, known: impl IntoIterator<Item = &'n str>) -> Option<String> {
+        if self.guesses.get() >= MOST_GUESSES {
+            return None;
+        }
+        self.guesses.set(self.guesses.get() + 1);
+        did_you_mean(wrong, known)
+    }
+}
+
+/// Returns "in scenario `host-loss`", or nothing for a plan without scenarios.
+pub fn in_scenario(scenario: Option<&Id>) -> String {
+    scenario.map(|id| format!(" in scenario `{id}`")).unwrap_or_default()
+}

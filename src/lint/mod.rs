@@ -1,0 +1,26 @@
+//! From a plan to findings: one file a rule, and what they share.
+
+mod allows;
+mod check;
+mod context;
+mod destruction;
+mod edges;
+mod levels;
+mod names;
+mod references;
+mod rule;
+mod rules;
+mod shell;
+mod sink;
+#[cfg(test)]
+mod tests;
+mod variables;
+
+pub use check::{Request, check};
+pub use context::{Context, Routed, in_scenario};
+pub use levels::{Levels, UnknownRule, meta_of, unknown};
+pub use names::{NameKind, Names, things};
+pub use references::{Reference, Wanted, references};
+pub use rule::{Rule, Stage};
+pub use rules::RULES;
+pub use sink::{Sink, Subject};

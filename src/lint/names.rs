@@ -1,0 +1,121 @@
+//! Everything that has a name in a plan.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::plan::Plan;
+
+/// What a name belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NameKind {
+    /// A place.
+    Place,
+    /// An asset.
+    Asset,
+    /// A person.
+    Person,
+    /// A role of a person.
+    Role,
+    /// A secret.
+    Secret,
+    /// A step.
+    Step,
+    /// A scenario.
+    Scenario,
+    /// An environment.
+    Environment,
+    /// A variable.
+    Var,
+}
+
+impl NameKind {
+    /// What `needs` may name.
+    pub const THINGS: &'static [Self] = &[Self::Step, Self::Asset, Self::Place, Self::Person, Self::Secret];
+
+    /// Returns the word for one of them, with its article.
+    pub const fn one(self) -> &'static str {
+        match self {
+            Self::Place => "a place",
+            Self::Asset => "an asset",
+            Self::Person => "a person",
+            Self::Role => "a role",
+            Self::Secret => "a secret",
+            Self::Step => "a step",
+            Self::Scenario => "a scenario",
+            Self::Environment => "an environment",
+            Self::Var => "a variable",
+        }
+    }
+
+    /// Returns the word for one of them.
+    pub fn word(self) -> &'static str {
+        self.one().split_once(' ').map_or("", |(_, word)| word)
+    }
+
+    /// Returns the word for many of them.
+    pub fn many(self) -> String {
+        match self {
+            Self::Person => "people".to_owned(),
+            other => format!("{}s", other.word()),
+        }
+    }
+}
+
+/// Everything that has a name in a plan.
+#[derive(Debug, Default)]
+pub struct Names<'a> {
+    known: HashMap<&'a str, Vec<NameKind>>,
+    in_order: Vec<(&'a str, NameKind)>,
+    imports: HashSet<&'a str>,
+}
+
+impl<'a> Names<'a> {
+    /// Gathers the names of a plan.
+    pub fn of(plan: &'a Plan) -> Self {
+        let mut names =
+            Self { imports: plan.imports.keys().map(crate::value::Id::as_str).collect(), ..Self::default() };
+        for (kind, id) in things(plan) {
+            names.add(id, kind);
+        }
+        let roles = plan.people.values().flat_map(|person| &person.roles);
+        roles.for_each(|role| names.add(role.as_str(), NameKind::Role));
+        plan.scenarios.keys().for_each(|id| names.add(id.as_str(), NameKind::Scenario));
+        plan.environments.keys().for_each(|id| names.add(id.as_str(), NameKind::Environment));
+        let vars = plan.vars.keys().chain(plan.places.values().flat_map(|place| place.vars.keys()));
+        vars.for_each(|name| names.add(name.as_str(), NameKind::Var));
+        names
+    }
+
+    fn add(&mut self, name: &'a str, kind: NameKind) {
+        let kinds = self.known.entry(name).or_default();
+        if !kinds.contains(&kind) {
+            kinds.push(kind);
+            self.in_order.push((name, kind));
+        }
+    }
+
+    /// Returns what a name belongs to; more than one thing if it was given twice.
+    pub fn kinds(&self, name: &str) -> &[NameKind] {
+        self.known.get(name).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Whether a name is one of another plan, such as `network/dns`.
+    pub fn is_imported(&self, name: &str) -> bool {
+        name.split_once('/').is_some_and(|(prefix, _)| self.imports.contains(prefix))
+    }
+
+    /// Returns the names of some kinds, in the order of the plan.
+    pub fn of_kinds(&self, wanted: &[NameKind]) -> impl Iterator<Item = &'a str> {
+        self.in_order.iter().filter(|(_, kind)| wanted.contains(kind)).map(|(name, _)| *name)
+    }
+}
+
+/// Returns everything that shares the one namespace, in the order of the language.
+pub fn things(plan: &Plan) -> impl Iterator<Item = (NameKind, &str)> {
+    let places = plan.places.keys().map(|id| (NameKind::Place, id.as_str()));
+    let assets = plan.assets.keys().map(|id| (NameKind::Asset, id.as_str()));
+    let people = plan.people.keys().map(|id| (NameKind::Person, id.as_str()));
+    let secrets = plan.secrets.keys().map(|name| (NameKind::Secret, name.as_str()));
+    let steps = plan.prepare.keys().chain(plan.steps.keys()).chain(plan.cleanup.keys());
+    let steps = steps.map(|id| (NameKind::Step, id.as_str()));
+    places.chain(assets).chain(people).chain(secrets).chain(steps)
+}

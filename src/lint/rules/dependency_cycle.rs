@@ -1,0 +1,123 @@
+//! Things that wait for each other.
+
+use std::collections::HashMap;
+
+use crate::document::{KeyPath, Part};
+use crate::finding::{Finding, RuleMeta};
+use crate::graph::StepGraph;
+use crate::lint::rule::rule;
+use crate::lint::{Context, Rule, Sink, Subject, Wanted, references};
+use crate::resolve::{Node, NodeKind};
+use crate::value::Id;
+
+rule!(DependencyCycle, "dependency-cycle", Deny, "Things wait for each other, so that none can ever begin.");
+
+/// A longer way round is told by its first labels; the message has all of it.
+const MOST_LABELS: usize = 12;
+
+impl Rule for DependencyCycle {
+    fn meta(&self) -> RuleMeta {
+        Self::META
+    }
+
+    fn check(&self, context: &Context<'_>, sink: &mut Sink) {
+        // One way round is enough at a time: the same one would be found again on every route.
+        if let Some(edges) = written(context) {
+            return report(context, &edges, sink);
+        }
+        for routed in context.routes() {
+            let Err(cycle) = &routed.order else { continue };
+            let nodes: Vec<&Node> = cycle.nodes.iter().map(|at| &routed.route.nodes[*at]).collect();
+            let edges: Vec<(String, KeyPath, String)> = nodes
+                .iter()
+                .zip(nodes.iter().cycle().skip(1))
+                .map(|(later, earlier)| {
+                    let edge = context.edge(&routed.route, later, earlier);
+                    (later.id.to_string(), edge.path, edge.says)
+                })
+                .collect();
+            report(context, &edges, sink);
+        }
+    }
+}
+
+/// Finds a way round that is written down as such: steps, assets, places, secrets, copies that name each other.
+fn written(context: &Context<'_>) -> Option<Vec<(String, KeyPath, String)>> {
+    let mut nodes: Vec<Node> = Vec::new();
+    let mut at_of: HashMap<String, usize> = HashMap::new();
+    let mut paths: HashMap<(usize, usize), KeyPath> = HashMap::new();
+    for reference in references(context.plan) {
+        let Some((from, to)) = edge(&reference.path.to_string(), reference.name, reference.wanted) else {
+            continue;
+        };
+        let mut node = |name: String| {
+            *at_of.entry(name.clone()).or_insert_with(|| {
+                nodes.push(Node {
+                    id: Id::trusted(name),
+                    kind: NodeKind::Step(nodes.len()),
+                    after: Vec::new(),
+                });
+                nodes.len() - 1
+            })
+        };
+        let (from, to) = (node(from), node(to));
+        nodes[from].after.push((to, String::new()));
+        paths.entry((from, to)).or_insert(reference.path);
+    }
+    let cycle = StepGraph::new(&nodes).order().err()?;
+    let name = |at: usize| nodes[at].id.as_str().split_once(':').map_or("", |(_, name)| name).to_owned();
+    let around = cycle.nodes.iter().zip(cycle.nodes.iter().cycle().skip(1));
+    Some(
+        around
+            .map(|(from, to)| {
+                let verb = if nodes[*from].id.as_str().starts_with("places:") {
+                    "is in"
+                } else if nodes[*from].id.as_str().starts_with("backups:") {
+                    "is made from"
+                } else {
+                    "needs"
+                };
+                let path = paths.get(&(*from, *to)).cloned().unwrap_or_default();
+                (name(*from), path, format!("`{}` {verb} `{}`", name(*from), name(*to)))
+            })
+            .collect(),
+    )
+}
+
+/// Returns what a reference joins, each with its section; nothing if it can join no two of a kind for sure.
+fn edge(path: &str, name: &str, wanted: Wanted) -> Option<(String, String)> {
+    // One of several that will do need not be waited for.
+    let (section, rest) = path.split_once('.')?;
+    if path.contains(".any[") {
+        return None;
+    }
+    let (id, field) = rest.split_once('.')?;
+    let field = field.split('[').next()?;
+    match (section, field, wanted) {
+        ("steps" | "prepare" | "cleanup" | "assets" | "secrets", "needs", _) | ("places", "in", _) => {
+            Some((format!("{section}:{id}"), format!("{section}:{name}")))
+        }
+        ("backups", field, Wanted::Sibling) => {
+            let copy = field.strip_prefix("copies.")?.strip_suffix(".from")?;
+            Some((format!("backups:{id}.{copy}"), format!("backups:{id}.{name}")))
+        }
+        _ => None,
+    }
+}
+
+fn report(context: &Context<'_>, edges: &[(String, KeyPath, String)], sink: &mut Sink) {
+    let Some(((first, path, says), rest)) = edges.split_first() else { return };
+    let message = if rest.is_empty() {
+        format!("`{first}` waits for itself")
+    } else {
+        let way: Vec<&str> = edges.iter().map(|(name, ..)| name.as_str()).chain([first.as_str()]).collect();
+        format!("these wait for each other: {}", way.join(" → "))
+    };
+    let place = |path| context.place(path, Part::Value);
+    let mut finding = Finding::error(DependencyCycle::META.name, message).at(place(path), says.clone());
+    for (_, path, says) in rest.iter().take(MOST_LABELS) {
+        finding = finding.related(place(path), says.clone());
+    }
+    let about = Subject::step(first);
+    sink.add(finding.help("remove one of these, so that one of them can begin"), about);
+}

@@ -1,0 +1,75 @@
+//! A command that destroys, with nobody asked before and no way back.
+
+use std::collections::HashMap;
+
+use crate::document::Part;
+use crate::finding::{Finding, RuleMeta};
+use crate::lint::destruction::destruction;
+use crate::lint::rule::rule;
+use crate::lint::{Context, Routed, Rule, Sink, Subject};
+use crate::plan::Action;
+use crate::resolve::{NodeKind, Section};
+
+rule!(
+    UnguardedDestruction,
+    "unguarded-destruction",
+    Warn,
+    "A command destroys something without an approval before it and without an undo."
+);
+
+impl Rule for UnguardedDestruction {
+    fn meta(&self) -> RuleMeta {
+        Self::META
+    }
+
+    fn check(&self, context: &Context<'_>, sink: &mut Sink) {
+        let mut destroyers: HashMap<usize, String> = HashMap::new();
+        for (at, step) in context.resolved.steps.iter().enumerate() {
+            let Action::Run { command, .. } = &step.action else { continue };
+            let can_undo = context.written_step(step).common.undo.is_some() || step.common.undo.is_some();
+            // What a drill sets up and tidies away is its own.
+            if can_undo || step.section != Section::Steps {
+                continue;
+            }
+            if let Some(what) = destruction(command) {
+                destroyers.insert(at, what);
+            }
+        }
+        if destroyers.is_empty() {
+            return;
+        }
+        for routed in context.routes() {
+            for at in unapproved(context, routed) {
+                let Some(what) = destroyers.get(&at) else { continue };
+                let step = &context.resolved.steps[at];
+                let key = if step.part_of.is_some() { "use" } else { "run" };
+                let message =
+                    format!("`{}` destroys something (`{what}`), and nobody is asked before", step.id);
+                let finding = Finding::warning(Self::META.name, message)
+                    .at(context.place(&step.key_path().key(key), Part::Value), "cannot be taken back")
+                    .help("let it need a step with `approve`, or give it an `undo`");
+                sink.add(finding, Subject::step(step.written_as()));
+            }
+        }
+    }
+}
+
+/// Returns the steps of a route that nobody is asked about before they run.
+fn unapproved(context: &Context<'_>, routed: &Routed) -> Vec<usize> {
+    let Ok(order) = &routed.order else { return Vec::new() };
+    let nodes = &routed.route.nodes;
+    let mut approved = vec![false; nodes.len()];
+    for at in order {
+        let is_approval = |node: usize| match nodes[node].kind {
+            NodeKind::Step(step) => matches!(context.resolved.steps[step].action, Action::Approve(_)),
+            NodeKind::Health(_) => false,
+        };
+        approved[*at] = nodes[*at].after.iter().any(|(before, _)| approved[*before] || is_approval(*before));
+    }
+    let left = nodes.iter().zip(&approved).filter(|(_, approved)| !**approved);
+    left.filter_map(|(node, _)| match node.kind {
+        NodeKind::Step(step) => Some(step),
+        NodeKind::Health(_) => None,
+    })
+    .collect()
+}

@@ -1,0 +1,112 @@
+//! A `$NAME` in a text that has no value there.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::document::{KeyPath, Part};
+use crate::finding::{Finding, RuleMeta};
+use crate::lint::rule::rule;
+use crate::lint::variables::{Asked, of_probes, of_step};
+use crate::lint::{Context, NameKind, Routed, Rule, Sink, Subject, in_scenario};
+use crate::plan::{Plan, Step};
+use crate::resolve::NodeKind;
+use crate::value::{Id, Name};
+
+rule!(UnknownVariable, "unknown-variable", Deny, "A text asks for a `$NAME` that has no value there.");
+
+/// What the engine itself gives.
+const GIVEN: [&str; 3] = ["DRPLAN_", "POINT_", "INPUT_"];
+
+impl Rule for UnknownVariable {
+    fn meta(&self) -> RuleMeta {
+        Self::META
+    }
+
+    fn check(&self, context: &Context<'_>, sink: &mut Sink) {
+        let plan = context.plan;
+        let outputs: HashSet<&str> =
+            all_steps(plan).flat_map(|(_, _, step)| &step.common.outputs).map(Name::as_str).collect();
+        let mut afters = HashMap::new();
+        for asked in of_probes(plan) {
+            if !is_given(context, &asked.name) && !outputs.contains(asked.name.as_str()) {
+                report(context, &asked, Subject::default(), String::new(), sink);
+            }
+        }
+        for (section, id, step) in all_steps(plan) {
+            let path = KeyPath::root().key(section).key(id.as_str());
+            for asked in of_step(&path, step) {
+                let name = asked.name.as_str();
+                let own = step.common.env.contains_key(name)
+                    || step.common.secrets.iter().chain(&step.common.outputs).any(|own| own.as_str() == name);
+                if own || is_given(context, name) {
+                    continue;
+                }
+                let about = Subject::step(id.as_str());
+                if !outputs.contains(name) {
+                    report(context, &asked, about, String::new(), sink);
+                    continue;
+                }
+                let comes_after =
+                    afters.entry(asked.name.clone()).or_insert_with(|| comes_after(context, &asked.name));
+                if let Some(scenario) = comes_after.get(id.as_str()) {
+                    let why =
+                        format!("{}: no step that writes it comes before", in_scenario(scenario.as_ref()));
+                    report(context, &asked, about.within(scenario.as_ref()), why, sink);
+                }
+            }
+        }
+    }
+}
+
+fn all_steps(plan: &Plan) -> impl Iterator<Item = (&'static str, &Id, &Step)> {
+    [("prepare", &plan.prepare), ("steps", &plan.steps), ("cleanup", &plan.cleanup)]
+        .into_iter()
+        .flat_map(|(section, steps)| steps.iter().map(move |(id, step)| (section, id, step)))
+}
+
+fn is_given(context: &Context<'_>, name: &str) -> bool {
+    GIVEN.iter().any(|prefix| name.starts_with(prefix))
+        || context.names.kinds(name).contains(&NameKind::Var)
+        || context.plan.pass_env.iter().any(|passed| passed == name)
+}
+
+fn report(context: &Context<'_>, asked: &Asked, about: Subject, why: String, sink: &mut Sink) {
+    let name = &asked.name;
+    let known: Vec<&str> = context.names.of_kinds(&[NameKind::Var]).collect();
+    let is_secret = context.names.kinds(name).contains(&NameKind::Secret);
+    let help = if is_secret {
+        format!("it is a secret; a step gets it only if it names it: `secrets: [{name}]`")
+    } else if why.is_empty() {
+        context.guess(name, known).unwrap_or_else(|| {
+            "add it to `vars`, or to the `outputs` of a step that this one needs; `$$` stands for a dollar sign".to_owned()
+        })
+    } else {
+        "let this step need the one that writes it".to_owned()
+    };
+    let message = format!("`${name}` has no value{}", if why.is_empty() { " here".to_owned() } else { why });
+    let place = context.place(&asked.path, Part::Value);
+    sink.add(Finding::error(UnknownVariable::META.name, message).at(place, "asked for").help(help), about);
+}
+
+/// Returns the chosen steps before which nothing writes an output, each with the first scenario where that is so.
+fn comes_after<'c>(context: &'c Context<'_>, output: &str) -> HashMap<&'c str, Option<Id>> {
+    let mut without = HashMap::new();
+    for Routed { route, order } in context.routes() {
+        let Ok(order) = order else { continue };
+        let mut written = vec![false; route.nodes.len()];
+        for at in order {
+            let node = &route.nodes[*at];
+            let writes = |node: usize| match route.nodes[node].kind {
+                NodeKind::Step(step) => {
+                    context.resolved.steps[step].common.outputs.iter().any(|name| name.as_str() == output)
+                }
+                NodeKind::Health(_) => false,
+            };
+            written[*at] = node.after.iter().any(|(before, _)| written[*before] || writes(*before));
+            if let (false, NodeKind::Step(step)) = (written[*at], node.kind) {
+                let id = context.resolved.steps[step].id.as_str();
+                without.entry(id).or_insert_with(|| route.scenario.clone());
+            }
+        }
+    }
+    without
+}

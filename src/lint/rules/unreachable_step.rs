@@ -1,0 +1,56 @@
+//! A step that no scenario ever needs.
+
+use std::collections::HashSet;
+
+use crate::document::{KeyPath, Part};
+use crate::finding::{Finding, RuleMeta};
+use crate::lint::rule::rule;
+use crate::lint::{Context, Rule, Sink, Subject};
+use crate::value::Id;
+
+rule!(UnreachableStep, "unreachable-step", Warn, "No scenario, operation or environment ever runs a step.");
+
+impl Rule for UnreachableStep {
+    fn meta(&self) -> RuleMeta {
+        Self::META
+    }
+
+    fn is_universal(&self) -> bool {
+        true
+    }
+
+    fn check(&self, context: &Context<'_>, sink: &mut Sink) {
+        if context.plan.scenarios.is_empty() {
+            return;
+        }
+        let mut reached: HashSet<Id> = HashSet::new();
+        for routed in context.routes() {
+            reached.extend(routed.route.chosen.keys().cloned());
+        }
+        let is_left = |reached: &HashSet<Id>| context.plan.steps.keys().any(|id| !reached.contains(id));
+        // The ways back take as long again to find; most plans need no look at them.
+        if is_left(&reached) {
+            for route in context.ways_back() {
+                reached.extend(route.chosen.into_keys());
+            }
+        }
+        for id in context.plan.steps.keys().filter(|id| !reached.contains(*id)) {
+            let path = KeyPath::root().key("steps").key(id.as_str());
+            let why: HashSet<&str> = context
+                .routes()
+                .iter()
+                .filter_map(|routed| routed.route.passed_over.get(id).map(String::as_str))
+                .collect();
+            let mut finding = Finding::warning(Self::META.name, format!("no scenario ever runs `{id}`"))
+                .at(context.place(&path, Part::Key), "is never reached");
+            // Where all scenarios agree, their reason explains it.
+            if let (1, Some(why)) = (why.len(), why.iter().next()) {
+                finding = finding.help(format!("in every scenario: {why}"));
+            } else {
+                finding =
+                    finding.help("let a step or an asset need it, let it restore something, or remove it");
+            }
+            sink.add(finding, Subject::step(id.as_str()));
+        }
+    }
+}

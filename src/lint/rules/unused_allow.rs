@@ -1,0 +1,19 @@
+//! A comment that allows what nothing finds.
+
+use crate::finding::RuleMeta;
+use crate::lint::rule::rule;
+use crate::lint::{Context, Rule, Sink};
+
+rule!(UnusedAllow, "unused-allow", Warn, "A comment allows what no rule finds in its line.");
+
+/// What is known of the rule.
+pub(in crate::lint) const META: RuleMeta = UnusedAllow::META;
+
+impl Rule for UnusedAllow {
+    fn meta(&self) -> RuleMeta {
+        META
+    }
+
+    /// Finds nothing by itself: who applies comments knows which of them were of use.
+    fn check(&self, _: &Context<'_>, _: &mut Sink) {}
+}

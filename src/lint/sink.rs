@@ -1,0 +1,69 @@
+//! Where rules put what they find.
+
+use crate::finding::Finding;
+use crate::plan::Exception;
+use crate::value::Id;
+
+/// What a finding is about, so that an exception can name it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Subject {
+    /// The asset.
+    pub asset: Option<Id>,
+    /// The scenario.
+    pub scenario: Option<Id>,
+    /// The step, as a person wrote it.
+    pub step: Option<Id>,
+    /// The place.
+    pub place: Option<Id>,
+}
+
+impl Subject {
+    /// Is about an asset.
+    pub fn asset(id: &Id) -> Self {
+        Self { asset: Some(id.clone()), ..Self::default() }
+    }
+
+    /// Is about a step.
+    pub fn step(id: &str) -> Self {
+        Self { step: Some(Id::trusted(id)), ..Self::default() }
+    }
+
+    /// Is about a place.
+    pub fn place(id: &Id) -> Self {
+        Self { place: Some(id.clone()), ..Self::default() }
+    }
+
+    /// Holds in one scenario.
+    #[must_use]
+    pub fn within(self, scenario: Option<&Id>) -> Self {
+        Self { scenario: scenario.cloned(), ..self }
+    }
+
+    /// Concerns an asset as well.
+    #[must_use]
+    pub fn and_asset(self, id: &Id) -> Self {
+        Self { asset: Some(id.clone()), ..self }
+    }
+
+    /// Whether an exception is for this.
+    pub(super) fn is_excepted_by(&self, exception: &Exception) -> bool {
+        let fits = |wanted: &Option<Id>, is: &Option<Id>| wanted.is_none() || wanted == is;
+        fits(&exception.asset, &self.asset)
+            && fits(&exception.scenario, &self.scenario)
+            && fits(&exception.step, &self.step)
+            && fits(&exception.place, &self.place)
+    }
+}
+
+/// Where rules put what they find.
+#[derive(Debug, Default)]
+pub struct Sink {
+    pub(super) found: Vec<(Finding, Subject)>,
+}
+
+impl Sink {
+    /// Takes a finding and what it is about.
+    pub fn add(&mut self, finding: Finding, about: Subject) {
+        self.found.push((finding, about));
+    }
+}

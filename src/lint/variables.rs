@@ -1,0 +1,107 @@
+//! Texts that ask for values by `$NAME`.
+
+use crate::document::KeyPath;
+use crate::plan::{Action, Plan, RawStep, Step, Undo, Wait};
+use crate::probe::{HttpRequest, Probe, ProbeKind};
+use crate::value::{Field, OneOrMany, Scalar, Table, Text};
+
+/// A name that a text asks for, and where the text stands.
+pub(super) struct Asked {
+    pub(super) path: KeyPath,
+    pub(super) name: String,
+}
+
+/// Returns the names that the texts of a step ask for.
+pub(super) fn of_step(path: &KeyPath, step: &Step) -> Vec<Asked> {
+    let mut asked = Vec::new();
+    match &step.action {
+        Action::Manual { text, .. } => of_text(path.key("manual"), text, &mut asked),
+        Action::Approve(approve) => {
+            if let Some(ask) = &approve.ask {
+                of_text(path.key("approve").key("ask"), ask, &mut asked);
+            }
+        }
+        Action::Http { request, .. } => of_request(&path.key("http"), request, &mut asked),
+        Action::Use { with, .. } | Action::Plan { with, .. } => {
+            of_inputs(&path.key("with"), with, &mut asked)
+        }
+        Action::Wait(Wait::Until(probe)) => of_probe(&path.key("wait"), probe, &mut asked),
+        Action::Wait(Wait::For(_)) | Action::Run { .. } => {}
+    }
+    of_common(path, &step.common, &mut asked);
+    asked
+}
+
+fn of_common(path: &KeyPath, common: &RawStep, asked: &mut Vec<Asked>) {
+    for (at, probe) in common.verify.iter().enumerate() {
+        of_probe(&path.key("verify").index(at), probe, asked);
+    }
+    if let Some(unless) = &common.unless {
+        of_probe(&path.key("unless"), unless, asked);
+    }
+    if let Some(Undo::Manual(text)) = &common.undo {
+        of_text(path.key("undo").key("manual"), text, asked);
+    }
+}
+
+/// Returns the names that the health of the assets and the verification of copies ask for.
+pub(super) fn of_probes(plan: &Plan) -> Vec<Asked> {
+    let mut asked = Vec::new();
+    let root = KeyPath::root();
+    for (id, asset) in &plan.assets {
+        let path = root.key("assets").key(id.as_str()).key("health");
+        asset.health.iter().enumerate().for_each(|(at, probe)| of_probe(&path.index(at), probe, &mut asked));
+    }
+    for (id, backup) in &plan.backups {
+        for (copy, body) in &backup.copies {
+            let path = root.key("backups").key(id.as_str()).key("copies").key(copy.as_str()).key("verify");
+            body.verify
+                .iter()
+                .enumerate()
+                .for_each(|(at, probe)| of_probe(&path.index(at), probe, &mut asked));
+        }
+    }
+    asked
+}
+
+fn of_text(path: KeyPath, text: &Text, asked: &mut Vec<Asked>) {
+    let before = asked.len();
+    asked.extend(text.names().map(|name| Asked { path: path.clone(), name: name.to_owned() }));
+    // A name that one text asks for twice is one fault.
+    let mut at = before;
+    while at < asked.len() {
+        if asked[before..at].iter().any(|other| other.name == asked[at].name) {
+            asked.remove(at);
+        } else {
+            at += 1;
+        }
+    }
+}
+
+fn of_request(path: &KeyPath, request: &HttpRequest, asked: &mut Vec<Asked>) {
+    of_text(path.key("url"), &request.url, asked);
+    for (name, text) in &request.headers {
+        of_text(path.key("headers").key(name), text, asked);
+    }
+    if let Some(body) = &request.body {
+        of_text(path.key("body"), body, asked);
+    }
+}
+
+fn of_inputs(path: &KeyPath, with: &Table<Field, OneOrMany<Scalar>>, asked: &mut Vec<Asked>) {
+    for (field, values) in with {
+        for value in values.iter() {
+            of_text(path.key(field.as_str()), &Text::new(value.as_str()), asked);
+        }
+    }
+}
+
+fn of_probe(path: &KeyPath, probe: &Probe, asked: &mut Vec<Asked>) {
+    match &probe.kind {
+        ProbeKind::Run(_) => {}
+        ProbeKind::Http(request) => of_request(&path.key("http"), request, asked),
+        ProbeKind::Tcp(text) => of_text(path.key("tcp"), text, asked),
+        ProbeKind::File(text) => of_text(path.key("file"), text, asked),
+        ProbeKind::Use(_, with) => of_inputs(&path.key("with"), with, asked),
+    }
+}
