@@ -18,7 +18,7 @@ use crate::exit::Exit;
 use crate::graph::StepGraph;
 use crate::journal::{Runs, Writer};
 use crate::plan::Operation;
-use crate::resolve::{Course, CourseKind, Request, ResolvedPlan, Route, Section, route};
+use crate::resolve::{AssetState, Course, CourseKind, Request, ResolvedPlan, Route, Section, route};
 use crate::value::{Id, Length, Moment, RunId};
 use crate::workspace::{Opened, Workspace};
 
@@ -315,7 +315,10 @@ fn start_of(
 fn targets_of(plan: &ResolvedPlan, route: &Route) -> Vec<Target> {
     let scenario = route.scenario.as_ref().and_then(|id| plan.scenarios.get(id));
     let hit = plan.assets.iter().filter_map(|(id, asset)| {
-        let hit = route.assets.get(id).filter(|hit| hit.state != crate::resolve::AssetState::Untouched)?;
+        let hit = route
+            .assets
+            .get(id)
+            .filter(|hit| !matches!(hit.state, AssetState::Untouched | AssetState::LeftOut))?;
         let (rto, rpo) = crate::resolve::targets_in(scenario, id, asset);
         Some(Target { asset: id.clone(), rto, rpo, why: hit.why.clone() })
     });

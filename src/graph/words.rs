@@ -17,6 +17,7 @@ pub const fn state_word(state: AssetState) -> &'static str {
         AssetState::Damaged => "damaged",
         AssetState::MovedUnder => "moved",
         AssetState::Interrupted => "interrupted",
+        AssetState::LeftOut => "not exercised",
         AssetState::Returning => "returning",
         AssetState::Wanted => "to be brought back",
     }

@@ -33,7 +33,13 @@ fn load_as<T: DeserializeOwned>(source: SourceId, sources: &Sources, shape: Shap
     let mut findings: Vec<Finding> =
         issues.into_iter().map(|issue| Finding::from_issue(source, issue)).collect();
     let value = document.as_ref().and_then(|document| {
-        findings.extend(check_shape(document, shape));
+        let wrong = check_shape(document, shape);
+        // Of one value, what is wrong with it says more than what older readers would make of it.
+        findings.retain(|finding| {
+            finding.code != "yaml-ambiguous"
+                || !wrong.iter().any(|other| other.primary.place == finding.primary.place)
+        });
+        findings.extend(wrong);
         let is_sound = findings.iter().all(|finding| finding.severity != Severity::Error);
         if !is_sound {
             return None;

@@ -44,7 +44,11 @@ pub(super) fn order(plan: &ResolvedPlan, route: &Route, with_stage: bool) -> Vec
         .map(|at| Node { id: plan.steps[*at].id.clone(), kind: NodeKind::Step(*at), after: Vec::new() })
         .collect();
     for (at, (id, _)) in plan.assets.iter().enumerate() {
-        if route.assets.get(id).is_some_and(|asset| asset.state != AssetState::Untouched) {
+        if route
+            .assets
+            .get(id)
+            .is_some_and(|asset| !matches!(asset.state, AssetState::Untouched | AssetState::LeftOut))
+        {
             nodes.push(Node { id: id.clone(), kind: NodeKind::Health(at), after: Vec::new() });
         }
     }

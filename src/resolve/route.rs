@@ -40,6 +40,8 @@ pub enum AssetState {
     Returning,
     /// The plan has no scenarios: everything comes back.
     Wanted,
+    /// It would have to be brought back, but its step is left out in this environment: not exercised.
+    LeftOut,
 }
 
 impl AssetState {
@@ -47,7 +49,7 @@ impl AssetState {
     pub const fn is_goal(self) -> bool {
         match self {
             Self::Lost | Self::Damaged | Self::MovedUnder | Self::Returning | Self::Wanted => true,
-            Self::Untouched | Self::Interrupted => false,
+            Self::Untouched | Self::Interrupted | Self::LeftOut => false,
         }
     }
 }
@@ -372,6 +374,16 @@ impl<'a> Finder<'a> {
                 }
             }
         }
+        if against_all.is_empty()
+            && let Some(step) = self.left_out_step_of(asset)
+        {
+            let why = format!("not exercised: {step} is left out in this environment");
+            if let Some(route) = self.route.assets.get_mut(asset) {
+                route.state = AssetState::LeftOut;
+                route.why = why;
+            }
+            return;
+        }
         let why = if against_all.is_empty() {
             "no step restores it".to_owned()
         } else {
@@ -380,6 +392,13 @@ impl<'a> Finder<'a> {
         if let Some(route) = self.route.assets.get_mut(asset) {
             route.stranded = Some(why);
         }
+    }
+
+    /// Returns the step that would bring an asset back, if the environment leaves it out.
+    fn left_out_step_of(&self, asset: &Id) -> Option<&'a Id> {
+        let restores = |step: &&ResolvedStep| step.common.restores.contains(asset);
+        let mut steps = self.plan.section(Section::Steps).filter(restores);
+        steps.find(|step| self.plan.omit.contains(&step.id)).map(|step| &step.id)
     }
 
     /// Says why a step cannot bring an asset back; nothing if it can.

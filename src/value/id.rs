@@ -89,7 +89,7 @@ text_newtype! {
     ///
     /// A *reference* may have several parts: `nightly.s3` is a copy of a backup, `network/dns` an
     /// asset of an imported plan, `restore/unpack` a step inside a recipe and `notify@eu` one item
-    /// of an `each`. The keys of a plan have one part; [`Table`](super::Table) holds them to that.
+    /// of an `each`; `AGE_KEY` is a secret. The keys of a plan have one part; [`Table`](super::Table) holds them to that.
     Id, check_reference
 }
 
@@ -110,7 +110,8 @@ text_newtype! {
 
 /// What the key of a plan's table must look like, as a regular expression of JSON Schema.
 pub(super) const ID_PATTERN: &str = "^[a-z][a-z0-9]*(-[a-z0-9]+)*$";
-pub(super) const REFERENCE_PATTERN: &str = "^[a-z][a-z0-9]*(-[a-z0-9]+)*([./@][a-z0-9]+(-[a-z0-9]+)*)*$";
+pub(super) const REFERENCE_PATTERN: &str =
+    "^([a-z][a-z0-9]*(-[a-z0-9]+)*([./@][a-z0-9]+(-[a-z0-9]+)*)*|[A-Z][A-Z0-9]*(_[A-Z0-9]+)*)$";
 pub(super) const FIELD_PATTERN: &str = "^[a-z][a-z0-9_]*$";
 pub(super) const NAME_PATTERN: &str = "^[A-Z][A-Z0-9]*(_[A-Z0-9]+)*$";
 const LONGEST: usize = 64;
@@ -137,6 +138,10 @@ pub(super) fn check_id(text: &str) -> Result<(), String> {
 }
 
 fn check_reference(text: &str) -> Result<(), String> {
+    // Secrets are needed like anything else, and have the names of variables.
+    if check_name(text).is_ok() {
+        return Ok(());
+    }
     let mut parts = text.split(['.', '/', '@']);
     check_id(parts.next().unwrap_or_default())?;
     for part in parts {

@@ -7,11 +7,14 @@ pub fn closest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Opt
         .into_iter()
         .filter(|name| *name != wrong)
         .map(|name| (strsim::damerau_levenshtein(wrong, name), name))
-        .filter(|(distance, name)| {
-            *distance <= limit || (wrong.len() > 2 && (name.starts_with(wrong) || wrong.starts_with(*name)))
-        })
+        .filter(|(distance, name)| *distance <= limit || is_part(wrong, name))
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, name)| name)
+}
+
+/// Whether one name is the beginning of the other, and long enough to mean something.
+fn is_part(one: &str, other: &str) -> bool {
+    one.len().min(other.len()) > 2 && (one.starts_with(other) || other.starts_with(one))
 }
 
 /// Returns "did you mean `x`?" for the closest known name.
@@ -30,5 +33,6 @@ mod tests {
         assert_eq!(closest("freeze-trafic", known), Some("freeze-traffic"));
         assert_eq!(closest("restore", known), Some("restore-db"));
         assert_eq!(closest("uploads", known), None);
+        assert_eq!(closest("cache", ["c"]), None);
     }
 }
