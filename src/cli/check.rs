@@ -83,7 +83,7 @@ pub(super) fn run(args: &Args, global: &Global, terminal: &Terminal) -> Result<E
     let could_not = !errors.is_empty();
     for error in errors {
         let mut error = Error::from(error);
-        if args.paths.is_empty() {
+        if args.paths.is_empty() && plans.is_empty() {
             error = error.hint("name the plans to check, or the folders that hold them");
         }
         terminal.error(&error);

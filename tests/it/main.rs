@@ -5,5 +5,9 @@
     reason = "tests touch the world, and a panic is how they fail"
 )]
 
+mod bad_input;
+mod check;
+mod corpus;
+mod drplan;
 mod journal;
 mod keeper;
