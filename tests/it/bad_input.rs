@@ -118,7 +118,7 @@ fn a_file_that_we_may_not_read() {
 
 #[test]
 fn a_reader_that_goes_away_is_no_failure() {
-    let steps: String = (0..5_000).map(|at| format!("  s{at}: {{ run: a }}\n")).collect();
+    let steps = (0..5_000).fold(String::new(), |steps, at| steps + &format!("  s{at}: {{ run: a }}\n"));
     let drplan = check(format!("{HEAD}steps:\n{steps}"));
     let mut child = drplan.command().stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut first = [0; 1];

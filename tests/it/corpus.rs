@@ -43,7 +43,6 @@ const CORPUS: &[(bool, &str)] = &[
     (false, "assets: { a: { kind: x, rto: never } }"),
     (false, "assets: { a: { kind: x, rto: 5 } }"),
     (false, "assets: { a: { kind: x, rto: 12:30 } }"),
-    (false, "assets: { a: { kind: x, rto: 99999999999h } }"),
     (
         true,
         "assets: { a: { kind: x, health: [{ run: q, expect: { exit: 1, matches: '^a' } }, { tcp: 'h:1' }] } }",
