@@ -83,7 +83,7 @@ pub(super) fn run(args: &Args, global: &Global, terminal: &Terminal) -> Result<E
     let could_not = !errors.is_empty();
     for error in errors {
         let mut error = Error::from(error);
-        if args.paths.is_empty() {
+        if args.paths.is_empty() && plans.is_empty() {
             error = error.hint("name the plans to check, or the folders that hold them");
         }
         terminal.error(&error);
@@ -117,7 +117,7 @@ fn levels(args: &Args, workspace: &Workspace) -> Result<Levels, Error> {
     let mut levels = Levels::default();
     for (rule, level) in &workspace.config.rules {
         let in_settings = |error: UnknownRule| {
-            let mut error = unknown(error);
+            let mut error = unknown(&error);
             error.message = format!("{}: {}", workspace.root.join("drplan.yaml").display(), error.message);
             error
         };
@@ -126,13 +126,13 @@ fn levels(args: &Args, workspace: &Workspace) -> Result<Levels, Error> {
     for (rules, level) in [(&args.allow, Level::Allow), (&args.warn, Level::Warn), (&args.deny, Level::Deny)]
     {
         for rule in rules {
-            levels.set(rule, level).map_err(unknown)?;
+            levels.set(rule, level).map_err(|error| unknown(&error))?;
         }
     }
     Ok(levels)
 }
 
-fn unknown(error: UnknownRule) -> Error {
+fn unknown(error: &UnknownRule) -> Error {
     let hint = error.hint.clone().unwrap_or_else(|| "`drplan explain` lists the rules".to_owned());
     Error::unable(error.to_string()).hint(hint)
 }

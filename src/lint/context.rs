@@ -110,9 +110,10 @@ impl<'a> Context<'a> {
     /// Returns the routes: one for each scenario, or the only one of a plan without scenarios.
     pub fn routes(&self) -> &[Routed] {
         self.routes.get_or_init(|| {
-            let scenarios: Vec<Option<&Id>> = match self.resolved.scenarios.is_empty() {
-                true => vec![None],
-                false => self.resolved.scenarios.keys().map(Some).collect(),
+            let scenarios: Vec<Option<&Id>> = if self.resolved.scenarios.is_empty() {
+                vec![None]
+            } else {
+                self.resolved.scenarios.keys().map(Some).collect()
             };
             let find = |scenario| {
                 let request = Request { scenario, ..Request::default() };

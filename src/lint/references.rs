@@ -114,7 +114,7 @@ impl<'a> Walk<'a> {
         match ids.map_or([].as_slice(), |ids| ids) {
             [only] => self.one(path.clone(), only.as_str(), wanted),
             many => {
-                many.iter().enumerate().for_each(|(at, id)| self.one(path.index(at), id.as_str(), wanted))
+                many.iter().enumerate().for_each(|(at, id)| self.one(path.index(at), id.as_str(), wanted));
             }
         }
     }

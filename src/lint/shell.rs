@@ -183,7 +183,7 @@ impl<'a> Reader<'a> {
     fn substitution(&mut self) {
         let mut depth = 0_usize;
         let mut inner = String::new();
-        while let Some(c) = self.chars.next() {
+        for c in self.chars.by_ref() {
             depth = match c {
                 '(' => depth + 1,
                 ')' => depth - 1,

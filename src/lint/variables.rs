@@ -15,15 +15,15 @@ pub(super) struct Asked {
 pub(super) fn of_step(path: &KeyPath, step: &Step) -> Vec<Asked> {
     let mut asked = Vec::new();
     match &step.action {
-        Action::Manual { text, .. } => of_text(path.key("manual"), text, &mut asked),
+        Action::Manual { text, .. } => of_text(&path.key("manual"), text, &mut asked),
         Action::Approve(approve) => {
             if let Some(ask) = &approve.ask {
-                of_text(path.key("approve").key("ask"), ask, &mut asked);
+                of_text(&path.key("approve").key("ask"), ask, &mut asked);
             }
         }
         Action::Http { request, .. } => of_request(&path.key("http"), request, &mut asked),
         Action::Use { with, .. } | Action::Plan { with, .. } => {
-            of_inputs(&path.key("with"), with, &mut asked)
+            of_inputs(&path.key("with"), with, &mut asked);
         }
         Action::Wait(Wait::Until(probe)) => of_probe(&path.key("wait"), probe, &mut asked),
         Action::Wait(Wait::For(_)) | Action::Run { .. } => {}
@@ -40,7 +40,7 @@ fn of_common(path: &KeyPath, common: &RawStep, asked: &mut Vec<Asked>) {
         of_probe(&path.key("unless"), unless, asked);
     }
     if let Some(Undo::Manual(text)) = &common.undo {
-        of_text(path.key("undo").key("manual"), text, asked);
+        of_text(&path.key("undo").key("manual"), text, asked);
     }
 }
 
@@ -64,7 +64,7 @@ pub(super) fn of_probes(plan: &Plan) -> Vec<Asked> {
     asked
 }
 
-fn of_text(path: KeyPath, text: &Text, asked: &mut Vec<Asked>) {
+fn of_text(path: &KeyPath, text: &Text, asked: &mut Vec<Asked>) {
     let before = asked.len();
     asked.extend(text.names().map(|name| Asked { path: path.clone(), name: name.to_owned() }));
     // A name that one text asks for twice is one fault.
@@ -79,19 +79,19 @@ fn of_text(path: KeyPath, text: &Text, asked: &mut Vec<Asked>) {
 }
 
 fn of_request(path: &KeyPath, request: &HttpRequest, asked: &mut Vec<Asked>) {
-    of_text(path.key("url"), &request.url, asked);
+    of_text(&path.key("url"), &request.url, asked);
     for (name, text) in &request.headers {
-        of_text(path.key("headers").key(name), text, asked);
+        of_text(&path.key("headers").key(name), text, asked);
     }
     if let Some(body) = &request.body {
-        of_text(path.key("body"), body, asked);
+        of_text(&path.key("body"), body, asked);
     }
 }
 
 fn of_inputs(path: &KeyPath, with: &Table<Field, OneOrMany<Scalar>>, asked: &mut Vec<Asked>) {
     for (field, values) in with {
         for value in values.iter() {
-            of_text(path.key(field.as_str()), &Text::new(value.as_str()), asked);
+            of_text(&path.key(field.as_str()), &Text::new(value.as_str()), asked);
         }
     }
 }
@@ -100,8 +100,8 @@ fn of_probe(path: &KeyPath, probe: &Probe, asked: &mut Vec<Asked>) {
     match &probe.kind {
         ProbeKind::Run(_) => {}
         ProbeKind::Http(request) => of_request(&path.key("http"), request, asked),
-        ProbeKind::Tcp(text) => of_text(path.key("tcp"), text, asked),
-        ProbeKind::File(text) => of_text(path.key("file"), text, asked),
+        ProbeKind::Tcp(text) => of_text(&path.key("tcp"), text, asked),
+        ProbeKind::File(text) => of_text(&path.key("file"), text, asked),
         ProbeKind::Use(_, with) => of_inputs(&path.key("with"), with, asked),
     }
 }

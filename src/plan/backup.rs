@@ -213,6 +213,7 @@ pub enum Keep {
 /// So many points of each generation.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("minProperties" = 1))]
 pub struct Generations {
     /// The last so many, whatever their age.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -315,6 +316,9 @@ impl ShortForm for Keep {
     const NAME: &'static str = "Keep";
 
     fn from_long(generations: Generations) -> Result<Self, String> {
+        if generations == Generations::default() {
+            return Err("say how many of which generation are kept".into());
+        }
         Ok(Self::Generations(generations))
     }
 

@@ -91,6 +91,9 @@ impl ShortForm for Ssh {
     const NAME: &'static str = "Ssh";
 
     fn from_long(SshLong { user, address, port, host_key }: SshLong) -> Result<Self, String> {
+        if address.is_empty() {
+            return Err("the address is empty".into());
+        }
         Ok(Self { user, address, port, host_key })
     }
 

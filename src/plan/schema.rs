@@ -5,8 +5,8 @@ use schemars::transform::{Transform, transform_subschemas};
 use schemars::{JsonSchema, Schema};
 use serde_json::{Value, json};
 
-use super::{Notification, Plan, Points, RawStep, Recipe, Secret};
-use crate::probe::ProbeKind;
+use super::{Notification, Plan, Points, RawStep, Recipe, Secret, Undo};
+use crate::probe::{Expect, ProbeKind};
 use crate::value::schema_with;
 
 /// Makes the JSON Schema of a plan (draft 2020-12).
@@ -71,34 +71,37 @@ impl Transform for ExactlyOne {
             json!({ "if": { "required": [field] }, "then": { "anyOf": one_of(keys) } })
         };
         if has(&RawStep::ACTIONS) {
-            let fits: Vec<Value> =
-                RawStep::ACTION_FIELDS.iter().map(|(field, keys)| needs_one_of(field, keys)).collect();
+            let fits = RawStep::ACTION_FIELDS.iter().map(|(field, keys)| needs_one_of(field, keys));
+            // Of the fields of `expect`, a step with `http` takes those that a probe with `http` takes.
+            let fits: Vec<Value> = fits.chain(expectations()).collect();
             object.insert("oneOf".into(), one_of(&RawStep::ACTIONS));
             object.insert("allOf".into(), fits.into());
         } else if has(&ProbeKind::KEYS) {
-            let fits: Vec<Value> = ["exit", "matches", "status", "exists", "min_bytes", "max_age", "sha256"]
-                .iter()
-                .map(|expectation| {
-                    let keys: Vec<&str> = ProbeKind::KEYS
-                        .into_iter()
-                        .filter(|key| ProbeKind::expectations(key).contains(expectation))
-                        .collect();
-                    json!({
-                        "if": { "required": ["expect"], "properties": { "expect": { "required": [expectation] } } },
-                        "then": { "anyOf": one_of(&keys) },
-                    })
-                })
-                .chain([needs_one_of("with", &["use"])])
-                .collect();
+            let fits: Vec<Value> = expectations().chain([needs_one_of("with", &["use"])]).collect();
             object.insert("oneOf".into(), one_of(&ProbeKind::KEYS));
             object.insert("allOf".into(), fits.into());
         } else if has(&Points::SCHEDULES) {
             object.insert("oneOf".into(), one_of(&Points::SCHEDULES));
             object.insert("allOf".into(), json!([needs_one_of("timezone", &["cron"])]));
+        } else if has(&Undo::WAYS) {
+            object.insert("oneOf".into(), one_of(&Undo::WAYS));
         } else if has(&Secret::SOURCES) {
             object.insert("oneOf".into(), one_of(&Secret::SOURCES));
         } else if has(&Notification::WAYS) {
             object.insert("oneOf".into(), one_of(&Notification::WAYS));
         }
     }
+}
+
+/// Returns the rules that say which field of `expect` fits which kind of probe.
+fn expectations() -> impl Iterator<Item = Value> {
+    Expect::FIELDS.into_iter().map(|expectation| {
+        let fitting =
+            ProbeKind::KEYS.into_iter().filter(|key| ProbeKind::expectations(key).contains(&expectation));
+        let keys: Value = fitting.map(|key| json!({ "required": [key] })).collect();
+        json!({
+            "if": { "required": ["expect"], "properties": { "expect": { "required": [expectation] } } },
+            "then": { "anyOf": keys },
+        })
+    })
 }

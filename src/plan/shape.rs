@@ -6,7 +6,7 @@ use jsonschema::error::{TypeKind, ValidationErrorKind as Kind};
 use jsonschema::{JsonType, ValidationError, Validator};
 use serde_json::Value;
 
-use super::{Notification, Points, RawStep, Secret, plan_schema, recipe_schema};
+use super::{Notification, Points, RawStep, Secret, Undo, plan_schema, recipe_schema};
 use crate::document::{Document, KeyPath, Node, Part, Yaml};
 use crate::finding::Finding;
 use crate::probe::ProbeKind;
@@ -145,6 +145,11 @@ impl Judge<'_> {
             Kind::Maximum { limit } | Kind::ExclusiveMaximum { limit } => {
                 let message = format!("`{path}` is {}, but must be at most {limit}", shown(&node));
                 self.report("bad-value", message, &path, Part::Value, "too large", None);
+            }
+            Kind::MinProperties { .. } => {
+                let message = format!("`{path}` is empty");
+                let help = self.description_at(error);
+                self.report("bad-value", message, &path, Part::Key, "nothing in it", help);
             }
             other => {
                 let message = format!("`{path}` does not fit the language ({})", other.keyword());
@@ -297,7 +302,10 @@ impl Judge<'_> {
     /// A field that does not fit the action, or an expectation that does not fit the probe.
     fn report_misfit(&mut self, path: &KeyPath, node: &Node) {
         let has = |key: &str| node.entry(key).is_some();
-        let is_probe = ProbeKind::KEYS.iter().any(|key| has(key)) && !path.to_string().ends_with("steps");
+        let text = path.to_string();
+        let section = text.split('.').next().unwrap_or_default();
+        let is_step = path.segments().len() == 2 && matches!(section, "prepare" | "steps" | "cleanup");
+        let is_probe = !is_step && ProbeKind::KEYS.iter().any(|key| has(key));
         let mut misfits: Vec<(KeyPath, &str, Vec<&str>)> = Vec::new();
         for (field, fits) in RawStep::ACTION_FIELDS {
             // `expect` of a probe is looked at below, `with` fits both.
@@ -308,8 +316,12 @@ impl Judge<'_> {
         if has("timezone") && !has("cron") {
             misfits.push((path.key("timezone"), "timezone", vec!["cron"]));
         }
-        if is_probe && let Some(expect) = node.get("expect") {
+        if is_probe {
             misfits.retain(|(_, field, _)| *field != "expect");
+        }
+        if (is_probe || has("http"))
+            && let Some(expect) = node.get("expect")
+        {
             for (key, _) in expect.entries() {
                 let fits: Vec<&str> = ProbeKind::KEYS
                     .into_iter()
@@ -379,10 +391,11 @@ struct Choice {
     thing: &'static str,
 }
 
-static CHOICES: [Choice; 5] = [
+static CHOICES: [Choice; 6] = [
     Choice { keys: &RawStep::ACTIONS, what: "action", thing: "a step" },
     Choice { keys: &ProbeKind::KEYS, what: "question", thing: "a probe" },
     Choice { keys: &Points::SCHEDULES, what: "schedule", thing: "`points`" },
+    Choice { keys: &Undo::WAYS, what: "way back", thing: "`undo`" },
     Choice { keys: &Secret::SOURCES, what: "source", thing: "a secret" },
     Choice { keys: &Notification::WAYS, what: "way to tell", thing: "a notification" },
 ];

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Need;
-use crate::probe::{Command, Expect, HttpRequest, Probe};
+use crate::probe::{Command, Expect, HttpRequest, Probe, ProbeKind};
 use crate::value::{
     Field, Id, Length, Name, NonEmpty, OneOrMany, Scalar, ShortForm, Table, Text, short_form,
 };
@@ -241,6 +241,12 @@ impl TryFrom<RawStep> for Step {
                 return Err(format!("`{field}` does not fit a step with `{}`", action.key()));
             }
         }
+        if let Action::Http { expect, .. } = &action {
+            let fitting = ProbeKind::expectations(action.key());
+            if let Some(misfit) = expect.given().find(|name| !fitting.contains(name)) {
+                return Err(format!("`{misfit}` does not fit a step with `http`"));
+            }
+        }
         Ok(Self { common: raw, action })
     }
 }
@@ -467,13 +473,13 @@ pub enum Undo {
 
 /// How to take a step back: exactly one of `run` and `manual`.
 #[derive(Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
+#[serde(deny_unknown_fields)]
 #[schemars(rename = "UndoLong")]
-pub enum UndoLong {
+pub struct UndoLong {
     /// A command.
-    Run(Command),
+    run: Option<Command>,
     /// Instructions for a person.
-    Manual(Text),
+    manual: Option<Text>,
 }
 
 impl ShortForm for Undo {
@@ -483,10 +489,11 @@ impl ShortForm for Undo {
     const NAME: &'static str = "Undo";
 
     fn from_long(long: UndoLong) -> Result<Self, String> {
-        Ok(match long {
-            UndoLong::Run(command) => Self::Run(command),
-            UndoLong::Manual(text) => Self::Manual(text),
-        })
+        match long {
+            UndoLong { run: Some(command), manual: None } => Ok(Self::Run(command)),
+            UndoLong { run: None, manual: Some(text) } => Ok(Self::Manual(text)),
+            _ => Err(format!("an undo has exactly one of {}", Self::WAYS.join(", "))),
+        }
     }
 
     fn from_short(command: Command) -> Result<Self, String> {
@@ -497,6 +504,9 @@ impl ShortForm for Undo {
 short_form!(Undo);
 
 impl Undo {
+    /// The keys of which an undo has exactly one.
+    pub const WAYS: [&'static str; 2] = ["run", "manual"];
+
     /// Returns the undo for people.
     pub fn shown(&self) -> String {
         match self {

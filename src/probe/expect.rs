@@ -85,7 +85,8 @@ pub struct Expect {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub matches: Option<Pattern>,
     /// `http`: the status, or a list of them; 200 to 299 if nothing is said.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "at_least_one", skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("minItems" = 1))]
     pub status: Option<OneOrMany<u16>>,
     /// `file`: false if the file must not be there.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -101,7 +102,17 @@ pub struct Expect {
     pub sha256: Option<Sha256Hex>,
 }
 
+/// An empty list would be content with nothing.
+fn at_least_one<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<OneOrMany<u16>>, D::Error> {
+    let status = OneOrMany::deserialize(deserializer)?;
+    if status.is_empty() { Err(de::Error::custom("at least one status is needed")) } else { Ok(Some(status)) }
+}
+
 impl Expect {
+    /// The names of the fields.
+    pub const FIELDS: [&'static str; 7] =
+        ["exit", "matches", "status", "exists", "min_bytes", "max_age", "sha256"];
+
     /// Returns the names of the fields that are given.
     pub fn given(&self) -> impl Iterator<Item = &'static str> {
         [

@@ -2,7 +2,8 @@
 
 /// Returns the known name that is closest to `wrong`, if one is close enough to be a slip of the pen.
 pub fn closest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let limit = (wrong.chars().count() / 3).max(1);
+    // Any two letters are one slip apart; a guess from them would be one at random.
+    let limit = wrong.chars().count() / 3;
     known
         .into_iter()
         .filter(|name| *name != wrong)

@@ -5,6 +5,10 @@
     reason = "tests touch the world, and a panic is how they fail"
 )]
 
+mod bad_input;
+mod check;
+mod corpus;
+mod drplan;
 mod effect;
 mod generated;
 mod graph;
