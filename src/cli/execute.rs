@@ -326,6 +326,10 @@ fn targets_of(plan: &ResolvedPlan, route: &Route) -> Vec<Target> {
 }
 
 fn outline_of(plan: &ResolvedPlan, node: &crate::resolve::CourseNode) -> Outline {
+    let undo = match node.kind {
+        CourseKind::Step(at) => plan.steps[at].common.undo.as_ref().map(crate::plan::Undo::shown),
+        CourseKind::Health => None,
+    };
     let (kind, title, restores) = match node.kind {
         CourseKind::Health => {
             let title = plan.assets.get(&node.id).and_then(|asset| asset.title.clone());
@@ -349,5 +353,6 @@ fn outline_of(plan: &ResolvedPlan, node: &crate::resolve::CourseNode) -> Outline
         takes: node.estimate.filter(|estimate| *estimate > Length::ZERO),
         after: node.after.clone(),
         restores,
+        undo,
     }
 }

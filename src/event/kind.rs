@@ -82,6 +82,9 @@ pub struct Outline {
     /// Assets that it restores.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub restores: Vec<Id>,
+    /// How it is taken back, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undo: Option<String>,
 }
 
 /// A recovery point that a step restores from.

@@ -21,7 +21,15 @@ pub(crate) fn id(text: &str) -> Id {
 
 fn node(text: &str, kind: OutlineKind, title: &str, takes: Option<u64>, after: &[usize]) -> Outline {
     let takes = takes.map(Length::from_secs);
-    Outline { id: id(text), kind, title: title.into(), takes, after: after.into(), restores: vec![] }
+    Outline {
+        id: id(text),
+        kind,
+        title: title.into(),
+        takes,
+        after: after.into(),
+        restores: vec![],
+        undo: None,
+    }
 }
 
 /// A drill: set the stage, ask, restore a database, see that the shop is healthy.

@@ -109,6 +109,9 @@ pub struct StepAccount {
     pub answered_by: Option<String>,
     /// The names of the values that it left; the values stay in the journal.
     pub outputs: Vec<Name>,
+    /// How it is taken back, if the plan says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undo: Option<String>,
 }
 
 /// What a person said or decided.
@@ -298,6 +301,7 @@ impl StepAccount {
             note: record.note.clone(),
             answered_by: record.answered_by.clone(),
             outputs: record.outputs.keys().cloned().collect(),
+            undo: node.undo.clone(),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The report for people: Markdown for the incident's channel.
 
-use super::{Compared, Reached, Report, StepAccount, headline};
-use crate::event::OutlineKind;
+use super::{Compared, Reached, Report, Standing, StepAccount, headline};
+use crate::event::{Mode, OutlineKind, RunResult};
 use crate::value::{Length, Moment, plain};
 
 /// Returns the report as Markdown.
@@ -12,6 +12,7 @@ pub fn markdown(report: &Report) -> String {
     points(report, &mut text);
     left_out(report, &mut text);
     people(report, &mut text);
+    taking_back(report, &mut text);
     if !report.notes.is_empty() {
         text.push_str("## Notes\n\n");
         for note in &report.notes {
@@ -66,6 +67,30 @@ fn about(report: &Report) -> String {
         report.started.for_people(),
         report.duration.rounded()
     )
+}
+
+/// How to go back from a run that did not end well: what was done, the last first.
+fn taking_back(report: &Report, text: &mut String) {
+    if !matches!(report.result, Some(RunResult::Failed | RunResult::Aborted)) || report.mode != Mode::Real {
+        return;
+    }
+    let mut done: Vec<(&StepAccount, &str)> = report
+        .steps
+        .iter()
+        .filter(|step| step.ended.is_some() && step.state == Standing::Done)
+        .filter_map(|step| Some((step, step.undo.as_deref()?)))
+        .collect();
+    if done.is_empty() {
+        return;
+    }
+    done.sort_by_key(|(step, _)| std::cmp::Reverse(step.ended));
+    text.push_str(
+        "## To go back\n\nThis version takes nothing back by itself. What was done, the last first:\n\n",
+    );
+    for (step, undo) in done {
+        text.push_str(&format!("- `{}`: {}\n", step.id, cell(undo)));
+    }
+    text.push('\n');
 }
 
 fn length(length: Option<Length>) -> String {
