@@ -39,3 +39,30 @@ fn schemas_are_what_the_program_prints() {
         assert!(kinds.iter().any(|known| known == kind), "nothing makes schema/{name}; delete it");
     }
 }
+
+#[test]
+fn the_page_of_exit_codes_says_what_the_program_means() {
+    use drplan::exit::Exit;
+    let page = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("book/src/exit-codes.md");
+    let page = fs::read_to_string(page).unwrap();
+    let rows: Vec<&str> =
+        page.lines().filter(|line| line.starts_with("| ") && line.contains(". |")).collect();
+    let expected: Vec<String> =
+        Exit::ALL.iter().map(|exit| format!("| {} | {} |", exit.code(), exit.meaning())).collect();
+    assert_eq!(rows, expected, "book/src/exit-codes.md is not what src/exit.rs says");
+}
+
+#[test]
+fn every_rule_has_its_page_and_every_page_its_rule() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("book/src/rules");
+    let mut pages: Vec<String> = fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name != "README.md" && name != "shape.md")
+        .map(|name| name.trim_end_matches(".md").to_owned())
+        .collect();
+    pages.sort();
+    let mut rules: Vec<String> = drplan::lint::RULES.iter().map(|rule| rule.meta().name.to_owned()).collect();
+    rules.sort();
+    assert_eq!(pages, rules);
+}
