@@ -101,26 +101,34 @@ pub(super) fn runs(global: &Global, terminal: &Terminal) -> Result<Exit, Error> 
     if list.is_empty() {
         terminal.say("no runs yet; `drplan execute PLAN --dry-run` makes one");
     }
+    let rows: Vec<[String; 5]> = list.iter().map(|run| row_of(&runs, run)).collect();
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths = [width(0), width(1), width(2), width(3)];
     let mut text = String::new();
-    for run in list {
-        let line = match session::read_journal(&runs.dir(&run))
-            .and_then(|journal| super::resume::state_of(&journal))
-        {
-            Ok(state) => match &state.start {
-                Some(start) => {
-                    let scenario = start.scenario.as_ref().map_or("-", |id| id.as_str());
-                    let how = standing(&state, &runs, &run);
-                    let how = how.lines().next().unwrap_or_default().to_owned();
-                    format!("{}  {scenario}  {}  {how}", start.plan, start.mode.title())
-                }
-                None => "never began".to_owned(),
-            },
-            Err(error) => format!("cannot be read: {error}"),
-        };
-        text.push_str(&format!("{run}  {line}\n"));
+    for row in &rows {
+        let cells: String = row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}  ")).collect();
+        text.push_str(&format!("{cells}{}\n", row[4]));
     }
     terminal.print(&text)?;
     Ok(Exit::Done)
+}
+
+/// Returns a run's line: its id, plan, scenario, kind, and how it stands.
+fn row_of(runs: &Runs, run: &RunId) -> [String; 5] {
+    let read = session::read_journal(&runs.dir(run)).and_then(|journal| super::resume::state_of(&journal));
+    let (plan, scenario, mode, how) = match read {
+        Ok(state) => match &state.start {
+            Some(start) => {
+                let scenario = start.scenario.as_ref().map_or("-", |id| id.as_str());
+                let how = standing(&state, runs, run);
+                let how = how.lines().next().unwrap_or_default().to_owned();
+                (start.plan.to_string(), scenario.to_owned(), start.mode.title(), how)
+            }
+            None => ("-".to_owned(), "-".to_owned(), "-", "never began".to_owned()),
+        },
+        Err(error) => ("-".to_owned(), "-".to_owned(), "-", format!("cannot be read: {error}")),
+    };
+    [run.to_string(), plan, scenario, mode.to_owned(), how]
 }
 
 /// Prints the report of a run.
