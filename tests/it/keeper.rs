@@ -68,7 +68,7 @@ fn id(text: &str) -> Id {
 
 /// A test that would wait for ever fails instead.
 async fn within<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(Duration::from_secs(60), future).await.expect("it takes too long")
+    tokio::time::timeout(Duration::from_mins(1), future).await.expect("it takes too long")
 }
 
 fn start(job: Job) -> Request {
@@ -139,7 +139,7 @@ async fn controller_to_be_killed() {
     let pid = pid_of(&mut client, "restore/unpack").await;
     let mut stdout = std::io::stdout();
     writeln!(stdout, "\nkeeper {}\nstep {pid}", client.keeper_pid()).unwrap();
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 #[tokio::test]
