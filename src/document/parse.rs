@@ -396,12 +396,9 @@ mod tests {
     fn every_bad_text_has_its_own_word() {
         let deep = |piece: &str| piece.repeat(50_000);
         let bomb = "a: &a [x, x, x, x, x, x, x, x, x, x]\n".to_owned()
-            + &('b'..'l')
-                .zip('a'..)
-                .map(|(name, before)| {
-                    format!("{name}: &{name} [{}]\n", vec![format!("*{before}"); 10].join(", "))
-                })
-                .collect::<String>();
+            + &('b'..'l').zip('a'..).fold(String::new(), |text, (name, before)| {
+                text + &format!("{name}: &{name} [{}]\n", vec![format!("*{before}"); 10].join(", "))
+            });
         for (text, code) in [
             ("", "yaml-empty"),
             ("# only a comment\n", "yaml-empty"),
@@ -427,7 +424,7 @@ mod tests {
 
     #[test]
     fn duplicates_are_found_in_large_mappings_too() {
-        let text: String = (0..100).map(|at| format!("k{at}: 1\n")).collect();
+        let text = (0..100).fold(String::new(), |text, at| text + &format!("k{at}: 1\n"));
         assert_eq!(codes(&text), Vec::<&str>::new());
         assert_eq!(codes(&(text + "k50: 2\n")), ["duplicate-key"]);
     }

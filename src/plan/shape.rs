@@ -234,9 +234,7 @@ impl Judge<'_> {
     fn take_best(&mut self, path: &KeyPath, node: &Node, context: &[Vec<ValidationError<'static>>]) {
         let depth = |error: &ValidationError<'_>| error.instance_path().as_str().matches('/').count();
         let here = path.segments().len();
-        let is_of_wrong_type = |errors: &&Vec<ValidationError<'static>>| {
-            errors.iter().any(|error| matches!(error.kind(), Kind::Type { .. }) && depth(error) == here)
-        };
+        let is_of_wrong_type = |errors: &&Vec<ValidationError<'static>>| is_of_wrong_type(errors, here, node);
         let is_word = |errors: &&Vec<ValidationError<'static>>| {
             errors.iter().all(|error| matches!(error.kind(), Kind::Constant { .. }))
         };
@@ -259,6 +257,12 @@ impl Judge<'_> {
             }
         }
         let help = context.iter().flatten().find_map(|error| self.description_at(error));
+        let is_length = help.as_ref().is_some_and(|help| help.starts_with("A length of time"));
+        if is_length && node.what().contains("number") {
+            let message = format!("`{path}` is {}, a number without a unit", shown(node));
+            let help = "write it like 90s, 15m, 1h30m or 2d".to_owned();
+            return self.report("wrong-type", message, path, Part::Value, "of what?", Some(help));
+        }
         self.report_type(path, node, &expected.join(" or "), help);
     }
 
@@ -278,6 +282,10 @@ impl Judge<'_> {
             })
         });
         let Some(choice) = choice else { return self.take_best(path, node, context) };
+        // What is no mapping is told as that.
+        if !matches!(node.kind, crate::document::Kind::Map(_)) {
+            return;
+        }
         let given: Vec<&str> = choice.keys.iter().copied().filter(|key| node.entry(key).is_some()).collect();
         let help = format!("{} has exactly one of: {}", choice.thing, choice.keys.join(", "));
         let name = format!("`{path}`");
@@ -381,6 +389,20 @@ impl Judge<'_> {
         let property_schema = self.parent_schema(error)?.get("properties")?.get(property)?;
         Some(format!("add `{property}`: {}", described(property_schema)?))
     }
+}
+
+/// Whether a form of a value is of another type than the value itself.
+fn is_of_wrong_type(errors: &[ValidationError<'_>], here: usize, node: &Node) -> bool {
+    errors.iter().any(|error| {
+        let at_value = error.instance_path().as_str().matches('/').count() == here;
+        at_value
+            && match error.kind() {
+                Kind::Type { .. } => true,
+                Kind::Constant { expected_value } => expected_value.is_string() && node.as_str().is_none(),
+                Kind::AnyOf { context } => context.iter().all(|errors| is_of_wrong_type(errors, here, node)),
+                _ => false,
+            }
+    })
 }
 
 struct Choice {

@@ -2,7 +2,7 @@
 //!
 //! One pure function, used by graph, analysis, execute and render alike, so that they cannot disagree.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use super::copies::{CopyChoice, against};
 use super::nodes::{Node, order};
@@ -282,43 +282,48 @@ impl<'a> Finder<'a> {
 
     /// What needs something that moves is moved along; what needs something that is down is interrupted.
     fn follow_needs(&mut self) {
-        loop {
-            let mut changes = Vec::new();
-            for (id, asset) in &self.plan.assets {
-                let now = &self.route.assets[id];
-                if now.state.is_goal() {
-                    continue;
-                }
-                let needed = asset.needs.iter().flat_map(crate::plan::Need::ids);
-                let hit: Vec<(&Id, &AssetRoute)> = needed
-                    .filter_map(|need| Some((need, self.route.assets.get(need)?)))
-                    .filter(|(_, need)| need.state != AssetState::Untouched)
-                    .collect();
-                let moved = hit.iter().find(|(_, need)| need.state.is_goal() && need.home != need.was);
-                if let Some((need, other)) = moved {
-                    let to = other.home.as_ref().map_or("nowhere", Id::as_str);
-                    changes.push((
-                        id.clone(),
-                        AssetState::MovedUnder,
-                        format!("{need}, which it needs, moves to {to}"),
-                    ));
-                } else if let (Some((need, _)), AssetState::Untouched) = (hit.first(), now.state) {
-                    changes.push((
-                        id.clone(),
-                        AssetState::Interrupted,
-                        format!("{need}, which it needs, is down"),
-                    ));
-                }
+        let plan = self.plan;
+        let mut dependants: HashMap<&str, Vec<&'a Id>> = HashMap::new();
+        for (id, asset) in &plan.assets {
+            for need in asset.needs.iter().flat_map(crate::plan::Need::ids) {
+                dependants.entry(need.as_str()).or_default().push(id);
             }
-            if changes.is_empty() {
-                return;
-            }
-            for (id, state, why) in changes {
-                if let Some(asset) = self.route.assets.get_mut(&id) {
+        }
+        let hit = plan.assets.keys().filter(|id| self.route.assets[*id].state != AssetState::Untouched);
+        let mut queue: VecDeque<&'a Id> = hit.collect();
+        while let Some(need) = queue.pop_front() {
+            for id in dependants.get(need.as_str()).map(Vec::as_slice).unwrap_or_default() {
+                let Some((state, why)) = self.hit_through_needs(id) else { continue };
+                if let Some(asset) = self.route.assets.get_mut(*id) {
                     asset.state = state;
                     asset.why = why;
+                    queue.push_back(id);
                 }
             }
+        }
+    }
+
+    /// Says what becomes of an asset through what it needs; nothing if that changes nothing.
+    fn hit_through_needs(&self, id: &Id) -> Option<(AssetState, String)> {
+        let now = self.route.assets.get(id)?;
+        if now.state.is_goal() {
+            return None;
+        }
+        let needed = self.plan.assets.get(id)?.needs.iter().flat_map(crate::plan::Need::ids);
+        let hit: Vec<(&Id, &AssetRoute)> = needed
+            .filter_map(|need| Some((need, self.route.assets.get(need)?)))
+            .filter(|(_, need)| need.state != AssetState::Untouched)
+            .collect();
+        let moved = hit.iter().find(|(_, need)| need.state.is_goal() && need.home != need.was);
+        if let Some((need, other)) = moved {
+            let to = other.home.as_ref().map_or("nowhere", Id::as_str);
+            return Some((AssetState::MovedUnder, format!("{need}, which it needs, moves to {to}")));
+        }
+        match (hit.first(), now.state) {
+            (Some((need, _)), AssetState::Untouched) => {
+                Some((AssetState::Interrupted, format!("{need}, which it needs, is down")))
+            }
+            _ => None,
         }
     }
 

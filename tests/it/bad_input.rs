@@ -127,3 +127,18 @@ fn a_reader_that_goes_away_is_no_failure() {
     assert_eq!(output.status.code(), Some(0));
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
 }
+
+#[test]
+fn forms_that_are_nearly_right() {
+    let step = |rest: &str| format!("steps: {{ a: {{ run: b, {rest} }} }}\n");
+    finds(&step("undo: { run: a, manual: b }"), &["`steps.a.undo` has more than one way back"]);
+    finds(&step("undo: {}"), &["`steps.a.undo` has no way back"]);
+    finds(&step("takes: 15"), &["`steps.a.takes` is `15`, a number without a unit", "15m"]);
+    finds(&step("expect: { exit: 0 }"), &["misplaced-field", "`expect` belongs to `http`"]);
+    finds("steps: { a: { http: b, expect: { exit: 0 } } }\n", &["`exit` belongs to `run`"]);
+    finds("steps: { a: }\n", &["`steps.a` is empty, but should be a mapping", "1 error in"]);
+    finds(
+        "steps: { a: { run: b, restores: [p] } }\nplaces: { p: { kind: host } }\n",
+        &["`p` is a place, but `steps.a.restores[0]` names an asset"],
+    );
+}

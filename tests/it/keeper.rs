@@ -68,7 +68,11 @@ fn id(text: &str) -> Id {
 
 /// A test that would wait for ever fails instead.
 async fn within<T>(future: impl Future<Output = T>) -> T {
+<<<<<<< HEAD
     tokio::time::timeout(Duration::from_mins(1), future).await.unwrap()
+=======
+    tokio::time::timeout(Duration::from_mins(1), future).await.expect("it takes too long")
+>>>>>>> lint
 }
 
 fn start(job: Job) -> Request {

@@ -67,21 +67,16 @@ fn written(context: &Context<'_>) -> Option<Vec<(String, KeyPath, String)>> {
     let cycle = StepGraph::new(&nodes).order().err()?;
     let name = |at: usize| nodes[at].id.as_str().split_once(':').map_or("", |(_, name)| name).to_owned();
     let around = cycle.nodes.iter().zip(cycle.nodes.iter().cycle().skip(1));
-    Some(
-        around
-            .map(|(from, to)| {
-                let verb = if nodes[*from].id.as_str().starts_with("places:") {
-                    "is in"
-                } else if nodes[*from].id.as_str().starts_with("backups:") {
-                    "is made from"
-                } else {
-                    "needs"
-                };
-                let path = paths.get(&(*from, *to)).cloned().unwrap_or_default();
-                (name(*from), path, format!("`{}` {verb} `{}`", name(*from), name(*to)))
-            })
-            .collect(),
-    )
+    let edges = around.map(|(from, to)| {
+        let verb = match nodes[*from].id.as_str().split(':').next() {
+            Some("places") => "is in",
+            Some("backups") => "is made from",
+            _ => "needs",
+        };
+        let path = paths.get(&(*from, *to)).cloned().unwrap_or_default();
+        (name(*from), path, format!("`{}` {verb} `{}`", name(*from), name(*to)))
+    });
+    Some(edges.collect())
 }
 
 /// Returns what a reference joins, each with its section; nothing if it can join no two of a kind for sure.
