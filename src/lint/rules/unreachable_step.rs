@@ -34,7 +34,14 @@ impl Rule for UnreachableStep {
                 reached.extend(route.chosen.into_keys());
             }
         }
-        for id in context.plan.steps.keys().filter(|id| !reached.contains(*id)) {
+        // Why an asset is stranded is told at the asset; the steps that would restore it are no fault of their own.
+        let assets = context.routes().iter().flat_map(|routed| &routed.route.assets);
+        let stranded: HashSet<&Id> =
+            assets.filter(|(_, asset)| asset.stranded.is_some()).map(|(id, _)| id).collect();
+        for (id, step) in context.plan.steps.iter().filter(|(id, _)| !reached.contains(*id)) {
+            if step.common.restores.iter().any(|asset| stranded.contains(asset)) {
+                continue;
+            }
             let path = KeyPath::root().key("steps").key(id.as_str());
             let why: HashSet<&str> = context
                 .routes()
