@@ -68,11 +68,7 @@ fn id(text: &str) -> Id {
 
 /// A test that would wait for ever fails instead.
 async fn within<T>(future: impl Future<Output = T>) -> T {
-<<<<<<< HEAD
-    tokio::time::timeout(Duration::from_mins(1), future).await.unwrap()
-=======
     tokio::time::timeout(Duration::from_mins(1), future).await.expect("it takes too long")
->>>>>>> lint
 }
 
 fn start(job: Job) -> Request {
@@ -203,7 +199,7 @@ async fn long_paths_and_short_steps() {
     let jobs: Vec<Request> = (0..500)
         .map(|n| {
             let mut job = run.job(&format!("notify@n{n}"), "");
-            job.program = vec!["echo".into(), "hi".into()];
+            job.program = vec!["true".into()];
             start(job)
         })
         .collect();
@@ -213,7 +209,7 @@ async fn long_paths_and_short_steps() {
         while ended < 500 {
             match client.recv().await.unwrap() {
                 Notice::Ended(outcome) => {
-                    assert_eq!((outcome.exit, outcome.stdout_bytes), (Exit::Code(0), 3));
+                    assert_eq!(outcome.exit, Exit::Code(0));
                     ended += 1;
                 }
                 Notice::Refused { step, why, .. } => panic!("{step}: {why}"),
