@@ -6,6 +6,7 @@ use crate::document::Sources;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::finding::{Finding, Severity};
+use crate::lint;
 use crate::resolve::ResolvedPlan;
 use crate::value::{Id, did_you_mean};
 use crate::workspace::{Opened, Variant};
@@ -21,8 +22,32 @@ pub(super) fn sound_plan(
     sources: &mut Sources,
 ) -> Result<(Opened, Variant), Error> {
     let opened = Opened::one(path, sources)?;
-    let variant = sound_variant(&opened, wanted)?;
+    let variant = sound_variant(&opened, wanted, sources)?;
     Ok((opened, variant))
+}
+
+/// Opens a plan to carry it out: what only `check` and `render` need is given up.
+///
+/// # Errors
+///
+/// When the file cannot be read, there is no such environment, or the plan has errors.
+pub(super) fn plan_to_run(
+    path: &Path,
+    wanted: Option<&str>,
+    sources: &mut Sources,
+) -> Result<(Opened, ResolvedPlan), Error> {
+    let mut opened = Opened::one(path, sources)?;
+    if has_errors(&opened.findings) || opened.plan.is_none() {
+        return Err(plan_has_errors(&opened.path));
+    }
+    let environment = environment(&opened, wanted)?;
+    if lint::has_broken_names(&opened, sources) {
+        return Err(plan_has_errors(&opened.path));
+    }
+    match opened.take_resolved(environment.as_ref()) {
+        Ok((plan, findings)) if !has_errors(&findings) => Ok((opened, plan)),
+        Ok(_) | Err(_) => Err(plan_has_errors(&opened.path)),
+    }
 }
 
 /// Lays an environment over a plan that was opened.
@@ -30,8 +55,15 @@ pub(super) fn sound_plan(
 /// # Errors
 ///
 /// When there is no such environment, or the plan has errors.
-pub(super) fn sound_variant(opened: &Opened, wanted: Option<&str>) -> Result<Variant, Error> {
+pub(super) fn sound_variant(
+    opened: &Opened,
+    wanted: Option<&str>,
+    sources: &Sources,
+) -> Result<Variant, Error> {
     if has_errors(&opened.findings) || opened.plan.is_none() {
+        return Err(plan_has_errors(&opened.path));
+    }
+    if lint::has_broken_names(opened, sources) {
         return Err(plan_has_errors(&opened.path));
     }
     let environment = environment(opened, wanted)?;

@@ -20,7 +20,7 @@ use crate::journal::{Runs, Writer};
 use crate::plan::Operation;
 use crate::resolve::{AssetState, Course, CourseKind, Request, ResolvedPlan, Route, Section, route};
 use crate::value::{Id, Length, Moment, RunId};
-use crate::workspace::{Opened, Workspace};
+use crate::workspace::Workspace;
 
 /// Arguments of `drplan execute`.
 #[derive(Debug, clap::Args)]
@@ -116,8 +116,7 @@ pub(super) fn run(args: &Args, global: &Global, terminal: &Terminal) -> Result<E
     let mode = mode_of(args);
     let environment = args.environment.as_deref().or(args.drill.then_some("drill"));
     let mut sources = Sources::default();
-    let (opened, variant) = choose::sound_plan(&args.plan, environment, &mut sources)?;
-    let plan = variant.resolved;
+    let (opened, plan) = choose::plan_to_run(&args.plan, environment, &mut sources)?;
     let scenario = choose::scenario(&plan, args.scenario.as_deref())?;
     let only = assets_of(&plan, &args.only)?;
     let request = Request {
@@ -163,7 +162,7 @@ pub(super) fn run(args: &Args, global: &Global, terminal: &Terminal) -> Result<E
     let text = sources.get(opened.source).text.clone();
     let frozen = Frozen::new(plan_file, &text, plan, course, max_parallel, patience);
     let plan_hash = frozen.write(&run_dir, &opened, &sources)?;
-    let start = start_of(&frozen, &route, &opened, run, plan_hash, mode, args, account);
+    let start = start_of(&frozen, &route, run, plan_hash, mode, args, account);
     let writer =
         Writer::create(&run_dir, &holder).map_err(|error| Error::unable(format!("cannot {error}")))?;
     drop((sources, opened, route));
@@ -277,11 +276,9 @@ fn relative_to_root(workspace: &Workspace, plan: &Path) -> String {
     workspace.relative(&absolute).display().to_string()
 }
 
-#[expect(clippy::too_many_arguments, reason = "they are what the first record of a run holds")]
 fn start_of(
     frozen: &Frozen,
     route: &Route,
-    opened: &Opened,
     run: RunId,
     plan_hash: String,
     mode: Mode,
@@ -290,7 +287,6 @@ fn start_of(
 ) -> RunStarted {
     let plan = &frozen.plan;
     let scenario = route.scenario.as_ref().and_then(|id| plan.scenarios.get(id));
-    let omitted = opened.plan.iter().flat_map(|_| plan.omit.iter());
     let reason = format!("left out in {}", plan.environment.as_ref().map_or("this environment", Id::as_str));
     RunStarted {
         run,
@@ -308,7 +304,7 @@ fn start_of(
         assumed: scenario.map(crate::plan::Scenario::assumed_delay).unwrap_or_default(),
         targets: targets_of(plan, route),
         nodes: frozen.course.nodes.iter().map(|node| outline_of(plan, node)).collect(),
-        omitted: omitted.map(|step| (step.clone(), reason.clone())).collect(),
+        omitted: plan.omit.iter().map(|step| (step.clone(), reason.clone())).collect(),
     }
 }
 

@@ -7,7 +7,7 @@ use super::allows::Allows;
 use super::rules::RULES;
 use super::{Context, Levels, Rule, Sink, Stage, Subject};
 use crate::document::{Place, Sources};
-use crate::finding::{Finding, Severity};
+use crate::finding::{Finding, Level, Severity};
 use crate::value::{Date, Id};
 use crate::workspace::{Opened, Variant};
 
@@ -72,6 +72,23 @@ pub fn check(opened: &Opened, sources: &Sources, request: &Request<'_>) -> Vec<F
         finding.severity = request.levels.told_as(finding.severity);
     }
     told
+}
+
+/// Whether something of the plan has a wrong name: a route found over it would leave out what the name stands for.
+pub fn has_broken_names(opened: &Opened, sources: &Sources) -> bool {
+    let (variants, findings) = variants(opened, None);
+    let guesses = Cell::new(0);
+    let mut contexts = variants
+        .iter()
+        .map(|(environment, variant)| Context::new(opened, variant, *environment, sources, &guesses));
+    let is_broken = |context: Context<'_>| {
+        RULES.iter().filter(|rule| rule.stage() == Stage::Names).any(|rule| {
+            let mut sink = Sink::default();
+            rule.check(&context, &mut sink);
+            rule.meta().level == Level::Deny && !sink.found.is_empty()
+        })
+    };
+    findings.iter().any(|finding| finding.severity == Severity::Error) || contexts.any(is_broken)
 }
 
 /// Returns the plan without an environment and under each, or under the one that is asked for.

@@ -16,7 +16,7 @@ mod sink;
 mod tests;
 mod variables;
 
-pub use check::{Request, check};
+pub use check::{Request, check, has_broken_names};
 pub use context::{Context, Routed, in_scenario};
 pub use levels::{Levels, UnknownRule, meta_of, unknown};
 pub use names::{NameKind, Names, things};

@@ -1,7 +1,7 @@
 //! Texts that ask for values by `$NAME`.
 
 use crate::document::KeyPath;
-use crate::plan::{Action, Plan, RawStep, Step, Undo, Wait};
+use crate::plan::{Action, Common, Plan, Step, Undo, Wait};
 use crate::probe::{HttpRequest, Probe, ProbeKind};
 use crate::value::{Field, OneOrMany, Scalar, Table, Text};
 
@@ -32,7 +32,7 @@ pub(super) fn of_step(path: &KeyPath, step: &Step) -> Vec<Asked> {
     asked
 }
 
-fn of_common(path: &KeyPath, common: &RawStep, asked: &mut Vec<Asked>) {
+fn of_common(path: &KeyPath, common: &Common, asked: &mut Vec<Asked>) {
     for (at, probe) in common.verify.iter().enumerate() {
         of_probe(&path.key("verify").index(at), probe, asked);
     }

@@ -30,6 +30,6 @@ pub use root::{Activation, Consistent, Plan};
 pub use scenario::{Scenario, Targets};
 pub use schema::{plan_schema, recipe_schema};
 pub use step::{
-    Action, Approve, Each, OnExpiry, OnFailure, Operation, RawStep, Rerun, Retry, Step, Takes, Undo, Wait,
-    When,
+    Action, Approve, Common, Each, OnExpiry, OnFailure, Operation, RawStep, Rerun, Retry, Step, Takes, Undo,
+    Wait, When,
 };

@@ -136,6 +136,84 @@ impl RawStep {
         [("with", &["use", "plan"]), ("expect", &["http"]), ("shell", &["run"]), ("by", &["manual"])];
 }
 
+/// The fields that every step may have, whatever it does.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Common {
+    /// Its name for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// More about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// The heading under which the runbook shows it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub phase: Option<String>,
+    /// What must be there first: steps, assets, places, people, secrets.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needs: Vec<Need>,
+    /// The assets that it brings back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub restores: Vec<Id>,
+    /// The places that it builds.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub provides: Vec<Id>,
+    /// The places or assets that it cuts off, so that the old one cannot come back beside the new.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fences: Vec<Id>,
+    /// The copies that it restores from, such as `nightly.local`; the first that is usable.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub from: Vec<Id>,
+    /// Where it is done: `home`, a place, or the controller if nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub on: Option<Id>,
+    /// The values that it writes to `$DRPLAN_OUTPUT` as `NAME=value` lines.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outputs: Vec<Name>,
+    /// The secrets that it gets; no others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<Name>,
+    /// The tools that must be there, such as `psql` or `psql >=15`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needs_tools: Vec<String>,
+    /// Variables for this step.
+    #[serde(default, skip_serializing_if = "Table::is_nothing")]
+    pub env: Table<Name, Scalar>,
+    /// How long it should take.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub takes: Option<Takes>,
+    /// How long it may take before it is ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<Length>,
+    /// How often it is tried again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry: Option<Retry>,
+    /// How to see that its work is done; all of them must be content.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub verify: Vec<Probe>,
+    /// A probe that says whether its work is done already; then it is not carried out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unless: Option<Probe>,
+    /// How to take it back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub undo: Option<Undo>,
+    /// Whether it may be repeated after it was interrupted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rerun: Option<Rerun>,
+    /// What happens to the run if it fails.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub on_failure: Option<OnFailure>,
+    /// When it belongs to the plan at all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub when: Option<When>,
+    /// Once for each of several items or places.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub each: Option<Each>,
+    /// Steps with the same lock do not run at the same time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lock: Option<Id>,
+}
+
 /// What a step does.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -200,8 +278,8 @@ impl Action {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(try_from = "RawStep")]
 pub struct Step {
-    /// The fields that every step may have; those of the action are taken out.
-    pub common: RawStep,
+    /// The fields that every step may have.
+    pub common: Common,
     /// What it does.
     pub action: Action,
 }
@@ -247,7 +325,33 @@ impl TryFrom<RawStep> for Step {
                 return Err(format!("`{misfit}` does not fit a step with `http`"));
             }
         }
-        Ok(Self { common: raw, action })
+        let common = Common {
+            title: raw.title,
+            description: raw.description,
+            phase: raw.phase,
+            needs: raw.needs,
+            restores: raw.restores,
+            provides: raw.provides,
+            fences: raw.fences,
+            from: raw.from,
+            on: raw.on,
+            outputs: raw.outputs,
+            secrets: raw.secrets,
+            needs_tools: raw.needs_tools,
+            env: raw.env,
+            takes: raw.takes,
+            timeout: raw.timeout,
+            retry: raw.retry,
+            verify: raw.verify,
+            unless: raw.unless,
+            undo: raw.undo,
+            rerun: raw.rerun,
+            on_failure: raw.on_failure,
+            when: raw.when,
+            each: raw.each,
+            lock: raw.lock,
+        };
+        Ok(Self { common, action })
     }
 }
 

@@ -6,7 +6,7 @@ use super::resolved::FORMAT;
 use super::{RecipePlace, Recipes, ResolvedPlan, ResolvedStep, Section};
 use crate::document::{Document, KeyPath, Part};
 use crate::finding::Finding;
-use crate::plan::{Action, Environment, PlaceOverlay, Plan, RawStep, Recipe, Step};
+use crate::plan::{Action, Common, Environment, PlaceOverlay, Plan, Recipe, Step};
 use crate::value::{Field, Id, Name, OneOrMany, Scalar, Table, Text, did_you_mean};
 
 /// Expands a plan over which its environment has been laid.
@@ -18,7 +18,9 @@ pub fn resolve(
     recipes: &Recipes,
     environment: Option<&Id>,
 ) -> (ResolvedPlan, Vec<Finding>) {
-    let mut expansion = Expansion { document, recipes, steps: Vec::new(), findings: Vec::new() };
+    let written = plan.prepare.len() + plan.steps.len() + plan.cleanup.len();
+    let steps = Vec::with_capacity(written);
+    let mut expansion = Expansion { document, recipes, steps, findings: Vec::new() };
     let sections =
         [(Section::Prepare, plan.prepare), (Section::Steps, plan.steps), (Section::Cleanup, plan.cleanup)];
     for (section, steps) in sections {
@@ -196,7 +198,7 @@ impl Expansion<'_> {
 }
 
 /// Returns the fields of a recipe's step, with what it takes over from the step that uses the recipe.
-fn part_of(whole: &RawStep, part: &Step, recipe: &Recipe) -> RawStep {
+fn part_of(whole: &Common, part: &Step, recipe: &Recipe) -> Common {
     let mut common = part.common.clone();
     common.on = common.on.or_else(|| whole.on.clone());
     common.phase = common.phase.or_else(|| whole.phase.clone());

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::document::{KeyPath, SourceId};
 use crate::plan::{
-    Action, Activation, Asset, Backup, Consistent, Notification, Person, Place, Policy, RawStep, Scenario,
+    Action, Activation, Asset, Backup, Common, Consistent, Notification, Person, Place, Policy, Scenario,
     Secret, Takes,
 };
 use crate::value::{Id, Length, Name, NonEmpty, Scalar, Table, Text};
@@ -105,7 +105,7 @@ pub struct ResolvedStep {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub part_of: Option<Id>,
     /// The fields that every step may have. A part has taken over those of the step that uses the recipe.
-    pub common: RawStep,
+    pub common: Common,
     /// What it does. `use` stays on the step that closes the recipe's parts.
     pub action: Action,
     /// The inputs of the recipe, as its commands get them.

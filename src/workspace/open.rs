@@ -1,6 +1,7 @@
 //! Opens plans: reads them and the recipes at hand, and lays environments over them.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::Error;
 use super::root::{is_recipe, plan_files, yaml_files};
@@ -19,9 +20,9 @@ pub struct Opened {
     /// Its text.
     pub source: SourceId,
     /// Its document, if it is YAML.
-    pub document: Option<Document>,
+    pub document: Option<Arc<Document>>,
     /// What it says, if nothing is wrong with its shape.
-    pub plan: Option<Plan>,
+    pub plan: Option<Arc<Plan>>,
     /// The recipes at hand.
     pub recipes: Recipes,
     /// Where its assets live now.
@@ -34,9 +35,9 @@ pub struct Opened {
 #[derive(Debug)]
 pub struct Variant {
     /// The document with the environment laid over it; its places are those of the file.
-    pub document: Document,
+    pub document: Arc<Document>,
     /// The plan before expansion.
-    pub plan: Plan,
+    pub plan: Arc<Plan>,
     /// The plan after it.
     pub resolved: ResolvedPlan,
 }
@@ -95,8 +96,8 @@ impl Opened {
         };
         opened.source = sources.add(shown, text);
         let Loaded { document, value, findings } = load(opened.source, sources);
-        opened.document = document;
-        opened.plan = value;
+        opened.document = document.map(Arc::new);
+        opened.plan = value.map(Arc::new);
         opened.findings = findings;
         if opened.plan.is_some() {
             opened.gather_recipes(path.parent().unwrap_or(Path::new("")), sources)?;
@@ -160,6 +161,31 @@ impl Opened {
         self.plan.iter().flat_map(|plan| plan.environments.keys())
     }
 
+    /// Lays an environment over the plan and expands it; document and plan are used up.
+    ///
+    /// A run needs neither again, and of a large plan they are most of what is in memory.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong, if the plan has no sound shape, or not with this environment laid over it.
+    pub fn take_resolved(
+        &mut self,
+        environment: Option<&Id>,
+    ) -> Result<(ResolvedPlan, Vec<Finding>), Vec<Finding>> {
+        let (Some(document), Some(plan)) = (self.document.take(), self.plan.take()) else {
+            return Err(self.findings.clone());
+        };
+        let (document, plan) = match environment {
+            None => (document, Arc::unwrap_or_clone(plan)),
+            Some(environment) => {
+                let overlaid = overlay(&document, environment);
+                let plan = retype(&overlaid)?;
+                (Arc::new(overlaid), plan)
+            }
+        };
+        Ok(resolve(&document, plan, &self.recipes, environment))
+    }
+
     /// Lays an environment over the plan and expands it.
     ///
     /// # Errors
@@ -174,10 +200,10 @@ impl Opened {
             Some(environment) => {
                 let overlaid = overlay(document, environment);
                 let plan = retype(&overlaid)?;
-                (overlaid, plan)
+                (Arc::new(overlaid), Arc::new(plan))
             }
         };
-        let (resolved, findings) = resolve(&document, plan.clone(), &self.recipes, environment);
+        let (resolved, findings) = resolve(&document, (*plan).clone(), &self.recipes, environment);
         Ok((Variant { document, plan, resolved }, findings))
     }
 }
