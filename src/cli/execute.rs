@@ -117,7 +117,11 @@ pub(super) fn run(args: &Args, global: &Global, terminal: &Terminal) -> Result<E
     let environment = args.environment.as_deref().or(args.drill.then_some("drill"));
     let mut sources = Sources::default();
     let (opened, plan) = choose::plan_to_run(&args.plan, environment, &mut sources)?;
-    let scenario = choose::scenario(&plan, args.scenario.as_deref())?;
+    // Going back to the first home is no answer to a disaster: nothing is lost.
+    let scenario = match args.operation {
+        OperationArg::Failback => None,
+        OperationArg::Recover => choose::scenario(&plan, args.scenario.as_deref())?,
+    };
     let only = assets_of(&plan, &args.only)?;
     let request = Request {
         scenario: scenario.as_ref(),

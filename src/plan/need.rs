@@ -49,7 +49,7 @@ impl Need {
     }
 
     /// Whether enough of the ids hold.
-    pub fn is_met(&self, holds: impl Fn(&Id) -> bool) -> bool {
+    pub fn is_met(&self, mut holds: impl FnMut(&Id) -> bool) -> bool {
         self.ids().iter().filter(|id| holds(id)).count() >= self.at_least()
     }
 }

@@ -114,8 +114,14 @@ impl<'a> Order<'a> {
         let me = self.nodes[node.id.as_str()];
         after.sort_by_key(|(at, _)| *at);
         after.dedup_by_key(|(at, _)| *at);
-        // A step cannot wait for the place that it provides itself, nor for the asset that it restores itself.
-        after.retain(|(at, why)| *at != me || why == NEEDS);
+        // A step cannot wait for the place that it provides itself, nor for the asset that it restores itself;
+        // no more can a part of a recipe wait for the step that uses it.
+        let whole = match node.kind {
+            NodeKind::Step(at) => self.plan.steps[at].part_of.as_ref(),
+            NodeKind::Health(_) => None,
+        };
+        let whole = whole.and_then(|whole| self.nodes.get(whole.as_str()).copied());
+        after.retain(|(at, why)| (*at != me && Some(*at) != whole) || why == NEEDS);
         after
     }
 
@@ -159,7 +165,7 @@ impl<'a> Order<'a> {
         let mut after: Vec<(usize, String)> =
             restorers.iter().map(|at| (*at, "restores it".to_owned())).collect();
         let needs = self.plan.assets.get(asset).map(|asset| asset.needs.as_slice()).unwrap_or_default();
-        for id in needs.iter().flat_map(crate::plan::Need::ids) {
+        for id in needs.iter().flat_map(|need| self.route.relied_on(self.plan, need)) {
             if let Some(at) = self.nodes.get(id.as_str()) {
                 after.push((*at, NEEDS.to_owned()));
             }
@@ -172,7 +178,7 @@ impl<'a> Order<'a> {
     }
 
     fn add_need_for(&self, need: &Need, step: &ResolvedStep, why: &str, after: &mut Vec<(usize, String)>) {
-        for id in need.ids() {
+        for id in self.route.relied_on(self.plan, need) {
             // Inside a recipe, a step names its neighbours without the path.
             let neighbour = step.part_of.as_ref().map(|group| group.join(id));
             let node = neighbour

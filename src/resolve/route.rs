@@ -104,6 +104,33 @@ pub struct Route {
 }
 
 impl Route {
+    /// Whether something is there without anything being done: an asset, a place or a person that is not hit.
+    fn stands(&self, plan: &ResolvedPlan, id: &Id) -> bool {
+        if let Some(asset) = self.assets.get(id) {
+            return asset.state == AssetState::Untouched;
+        }
+        let is_there = plan.places.get(id).is_none_or(|place| place.exists);
+        let is_known = plan.places.contains_key(id) || plan.people.contains_key(id);
+        is_known && is_there && self.harm.of_place(id.as_str()).is_none()
+    }
+
+    /// Returns what of a need must be waited for: of several that will do nothing, if enough of them stand.
+    pub(super) fn relied_on<'n>(&self, plan: &ResolvedPlan, need: &'n crate::plan::Need) -> Vec<&'n Id> {
+        match need {
+            crate::plan::Need::One(id) => vec![id],
+            crate::plan::Need::Any(_) if need.is_met(|id| self.stands(plan, id)) => Vec::new(),
+            crate::plan::Need::Any(_) => {
+                let standing = need.ids().iter().filter(|id| self.stands(plan, id)).count();
+                let comes_back = |id: &&Id| {
+                    let asset = self.assets.get(*id).is_some_and(|asset| asset.stranded.is_none());
+                    asset || self.chosen.contains_key(*id) || plan.places.contains_key(*id)
+                };
+                let fallen = need.ids().iter().filter(|id| !self.stands(plan, id)).filter(comes_back);
+                fallen.take(need.at_least().saturating_sub(standing)).collect()
+            }
+        }
+    }
+
     /// Returns the place where a step is done; nothing if that is the controller.
     pub fn place_of(&self, plan: &ResolvedPlan, step: &ResolvedStep) -> Option<Id> {
         match step.common.on.as_ref()?.as_str() {
@@ -267,7 +294,7 @@ impl<'a> Finder<'a> {
 
     /// Says why a place cannot be used; nothing if it is there or a step can provide it.
     fn against_place(&self, place: &Id) -> Option<String> {
-        if self.providers.contains_key(place.as_str()) {
+        if self.provider_of(place, &mut Vec::new()).is_some() {
             return None;
         }
         if let Some(fall) = self.route.harm.of_place(place.as_str()) {
@@ -277,6 +304,30 @@ impl<'a> Finder<'a> {
             Some(place) if !place.exists => Some("is not there and no step provides it".to_owned()),
             Some(_) => None,
             None => Some("is not a place of this plan".to_owned()),
+        }
+    }
+
+    /// Returns the first step that can provide a place: one whose own places and people can be had.
+    fn provider_of(&self, place: &Id, asking: &mut Vec<Id>) -> Option<usize> {
+        if asking.contains(place) {
+            return None;
+        }
+        asking.push(place.clone());
+        let candidates = self.providers.get(place.as_str()).map(Vec::as_slice).unwrap_or_default();
+        let found = candidates.iter().copied().find(|at| {
+            let step = &self.plan.steps[*at];
+            step.common.needs.iter().all(|need| need.is_met(|id| self.can_be_had(id, asking)))
+        });
+        asking.pop();
+        found
+    }
+
+    /// Whether a place or a person is there or can be provided; anything else is taken to be.
+    fn can_be_had(&self, id: &Id, asking: &mut Vec<Id>) -> bool {
+        let has_fallen = self.route.harm.of_place(id.as_str()).is_some();
+        match self.plan.places.get(id) {
+            Some(place) => (place.exists && !has_fallen) || self.provider_of(id, asking).is_some(),
+            None => !(has_fallen && self.plan.people.contains_key(id)),
         }
     }
 
@@ -309,7 +360,11 @@ impl<'a> Finder<'a> {
         if now.state.is_goal() {
             return None;
         }
-        let needed = self.plan.assets.get(id)?.needs.iter().flat_map(crate::plan::Need::ids);
+        // Of several that will do, enough that are not hit are enough.
+        let untouched =
+            |need: &Id| self.route.assets.get(need).is_some_and(|asset| asset.state == AssetState::Untouched);
+        let needs = self.plan.assets.get(id)?.needs.iter().filter(|need| !need.is_met(untouched));
+        let needed = needs.flat_map(crate::plan::Need::ids);
         let hit: Vec<(&Id, &AssetRoute)> = needed
             .filter_map(|need| Some((need, self.route.assets.get(need)?)))
             .filter(|(_, need)| need.state != AssetState::Untouched)
@@ -512,9 +567,11 @@ impl<'a> Finder<'a> {
             if fall.is_none() && place.exists {
                 return;
             }
-            if let Some(at) = self.providers.get(id.as_str()).and_then(|providers| providers.first()) {
+            let usable = self.provider_of(id, &mut Vec::new());
+            let any = || self.providers.get(id.as_str()).and_then(|providers| providers.first().copied());
+            if let Some(at) = usable.or_else(any) {
                 let plan = self.plan;
-                self.take(&plan.steps[*at], format!("provides {id}, {why}"));
+                self.take(&plan.steps[at], format!("provides {id}, {why}"));
             } else {
                 let gone = fall.unwrap_or_else(|| "is not there".to_owned());
                 self.route.missing.push((id.clone(), by.clone(), gone));

@@ -255,3 +255,30 @@ fn of_several_parents_each_takes_a_place_down_unless_enough_are_left() {
     assert_eq!(lost(&plan("[{ any: [here, there] }]")).state("db"), AssetState::Untouched);
     assert_eq!(lost(&plan("[{ any: [here, there], at_least: 2 }]")).state("db"), AssetState::Lost);
 }
+
+#[test]
+fn of_several_that_will_do_enough_that_stand_are_enough() {
+    let app = "assets:\n  spare-db: { kind: db, homes: [new] }\n  app: { kind: app, needs: [{ any: [db, spare-db] }] }";
+    let case = lost(&DB.replace("assets:", app));
+    assert_eq!(case.state("app"), AssetState::Untouched);
+    let case =
+        lost(&DB.replace(
+            "assets:",
+            &app.replace("{ any: [db, spare-db] }", "{ any: [db, spare-db], at_least: 2 }"),
+        ));
+    assert_eq!(case.state("app"), AssetState::MovedUnder);
+}
+
+#[test]
+fn a_home_whose_builder_lacks_what_it_needs_is_no_home() {
+    let plan = DB
+        .replace("[old, new]", "[old, new, spare]")
+        .replace(
+            "assets:",
+            "  console: { kind: account, in: [here] }\n  spare: { kind: host, in: [there] }\nassets:",
+        )
+        .replace("provides: [new], run", "provides: [new], needs: [console], run");
+    let case = lost(&plan);
+    assert_eq!(case.home("db"), Some("spare"));
+    assert_eq!(case.chosen(), ["restore"]);
+}
