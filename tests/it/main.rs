@@ -1,14 +1,18 @@
 //! The tests that need the real binary, or the disk.
-#![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "tests touch the world, and may fail")]
 #![expect(
     clippy::disallowed_methods,
     clippy::unwrap_used,
     reason = "tests touch the world, and a panic is how they fail"
 )]
 
+mod effect;
+mod execute;
 mod generated;
 mod journal;
 mod keeper;
 mod layers;
 mod pages;
+mod people;
 mod plans;
+mod resume;
+mod stage;
