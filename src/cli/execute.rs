@@ -154,6 +154,7 @@ pub(super) fn run(args: &Args, global: &Global, terminal: &Terminal) -> Result<E
     let runs = Runs::new(&workspace.state);
     let (run, run_dir) = runs.create(now).map_err(|error| Error::unable(format!("cannot {error}")))?;
     let holder = session::holder(&account, now);
+    let mut unbegun = Unbegun(Some(run_dir.clone()));
     let lock = match mode {
         Mode::DryRun | Mode::DryPlan => None,
         Mode::Real | Mode::Drill => Some(session::lock_plan(&runs, &plan.plan, &holder, &run)?),
@@ -169,12 +170,25 @@ pub(super) fn run(args: &Args, global: &Global, terminal: &Terminal) -> Result<E
     let start = start_of(&frozen, &route, run, plan_hash, mode, args, account);
     let writer =
         Writer::create(&run_dir, &holder).map_err(|error| Error::unable(format!("cannot {error}")))?;
+    unbegun.0 = None;
     drop((sources, opened, route));
     let session =
         Session { workspace: &workspace, run_dir, frozen, start, format: args.format, stays: args.wait };
     let exit = session.carry_out(writer, &[], Vec::new(), terminal);
     drop(lock);
     exit
+}
+
+/// The folder of a run that has not begun: what never begins leaves no run behind.
+struct Unbegun(Option<PathBuf>);
+
+impl Drop for Unbegun {
+    fn drop(&mut self) {
+        if let Some(run_dir) = &self.0 {
+            // What is left of it reads "never began".
+            let _ = std::fs::remove_dir_all(run_dir);
+        }
+    }
 }
 
 fn mode_of(args: &Args) -> Mode {

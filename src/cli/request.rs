@@ -7,7 +7,7 @@ use crate::engine::people_of;
 use crate::error::Error;
 use crate::event::{RunResult, RunState, StepState};
 use crate::exit::Exit;
-use crate::journal::{self, Kind, Request, Writer};
+use crate::journal::{self, Kind, LockError, Request, Writer};
 use crate::plan::Action;
 use crate::value::{Id, did_you_mean};
 
@@ -121,13 +121,13 @@ pub(super) fn abort(args: &AbortArgs, global: &Global, terminal: &Terminal) -> R
     let by = args.person.clone().unwrap_or_else(session::account);
     let request = Request { reason: Some(reason), ..Request::new(Kind::Abort, &by, session::now()) };
     journal::put(&target.run_dir, &request).map_err(|error| Error::unable(format!("cannot {error}")))?;
-    match Writer::open(&target.run_dir, &session::holder(&by, session::now())) {
-        Err(_) => {
+    match Writer::vacant(&target.run_dir, &session::holder(&by, session::now())) {
+        Err(LockError::Locked { .. }) => {
             terminal.print("asked; the run's controller ends what runs and gives the run up\n")?;
             Ok(Exit::Done)
         }
-        Ok((writer, journal)) => {
-            drop((writer, journal));
+        Err(error) => Err(Error::unable(format!("cannot {error}"))),
+        Ok(()) => {
             let args = super::resume::Args {
                 run: target.run.to_string(),
                 wait: false,
@@ -189,7 +189,8 @@ impl Target {
     ) -> Result<Exit, Error> {
         let request = Request { step, reason, ..Request::new(kind, by, session::now()) };
         journal::put(&self.run_dir, &request).map_err(|error| Error::unable(format!("cannot {error}")))?;
-        let is_left = self.state.suspended.is_some() || self.state.result.is_some();
+        // Asked after the request was left: a controller that has gone by then cannot have heard it.
+        let is_left = Writer::vacant(&self.run_dir, &session::holder(&request.by, session::now())).is_ok();
         if is_left {
             terminal.print(&format!(
                 "noted; nobody controls the run now: `drplan resume {}` goes on\n",

@@ -9,7 +9,7 @@ use super::{Global, Terminal};
 use crate::error::Error;
 use crate::event::{RunResult, RunState, StepState};
 use crate::exit::Exit;
-use crate::journal::{Runs, Writer};
+use crate::journal::{LockError, Runs, Writer};
 use crate::report;
 use crate::value::RunId;
 use crate::workspace::Workspace;
@@ -86,9 +86,10 @@ fn standing(state: &RunState, runs: &Runs, run: &RunId) -> String {
         return format!("stopped; waits for {}\ngo on with: drplan resume {run}", waits_for.join("; "));
     }
     let probe = session::holder("", session::now());
-    match Writer::open(&runs.dir(run), &probe) {
-        Err(error) => format!("under way: {error}"),
-        Ok(_) => format!("its controller is gone\ngo on with: drplan resume {run}"),
+    match Writer::vacant(&runs.dir(run), &probe) {
+        Err(LockError::Locked { held, .. }) => format!("under way; its controller is {held}"),
+        Err(error) => format!("nobody can say whether it is under way: cannot {error}"),
+        Ok(()) => format!("its controller is gone\ngo on with: drplan resume {run}"),
     }
 }
 

@@ -309,7 +309,14 @@ impl<'a, E: Effects, S: Store> Dispatcher<'a, E, S> {
         }
         self.note(Event::StopAsked { by, how, reason })?;
         self.halted = Some(how);
-        if how != StopHow::Drain {
+        if how == StopHow::Drain {
+            // A wait or a delay may be long, nothing of the world runs in it, and it is taken up again.
+            for at in 0..self.doing.len() {
+                if matches!(self.doing[at], Doing::Sleeping | Doing::Pausing(_) | Doing::Delaying) {
+                    self.let_go(at)?;
+                }
+            }
+        } else {
             for at in 0..self.doing.len() {
                 // What tidies up is carried out whatever happens.
                 if self.doing[at] == Doing::Acting && self.section(at) != Section::Cleanup {

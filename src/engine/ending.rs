@@ -72,6 +72,9 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
     pub(super) fn keep_acting(&mut self, at: usize) {
         self.doing[at] = Doing::Acting;
         self.acting += 1;
+    }
+
+    pub(super) fn lock(&mut self, at: usize) {
         if let Some(lock) = self.step(at).and_then(|step| step.common.lock.clone()) {
             self.held_locks.insert(lock);
         }
@@ -130,11 +133,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         let written = self.effects.outputs(self.id(at), self.attempt(at));
         match written.and_then(|text| super::outputs::read(&text, &step.common.outputs)) {
             Ok(outputs) => self.finish_with(at, outcome, outputs),
-            Err(why) => {
-                self.failed = true;
-                let failure = Failure::BadOutput { why };
-                self.finish_with(at, Outcome::Failed { failure }, BTreeMap::new())
-            }
+            Err(why) => self.fail(at, Failure::BadOutput { why }),
         }
     }
 

@@ -118,7 +118,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         let patience = step.and_then(|step| step.common.timeout).unwrap_or(self.setup.patience);
         let waited = self.effects.now().since(&look.since);
         let every = look.probes.get(look.at).map_or(Length::from_secs(1), |probe| probe.every);
-        if waited.saturating_add(every) > patience {
+        if waited >= patience {
             return match step {
                 None => self.fail(at, Failure::Unhealthy { why: format!("after {patience}: {why}") }),
                 Some(_) => self.fail(at, Failure::TimedOut { after: patience }),
@@ -127,7 +127,8 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         self.mention(&Event::StillWaiting { step: self.id(at).clone(), why });
         self.doing[at] = Doing::Pausing(look);
         let ticket = self.ticket(Ticket::Alarm(at));
-        self.will(Act::Wake(ticket, every));
+        // The last look is taken when the patience ends, not before.
+        self.will(Act::Wake(ticket, every.min(patience.saturating_sub(waited))));
         Ok(())
     }
 
@@ -162,6 +163,10 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
 
     pub(super) fn pass(&mut self, at: usize, verdict: Verdict, why: &str) -> Result<(), Error> {
         let attempt = self.attempt(at);
+        match verdict {
+            Verdict::Kept | Verdict::NeverRan => {}
+            Verdict::Done | Verdict::Again | Verdict::Ask => self.unlock(at),
+        }
         self.note(Event::StepJudged { step: self.id(at).clone(), attempt, verdict, why: why.to_owned() })
     }
 }

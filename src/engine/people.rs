@@ -79,7 +79,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         self.will(Act::Consult(consultation));
         if let Some(expires) = self.expires(at) {
             let now = self.effects.now();
-            let begun = self.state.steps[at].started.clone();
+            let begun = self.state.steps[at].begun.clone();
             let waited = begun.map_or(Length::ZERO, |begun| now.since(&begun));
             let ticket = self.ticket(Ticket::Expiry(at));
             self.will(Act::Wake(ticket, expires.saturating_sub(waited)));

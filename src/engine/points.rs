@@ -13,8 +13,9 @@ use crate::value::{Id, Moment, Text};
 
 impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
     pub(super) fn choose_point(&mut self, at: usize) -> Result<(), Error> {
-        if matches!(self.doing[at], Doing::Gating) && self.halted.is_some() {
-            self.doing[at] = Doing::Nothing;
+        // While it was looked at, another may have taken the last slot or the lock, or the run may have stopped.
+        if !self.may_begin(at) {
+            self.mark_ready(at);
             return Ok(());
         }
         let Some(copy) = self.setup.course.nodes[at].copy.clone() else { return self.start_step(at) };

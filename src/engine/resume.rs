@@ -2,7 +2,7 @@
 
 use super::dispatcher::Dispatcher;
 use super::run::Error;
-use crate::effect::{Effects, Ending, Happening};
+use crate::effect::{Effects, Ending};
 use crate::event::{Event, StepState, Verdict};
 use crate::journal::{Record, Store};
 use crate::keeper::Remains;
@@ -30,6 +30,10 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
             .clone()
             .filter(|at| matches!(self.state.steps[*at].state, StepState::Running { .. }))
             .collect();
+        // They have held their locks since they began, whatever is found of them now.
+        for at in &running {
+            self.lock(*at);
+        }
         let (work, looks): (Vec<usize>, Vec<usize>) = running.into_iter().partition(|at| self.is_work(*at));
         self.find_work_again(&work).await?;
         // Waits, health and verification only look; they are simply taken up again.
@@ -44,8 +48,8 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
             }
         }
         self.commit()?;
-        while let Some(Happening::Requested(request)) = self.effects.next_now() {
-            self.hear_request(request)?;
+        while let Some(happening) = self.effects.next_now() {
+            self.hear(happening)?;
         }
         self.release()?;
         self.commit()

@@ -27,7 +27,9 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
             let unknown =
                 self.state.steps.iter().any(|record| matches!(record.state, StepState::Unknown { .. }));
             let is_stopped = matches!(self.halted, Some(StopHow::Drain | StopHow::Kill));
-            if waits || unknown || is_stopped || self.asks {
+            // Nobody needs to decide how a run goes on that is given up.
+            let is_undecided = (unknown || self.asks) && self.halted != Some(StopHow::Abort);
+            if waits || is_undecided || is_stopped {
                 let waits_for = self.what_it_waits_for(&unanswered);
                 self.note(Event::RunSuspended { waits_for })?;
                 self.commit()?;

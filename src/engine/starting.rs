@@ -95,6 +95,10 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
     }
 
     pub(super) fn hear_unless(&mut self, at: usize, reply: Reply) -> Result<(), Error> {
+        // A person may have skipped it while it was asked.
+        if self.doing[at] != Doing::Gating {
+            return Ok(());
+        }
         match reply {
             Reply::Yes(why) => {
                 self.doing[at] = Doing::Nothing;
@@ -107,15 +111,18 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
     pub(super) fn hear_group_unless(&mut self, group: &Id, reply: &Reply) -> Result<(), Error> {
         let Some(Gate::Asked(waiting)) = self.gates.insert(group.clone(), Gate::Open) else { return Ok(()) };
         let Reply::Yes(why) = reply else {
+            // A person may have skipped one of them while it was asked.
             for at in waiting {
-                self.doing[at] = Doing::Ready;
-                self.ready.insert(at);
+                if self.doing[at] == Doing::Gating {
+                    self.mark_ready(at);
+                }
             }
             return Ok(());
         };
         for at in 0..self.doing.len() {
             let is_part = self.step(at).is_some_and(|step| step.part_of.as_ref() == Some(group));
-            if is_part || self.id(at) == group {
+            let is_open = self.state.steps[at].state == StepState::Pending;
+            if is_open && (is_part || self.id(at) == group) {
                 self.ready.remove(&at);
                 self.doing[at] = Doing::Nothing;
                 self.note(Event::StepUnneeded { step: self.id(at).clone(), why: why.clone() })?;
@@ -125,19 +132,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
     }
 
     pub(super) fn start_step(&mut self, at: usize) -> Result<(), Error> {
-        if self.halted.is_some() && self.section(at) != Section::Cleanup {
-            self.doing[at] = Doing::Nothing;
-            return Ok(());
-        }
-        let Some(step) = self.step(at) else { return Ok(()) };
-        if let Some(lock) = &step.common.lock {
-            if self.held_locks.contains(lock) {
-                self.doing[at] = Doing::Ready;
-                self.ready.insert(at);
-                return Ok(());
-            }
-            self.held_locks.insert(lock.clone());
-        }
+        self.lock(at);
         let attempt = self.attempt(at) + 1;
         self.note(Event::StepStarted { step: self.id(at).clone(), attempt })?;
         self.carry_out(at)
@@ -179,7 +174,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
                 }
             }
             Action::Wait(Wait::For(length)) => {
-                let begun = self.state.steps[at].started.clone();
+                let begun = self.state.steps[at].begun.clone();
                 let now = self.effects.now();
                 let passed = begun.map_or(Length::ZERO, |begun| now.since(&begun));
                 self.doing[at] = Doing::Sleeping;
@@ -190,9 +185,11 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
             Action::Wait(Wait::Until(probe)) => self.look(at, Purpose::Await, vec![(**probe).clone()]),
             Action::Manual { .. } | Action::Approve(_) => self.ask_person(at),
             Action::Use { .. } => self.look(at, Purpose::Verify, step.common.verify.clone()),
-            // A child plan is refused before a run begins.
+            // A child plan is refused before a run begins; only a dry run of the plan alone gets here, and
+            // there is no program that anything else could start.
             Action::Plan { .. } => {
-                self.fail(at, Failure::NotStarted { why: "child plans are not in this version".into() })
+                self.start_work(at, step, attempt, Vec::new(), BTreeMap::new());
+                Ok(())
             }
         }
     }

@@ -14,6 +14,8 @@ pub struct StepRecord {
     pub state: StepState,
     /// When its first attempt began.
     pub started: Option<Stamp>,
+    /// When its last attempt began.
+    pub begun: Option<Stamp>,
     /// When it reached its last state.
     pub ended: Option<Stamp>,
     /// What it wrote.
@@ -148,7 +150,12 @@ impl RunState {
         record.state = state;
         match event {
             Event::PointChosen { point, .. } => record.point = Some(point.clone()),
-            Event::StepStarted { attempt: 1, .. } => record.started = Some(stamp.clone()),
+            Event::StepStarted { .. } => {
+                record.started.get_or_insert_with(|| stamp.clone());
+                record.begun = Some(stamp.clone());
+                // What was agreed to was the attempt before.
+                record.agreed.clear();
+            }
             Event::StepFinished { outcome, outputs, .. } => {
                 record.outputs.clone_from(outputs);
                 record.note = match outcome {

@@ -70,6 +70,15 @@ impl Writer<FileStore> {
         Ok(Self { _lock: Some(lock), ..Self::over(store) })
     }
 
+    /// Says who controls a run, if anybody does; the journal is neither read nor mended.
+    ///
+    /// # Errors
+    ///
+    /// When somebody does, or nobody can say.
+    pub fn vacant(run_dir: &Path, holder: &Holder) -> Result<(), LockError> {
+        Lock::take(&run_dir.join(LOCK), holder).map(drop)
+    }
+
     /// Takes the lock of a run, reads its journal, and cuts off a torn end.
     ///
     /// If [`Journal::torn`] says that something was cut off, the caller records `JournalMended`.
