@@ -1,6 +1,6 @@
 //! Owns the state of a run: decides, records, acts, and tells.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 
 use super::environment::Values;
@@ -58,7 +58,7 @@ pub(super) struct Dispatcher<'a, E, S: Store> {
     pub(super) dependants: Vec<Vec<usize>>,
     pub(super) waits_for: Vec<usize>,
     pub(super) ready: BTreeSet<usize>,
-    pub(super) held_locks: HashSet<Id>,
+    pub(super) held_locks: HashMap<Id, usize>,
     pub(super) acting: usize,
     pub(super) unstaged: usize,
     pub(super) last: Option<Stamp>,
@@ -67,6 +67,15 @@ pub(super) struct Dispatcher<'a, E, S: Store> {
 
 /// The calendar may be this far off the boot clock before it is told of as a jump, in milliseconds.
 const JUMP_MS: i64 = 2_000;
+
+/// Returns the nodes that a node really waits for.
+///
+/// What tidies up waits for nothing of the recovery: it is carried out whatever became of that.
+fn waited_for<'s>(setup: &'s Setup<'_>, at: usize) -> impl Iterator<Item = usize> + 's {
+    let tidies = |at: usize| setup.course.section(setup.plan, at) == Section::Cleanup;
+    let after = setup.course.nodes[at].after.iter().copied();
+    after.filter(move |before| !tidies(at) || tidies(*before))
+}
 
 impl<'a, E: Effects, S: Store> Dispatcher<'a, E, S> {
     pub(super) fn new(
@@ -77,9 +86,9 @@ impl<'a, E: Effects, S: Store> Dispatcher<'a, E, S> {
     ) -> Self {
         let nodes = setup.course.nodes.len();
         let mut dependants = vec![Vec::new(); nodes];
-        for (at, node) in setup.course.nodes.iter().enumerate() {
-            for before in &node.after {
-                dependants[*before].push(at);
+        for at in 0..nodes {
+            for before in waited_for(setup, at) {
+                dependants[before].push(at);
             }
         }
         Self {
@@ -102,7 +111,7 @@ impl<'a, E: Effects, S: Store> Dispatcher<'a, E, S> {
             dependants,
             waits_for: vec![0; nodes],
             ready: BTreeSet::new(),
-            held_locks: HashSet::new(),
+            held_locks: HashMap::new(),
             acting: 0,
             unstaged: 0,
             last: None,
@@ -124,9 +133,9 @@ impl<'a, E: Effects, S: Store> Dispatcher<'a, E, S> {
 
     /// Works out what waits for what, and what could begin.
     pub(super) fn count(&mut self) {
-        for (at, node) in self.setup.course.nodes.iter().enumerate() {
-            let open =
-                node.after.iter().filter(|before| !self.state.steps[**before].state.releases()).count();
+        for at in 0..self.setup.course.nodes.len() {
+            let before = waited_for(self.setup, at);
+            let open = before.filter(|before| !self.state.steps[*before].state.releases()).count();
             self.waits_for[at] = open;
             if open == 0 && self.state.steps[at].state == StepState::Pending {
                 self.offer(at);

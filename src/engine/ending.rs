@@ -76,7 +76,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
 
     pub(super) fn lock(&mut self, at: usize) {
         if let Some(lock) = self.step(at).and_then(|step| step.common.lock.clone()) {
-            self.held_locks.insert(lock);
+            self.held_locks.entry(lock).or_insert(at);
         }
     }
 
@@ -91,7 +91,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
             .filter(|retry| may_retry && attempt <= retry.times);
         if let Some(retry) = retry
             && matches!(self.state.steps[at].state, StepState::Running { .. })
-            && self.halted.is_none()
+            && (self.halted.is_none() || self.section(at) == Section::Cleanup)
         {
             let delay = retry.delay_after(attempt);
             self.unlock(at);
@@ -119,7 +119,9 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
     }
 
     pub(super) fn unlock(&mut self, at: usize) {
-        if let Some(lock) = self.step(at).and_then(|step| step.common.lock.as_ref()) {
+        // Only who holds it can give it back: a step may end before it ever took its lock.
+        let lock = self.step(at).and_then(|step| step.common.lock.as_ref());
+        if let Some(lock) = lock.filter(|lock| self.held_locks.get(*lock) == Some(&at)) {
             self.held_locks.remove(lock);
         }
     }
@@ -161,9 +163,8 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
             Doing::Sleeping => self.finish(at, self.as_real_as_before(at)),
             Doing::Pausing(look) => self.look_again(at, look),
             Doing::Delaying => {
-                if self.halted.is_none() {
-                    self.doing[at] = Doing::Ready;
-                    self.ready.insert(at);
+                if self.halted.is_none() || self.section(at) == Section::Cleanup {
+                    self.mark_ready(at);
                 }
                 Ok(())
             }

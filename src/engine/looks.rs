@@ -52,6 +52,11 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
     fn end_look(&mut self, at: usize, look: &Look) -> Result<(), Error> {
         self.doing[at] = Doing::Nothing;
         match look.purpose {
+            // What needs its outputs needs them from an interrupted attempt as well.
+            Purpose::Judge if self.step(at).is_some_and(|step| !step.common.outputs.is_empty()) => {
+                self.pass(at, Verdict::Kept, "its probes say that its work is done")?;
+                self.finish(at, Outcome::Done)
+            }
             Purpose::Judge => self.pass(at, Verdict::Done, "its probes say that its work is done"),
             Purpose::Newest => self.finish(at, Outcome::Done),
             Purpose::Await if !look.moot && self.newest_of(at).is_some() => {

@@ -108,6 +108,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         if goes_on {
             self.doing[at] = Doing::Nothing;
             let reason = format!("nobody answered within {after}, and the plan says to go on");
+            self.unlock(at);
             return self.note(Event::StepSkipped { step: self.id(at).clone(), by: "drplan".into(), reason });
         }
         self.fail(at, Failure::Expired { after })
@@ -126,12 +127,14 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
             return Some(format!("{by} may not answer it; these may: {}", people.join(", ")));
         }
         let distinct = self.approve_of(at)?.distinct_from.as_ref()?;
-        let other = if distinct.as_str() == "starter" {
-            Some(self.setup.start.by.as_str())
+        let is_other = if distinct.as_str() == "starter" {
+            self.setup.start.by == by
         } else {
-            self.state.step(distinct.as_str()).and_then(|record| record.answered_by.as_deref())
+            self.state.step(distinct.as_str()).is_some_and(|record| {
+                record.answered_by.as_deref() == Some(by) || record.agreed.iter().any(|agreed| agreed == by)
+            })
         };
-        (other == Some(by)).then(|| format!("it must be another person than {distinct} ({by})"))
+        is_other.then(|| format!("it must be another person than {distinct} ({by})"))
     }
 
     pub(super) fn hear_answer(
@@ -171,6 +174,8 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
     }
 
     fn ask_again(&mut self, at: usize) {
+        // The question may stand at the terminal still; it must not stand there twice.
+        self.will(Act::Withdraw(self.id(at).clone()));
         let text = self.state.steps[at].note.clone().unwrap_or_default();
         let allowed = match self.step(at).map(|step| &step.action) {
             Some(Action::Approve(approve)) => approve.by.to_vec(),
@@ -213,6 +218,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
                     self.will(Act::Withdraw(step.clone()));
                 }
                 self.unready(at);
+                self.unlock(at);
                 self.note(Event::StepSkipped { step, by, reason: reason_given })?;
                 self.forget_failures();
                 Ok(())

@@ -1,10 +1,10 @@
 //! Takes up a run where it was left.
 
-use super::dispatcher::Dispatcher;
+use super::dispatcher::{Act, Dispatcher, Gate};
 use super::run::Error;
-use crate::effect::{Effects, Ending};
-use crate::event::{Event, StepState, Verdict};
-use crate::journal::{Record, Store};
+use crate::effect::{Effects, Ending, Happening};
+use crate::event::{Event, Failure, Outcome, StepState, StopHow, Verdict};
+use crate::journal::{Kind, Record, Store};
 use crate::keeper::Remains;
 use crate::plan::Action;
 use crate::value::Id;
@@ -20,9 +20,15 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
                 self.points.insert(point.copy.clone(), Some(point.clone()));
             }
         }
+        let was_given_up = self.state.stop == Some(StopHow::Abort);
         for event in resumed {
             self.note(event)?;
         }
+        // What somebody has given up is not taken up again by resuming it.
+        if was_given_up {
+            self.halted = Some(StopHow::Abort);
+        }
+        self.open_gates();
         self.remember_failures();
         self.count();
         let nodes = 0..self.state.steps.len();
@@ -33,6 +39,16 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         // They have held their locks since they began, whatever is found of them now.
         for at in &running {
             self.lock(*at);
+        }
+        // An abort that came while nobody controlled the run is heard before anything is started.
+        let mut heard = Vec::new();
+        while let Some(happening) = self.effects.next_now() {
+            if matches!(&happening, Happening::Requested(request) if request.kind == Kind::Abort && request.step.is_none())
+            {
+                self.hear(happening)?;
+            } else {
+                heard.push(happening);
+            }
         }
         let (work, looks): (Vec<usize>, Vec<usize>) = running.into_iter().partition(|at| self.is_work(*at));
         self.find_work_again(&work).await?;
@@ -48,11 +64,24 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
             }
         }
         self.commit()?;
+        for happening in heard {
+            self.hear(happening)?;
+        }
         while let Some(happening) = self.effects.next_now() {
             self.hear(happening)?;
         }
         self.release()?;
         self.commit()
+    }
+
+    /// A recipe of which some part has begun is under way: its `unless` is not asked again.
+    fn open_gates(&mut self) {
+        for at in 0..self.state.steps.len() {
+            let group = self.step(at).and_then(|step| step.part_of.clone());
+            if let Some(group) = group.filter(|_| self.state.steps[at].state != StepState::Pending) {
+                self.gates.insert(group, Gate::Open);
+            }
+        }
     }
 
     fn is_work(&self, at: usize) -> bool {
@@ -68,6 +97,9 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
                 Ok(Remains::Running(process)) => {
                     self.keep_acting(at);
                     self.pass(at, Verdict::Kept, &format!("it still runs as process {}", process.pid))?;
+                    if self.halted == Some(StopHow::Abort) {
+                        self.will(Act::Stop(self.id(at).clone(), self.attempt(at)));
+                    }
                 }
                 Ok(Remains::Ended(outcome)) => {
                     self.keep_acting(at);
@@ -82,7 +114,11 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
                 }
                 Ok(Remains::NeverRan) => {
                     self.pass(at, Verdict::NeverRan, "it was recorded but not started")?;
-                    self.carry_out(at)?;
+                    if self.halted == Some(StopHow::Abort) {
+                        self.finish(at, Outcome::Failed { failure: Failure::Stopped })?;
+                    } else {
+                        self.carry_out(at)?;
+                    }
                 }
                 Ok(Remains::Gone) => self.judge(at, "its process is gone and nobody saw how it ended")?,
                 Ok(Remains::Unclear) => {

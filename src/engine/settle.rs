@@ -134,7 +134,9 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
     /// Puts a run that has failed steps back to where it was.
     pub(super) fn remember_failures(&mut self) {
         for at in 0..self.doing.len() {
-            if matches!(self.state.steps[at].state, StepState::Failed { .. }) {
+            let failed = matches!(self.state.steps[at].state, StepState::Failed { .. });
+            // How the tidying up went decides nothing.
+            if failed && self.section(at) != Section::Cleanup {
                 match self.step(at).map(|step| step.common.on_failure.unwrap_or_default()) {
                     Some(OnFailure::Ask) => self.asks = true,
                     Some(OnFailure::Stop) => self.failed = true,

@@ -54,7 +54,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         {
             return false;
         }
-        step.common.lock.as_ref().is_none_or(|lock| !self.held_locks.contains(lock))
+        step.common.lock.as_ref().is_none_or(|lock| !self.held_locks.contains_key(lock))
     }
 
     pub(super) fn begin_node(&mut self, at: usize) -> Result<(), Error> {
@@ -222,7 +222,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         match self.values.of(at, &self.state) {
             Ok(env) => Ok(Some(env)),
             Err(error) => {
-                if self.state.steps[at].state == StepState::Pending {
+                if matches!(self.state.steps[at].state, StepState::Pending | StepState::Retrying { .. }) {
                     let attempt = self.attempt(at) + 1;
                     self.note(Event::StepStarted { step: self.id(at).clone(), attempt })?;
                 }

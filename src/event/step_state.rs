@@ -137,7 +137,7 @@ pub fn next(state: &StepState, event: &Event) -> Result<StepState, Illegal> {
         }
         (_, Event::RetryPlanned { .. }) => illegal("a planned retry"),
 
-        (S::Pending | S::Unknown { .. }, Event::StepUnneeded { .. }) => Ok(S::Unneeded),
+        (S::Pending | S::Unknown { .. } | S::Retrying { .. }, Event::StepUnneeded { .. }) => Ok(S::Unneeded),
         (_, Event::StepUnneeded { .. }) => illegal("being unneeded"),
 
         (
