@@ -17,7 +17,7 @@ use crate::event::{Mode, Outline, OutlineKind, RunStarted, Target};
 use crate::exit::Exit;
 use crate::graph::StepGraph;
 use crate::journal::{Runs, Writer};
-use crate::plan::Operation;
+use crate::plan::{Action, Operation};
 use crate::resolve::{AssetState, Course, CourseKind, Request, ResolvedPlan, Route, Section, route};
 use crate::value::{Id, Length, Moment, RunId};
 use crate::workspace::Workspace;
@@ -140,7 +140,7 @@ pub(super) fn run(args: &Args, global: &Global, terminal: &Terminal) -> Result<E
     if args.drill {
         refuse_open_ends(&plan, &open_ends(&plan, &course))?;
     }
-    check_person(&plan, args.person.as_deref())?;
+    check_person(&plan, &course, args.person.as_deref(), mode)?;
     if course.nodes.is_empty() {
         terminal
             .print("Nothing is to be done: the scenario hits nothing that the plan must bring back.\n")?;
@@ -167,13 +167,20 @@ pub(super) fn run(args: &Args, global: &Global, terminal: &Terminal) -> Result<E
     let text = sources.get(opened.source).text.clone();
     let frozen = Frozen::new(plan_file, &text, plan, course, max_parallel, patience);
     let plan_hash = frozen.write(&run_dir, &opened, &sources)?;
-    let start = start_of(&frozen, &route, run, plan_hash, mode, args, account);
+    let start = start_of(&frozen, &route, run, plan_hash, mode, args, account.clone());
     let writer =
         Writer::create(&run_dir, &holder).map_err(|error| Error::unable(format!("cannot {error}")))?;
     unbegun.0 = None;
     drop((sources, opened, route));
-    let session =
-        Session { workspace: &workspace, run_dir, frozen, start, format: args.format, stays: args.wait };
+    let session = Session {
+        workspace: &workspace,
+        run_dir,
+        frozen,
+        start,
+        account,
+        format: args.format,
+        stays: args.wait,
+    };
     let exit = session.carry_out(writer, &[], Vec::new(), terminal);
     drop(lock);
     exit
@@ -262,8 +269,23 @@ fn refuse_open_ends(plan: &ResolvedPlan, open: &[OpenEnd]) -> Result<(), Error> 
     )))
 }
 
-fn check_person(plan: &ResolvedPlan, person: Option<&str>) -> Result<(), Error> {
+/// Who begins must be a person of the plan, and must be named where an approval is for somebody else.
+fn check_person(plan: &ResolvedPlan, course: &Course, person: Option<&str>, mode: Mode) -> Result<(), Error> {
+    let is_for_another = |node: &crate::resolve::CourseNode| match node.kind {
+        CourseKind::Step(at) => matches!(
+            &plan.steps[at].action,
+            Action::Approve(approve) if approve.distinct_from.as_ref().is_some_and(|who| who.as_str() == "starter")
+        ),
+        CourseKind::Health => false,
+    };
+    let acts = matches!(mode, Mode::Real | Mode::Drill);
     match person {
+        None if acts && course.nodes.iter().any(is_for_another) => {
+            let known: Vec<&str> = plan.people.keys().map(Id::as_str).collect();
+            let error =
+                Error::unable("an approval of this plan must come from another person than who begins");
+            Err(error.hint(format!("say who you are with --as PERSON, one of: {}", known.join(", "))))
+        }
         Some(person) if !plan.people.contains_key(person) => {
             let known: Vec<&str> = plan.people.keys().map(Id::as_str).collect();
             let error = Error::unable(format!("`{}` is not a person of the plan", person.escape_debug()));

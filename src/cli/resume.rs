@@ -64,10 +64,17 @@ pub(super) fn run(args: &Args, global: &Global, terminal: &Terminal) -> Result<E
             frozen.plan_file
         ));
     }
-    let mut resumed = vec![Event::RunResumed { by: account, host: session::host(), plan_changed }];
+    let mut resumed = vec![Event::RunResumed { by: account.clone(), host: session::host(), plan_changed }];
     resumed.extend(journal.torn.map(|dropped_bytes| Event::JournalMended { dropped_bytes }));
-    let session =
-        Session { workspace: &workspace, run_dir, frozen, start, format: args.format, stays: args.wait };
+    let session = Session {
+        workspace: &workspace,
+        run_dir,
+        frozen,
+        start,
+        account,
+        format: args.format,
+        stays: args.wait,
+    };
     let exit = session.carry_out(writer, &journal.records, resumed, terminal);
     drop(lock);
     exit

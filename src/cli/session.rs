@@ -33,6 +33,8 @@ pub(super) struct Session<'a> {
     pub(super) run_dir: PathBuf,
     pub(super) frozen: Frozen,
     pub(super) start: RunStarted,
+    /// Who controls the run now; on resume another than who began it.
+    pub(super) account: String,
     pub(super) format: EventFormat,
     pub(super) stays: bool,
 }
@@ -53,6 +55,7 @@ impl Session<'_> {
             plan: &self.frozen.plan,
             course: &self.frozen.course,
             start: self.start.clone(),
+            account: self.account.clone(),
             inherited: inherited(&self.frozen.plan.pass_env),
             folder: plan_file.parent().unwrap_or(Path::new("/")).to_owned(),
             exe: exe.clone(),
@@ -80,7 +83,7 @@ impl Session<'_> {
                     let live = LiveSetup {
                         run_dir: self.run_dir.clone(),
                         exe,
-                        account: self.start.by.clone(),
+                        account: self.account.clone(),
                         interactive: terminal.interactive && self.format == EventFormat::Human,
                     };
                     let effects = Live::new(live)?;
@@ -202,9 +205,32 @@ pub(super) fn holder(account: &str, now: Moment) -> Holder {
 /// Takes the lock of a plan: one run of it at a time.
 pub(super) fn lock_plan(runs: &Runs, plan: &Id, holder: &Holder, run: &RunId) -> Result<Lock, Error> {
     let holder = Holder { run: Some(run.clone()), ..holder.clone() };
-    runs.lock_plan(plan, &holder).map_err(|error| {
+    let lock = runs.lock_plan(plan, &holder).map_err(|error| {
         let is_held = matches!(error, LockError::Locked { .. });
         let error = Error::unable(format!("cannot {error}"));
         if is_held { error.hint("one run of a plan at a time; `drplan status` shows it") } else { error }
-    })
+    })?;
+    refuse_beside_a_kept_run(runs, plan, run)?;
+    Ok(lock)
+}
+
+/// A controller that died gives the plan's lock back, but its keeper goes on with the steps: no other run beside them.
+fn refuse_beside_a_kept_run(runs: &Runs, plan: &Id, run: &RunId) -> Result<(), Error> {
+    let list = runs.list().map_err(|error| Error::unable(format!("cannot {error}")))?;
+    for other in list.iter().filter(|other| *other != run && keeper::is_kept(&runs.dir(other))) {
+        let Ok(state) = read_journal(&runs.dir(other)).and_then(|journal| super::resume::state_of(&journal))
+        else {
+            continue;
+        };
+        let is_open = state.result.is_none() && state.steps.iter().any(|record| record.state.is_open());
+        if is_open && state.start.is_some_and(|start| start.plan == *plan) {
+            let error = Error::unable(format!(
+                "the run {other} of this plan is under way: its controller is gone, but its steps still run"
+            ));
+            return Err(error.hint(format!(
+                "`drplan resume {other}` takes it up; `drplan abort {other} --reason …` ends it"
+            )));
+        }
+    }
+    Ok(())
 }

@@ -308,7 +308,7 @@ impl<'a, E: Effects, S: Store> Dispatcher<'a, E, S> {
 
     pub(super) fn hear_interrupt(&mut self, count: u32) -> Result<(), Error> {
         let how = if count <= 1 { StopHow::Drain } else { StopHow::Kill };
-        self.stop(how, self.setup.start.by.clone(), String::new())
+        self.stop(how, self.setup.account.clone(), String::new())
     }
 
     /// Starts nothing more; unless it only drains, ends what runs as well.

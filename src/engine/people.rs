@@ -98,6 +98,13 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         by_approval.or_else(|| self.step(at).and_then(|step| step.common.timeout))
     }
 
+    /// Whether the time in which a step may be answered is over.
+    fn has_expired(&mut self, at: usize) -> bool {
+        let Some(expires) = self.expires(at) else { return false };
+        let now = self.effects.now();
+        self.state.steps[at].begun.as_ref().is_some_and(|begun| now.since(begun) >= expires)
+    }
+
     pub(super) fn hear_expiry(&mut self, at: usize) -> Result<(), Error> {
         if self.doing[at] != Doing::Asking {
             return Ok(());
@@ -150,6 +157,10 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         } else {
             Some("it does not wait for an answer".to_owned())
         };
+        if against.is_none() && self.has_expired(at) {
+            self.note(Event::AnswerRejected { step: step.clone(), by, why: "it came too late".to_owned() })?;
+            return self.hear_expiry(at);
+        }
         if let Some(why) = against {
             self.note(Event::AnswerRejected { step: step.clone(), by, why })?;
             if self.doing[at] == Doing::Asking {

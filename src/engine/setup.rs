@@ -16,6 +16,8 @@ pub struct Setup<'a> {
     pub course: &'a Course,
     /// How the run begins.
     pub start: RunStarted,
+    /// Who controls the run now; on resume another than who began it.
+    pub account: String,
     /// The variables that commands inherit from the controller.
     pub inherited: BTreeMap<String, String>,
     /// The plan's folder, where commands run.

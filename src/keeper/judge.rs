@@ -29,6 +29,14 @@ pub enum Remains {
     Unclear,
 }
 
+/// Whether a keeper holds the run: its steps may still be running.
+pub fn is_kept(run_dir: &Path) -> bool {
+    let Ok(lock) = std::fs::File::open(run_dir.join(super::server::LOCK)) else { return false };
+    let is_held = matches!(lock.try_lock_shared(), Err(std::fs::TryLockError::WouldBlock));
+    let _ = lock.unlock();
+    is_held
+}
+
 /// Says what is left of an attempt. Only right while no keeper holds the run.
 ///
 /// # Errors

@@ -22,7 +22,7 @@ use super::lines::{Lines, put};
 use super::message::{Hello, Notice, Request, VERSION, Welcome};
 
 pub(super) const SOCKET: &str = "keeper.sock";
-const LOCK: &str = "keeper.lock";
+pub(super) const LOCK: &str = "keeper.lock";
 const LOG: &str = "keeper.log";
 
 /// What the keeper says on its standard output once it listens.
