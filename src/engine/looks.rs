@@ -8,6 +8,7 @@ use crate::event::{Event, Failure, Outcome, Verdict};
 use crate::journal::Store;
 use crate::plan::Rerun;
 use crate::probe::{Probe, RawProbe};
+use crate::resolve::Section;
 use crate::value::{Length, Moment, Name};
 
 /// The output under which the health of an asset records what its `newest` has said.
@@ -52,7 +53,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
     fn end_look(&mut self, at: usize, look: &Look) -> Result<(), Error> {
         self.doing[at] = Doing::Nothing;
         match look.purpose {
-            Purpose::Judge => self.pass(at, Verdict::Done, "its probes say that its work is done"),
+            Purpose::Judge => self.judge_done(at),
             Purpose::Newest => self.finish(at, Outcome::Done),
             Purpose::Await if !look.moot && self.newest_of(at).is_some() => {
                 let probes = self.newest_of(at).into_iter().collect();
@@ -124,6 +125,11 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
                 Some(_) => self.fail(at, Failure::TimedOut { after: patience }),
             };
         }
+        // Somebody may have asked to stop while it was looked at; whoever resumes looks again.
+        if self.halted.is_some() && self.section(at) != Section::Cleanup {
+            self.doing[at] = Doing::Nothing;
+            return Ok(());
+        }
         self.mention(&Event::StillWaiting { step: self.id(at).clone(), why });
         self.doing[at] = Doing::Pausing(look);
         let ticket = self.ticket(Ticket::Alarm(at));
@@ -142,6 +148,23 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
             None => Vec::new(),
         };
         if probes.is_empty() { self.judge_by_rerun(at, why) } else { self.look(at, Purpose::Judge, probes) }
+    }
+
+    /// The probes say that an interrupted step had done its work; what it has written is read as ever.
+    fn judge_done(&mut self, at: usize) -> Result<(), Error> {
+        let why = "its probes say that its work is done";
+        let declared = self.step(at).map(|step| step.common.outputs.as_slice()).unwrap_or_default();
+        if declared.is_empty() {
+            return self.pass(at, Verdict::Done, why);
+        }
+        let written = self.effects.outputs(self.id(at), self.attempt(at));
+        match written.and_then(|text| super::outputs::read(&text, declared)) {
+            Ok(outputs) => {
+                self.pass(at, Verdict::Kept, why)?;
+                self.finish_with(at, Outcome::Done, outputs)
+            }
+            Err(missing) => self.judge_by_rerun(at, &format!("{why}, but not its outputs: {missing}")),
+        }
     }
 
     fn judge_by_rerun(&mut self, at: usize, why: &str) -> Result<(), Error> {

@@ -15,7 +15,8 @@ use crate::stage::{Stage, keepers_below, until};
 fn ledger_steps(steps: &[(&str, &str, &str)]) -> String {
     let mut plan = "steps:\n".to_owned();
     for (id, run, more) in steps {
-        let run = if run.is_empty() { format!("echo {id} >>ledger") } else { format!("{run}; echo {id} >>ledger") };
+        let run =
+            if run.is_empty() { format!("echo {id} >>ledger") } else { format!("{run}; echo {id} >>ledger") };
         plan.push_str(&format!("  {id}:\n    run: |\n      {run}\n    {more}\n"));
     }
     plan
@@ -49,7 +50,10 @@ fn quickstart() -> (Stage, String) {
 fn the_quickstart_works_twice_and_stays_in_its_folder() {
     let (stage, _) = quickstart();
     for _ in 0..2 {
-        stage.run(&["execute", "plans/quickstart.yaml", "--drill", "--yes"]).exits(0).says("restore-database");
+        stage
+            .run(&["execute", "plans/quickstart.yaml", "--drill", "--yes"])
+            .exits(0)
+            .says("restore-database");
     }
     assert_eq!(stage.runs().len(), 2);
     let mut files = Vec::new();
@@ -65,7 +69,10 @@ fn the_quickstart_works_twice_and_stays_in_its_folder() {
 fn a_damaged_backup_fails_the_quickstart_and_the_report_says_so() {
     let (stage, text) = quickstart();
     let step = "  damage-it:\n    needs: [back-it-up]\n    on: old-host\n    run: echo x >>\"$(ls -d \"$STAGE\"/vault/*)/database.tar.gz\"\n  lose-the-host:\n";
-    let text = text.replace("  lose-the-host:\n", step).replace("needs: [back-it-up]\n    on: old-host\n    run: |", "needs: [damage-it]\n    on: old-host\n    run: |");
+    let text = text.replace("  lose-the-host:\n", step).replace(
+        "needs: [back-it-up]\n    on: old-host\n    run: |",
+        "needs: [damage-it]\n    on: old-host\n    run: |",
+    );
     stage.write("plans/quickstart.yaml", &text);
     stage.run(&["execute", "plans/quickstart.yaml", "--drill", "--yes"]).exits(3).says("restore-database");
     assert_eq!(stage.last("run_finished", "")["result"], "failed");
@@ -167,7 +174,7 @@ fn outputs_reach_what_needs_them() {
     ));
     stage.write(
         "mine.yaml",
-        "version: 1\nrecipe: mine\ntitle: Mine\ninputs: { address: { type: text } }\nsteps: { note: { run: 'echo \"$INPUT_ADDRESS\" >>recipe-ledger' } }\n",
+        "version: 1\nrecipe: mine\ntitle: Mine\ninputs: { address: { description: Where } }\nsteps: { note: { run: 'echo \"$INPUT_ADDRESS\" >>recipe-ledger' } }\n",
     );
     stage.execute(&[]).exits(4).says("Set the record to 10.0.0.7.");
     assert_eq!(stage.ledger(), ["10.0.0.7"]);
@@ -184,7 +191,9 @@ fn outputs_that_are_not_as_declared_fail_the_step() {
         ("echo OTHER=1 >>$DRPLAN_OUTPUT", "`OTHER` is written but not declared"),
         ("printf 'HOST_IP=1\\n2\\n' >>$DRPLAN_OUTPUT", "not a NAME=value line"),
     ] {
-        let stage = Stage::new(&format!("steps:\n  make:\n    outputs: [HOST_IP]\n    run: |\n      {script}\n  use: {{ needs: [make], run: echo use >>ledger }}\n"));
+        let stage = Stage::new(&format!(
+            "steps:\n  make:\n    outputs: [HOST_IP]\n    run: |\n      {script}\n  use: {{ needs: [make], run: echo use >>ledger }}\n"
+        ));
         stage.execute(&[]).exits(3).says(part);
         assert_eq!(stage.ledger().len(), 0);
     }
@@ -214,7 +223,9 @@ fn only_what_is_documented_is_in_the_environment() {
     stage.write("plans/vault/20261102T000000Z/x", "");
     fs::remove_file(stage.path().join("plan.yaml")).unwrap();
     let mut command = stage.drplan(&["execute", "plans/plan.yaml", "--yes"]);
-    for name in ["PASSED", "FOREIGN", "LC_TIME", "TZ", "TMPDIR", "SSH_AUTH_SOCK", "LOGNAME", "BASH_ENV", "LD_TEST"] {
+    for name in
+        ["PASSED", "FOREIGN", "LC_TIME", "TZ", "TMPDIR", "SSH_AUTH_SOCK", "LOGNAME", "BASH_ENV", "LD_TEST"]
+    {
         command.env(name, "C");
     }
     stage.begin(command).ends().exits(0);
@@ -226,12 +237,39 @@ fn only_what_is_documented_is_in_the_environment() {
     assert_eq!(
         names,
         [
-            "BOTH", "DRPLAN_HOME", "DRPLAN_OUTPUT", "DRPLAN_RUN", "DRPLAN_SCENARIO", "DRPLAN_TOKEN", "HOME",
-            "LANG", "LC_TIME", "LOGNAME", "PASSED", "PATH", "PLACE_VAR", "PLAN_VAR", "POINT_COPY",
-            "POINT_ID", "POINT_PATH", "POINT_TIME", "SSH_AUTH_SOCK", "STEP_VAR", "TMPDIR", "TZ", "USER"
+            "BOTH",
+            "DRPLAN_HOME",
+            "DRPLAN_OUTPUT",
+            "DRPLAN_RUN",
+            "DRPLAN_SCENARIO",
+            "DRPLAN_TOKEN",
+            "HOME",
+            "LANG",
+            "LC_TIME",
+            "LOGNAME",
+            "PASSED",
+            "PATH",
+            "PLACE_VAR",
+            "PLAN_VAR",
+            "POINT_COPY",
+            "POINT_ID",
+            "POINT_PATH",
+            "POINT_TIME",
+            "SSH_AUTH_SOCK",
+            "STEP_VAR",
+            "TMPDIR",
+            "TZ",
+            "USER"
         ]
     );
-    for line in ["BOTH=place", "DRPLAN_HOME=here", "DRPLAN_SCENARIO=fire", "POINT_COPY=nightly.vault", "POINT_ID=20261102T000000Z", "POINT_TIME=2026-11-02T00:00:00Z"] {
+    for line in [
+        "BOTH=place",
+        "DRPLAN_HOME=here",
+        "DRPLAN_SCENARIO=fire",
+        "POINT_COPY=nightly.vault",
+        "POINT_ID=20261102T000000Z",
+        "POINT_TIME=2026-11-02T00:00:00Z",
+    ] {
         assert!(env.lines().any(|found| found == line), "{line} in {env}");
     }
     assert_eq!(stage.read("plans/stdin.txt"), "/dev/null\n");
@@ -248,7 +286,9 @@ fn a_list_is_no_shell_and_a_text_fails_in_the_middle_of_a_pipe() {
         let stage = Stage::new(&format!("steps: {{ a: {{ run: '{script}' }} }}\n"));
         stage.execute(&[]).exits(3);
     }
-    let stage = Stage::new("shell: [sh, -c]\nsteps: { a: { run: 'false; true' }, b: { shell: [bash, -ec], run: 'false; true', on_failure: continue } }\n");
+    let stage = Stage::new(
+        "shell: [sh, -c]\nsteps: { a: { run: 'false; true' }, b: { shell: [bash, -ec], run: 'false; true', on_failure: continue } }\n",
+    );
     stage.execute(&[]).exits(3);
     assert_eq!(stage.last("step_finished", "a")["outcome"]["result"], "done");
     assert_eq!(stage.last("step_finished", "b")["outcome"]["result"], "failed");
@@ -284,7 +324,9 @@ fn when_says_whether_a_step_belongs_to_the_run() {
 
 #[test]
 fn a_verification_that_is_not_content_fails_the_step() {
-    let stage = Stage::new("steps:\n  a: { run: echo a >>ledger, verify: [ { file: ledger }, { file: missing } ] }\n  b: { needs: [a], run: echo b >>ledger }\n");
+    let stage = Stage::new(
+        "steps:\n  a: { run: echo a >>ledger, verify: [ { file: ledger }, { file: missing } ] }\n  b: { needs: [a], run: echo b >>ledger }\n",
+    );
     stage.execute(&[]).exits(3).says("verification failed");
     assert_eq!(stage.ledger(), ["a"]);
     assert!(!stage.has_told("step_started", "b"));
@@ -300,7 +342,8 @@ fn a_step_is_tried_again_as_often_as_the_plan_says() {
     assert_eq!(stage.told("retry_planned").len(), 2);
     assert_eq!(stage.last("step_finished", "a")["attempt"], 3);
     assert!(stage.run_dir().join("steps/a/3/outcome.json").exists());
-    let stage = Stage::new("steps: { a: { run: echo a >>ledger; exit 7, retry: { times: 2, delay: 1ms } } }\n");
+    let stage =
+        Stage::new("steps: { a: { run: echo a >>ledger; exit 7, retry: { times: 2, delay: 1ms } } }\n");
     stage.execute(&[]).exits(3).says("exit code 7");
     assert_eq!(stage.ledger().len(), 3);
 }
@@ -346,7 +389,9 @@ fn a_failure_stops_the_run_or_what_needs_the_step() {
 
 #[test]
 fn a_failed_run_goes_on_once_a_person_has_decided() {
-    let stage = Stage::new("steps:\n  a: { run: 'echo a >>ledger; test -e mended' }\n  b: { needs: [a], run: echo b >>ledger }\n");
+    let stage = Stage::new(
+        "steps:\n  a: { run: 'echo a >>ledger; test -e mended' }\n  b: { needs: [a], run: echo b >>ledger }\n",
+    );
     stage.execute(&[]).exits(3);
     stage.run(&["resume", "latest"]).exits(2).says("drplan retry");
     stage.run(&["retry", "latest", "a", "--reason", " "]).exits(2).says("reason");
@@ -463,7 +508,9 @@ fn waits_end_when_what_they_wait_for_is_there() {
     let ended = stage.told("step_finished");
     assert!(ended.iter().position(|id| id == "make") < ended.iter().position(|id| id == "file"), "{ended:?}");
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let stage = Stage::new(&format!("steps: {{ port: {{ wait: {{ tcp: '127.0.0.1:{free}', every: 10ms }}, timeout: 200ms }} }}\n"));
+    let stage = Stage::new(&format!(
+        "steps: {{ port: {{ wait: {{ tcp: '127.0.0.1:{free}', every: 10ms }}, timeout: 200ms }} }}\n"
+    ));
     stage.execute(&[]).exits(3).says("200ms");
 }
 
@@ -507,11 +554,20 @@ fn a_drill_needs_its_environment_and_no_open_ends() {
 #[test]
 fn what_this_version_cannot_do_is_refused_by_name() {
     for (plan, part) in [
-        ("secrets: { KEY: { command: [echo, x] } }\nsteps: { a: { run: echo a >>ledger, secrets: [KEY] } }\n", "a: secrets"),
-        ("places: { far: { kind: host, ssh: me@far } }\nsteps: { a: { run: echo a >>ledger, on: far } }\n", "a: working on far over SSH"),
+        (
+            "secrets: { KEY: { command: [echo, x] } }\nsteps: { a: { run: echo a >>ledger, secrets: [KEY] } }\n",
+            "a: secrets",
+        ),
+        (
+            "places: { far: { kind: host, ssh: me@far } }\nsteps: { a: { run: echo a >>ledger, on: far } }\n",
+            "a: working on far over SSH",
+        ),
         ("steps: { a: { run: echo a >>ledger, each: [x, y] } }\n", "each"),
         ("steps: { a: { plan: child.yaml } }\n", "child plans"),
-        ("notify: [ { on: [run-started], webhook: { url: { env: HOOK } } } ]\nsteps: { a: { run: echo a >>ledger } }\n", "notify"),
+        (
+            "notify: [ { on: [run-started], webhook: { url: { env: HOOK } } } ]\nsteps: { a: { run: echo a >>ledger } }\n",
+            "notify",
+        ),
         ("imports: { net: net.yaml }\nsteps: { a: { run: echo a >>ledger } }\n", "imports"),
     ] {
         let stage = Stage::new(plan);
@@ -554,7 +610,8 @@ fn a_dry_run_looks_and_does_nothing() {
     }
     stage.run(&["execute", "plan.yaml", "--dry-run=plan"]).exits(0);
     assert_eq!(stage.read("probes"), "asked\n", "a dry run of the plan asks nothing");
-    let mut names: Vec<_> = fs::read_dir(stage.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    let mut names: Vec<_> =
+        fs::read_dir(stage.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     names.sort();
     assert_eq!(names, [".drplan", "drplan.yaml", "plan.yaml", "probes"]);
     stage.run(&["resume", "latest"]).exits(2);
@@ -594,7 +651,11 @@ fn one_run_of_a_plan_at_a_time() {
 
 #[test]
 fn a_reader_that_goes_away_ends_nothing() {
-    let stage = Stage::new(&ledger_steps(&[("a", "", "takes: 1s"), ("b", "", "needs: [a]"), ("c", "", "needs: [b]")]));
+    let stage = Stage::new(&ledger_steps(&[
+        ("a", "", "takes: 1s"),
+        ("b", "", "needs: [a]"),
+        ("c", "", "needs: [b]"),
+    ]));
     let mut command = stage.drplan(&["execute", "plan.yaml", "--yes"]);
     let (reader, writer) = std::io::pipe().unwrap();
     command.stdout(writer);
