@@ -40,6 +40,10 @@ pub(super) fn run(args: &Args, global: &Global, terminal: &Terminal) -> Result<E
     let Some(start) = state.start.as_deref().cloned() else {
         return Err(Error::unable(format!("the run {run} never began: its journal is empty")));
     };
+    if start.run != run {
+        let message = format!("the folder {run} holds the run {}: it was copied or renamed", start.run);
+        return Err(Error::unable(message).hint(format!("give it its name back: {}", start.run)));
+    }
     if start.plan_hash != hash {
         let message = format!(
             "what the run {run} was frozen into has been changed since: its hash is not the journal's"

@@ -11,7 +11,7 @@ use crate::event::{RunResult, RunState, StepState};
 use crate::exit::Exit;
 use crate::journal::{LockError, Runs, Writer};
 use crate::report;
-use crate::value::RunId;
+use crate::value::{RunId, plain};
 use crate::workspace::Workspace;
 
 /// Arguments of `drplan status`.
@@ -56,8 +56,12 @@ pub(super) fn status(args: &StatusArgs, global: &Global, terminal: &Terminal) ->
     let Some(start) = &state.start else {
         return Err(Error::unable(format!("the run {run} never began: its journal is empty")));
     };
-    let mut text =
-        format!("{run}  {} ({})\n{}\n\n", start.title, start.mode.title(), standing(&state, &runs, &run));
+    let mut text = format!(
+        "{run}  {} ({})\n{}\n\n",
+        plain(&start.title),
+        start.mode.title(),
+        standing(&state, &runs, &run)
+    );
     let width = state.nodes().iter().map(|node| node.id.as_str().len()).max().unwrap_or(0);
     for (node, record) in state.nodes().iter().zip(&state.steps) {
         let note = match (&record.state, &record.note) {

@@ -6,6 +6,7 @@ use anstyle::{AnsiColor, Style};
 
 use super::ColorChoice;
 use crate::error::Error;
+use crate::value::plain;
 
 /// Standard output and standard error, and what they can show.
 #[derive(Debug)]
@@ -74,7 +75,8 @@ impl Terminal {
         let style = |style: Style| if self.error_color { style } else { Style::new() };
         let red = style(AnsiColor::Red.on_default().bold());
         let cyan = style(AnsiColor::Cyan.on_default());
-        self.say(&format!("{red}error:{red:#} {error}"));
+        let message: Vec<String> = error.message.lines().map(plain).collect();
+        self.say(&format!("{red}error:{red:#} {}", message.join("\n")));
         if let Some(hint) = &error.hint {
             self.say(&format!("{cyan} help:{cyan:#} {hint}"));
         }

@@ -13,6 +13,8 @@ mod live;
 mod person;
 mod points;
 mod run;
+#[cfg(test)]
+mod scripted;
 mod signals;
 #[cfg(test)]
 mod tests;
@@ -21,6 +23,8 @@ mod words;
 pub use dry::Dry;
 pub use http_step::{carry_out_request, request_job};
 pub use live::{Live, LiveSetup};
+#[cfg(test)]
+pub(crate) use scripted::Scripted;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

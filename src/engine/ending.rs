@@ -91,13 +91,16 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
             .filter(|retry| may_retry && attempt <= retry.times);
         if let Some(retry) = retry
             && matches!(self.state.steps[at].state, StepState::Running { .. })
-            && (self.halted.is_none() || self.section(at) == Section::Cleanup)
+            && (self.halted != Some(StopHow::Abort) || self.section(at) == Section::Cleanup)
         {
             let delay = retry.delay_after(attempt);
             self.unlock(at);
             self.note(Event::RetryPlanned { step: self.id(at).clone(), attempt, failure, delay })?;
             self.will(Act::Acknowledge(self.id(at).clone(), attempt));
-            self.delay(at, delay);
+            // Who stops a run does not take away its next attempt: that is for whoever resumes it.
+            if self.halted.is_none() {
+                self.delay(at, delay);
+            }
             return Ok(());
         }
         let on_failure = step.and_then(|step| step.common.on_failure).unwrap_or_default();

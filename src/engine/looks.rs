@@ -8,7 +8,14 @@ use crate::event::{Event, Failure, Outcome, Verdict};
 use crate::journal::Store;
 use crate::plan::Rerun;
 use crate::probe::{Probe, RawProbe};
+use crate::resolve::Section;
 use crate::value::{Length, Moment, Name};
+
+/// After so many attempts, an interrupted step is not repeated without a person, even if it may be.
+const MOST_INTERRUPTED: u32 = 5;
+
+/// No probe is asked again sooner than this.
+const SHORTEST_PAUSE: Length = Length::from_millis(50);
 
 /// The output under which the health of an asset records what its `newest` has said.
 pub const NEWEST: &str = "NEWEST";
@@ -52,12 +59,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
     fn end_look(&mut self, at: usize, look: &Look) -> Result<(), Error> {
         self.doing[at] = Doing::Nothing;
         match look.purpose {
-            // What needs its outputs needs them from an interrupted attempt as well.
-            Purpose::Judge if self.step(at).is_some_and(|step| !step.common.outputs.is_empty()) => {
-                self.pass(at, Verdict::Kept, "its probes say that its work is done")?;
-                self.finish(at, Outcome::Done)
-            }
-            Purpose::Judge => self.pass(at, Verdict::Done, "its probes say that its work is done"),
+            Purpose::Judge => self.judge_done(at),
             Purpose::Newest => self.finish(at, Outcome::Done),
             Purpose::Await if !look.moot && self.newest_of(at).is_some() => {
                 let probes = self.newest_of(at).into_iter().collect();
@@ -122,12 +124,18 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         let step = self.step(at);
         let patience = step.and_then(|step| step.common.timeout).unwrap_or(self.setup.patience);
         let waited = self.effects.now().since(&look.since);
-        let every = look.probes.get(look.at).map_or(Length::from_secs(1), |probe| probe.every);
+        let every =
+            look.probes.get(look.at).map_or(Length::from_secs(1), |probe| probe.every).max(SHORTEST_PAUSE);
         if waited >= patience {
             return match step {
                 None => self.fail(at, Failure::Unhealthy { why: format!("after {patience}: {why}") }),
                 Some(_) => self.fail(at, Failure::TimedOut { after: patience }),
             };
+        }
+        // Somebody may have asked to stop while it was looked at; whoever resumes looks again.
+        if self.halted.is_some() && self.section(at) != Section::Cleanup {
+            self.doing[at] = Doing::Nothing;
+            return Ok(());
         }
         self.mention(&Event::StillWaiting { step: self.id(at).clone(), why });
         self.doing[at] = Doing::Pausing(look);
@@ -149,9 +157,34 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         if probes.is_empty() { self.judge_by_rerun(at, why) } else { self.look(at, Purpose::Judge, probes) }
     }
 
+    /// The probes say that an interrupted step had done its work; what it has written is read as ever.
+    fn judge_done(&mut self, at: usize) -> Result<(), Error> {
+        let why = "its probes say that its work is done";
+        let declared = self.step(at).map(|step| step.common.outputs.as_slice()).unwrap_or_default();
+        if declared.is_empty() {
+            return self.pass(at, Verdict::Done, why);
+        }
+        let written = self.effects.outputs(self.id(at), self.attempt(at));
+        match written.and_then(|text| super::outputs::read(&text, declared)) {
+            Ok(outputs) => {
+                self.pass(at, Verdict::Kept, why)?;
+                self.finish_with(at, Outcome::Done, outputs)
+            }
+            Err(missing) => self.judge_by_rerun(at, &format!("{why}, but not its outputs: {missing}")),
+        }
+    }
+
     fn judge_by_rerun(&mut self, at: usize, why: &str) -> Result<(), Error> {
         let rerun = self.step(at).and_then(|step| step.common.rerun).unwrap_or_default();
         match rerun {
+            // What ends again and again without an end that anybody saw may be what ends it.
+            Rerun::Safe if self.attempt(at) >= MOST_INTERRUPTED => {
+                let attempts = self.attempt(at);
+                let why = format!(
+                    "{why}; after {attempts} attempts a person must say whether it is repeated once more"
+                );
+                self.pass(at, Verdict::Ask, &why)
+            }
             Rerun::Safe => {
                 self.pass(at, Verdict::Again, &format!("{why}; `rerun: safe` lets it be repeated"))?;
                 self.mark_ready(at);

@@ -16,6 +16,8 @@ mod run;
 mod settle;
 mod setup;
 mod starting;
+#[cfg(test)]
+mod tests;
 
 pub use looks::NEWEST;
 pub use people::people_of;

@@ -50,11 +50,19 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         }
         let Some(step) = self.step(at) else { return true };
         if matches!(step.action, Action::Run { .. } | Action::Http { .. })
-            && self.acting >= self.setup.max_parallel
+            && self.acting + self.about_to_act() >= self.setup.max_parallel
         {
             return false;
         }
         step.common.lock.as_ref().is_none_or(|lock| !self.held_locks.contains_key(lock))
+    }
+
+    /// Counts what is looked at before it starts: it has its slot already, so that nobody overtakes it.
+    fn about_to_act(&self) -> usize {
+        let is_before = |ticket: &&Ticket| {
+            matches!(ticket, Ticket::Unless(_) | Ticket::GroupUnless(_) | Ticket::Point(_))
+        };
+        self.tickets.values().filter(is_before).count()
     }
 
     pub(super) fn begin_node(&mut self, at: usize) -> Result<(), Error> {

@@ -1,8 +1,8 @@
 //! The way round, for a message.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 
-use petgraph::algo::tarjan_scc;
+use petgraph::algo::kosaraju_scc;
 use petgraph::graph::{DiGraph, NodeIndex};
 
 /// Nodes that wait for each other: each waits for the next, and the last for the first.
@@ -19,7 +19,8 @@ impl Cycle {
             [only] => graph.contains_edge(*only, *only),
             _ => true,
         };
-        let mut knots: Vec<Vec<NodeIndex>> = tarjan_scc(graph).into_iter().filter(in_a_cycle).collect();
+        // Not Tarjan's: petgraph's is recursive, and a cycle can be long.
+        let mut knots: Vec<Vec<NodeIndex>> = kosaraju_scc(graph).into_iter().filter(in_a_cycle).collect();
         for knot in &mut knots {
             knot.sort_unstable();
         }
@@ -32,12 +33,13 @@ impl Cycle {
 /// Finds the shortest way from the first node of a knot back to itself, going from each node to what it waits for.
 fn shortest_within(graph: &DiGraph<(), (), u32>, knot: &[NodeIndex]) -> Vec<usize> {
     let Some(start) = knot.first().copied() else { return Vec::new() };
+    let members: HashSet<NodeIndex> = knot.iter().copied().collect();
     let mut came_from: Vec<Option<NodeIndex>> = vec![None; graph.node_count()];
     let mut queue = VecDeque::from([start]);
     while let Some(at) = queue.pop_front() {
         let mut next: Vec<NodeIndex> = graph
             .neighbors_directed(at, petgraph::Direction::Incoming)
-            .filter(|next| knot.contains(next))
+            .filter(|next| members.contains(next))
             .collect();
         next.sort_unstable();
         for next in next {

@@ -2,15 +2,22 @@
 
 use std::fmt;
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use rustix::io::Errno;
+use rustix::process::{Pid, test_kill_process};
 use serde::{Deserialize, Serialize};
 
 use crate::value::{Moment, RunId};
 
 const LONGEST_HOLDER: u64 = 64 << 10;
+
+/// How often a lock is tried again whose holder has died, and how long after.
+const TRIES: u32 = 80;
+const PAUSE: Duration = Duration::from_millis(25);
 
 /// Who holds a lock.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,19 +115,39 @@ impl Lock {
             .mode(0o600)
             .open(path)
             .map_err(failed)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let mut text = String::new();
-                let read = file.take(LONGEST_HOLDER).read_to_string(&mut text);
-                let holder = read.ok().and_then(|_| serde_json::from_str(&text).ok());
-                return Err(LockError::Locked { path: path.to_owned(), held: Held(holder) });
+        let mut tries = 0;
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) => {
+                    let held = holder_in(&mut file);
+                    let is_dead = held.as_ref().is_some_and(|held| held.host == holder.host && is_gone(held));
+                    if !is_dead || tries == TRIES {
+                        return Err(LockError::Locked { path: path.to_owned(), held: Held(held) });
+                    }
+                    // A process that it was just spawning has a copy of the file until it is another program.
+                    tries += 1;
+                    #[expect(clippy::disallowed_methods, reason = "no event tells when a lock is let go")]
+                    std::thread::sleep(PAUSE);
+                }
+                Err(TryLockError::Error(error)) => return Err(failed(error)),
             }
-            Err(TryLockError::Error(error)) => return Err(failed(error)),
         }
         // Whoever held it before is gone; its name must not stay behind ours.
         let text = serde_json::to_vec(holder).map_err(|error| failed(error.into()))?;
-        file.set_len(0).and_then(|()| file.write_all(&text)).map_err(failed)?;
+        file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(&text)).map_err(failed)?;
         Ok(Self { file })
     }
+}
+
+fn holder_in(file: &mut File) -> Option<Holder> {
+    let mut text = String::new();
+    file.rewind().ok()?;
+    file.take(LONGEST_HOLDER).read_to_string(&mut text).ok()?;
+    serde_json::from_str(&text).ok()
+}
+
+fn is_gone(holder: &Holder) -> bool {
+    let pid = i32::try_from(holder.pid).ok().and_then(Pid::from_raw);
+    pid.is_some_and(|pid| test_kill_process(pid) == Err(Errno::SRCH))
 }

@@ -5,6 +5,7 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
+use super::JOURNAL;
 use super::lock::{Holder, Lock, LockError};
 use super::store::sync_parent;
 use crate::value::{Id, Moment, RunId, did_you_mean};
@@ -116,7 +117,9 @@ impl Runs {
     pub fn find(&self, name: &str) -> Result<RunId, RunsError> {
         let all = self.list()?;
         if name == "latest" {
-            return all.into_iter().next().ok_or(RunsError::None);
+            // A folder without a journal never was a run; it must not hide the last one that was.
+            let has_journal = |run: &RunId| self.dir(run).join(JOURNAL).is_file();
+            return all.into_iter().find(has_journal).ok_or(RunsError::None);
         }
         if let Some(exact) = all.iter().find(|run| run.as_str() == name) {
             return Ok(exact.clone());

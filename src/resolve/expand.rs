@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::resolved::FORMAT;
 use super::{RecipePlace, Recipes, ResolvedPlan, ResolvedStep, Section};
-use crate::document::{Document, KeyPath, Part};
+use crate::document::{Document, KeyPath, Part, Place, SourceId, Span};
 use crate::finding::Finding;
 use crate::plan::{Action, Common, Environment, PlaceOverlay, Plan, Recipe, Step};
 use crate::value::{Field, Id, Name, OneOrMany, Scalar, Table, Text, did_you_mean};
@@ -100,6 +100,7 @@ impl Expansion<'_> {
                     .help("use it under `verify`, `unless`, `health` or `wait`"),
             ),
             Some((source, recipe)) => {
+                self.refuse_nesting(&place, source, recipe);
                 let inputs = self.inputs(&place, recipe, with);
                 for (part, inner) in &recipe.steps {
                     self.steps.push(ResolvedStep {
@@ -149,6 +150,21 @@ impl Expansion<'_> {
             "recipes are shipped with drplan, or stand in a `recipes` folder beside the plan".to_owned()
         }));
         self.findings.push(finding);
+    }
+
+    /// The steps of a recipe do their work themselves: one that used another recipe would do nothing.
+    fn refuse_nesting(&mut self, place: &KeyPath, source: SourceId, recipe: &Recipe) {
+        for (part, step) in &recipe.steps {
+            if let Action::Use { recipe: inner, .. } = &step.action {
+                let message =
+                    format!("`{}` uses another recipe, `{inner}`, in its step `{part}`", recipe.recipe);
+                let finding = Finding::error("recipe-misuse", message)
+                    .at(self.document.place(&place.key("use"), Part::Value), "used here")
+                    .related(Place { source, span: Span::default() }, "the recipe")
+                    .help("a recipe inside a recipe is not in this version; write its steps out");
+                self.findings.push(finding);
+            }
+        }
     }
 
     /// Checks what a recipe is given, and names it as the commands will get it.

@@ -160,6 +160,7 @@ pub fn route(plan: &ResolvedPlan, placement: &Placement, request: &Request<'_>) 
         providers: HashMap::new(),
         restorers: HashMap::new(),
         steps: HashMap::new(),
+        pending: VecDeque::new(),
     };
     finder.index();
     finder.find_goals();
@@ -207,6 +208,8 @@ struct Finder<'a> {
     providers: HashMap<&'a str, Vec<usize>>,
     restorers: HashMap<&'a str, Vec<usize>>,
     steps: HashMap<&'a str, usize>,
+    /// What taken steps need: the need, the step, and why.
+    pending: VecDeque<(Id, Id, String)>,
 }
 
 impl<'a> Finder<'a> {
@@ -397,12 +400,14 @@ impl<'a> Finder<'a> {
         goals.sort_unstable();
         for (_, _, asset) in goals {
             self.bring_back(asset);
+            self.take_pending();
         }
         // Without a scenario there is one route: all the steps.
         if self.scenario.is_none() && self.route.operation == Operation::Recover && only.is_empty() {
             for step in self.plan.section(Section::Steps).filter(|step| step.part_of.is_none()) {
                 self.take(step, "the plan has no scenarios: every step runs".to_owned());
             }
+            self.take_pending();
         }
         if !only.is_empty() {
             let wanted: HashSet<&Id> = only.iter().collect();
@@ -534,8 +539,13 @@ impl<'a> Finder<'a> {
         let on = step.common.on.as_ref().filter(|on| !matches!(on.as_str(), "home" | "controller"));
         needs.extend(on.map(|on| (on.clone(), format!("{} is done there", step.id))));
         needs.extend(self.wanted_of(&step.common.needs, &step.id));
-        for (id, why) in needs {
-            self.take_need(&id, &step.id, why);
+        self.pending.extend(needs.into_iter().map(|(id, why)| (id, step.id.clone(), why)));
+    }
+
+    /// Takes what the taken steps need, and what that needs. A list, since chains of needs can be long.
+    fn take_pending(&mut self) {
+        while let Some((id, by, why)) = self.pending.pop_front() {
+            self.take_need(&id, &by, why);
         }
     }
 

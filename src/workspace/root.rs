@@ -49,7 +49,10 @@ impl Workspace {
         let root = nearest("drplan.yaml").or_else(|| nearest(".git")).unwrap_or(&folder).to_owned();
         let settings = root.join("drplan.yaml");
         let config = if settings.exists() { Config::read(&settings)? } else { Config::default() };
-        let state = state.map_or_else(|| root.join(".drplan"), Path::to_owned);
+        let state = state.map_or_else(
+            || root.join(".drplan"),
+            |state| std::path::absolute(state).unwrap_or_else(|_| state.to_owned()),
+        );
         Ok(Self { root, config, state })
     }
 

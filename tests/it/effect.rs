@@ -152,8 +152,11 @@ async fn a_keeper_that_dies_leaves_work_to_be_judged() {
     assert!(live.next_now().is_none());
     run.hear_gate().await;
     // An attach takes the work over; the live world must not lose it by that, so the pid comes from the file.
-    let record: serde_json::Value =
-        serde_json::from_slice(&fs::read(run.path().join("steps/a/1/process.json")).unwrap()).unwrap();
+    // It is written after the spawn: the step may be faster.
+    let record: serde_json::Value = crate::stage::try_until(|| {
+        serde_json::from_slice(&fs::read(run.path().join("steps/a/1/process.json")).ok()?).ok()
+    })
+    .unwrap();
     let step = i32::try_from(record["pid"].as_i64().unwrap()).unwrap();
     let keeper = parent_of(step);
     kill_process(Pid::from_raw(keeper).unwrap(), Signal::KILL).unwrap();

@@ -137,9 +137,9 @@ fn a_limit_of_one_and_a_lock_keep_steps_apart() {
 
 #[test]
 fn a_limit_holds_for_steps_that_restore_from_one_copy() {
-    let mut plan = "places: { home: { kind: host } }\nassets:\n".to_owned();
+    let mut plan = "places: { base: { kind: host } }\nassets:\n".to_owned();
     for id in ["a", "b", "c"] {
-        plan.push_str(&format!("  {id}: {{ kind: files, homes: [home] }}\n"));
+        plan.push_str(&format!("  {id}: {{ kind: files, homes: [base] }}\n"));
     }
     plan.push_str("backups: { nightly: { of: [a, b, c], points: { every: 1d }, copies: { vault: { at: vault, keep: 7d } } } }\nsteps:\n");
     for id in ["a", "b", "c"] {
@@ -174,7 +174,7 @@ fn outputs_reach_what_needs_them() {
     ));
     stage.write(
         "mine.yaml",
-        "version: 1\nrecipe: mine\ntitle: Mine\ninputs: { address: { type: text } }\nsteps: { note: { run: 'echo \"$INPUT_ADDRESS\" >>recipe-ledger' } }\n",
+        "version: 1\nrecipe: mine\ntitle: Mine\ninputs: { address: { description: Where } }\nsteps: { note: { run: 'echo \"$INPUT_ADDRESS\" >>recipe-ledger' } }\n",
     );
     stage.execute(&[]).exits(4).says("Set the record to 10.0.0.7.");
     assert_eq!(stage.ledger(), ["10.0.0.7"]);
@@ -516,7 +516,7 @@ fn waits_end_when_what_they_wait_for_is_there() {
 
 fn with_health(asset: &str) -> Stage {
     Stage::new(&format!(
-        "places: {{ home: {{ kind: host }} }}\nassets: {{ data: {{ kind: files, homes: [home], {asset} }} }}\nsteps:\n  restore: {{ restores: [data], run: echo restore >>ledger }}\n  after: {{ needs: [data], run: echo after >>ledger }}\n"
+        "places: {{ base: {{ kind: host }} }}\nassets: {{ data: {{ kind: files, homes: [base], {asset} }} }}\nsteps:\n  restore: {{ restores: [data], run: echo restore >>ledger }}\n  after: {{ needs: [data], run: echo after >>ledger }}\n"
     ))
 }
 
@@ -620,7 +620,7 @@ fn a_dry_run_looks_and_does_nothing() {
 #[test]
 fn a_dry_run_without_a_recovery_point_says_so() {
     let stage = Stage::new(
-        "places: { home: { kind: host } }\nassets: { data: { kind: files, homes: [home] } }\n\
+        "places: { base: { kind: host } }\nassets: { data: { kind: files, homes: [base] } }\n\
          backups: { nightly: { of: [data], points: { every: 1d }, copies: { vault: { at: vault, keep: 7d } } } }\n\
          steps: { restore: { restores: [data], from: [nightly.vault], run: echo restore >>ledger } }\n",
     );

@@ -13,7 +13,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// How long anything may take on a busy machine before a test says that it hangs.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A repository with one plan, which goes away with everything that was started in it.
 pub(crate) struct Stage {
@@ -123,8 +123,7 @@ impl Stage {
     /// Makes a repository whose plan has these lines after its head.
     pub(crate) fn new(plan: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let state = dir.path().join(".drplan");
-        let stage = Self { dir, talk: tempfile::tempdir().unwrap(), state };
+        let stage = Self { state: dir.path().join(".drplan"), dir, talk: tempfile::tempdir().unwrap() };
         stage.write("drplan.yaml", "defaults: { patience: 1s }\n");
         stage.write("plan.yaml", &format!("version: 1\nplan: test\ntitle: A test\n{plan}"));
         stage

@@ -1,0 +1,84 @@
+//! A world for tests of the engine: all work ends well at once, one end at a time.
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+
+use super::{Consultation, Effects, Ending, Happening, Question, Reply, Work};
+use crate::keeper::{self, Cause, Exit, Outcome};
+use crate::value::{Id, Length, Stamp};
+
+/// Effects that remember what was begun, and tell each end on its own.
+#[derive(Debug, Default)]
+pub(crate) struct Scripted {
+    /// The steps, in the order in which they were started.
+    pub(crate) acted: Vec<Id>,
+    will_come: VecDeque<Happening>,
+}
+
+impl Effects for &mut Scripted {
+    fn now(&mut self) -> Stamp {
+        keeper::stamp()
+    }
+
+    fn act(&mut self, work: Work) {
+        let Work { step, attempt, .. } = work;
+        self.acted.push(step.clone());
+        let outcome = Outcome {
+            step: step.clone(),
+            attempt,
+            exit: Exit::Code(0),
+            cause: Cause::Ended,
+            pid: None,
+            started: keeper::stamp(),
+            ended: keeper::stamp(),
+            stdout_bytes: 0,
+            stderr_bytes: 0,
+            lost_bytes: 0,
+        };
+        self.will_come.push_back(Happening::Ended { step, attempt, ending: Ending::Kept(Box::new(outcome)) });
+    }
+
+    fn stop(&mut self, _: &Id, _: u32) {}
+
+    fn acknowledge(&mut self, _: &Id, _: u32) {}
+
+    async fn find_again(&mut self, attempts: &[(Id, u32)]) -> Vec<Result<keeper::Remains, String>> {
+        attempts.iter().map(|_| Ok(keeper::Remains::NeverRan)).collect()
+    }
+
+    fn outputs(&mut self, _: &Id, _: u32) -> Result<String, String> {
+        Ok(String::new())
+    }
+
+    fn ask(&mut self, ticket: u64, _: Question) {
+        self.will_come.push_back(Happening::Replied { ticket, reply: Reply::Yes(String::new()) });
+    }
+
+    fn find_point(&mut self, _: u64, _: Option<PathBuf>, _: Option<String>) {}
+
+    fn consult(&mut self, _: Consultation) {}
+
+    fn withdraw(&mut self, _: &Id) {}
+
+    fn wake_after(&mut self, ticket: u64, _: Length) {
+        self.will_come.push_back(Happening::Woke { ticket });
+    }
+
+    fn has_person(&self) -> bool {
+        false
+    }
+
+    async fn next(&mut self) -> Happening {
+        match self.will_come.pop_front() {
+            Some(happening) => happening,
+            None => panic!("the engine waits for something that never comes"),
+        }
+    }
+
+    fn next_now(&mut self) -> Option<Happening> {
+        // Nothing ever comes at the same time as something else: the worst case for the journal.
+        None
+    }
+
+    async fn leave(&mut self, _: bool) {}
+}

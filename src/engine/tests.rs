@@ -1,0 +1,88 @@
+//! What the engine costs, in a world where nothing takes time.
+
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::document::Sources;
+use crate::effect::Scripted;
+use crate::event::{Event, Listener, Mode, RunResult, RunStarted, RunState};
+use crate::journal::{MemoryStore, Writer};
+use crate::plan::load;
+use crate::resolve::{Course, Placement, Recipes, Request, resolve, route};
+use crate::value::{Length, Stamp};
+
+struct Nobody;
+
+impl Listener for Nobody {
+    fn hear(&mut self, _: &Stamp, _: &Event, _: &RunState) {}
+}
+
+/// A plan of layers: each step needs one of the layer before.
+fn layers(count: usize, width: usize) -> String {
+    let mut plan = "version: 1\nplan: p\nsteps:\n".to_owned();
+    for layer in 0..count {
+        for at in 0..width {
+            let needs = if layer == 0 { String::new() } else { format!(", needs: [s-{}-{at}]", layer - 1) };
+            plan.push_str(&format!("  s-{layer}-{at}: {{ run: 'true'{needs} }}\n"));
+        }
+    }
+    plan
+}
+
+#[tokio::test]
+async fn an_end_and_what_it_releases_share_one_sync() {
+    let (count, width) = (20, 50);
+    let mut sources = Sources::default();
+    let source = sources.add("p.yaml", layers(count, width));
+    let loaded = load(source, &sources);
+    let (plan, _) = resolve(&loaded.document.unwrap(), loaded.value.unwrap(), &Recipes::default(), None);
+    let route = route(&plan, &Placement::default(), &Request::default());
+    let course = Course::new(&plan, &route, &vec![None; route.nodes.len()]);
+    let steps = count * width;
+    assert_eq!(course.nodes.len(), steps);
+    let nodes = course.nodes.iter().map(|node| crate::event::Outline {
+        id: node.id.clone(),
+        kind: crate::event::OutlineKind::Step,
+        title: String::new(),
+        takes: None,
+        after: node.after.clone(),
+        restores: Vec::new(),
+        undo: None,
+    });
+    let start = RunStarted {
+        run: "r1".parse().unwrap(),
+        drplan: String::new(),
+        plan: plan.plan.clone(),
+        title: String::new(),
+        plan_hash: String::new(),
+        mode: Mode::Real,
+        scenario: None,
+        environment: None,
+        operation: "recover".into(),
+        by: "eve".into(),
+        host: "here".into(),
+        incident_at: None,
+        assumed: Length::ZERO,
+        targets: Vec::new(),
+        nodes: nodes.collect(),
+        omitted: BTreeMap::new(),
+    };
+    let setup = Setup {
+        plan: &plan,
+        course: &course,
+        start,
+        account: "eve".into(),
+        inherited: BTreeMap::new(),
+        folder: "/".into(),
+        exe: "/nowhere".into(),
+        max_parallel: 8,
+        patience: Length::ZERO,
+        stays: false,
+    };
+    let (mut store, mut world) = (MemoryStore::default(), Scripted::default());
+    let ran = run(&setup, &mut world, Writer::over(&mut store), &mut Nobody, &[], Vec::new()).await;
+    let (halt, state) = ran.unwrap();
+    assert_eq!((halt, state.result), (Halt::Over, Some(RunResult::Done)));
+    assert_eq!(world.acted.len(), steps);
+    assert!(store.syncs <= steps + 10, "{} syncs for {steps} steps", store.syncs);
+}
