@@ -119,7 +119,8 @@ impl Runs {
         if name == "latest" {
             // A folder without a journal never was a run; it must not hide the last one that was.
             let has_journal = |run: &RunId| self.dir(run).join(JOURNAL).is_file();
-            return all.into_iter().find(has_journal).ok_or(RunsError::None);
+            let last = all.iter().find(|run| has_journal(run)).or(all.first());
+            return last.cloned().ok_or(RunsError::None);
         }
         if let Some(exact) = all.iter().find(|run| run.as_str() == name) {
             return Ok(exact.clone());
