@@ -6,9 +6,9 @@ use super::dispatcher::{Act, Dispatcher};
 use super::node::{Doing, Ticket};
 use super::run::Error;
 use crate::effect::{Effects, FoundPoint};
-use crate::event::{Event, Failure, Point};
+use crate::event::{Event, Failure, Point, StepState};
 use crate::journal::Store;
-use crate::resolve::copy_of;
+use crate::resolve::{Section, copy_of};
 use crate::value::{Id, Moment, Text};
 
 impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
@@ -32,13 +32,26 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
             None => {
                 self.points.insert(copy.clone(), None);
                 self.doing[at] = Doing::Finding;
-                let moot = self.moot(at);
+                let moot = self.moot_point(&copy);
                 let folder = self.folder_of(&copy);
                 let ticket = self.ticket(Ticket::Point(copy));
                 self.will(Act::FindPoint(ticket, folder, moot));
                 Ok(())
             }
         }
+    }
+
+    /// Says why a copy cannot be looked at yet: what makes it, or the place where it lies, did not really happen.
+    fn moot_point(&self, copy: &Id) -> Option<String> {
+        let place = copy_of(self.setup.plan, copy.as_str()).and_then(|(_, _, _, copy)| copy.in_.as_ref());
+        (0..self.state.steps.len()).filter(|at| self.state.steps[*at].state == StepState::Assumed).find_map(
+            |at| {
+                let step = self.step(at)?;
+                let sets_stage = step.section == Section::Prepare;
+                let provides = place.is_some_and(|place| step.common.provides.contains(place));
+                (sets_stage || provides).then(|| format!("{} has not really been done", step.id))
+            },
+        )
     }
 
     /// Returns the folder in which a copy's points lie, if this version can look there.

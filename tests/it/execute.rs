@@ -706,3 +706,17 @@ fn a_step_that_is_killed_by_somebody_else_has_failed() {
     kill_process(rustix::process::Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
     run.ends().exits(3).says("ended by signal 9");
 }
+
+#[test]
+fn a_dry_run_looks_for_the_point_though_the_new_home_is_not_built() {
+    let stage = Stage::new(
+        "places: { old: { kind: host }, new: { kind: host, exists: false }, disk: { kind: disk } }\n\
+         assets: { data: { kind: files, homes: [old, new] } }\n\
+         backups: { nightly: { of: [data], points: { every: 1d }, copies: { vault: { in: disk, at: vault, keep: 7d } } } }\n\
+         scenarios: { loss: { title: gone, lose: [old] } }\n\
+         steps:\n  build: { provides: [new], run: 'true' }\n  restore: { restores: [data], on: home, from: [nightly.vault], run: 'true' }\n",
+    );
+    stage.run(&["execute", "plan.yaml", "--dry-run"]).exits(1).says("no recovery point");
+    stage.write("vault/20261102T000000Z/x", "");
+    stage.run(&["execute", "plan.yaml", "--dry-run"]).exits(0).says("2026-11-02 00:00:00 UTC");
+}
