@@ -21,7 +21,10 @@ pub fn unsupported(plan: &ResolvedPlan, course: &Course, asks: bool) -> Vec<Stri
             CourseKind::Step(at) => {
                 let step = &plan.steps[at];
                 probe_recipe(node.id.as_str(), &step.common.verify);
-                probe_recipe(node.id.as_str(), step.common.unless.as_slice());
+                probe_recipe(
+                    node.id.as_str(),
+                    step.common.unless.as_deref().map(std::slice::from_ref).unwrap_or_default(),
+                );
             }
             CourseKind::Health => {
                 let probes =

@@ -11,7 +11,7 @@ use crate::display::{JsonLines, Lines, Look};
 use crate::effect::{Dry, Live, LiveSetup};
 use crate::engine::{self, Halt, Setup};
 use crate::error::Error;
-use crate::event::{Event, Listener, Mode, RunResult, RunStarted, RunState};
+use crate::event::{Event, Listener, Mode, RunResult, RunStarted};
 use crate::exit::Exit;
 use crate::journal::{self, Holder, Lock, LockError, Record, Runs, Writer};
 use crate::keeper;
@@ -98,22 +98,23 @@ impl Session<'_> {
             let error = Error::unable(format!("failed to {error}"));
             error.hint(format!("nothing more was started; mend the cause, then `drplan resume {run}`"))
         })?;
-        self.tell(halt, &state, terminal)
-    }
-
-    fn tell(&self, halt: Halt, state: &RunState, terminal: &Terminal) -> Result<Exit, Error> {
-        let (report, markdown) = write_report(&self.run_dir)?;
-        if self.format == EventFormat::Human {
+        let result = state.result;
+        // The report is made of the journal alone; of a large plan the rest would double what is in memory.
+        let (run_dir, format) = (self.run_dir, self.format);
+        drop(setup);
+        drop((state, listener, self.frozen, self.start));
+        let (report, markdown) = write_report(&run_dir)?;
+        if format == EventFormat::Human {
             let shown = super::shown(&markdown);
             terminal.print(&format!("\n{}\nreport: {shown}\n", report::summary(&report)))?;
         }
-        Ok(exit_of(halt, state, &report))
+        Ok(exit_of(halt, result, &report))
     }
 }
 
 /// Returns how the program ends for a run that ended, or was left.
-fn exit_of(halt: Halt, state: &RunState, report: &Report) -> Exit {
-    match (halt, state.result) {
+fn exit_of(halt: Halt, result: Option<RunResult>, report: &Report) -> Exit {
+    match (halt, result) {
         (Halt::Suspended, _) | (_, None) => Exit::Suspended,
         (Halt::Over, Some(RunResult::Failed | RunResult::Aborted)) => Exit::Failed,
         (Halt::Over, Some(RunResult::Impossible)) => Exit::Found,

@@ -149,7 +149,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
     pub(super) fn judge(&mut self, at: usize, why: &str) -> Result<(), Error> {
         let probes = match self.step(at) {
             Some(step) => match &step.common.unless {
-                Some(unless) => vec![unless.clone()],
+                Some(unless) => vec![(**unless).clone()],
                 None => step.common.verify.clone(),
             },
             None => Vec::new(),

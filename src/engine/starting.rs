@@ -70,7 +70,8 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
             return self.start_health(at);
         };
         let group = step.part_of.as_ref().and_then(|group| self.setup.plan.step(group.as_str()));
-        if let Some((group, unless)) = group.and_then(|group| Some((group, group.common.unless.as_ref()?))) {
+        if let Some((group, unless)) = group.and_then(|group| Some((group, group.common.unless.as_deref()?)))
+        {
             match self.gates.get_mut(&group.id) {
                 Some(Gate::Open) => {}
                 Some(Gate::Asked(waiting)) => {
@@ -89,7 +90,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
                 }
             }
         }
-        match &step.common.unless {
+        match step.common.unless.as_deref() {
             Some(unless) if !step.is_group() => {
                 let moot = self.moot(at);
                 let Some(question) = self.question(at, unless, moot)? else { return Ok(()) };

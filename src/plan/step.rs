@@ -106,7 +106,7 @@ pub struct RawStep {
     pub verify: Vec<Probe>,
     /// A probe that says whether its work is done already; then it is not carried out.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub unless: Option<Probe>,
+    pub unless: Option<Box<Probe>>,
     /// How to take it back.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub undo: Option<Undo>,
@@ -193,7 +193,7 @@ pub struct Common {
     pub verify: Vec<Probe>,
     /// A probe that says whether its work is done already; then it is not carried out.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub unless: Option<Probe>,
+    pub unless: Option<Box<Probe>>,
     /// How to take it back.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub undo: Option<Undo>,
@@ -239,9 +239,9 @@ pub enum Action {
     /// Sends a request.
     Http {
         /// The request.
-        request: HttpRequest,
+        request: Box<HttpRequest>,
         /// What the answer must look like.
-        expect: Expect,
+        expect: Box<Expect>,
     },
     /// Carries out the steps of a recipe.
     Use {
@@ -303,7 +303,10 @@ impl TryFrom<RawStep> for Step {
             raw.manual.take().map(|text| Action::Manual { text, by }),
             raw.approve.take().map(Action::Approve),
             raw.wait.take().map(Action::Wait),
-            raw.http.take().map(|request| Action::Http { request, expect: expect.unwrap_or_default() }),
+            raw.http.take().map(|request| Action::Http {
+                request: Box::new(request),
+                expect: Box::new(expect.unwrap_or_default()),
+            }),
             raw.use_.take().map(|recipe| Action::Use { recipe, with: with.clone() }),
             raw.plan.take().map(|path| Action::Plan { path, with }),
         ];

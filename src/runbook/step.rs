@@ -233,8 +233,8 @@ impl Setting<'_> {
             }
             Action::Http { request: http, expect } => {
                 let probe = Probe {
-                    kind: ProbeKind::Http(http.clone()),
-                    expect: expect.clone(),
+                    kind: ProbeKind::Http((**http).clone()),
+                    expect: (**expect).clone(),
                     on: None,
                     timeout: crate::value::Length::ZERO,
                     every: crate::value::Length::ZERO,
