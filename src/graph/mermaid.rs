@@ -57,7 +57,7 @@ fn escaped(text: &str) -> String {
     for c in text.chars() {
         if c.is_alphanumeric() || " -_.,:/()+=@'!?".contains(c) {
             safe.push(c);
-        } else if c.is_control() {
+        } else if crate::value::steers(c) {
             safe.push(' ');
         } else {
             safe.push_str(&format!("#{};", u32::from(c)));

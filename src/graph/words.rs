@@ -5,7 +5,7 @@ use crate::resolve::{AssetState, NodeKind, ResolvedPlan, Route};
 
 /// Returns a text on one line without anything that could steer a terminal.
 pub fn one_line(text: &str) -> String {
-    let shown: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let shown: String = text.chars().map(|c| if crate::value::steers(c) { ' ' } else { c }).collect();
     shown.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
@@ -42,4 +42,14 @@ pub fn is_stranded(route: &Route, item: &Item) -> bool {
     let node = &route.nodes[item.node];
     matches!(node.kind, NodeKind::Health(_))
         && route.assets.get(&node.id).is_some_and(|asset| asset.stranded.is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::one_line;
+
+    #[test]
+    fn nothing_turns_the_line_around() {
+        assert_eq!(one_line("a\u{202e}b\u{1b}c\nd"), "a b c d");
+    }
 }

@@ -31,7 +31,7 @@ pub(super) fn fenced(language: &str, text: &str) -> String {
 
 /// Writes a text as code within a line.
 pub(super) fn code(text: &str) -> String {
-    let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let text: String = text.chars().map(|c| if crate::value::steers(c) { ' ' } else { c }).collect();
     let run = longest_run(&text);
     let mark = "`".repeat(run + 1);
     let pad = if run > 0 || text.trim().is_empty() { " " } else { "" };
@@ -44,7 +44,7 @@ fn longest_run(text: &str) -> usize {
 
 /// Writes a text on one line so that Markdown shows it as it is, also in the cell of a table.
 pub(super) fn escaped(text: &str) -> String {
-    let line = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect::<String>();
+    let line = text.chars().map(|c| if crate::value::steers(c) { ' ' } else { c }).collect::<String>();
     let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
     let mut safe = String::with_capacity(line.len());
     let chars: Vec<char> = line.chars().collect();

@@ -22,7 +22,7 @@ pub use id::{Field, Id, Name, RunId};
 pub use length::Length;
 pub use moment::{Moment, Stamp};
 pub use pattern::explain_pattern;
-pub use plain::plain;
+pub use plain::{plain, steers};
 pub use scalar::Scalar;
 pub use schema::schema_of;
 pub(crate) use schema::schema_with;
