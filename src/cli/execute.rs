@@ -18,7 +18,9 @@ use crate::exit::Exit;
 use crate::graph::StepGraph;
 use crate::journal::{Runs, Writer};
 use crate::plan::{Action, Operation};
-use crate::resolve::{AssetState, Course, CourseKind, Request, ResolvedPlan, Route, Section, route};
+use crate::resolve::{
+    AssetState, Course, CourseKind, End, Request, ResolvedPlan, Route, Section, Stuck, route,
+};
 use crate::value::{Id, Length, Moment, RunId};
 use crate::workspace::Workspace;
 
@@ -227,8 +229,11 @@ fn refuse_dead_ends(route: &Route, mode: Mode) -> Result<(), Error> {
         let why = asset.stranded.as_ref()?;
         asset.state.is_goal().then(|| format!("\n  {id}: {why}"))
     });
-    let missing = route.missing.iter().map(|(place, by, why)| format!("\n  {by} needs {place}, which {why}"));
-    let reasons: String = stranded.chain(missing).collect();
+    // A stranded asset is told above; people may yet be found.
+    let is_new = |stuck: &&Stuck| !matches!(stuck.end, End::Stranded(_) | End::NoOne(_));
+    let stuck = route.stuck.iter().filter(is_new);
+    let stuck = stuck.map(|stuck| format!("\n  {} can never begin: {}", stuck.first, stuck.why()));
+    let reasons: String = stranded.chain(stuck).collect();
     if reasons.is_empty() {
         return Ok(());
     }

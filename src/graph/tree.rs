@@ -3,7 +3,7 @@
 use anstyle::{AnsiColor, Style};
 
 use super::{Item, Outline, is_stranded, item_title, one_line, state_word};
-use crate::resolve::{AssetRoute, AssetState, NodeKind, ResolvedPlan, Route};
+use crate::resolve::{AssetRoute, AssetState, End, NodeKind, ResolvedPlan, Route, Stuck};
 use crate::value::{Id, Length};
 
 /// What the reader's screen can show.
@@ -271,13 +271,15 @@ impl Drawing<'_> {
         }
         let stranded: Vec<(&Id, &String)> =
             route.assets.iter().filter_map(|(id, asset)| Some((id, asset.stranded.as_ref()?))).collect();
-        if !route.missing.is_empty() || !stranded.is_empty() {
+        let is_new = |stuck: &&Stuck| !matches!(stuck.end, End::Stranded(_));
+        let stuck: Vec<&Stuck> = route.stuck.iter().filter(is_new).collect();
+        if !stuck.is_empty() || !stranded.is_empty() {
             self.heading("Missing");
             for (id, why) in stranded {
                 self.line(BAD, &format!("{id} cannot come back: {}", one_line(why)), 2, 4);
             }
-            for (place, needs, why) in &route.missing {
-                self.line(BAD, &format!("{place}, which {needs} needs, {}", one_line(why)), 2, 4);
+            for stuck in stuck {
+                self.line(BAD, &format!("{} can never begin: {}", stuck.first, one_line(&stuck.why())), 2, 4);
             }
         }
     }

@@ -70,23 +70,6 @@ impl Context<'_> {
         let position = step.part_of.as_ref().and_then(|group| self.groups.get(group.as_str()));
         position.map_or(step, |at| &self.resolved.steps[*at])
     }
-
-    /// Finds where a step names a place that it needs in some way.
-    pub(super) fn mention(&self, step: &str, place: &Id) -> KeyPath {
-        let path = KeyPath::root().key("steps").key(step);
-        let Some(written) = self.plan.steps.get(step) else { return path };
-        if let Some(path) = need_item(&path, &written.common.needs, place.as_str()) {
-            return path;
-        }
-        for asset in &written.common.restores {
-            let of_asset = KeyPath::root().key("assets").key(asset.as_str());
-            let needs = self.plan.assets.get(asset).map(|asset| asset.needs.as_slice()).unwrap_or_default();
-            if let Some(path) = need_item(&of_asset, needs, place.as_str()) {
-                return path;
-            }
-        }
-        if written.common.on.is_some() { path.key("on") } else { path }
-    }
 }
 
 /// Finds an id in a list.

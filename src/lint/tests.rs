@@ -142,12 +142,16 @@ fn a_cycle_through_a_place_is_drawn_edge_by_edge() {
         start-dns: { restores: [dns], on: home, run: a, takes: 1m }\n";
     let found = check_with(text, &Levels::default());
     assert_eq!(found.len(), 1, "{found:?}");
-    assert_eq!(found[0].message, "these wait for each other: rent → dns → start-dns → rent");
+    assert_eq!(found[0].message, "recovery needs what it recovers: rent → dns → start-dns → vps → rent");
     let says: Vec<&str> = found[0].related.iter().map(|label| label.text.as_str()).collect();
     assert_eq!(found[0].primary.text, "`rent` needs `dns`");
     assert_eq!(
         says,
-        ["`dns` is restored by `start-dns`", "`start-dns` is done on `vps`, which `rent` provides"]
+        [
+            "`dns` is restored by `start-dns`",
+            "`start-dns` is done where `dns` lives, on `vps`",
+            "`vps` is provided by `rent`"
+        ]
     );
 }
 

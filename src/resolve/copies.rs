@@ -13,6 +13,46 @@ pub struct CopyChoice {
     pub passed_over: Vec<(Id, String)>,
 }
 
+/// In which way a copy cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LossKind {
+    /// It does not hold the asset, or there is no such copy.
+    NotOfIt,
+    /// It exists on paper alone: nobody has to make it.
+    OnPaper,
+    /// The place where it lies is lost or compromised.
+    Gone,
+    /// Its points are younger than the harm.
+    Unclean,
+    /// The points from before the harm have been deleted.
+    Expired,
+    /// An intruder may have erased it.
+    Erasable,
+}
+
+impl LossKind {
+    /// Returns the word for it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::NotOfIt => "not of it",
+            Self::OnPaper => "on paper",
+            Self::Gone => "gone",
+            Self::Unclean => "unclean",
+            Self::Expired => "expired",
+            Self::Erasable => "erasable",
+        }
+    }
+}
+
+/// Why a copy cannot be used in a scenario.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Loss {
+    /// In which way.
+    pub kind: LossKind,
+    /// Why, for people: "lies in vps-00, which is lost with fsn".
+    pub why: String,
+}
+
 /// Finds a copy by its reference, such as `nightly.s3`.
 pub fn copy_of<'a>(
     plan: &'a ResolvedPlan,
@@ -27,26 +67,27 @@ pub fn copy_of<'a>(
 /// Says why a copy cannot be used for an asset in a scenario; nothing if it can.
 ///
 /// `home` is where the asset lives when the scenario strikes.
-pub(super) fn against(
+pub fn loss_of(
     plan: &ResolvedPlan,
     scenario: Option<(&Scenario, &Harm)>,
     reference: &Id,
     asset: &Id,
     home: Option<&Id>,
-) -> Option<String> {
+) -> Option<Loss> {
+    let lost = |kind, why: String| Some(Loss { kind, why });
     let Some((_, backup, _, copy)) = copy_of(plan, reference.as_str()) else {
-        return Some("there is no such copy".to_owned());
+        return lost(LossKind::NotOfIt, "there is no such copy".to_owned());
     };
     if !backup.of.contains(asset) {
-        return Some(format!("does not hold {asset}"));
+        return lost(LossKind::NotOfIt, format!("does not hold {asset}"));
     }
     if copy.optional == Some(true) {
-        return Some("is optional: nobody can rely on it".to_owned());
+        return lost(LossKind::OnPaper, "is optional: nobody can rely on it".to_owned());
     }
     let (scenario, harm) = scenario?;
     let place = copy.in_.as_ref().or(home);
     if let Some((place, fall)) = place.and_then(|place| Some((place, harm.of_place(place.as_str())?))) {
-        return Some(format!("lies in {place}, which {}", fall.why()));
+        return lost(LossKind::Gone, format!("lies in {place}, which {}", fall.why()));
     }
     let spoiled = scenario.damage.contains(asset);
     let intruder = !scenario.compromise.is_empty();
@@ -54,22 +95,25 @@ pub(super) fn against(
         return None;
     }
     if copy.keep == Keep::Latest {
-        return Some("holds only the newest state, which is spoiled as well".to_owned());
+        let why = "holds only the newest state, which is spoiled as well";
+        return lost(LossKind::Unclean, why.to_owned());
     }
     let found_after = scenario.found_after.unwrap_or_default();
     let gap = match longest_gap(copy.points.as_ref().unwrap_or(&backup.points)) {
         Ok(gap) => gap,
-        Err(why) => return Some(why),
+        Err(why) => return lost(LossKind::Expired, why),
     };
     let must_reach = found_after.saturating_add(gap);
     if let Some(reach) = copy.keep.reaches_back().filter(|reach| *reach < must_reach) {
-        return Some(format!(
+        let why = format!(
             "keeps {} (reaches back {reach}), but the harm is found after {found_after} and points are up to {gap} \
              apart: no clean point may be left",
             copy.keep
-        ));
+        );
+        return lost(LossKind::Expired, why);
     }
-    intruder.then(|| erasable(plan, harm, copy, home, must_reach)).flatten()
+    let why = intruder.then(|| erasable(plan, harm, copy, home, must_reach)).flatten()?;
+    lost(LossKind::Erasable, why)
 }
 
 /// Says why an intruder could have erased the copy; nothing if they could not.

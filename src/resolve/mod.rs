@@ -6,20 +6,24 @@
 mod copies;
 mod course;
 mod expand;
+mod finder;
 mod harm;
 mod nodes;
 mod overlay;
 mod placement;
+mod reach;
 mod recipes;
+mod reliance;
 mod resolved;
 mod route;
 mod schedule;
+mod stuck;
 mod targets;
 
 #[cfg(test)]
 mod tests;
 
-pub use copies::{CopyChoice, copy_of};
+pub use copies::{CopyChoice, Loss, LossKind, copy_of, loss_of};
 pub use course::{Course, CourseKind, CourseNode};
 pub use expand::resolve;
 pub use harm::{Fall, Harm, Harmed};
@@ -30,4 +34,5 @@ pub use recipes::{Recipes, Shipped};
 pub use resolved::{RecipePlace, ResolvedPlan, ResolvedStep, Section};
 pub use route::{AssetRoute, AssetState, Request, Route, StepChoice, route};
 pub use schedule::longest_gap;
+pub use stuck::{End, Link, Stuck};
 pub use targets::targets_in;

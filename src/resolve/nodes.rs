@@ -1,10 +1,11 @@
 //! The nodes of a route and their order.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
+use super::reach::Reach;
+use super::reliance::{Kind, Reliance, Thing};
 use super::route::{AssetState, Route};
 use super::{ResolvedPlan, ResolvedStep, Section};
-use crate::plan::Need;
 use crate::value::Id;
 
 /// What a node of a route is.
@@ -28,31 +29,28 @@ pub struct Node {
 }
 
 /// Puts the chosen steps and the assets that they bring back in order.
-pub(super) fn order(plan: &ResolvedPlan, route: &Route, with_stage: bool) -> Vec<Node> {
-    let chosen: Vec<usize> = plan
-        .steps
-        .iter()
-        .enumerate()
-        .filter(|(_, step)| match step.section {
-            Section::Steps => route.chosen.contains_key(step.written_as()),
-            Section::Prepare | Section::Cleanup => with_stage && super::route::applies(plan, route, step),
-        })
-        .map(|(at, _)| at)
-        .collect();
-    let mut nodes: Vec<Node> = chosen
-        .iter()
-        .map(|at| Node { id: plan.steps[*at].id.clone(), kind: NodeKind::Step(*at), after: Vec::new() })
-        .collect();
-    for (at, (id, _)) in plan.assets.iter().enumerate() {
-        if route
-            .assets
-            .get(id)
-            .is_some_and(|asset| !matches!(asset.state, AssetState::Untouched | AssetState::LeftOut))
-        {
-            nodes.push(Node { id: id.clone(), kind: NodeKind::Health(at), after: Vec::new() });
-        }
-    }
-    let order = Order::new(plan, route, &nodes);
+pub(super) fn order(
+    plan: &ResolvedPlan,
+    route: &Route,
+    reliance: &Reliance<'_>,
+    reach: &Reach,
+    with_stage: bool,
+) -> Vec<Node> {
+    let taken = |step: &ResolvedStep| match step.section {
+        Section::Steps => route.chosen.contains_key(step.written_as()),
+        Section::Prepare | Section::Cleanup => with_stage && super::finder::applies(plan, route, step),
+    };
+    let steps = plan.steps.iter().enumerate().filter(|(_, step)| taken(step));
+    let steps = steps.map(|(at, step)| (&step.id, NodeKind::Step(at)));
+    let is_hit = |id: &Id| {
+        let state = route.assets.get(id).map(|asset| asset.state);
+        !matches!(state, None | Some(AssetState::Untouched | AssetState::LeftOut))
+    };
+    let assets = plan.assets.keys().enumerate().filter(|(_, id)| is_hit(id));
+    let assets = assets.map(|(at, id)| (id, NodeKind::Health(at)));
+    let mut nodes: Vec<Node> =
+        steps.chain(assets).map(|(id, kind)| Node { id: id.clone(), kind, after: Vec::new() }).collect();
+    let order = Order::new(plan, reliance, reach, &nodes);
     let after: Vec<Vec<(usize, String)>> = nodes.iter().map(|node| order.after(node)).collect();
     for (node, after) in nodes.iter_mut().zip(after) {
         node.after = after;
@@ -62,25 +60,23 @@ pub(super) fn order(plan: &ResolvedPlan, route: &Route, with_stage: bool) -> Vec
 
 struct Order<'a> {
     plan: &'a ResolvedPlan,
-    route: &'a Route,
+    reliance: &'a Reliance<'a>,
+    reach: &'a Reach,
     nodes: HashMap<&'a str, usize>,
     groups: HashMap<&'a str, &'a ResolvedStep>,
     parts: HashMap<&'a str, Vec<usize>>,
-    providers: HashMap<&'a str, usize>,
-    restorers: HashMap<&'a str, Vec<usize>>,
     stage: Vec<usize>,
 }
 
 impl<'a> Order<'a> {
-    fn new(plan: &'a ResolvedPlan, route: &'a Route, nodes: &'a [Node]) -> Self {
+    fn new(plan: &'a ResolvedPlan, reliance: &'a Reliance<'a>, reach: &'a Reach, nodes: &'a [Node]) -> Self {
         let mut order = Self {
             plan,
-            route,
+            reliance,
+            reach,
             nodes: nodes.iter().enumerate().map(|(at, node)| (node.id.as_str(), at)).collect(),
             groups: HashMap::new(),
             parts: HashMap::new(),
-            providers: HashMap::new(),
-            restorers: HashMap::new(),
             stage: Vec::new(),
         };
         for (at, node) in nodes.iter().enumerate() {
@@ -92,63 +88,50 @@ impl<'a> Order<'a> {
             match (&step.part_of, step.section) {
                 (Some(group), _) => order.parts.entry(group.as_str()).or_default().push(at),
                 (None, Section::Prepare) => order.stage.push(at),
-                (None, Section::Steps) => {
-                    for place in &step.common.provides {
-                        order.providers.entry(place.as_str()).or_insert(at);
-                    }
-                    for asset in &step.common.restores {
-                        order.restorers.entry(asset.as_str()).or_default().push(at);
-                    }
-                }
-                (None, Section::Cleanup) => {}
+                (None, Section::Steps | Section::Cleanup) => {}
             }
         }
         order
     }
 
     fn after(&self, node: &Node) -> Vec<(usize, String)> {
-        let mut after = match node.kind {
-            NodeKind::Step(at) => self.after_step(&self.plan.steps[at]),
-            NodeKind::Health(_) => self.after_health(&node.id),
-        };
-        let me = self.nodes[node.id.as_str()];
-        after.sort_by_key(|(at, _)| *at);
-        after.dedup_by_key(|(at, _)| *at);
-        // A step cannot wait for the place that it provides itself, nor for the asset that it restores itself;
-        // no more can a part of a recipe wait for the step that uses it.
+        let mut after = Vec::new();
+        match node.kind {
+            NodeKind::Step(at) => self.after_step(at, &mut after),
+            NodeKind::Health(at) => self.after_thing(Thing::Asset(at), &mut after),
+        }
+        // A step cannot wait for the place that it provides itself; no more can a part of a recipe wait for the
+        // step that uses it.
+        let me = self.nodes.get(node.id.as_str()).copied();
         let whole = match node.kind {
             NodeKind::Step(at) => self.plan.steps[at].part_of.as_ref(),
             NodeKind::Health(_) => None,
         };
         let whole = whole.and_then(|whole| self.nodes.get(whole.as_str()).copied());
-        after.retain(|(at, why)| (*at != me && Some(*at) != whole) || why == NEEDS);
+        after.retain(|(at, why)| (Some(*at) != me && Some(*at) != whole) || why == NEEDS);
+        after.sort_by_key(|(at, _)| *at);
+        after.dedup_by_key(|(at, _)| *at);
         after
     }
 
-    fn after_step(&self, step: &ResolvedStep) -> Vec<(usize, String)> {
-        let mut after = Vec::new();
+    fn after_step(&self, at: usize, after: &mut Vec<(usize, String)>) {
+        let step = &self.plan.steps[at];
         let group = step.part_of.as_ref().and_then(|group| self.groups.get(group.as_str()).copied());
-        for need in &step.common.needs {
-            self.add_need(need, step, &mut after);
-        }
-        // A part begins when the step that uses its recipe could begin.
-        for need in group.map(|group| group.common.needs.as_slice()).unwrap_or_default() {
-            self.add_need(need, step, &mut after);
-        }
         let whole = group.unwrap_or(step);
-        for asset in &whole.common.restores {
-            for need in self.plan.assets.get(asset).map(|asset| asset.needs.as_slice()).unwrap_or_default() {
-                self.add_need_for(need, step, &format!("{asset} needs it"), &mut after);
-            }
-            if whole.common.on.as_ref().is_some_and(|on| on.as_str() == "home") {
-                let home = self.route.assets.get(asset).and_then(|asset| asset.home.as_ref());
-                if let Some(home) = home {
-                    self.add_place(home, "its home", &mut after);
+        // Inside a recipe, a step names its neighbours without the path. The stage of a drill is no part of what is
+        // relied on in a disaster: there only what is named is waited for.
+        if group.is_some() || step.section != Section::Steps {
+            for id in step.common.needs.iter().flat_map(crate::plan::Need::ids) {
+                let neighbour = step.part_of.as_ref().map(|group| group.join(id));
+                let node = neighbour.as_ref().and_then(|id| self.nodes.get(id.as_str()));
+                if let Some(node) = node.or_else(|| self.nodes.get(id.as_str())) {
+                    after.push((*node, NEEDS.to_owned()));
                 }
             }
         }
-        if let Some(on) = whole.common.on.as_ref().filter(|on| on.as_str() != "home") {
-            self.add_place(on, "done there", &mut after);
+        // A part begins when the step that uses its recipe could begin.
+        if let (Section::Steps, Some(thing)) = (step.section, self.reliance.thing(whole.id.as_str())) {
+            self.after_thing(thing, after);
         }
         if step.is_group() {
             let parts = self.parts.get(step.id.as_str()).map(Vec::as_slice).unwrap_or_default();
@@ -157,44 +140,62 @@ impl<'a> Order<'a> {
         if step.section == Section::Steps {
             after.extend(self.stage.iter().map(|at| (*at, "sets the stage".to_owned())));
         }
-        after
     }
 
-    fn after_health(&self, asset: &Id) -> Vec<(usize, String)> {
-        let restorers = self.restorers.get(asset.as_str()).map(Vec::as_slice).unwrap_or_default();
-        let mut after: Vec<(usize, String)> =
-            restorers.iter().map(|at| (*at, "restores it".to_owned())).collect();
-        let needs = self.plan.assets.get(asset).map(|asset| asset.needs.as_slice()).unwrap_or_default();
-        for id in needs.iter().flat_map(|need| self.route.relied_on(self.plan, need)) {
-            if let Some(at) = self.nodes.get(id.as_str()) {
-                after.push((*at, NEEDS.to_owned()));
+    /// Adds what a step or an asset waits for; through secrets, copies and places, which are no nodes, it looks
+    /// at what these rely on.
+    fn after_thing(&self, thing: Thing, after: &mut Vec<(usize, String)>) {
+        let mut seen: HashSet<Thing> = HashSet::from([thing]);
+        let mut open: Vec<(Thing, Thing, String)> = Vec::new();
+        for requirement in self.reach.requirements(thing) {
+            let why = self.reason(requirement.kind);
+            open.extend(
+                self.reach.serving(thing, requirement).into_iter().map(|next| (thing, next, why.clone())),
+            );
+        }
+        open.reverse();
+        while let Some((from, needed, why)) = open.pop() {
+            match needed {
+                Thing::Step(_) | Thing::Asset(_) => {
+                    let name = self.reliance.name(needed);
+                    let why = match from {
+                        Thing::Place(_) if matches!(needed, Thing::Step(_)) => {
+                            format!("provides {}, {why}", self.reliance.name(from))
+                        }
+                        _ => why,
+                    };
+                    after.extend(self.nodes.get(name.as_str()).map(|at| (*at, why)));
+                }
+                Thing::Person(_) => {}
+                Thing::Place(_) | Thing::Secret(_) | Thing::Copy(..) => {
+                    if !seen.insert(needed) {
+                        continue;
+                    }
+                    for requirement in self.reach.requirements(needed) {
+                        let why = match requirement.kind {
+                            Kind::ProvidedBy => why.clone(),
+                            _ => format!("{} needs it", self.reliance.name(needed)),
+                        };
+                        let serving = self.reach.serving(needed, requirement);
+                        open.extend(serving.into_iter().map(|next| (needed, next, why.clone())));
+                    }
+                }
             }
         }
-        after
     }
 
-    fn add_need(&self, need: &Need, step: &ResolvedStep, after: &mut Vec<(usize, String)>) {
-        self.add_need_for(need, step, NEEDS, after);
-    }
-
-    fn add_need_for(&self, need: &Need, step: &ResolvedStep, why: &str, after: &mut Vec<(usize, String)>) {
-        for id in self.route.relied_on(self.plan, need) {
-            // Inside a recipe, a step names its neighbours without the path.
-            let neighbour = step.part_of.as_ref().map(|group| group.join(id));
-            let node = neighbour
-                .as_ref()
-                .and_then(|id| self.nodes.get(id.as_str()))
-                .or_else(|| self.nodes.get(id.as_str()));
-            match node {
-                Some(at) => after.push((*at, why.to_owned())),
-                None => self.add_place(id, why, after),
+    fn reason(&self, kind: Kind) -> String {
+        match kind {
+            Kind::Inherited(asset, _) => {
+                format!("{} needs it", self.reliance.name(Thing::Asset(asset)))
             }
-        }
-    }
-
-    fn add_place(&self, place: &Id, why: &str, after: &mut Vec<(usize, String)>) {
-        if let Some(at) = self.providers.get(place.as_str()) {
-            after.push((*at, format!("provides {place}, {why}")));
+            Kind::Home(_) => "its home".to_owned(),
+            Kind::On => "done there".to_owned(),
+            Kind::RestoredBy => "restores it".to_owned(),
+            Kind::Controller => "drplan runs from there".to_owned(),
+            Kind::From => "restored from there".to_owned(),
+            Kind::Within(place, _) => format!("{} is in it", self.reliance.name(Thing::Place(place))),
+            _ => NEEDS.to_owned(),
         }
     }
 }

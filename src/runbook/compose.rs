@@ -12,7 +12,9 @@ use crate::analysis::{Forecast, rpo, rto};
 use crate::graph::{asset_title, item_title, mermaid, one_line, state_word};
 use crate::plan::{Action, Need, Points, Scenario};
 use crate::probe::{Probe, ProbeKind};
-use crate::resolve::{AssetRoute, AssetState, Recipes, ResolvedPlan, ResolvedStep, Route, copy_of};
+use crate::resolve::{
+    AssetRoute, AssetState, End, Recipes, ResolvedPlan, ResolvedStep, Route, Stuck, copy_of,
+};
 use crate::value::Id;
 
 /// What a runbook is made from.
@@ -350,8 +352,13 @@ fn groups(setting: &Setting<'_>) -> Vec<GroupView> {
 fn missing(route: &Route) -> Vec<String> {
     let stranded = route.assets.iter().filter_map(|(id, asset)| Some((id, asset.stranded.as_ref()?)));
     let stranded = stranded.map(|(id, why)| format!("{id} cannot come back: {why}"));
-    let places = route.missing.iter().map(|(place, by, why)| format!("{place}, which {by} needs, {why}"));
-    stranded.chain(places).collect()
+    let is_new = |stuck: &&Stuck| !matches!(stuck.end, End::Stranded(_));
+    let stuck = route
+        .stuck
+        .iter()
+        .filter(is_new)
+        .map(|stuck| format!("{} can never begin: {}", stuck.first, stuck.why()));
+    stranded.chain(stuck).collect()
 }
 
 fn afterwards(plan: &ResolvedPlan, route: &Route) -> Vec<String> {

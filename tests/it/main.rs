@@ -8,6 +8,7 @@
 mod bad_input;
 mod check;
 mod corpus;
+mod deadlock;
 mod drplan;
 mod effect;
 mod execute;

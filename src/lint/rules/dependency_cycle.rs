@@ -26,7 +26,8 @@ impl Rule for DependencyCycle {
             return report(context, &edges, sink);
         }
         for routed in context.routes() {
-            let Err(cycle) = &routed.order else { continue };
+            // What waits for itself through a home, a copy or a secret is told by `recovery-deadlock`.
+            let (Err(cycle), []) = (&routed.order, routed.route.stuck.as_slice()) else { continue };
             let nodes: Vec<&Node> = cycle.nodes.iter().map(|at| &routed.route.nodes[*at]).collect();
             let edges: Vec<(String, KeyPath, String)> = nodes
                 .iter()

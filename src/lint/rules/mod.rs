@@ -6,8 +6,9 @@ mod bad_schedule;
 mod daemon_not_redirected;
 mod dependency_cycle;
 mod duplicate_id;
+mod lost_reliance;
 mod manual_step_incomplete;
-mod missing_place;
+mod recovery_deadlock;
 mod reserved_id;
 mod step_without_estimate;
 mod unguarded_destruction;
@@ -31,8 +32,9 @@ pub const RULES: &[&dyn Rule] = &[
     &daemon_not_redirected::DaemonNotRedirected,
     &dependency_cycle::DependencyCycle,
     &duplicate_id::DuplicateId,
+    &lost_reliance::LostReliance,
     &manual_step_incomplete::ManualStepIncomplete,
-    &missing_place::MissingPlace,
+    &recovery_deadlock::RecoveryDeadlock,
     &reserved_id::ReservedId,
     &step_without_estimate::StepWithoutEstimate,
     &unguarded_destruction::UnguardedDestruction,

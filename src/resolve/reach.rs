@@ -1,0 +1,156 @@
+//! What can be had at all: the least fixed point over what things rely on.
+//!
+//! A thing can be had when each of its requirements has enough things that can be had. Starting from what
+//! relies on nothing, things are marked until nothing more can be (forward chaining over an and-or graph, as in
+//! Dowling and Gallier, 1984: linear in the size of the graph). What is left either waits for itself or for
+//! something that nothing brings back.
+
+use std::collections::HashMap;
+
+use super::reliance::{Kind, Reliance, Requirement, Thing};
+
+/// What can be had, in which round, and what each thing relies on.
+pub(super) struct Reach {
+    things: Vec<Thing>,
+    at_of: HashMap<Thing, usize>,
+    requirements: Vec<Vec<Requirement>>,
+    /// The round in which a thing could be had; none if it cannot.
+    rounds: Vec<Option<usize>>,
+    /// Whether a thing is there without anything being done.
+    stands: Vec<bool>,
+}
+
+impl Reach {
+    /// Works out what can be had of some things, and of all that they rely on.
+    pub(super) fn new(reliance: &Reliance<'_>, roots: impl IntoIterator<Item = Thing>) -> Self {
+        let mut reach = Self {
+            things: Vec::new(),
+            at_of: HashMap::new(),
+            requirements: Vec::new(),
+            rounds: Vec::new(),
+            stands: Vec::new(),
+        };
+        for root in roots {
+            reach.add(root);
+        }
+        let mut at = 0;
+        while let Some(thing) = reach.things.get(at).copied() {
+            let requirements = reliance.of(thing);
+            for needed in requirements.iter().flat_map(|requirement| &requirement.any) {
+                reach.add(*needed);
+            }
+            reach.requirements.push(requirements);
+            reach.stands.push(reliance.stands(thing));
+            at += 1;
+        }
+        reach.solve();
+        reach
+    }
+
+    fn add(&mut self, thing: Thing) {
+        let next = self.things.len();
+        if *self.at_of.entry(thing).or_insert(next) == next {
+            self.things.push(thing);
+        }
+    }
+
+    fn solve(&mut self) {
+        let count = self.things.len();
+        self.rounds = vec![None; count];
+        // For each thing, the requirements that it helps to meet: thing and position.
+        let mut helps: Vec<Vec<(usize, usize)>> = vec![Vec::new(); count];
+        let mut missing: Vec<Vec<usize>> = Vec::with_capacity(count);
+        let mut unmet = vec![0_usize; count];
+        for (at, requirements) in self.requirements.iter().enumerate() {
+            missing.push(requirements.iter().map(|requirement| requirement.at_least).collect());
+            unmet[at] = requirements.iter().filter(|requirement| requirement.at_least > 0).count();
+            for (which, requirement) in requirements.iter().enumerate() {
+                for needed in &requirement.any {
+                    if let Some(needed) = self.at_of.get(needed) {
+                        helps[*needed].push((at, which));
+                    }
+                }
+            }
+        }
+        let mut ready: Vec<usize> = (0..count).filter(|at| unmet[*at] == 0).collect();
+        let mut round = 0;
+        while !ready.is_empty() {
+            let mut next = Vec::new();
+            for at in &ready {
+                self.rounds[*at] = Some(round);
+            }
+            for at in ready {
+                for (dependant, which) in &helps[at] {
+                    let left = &mut missing[*dependant][*which];
+                    if *left == 0 {
+                        continue;
+                    }
+                    *left -= 1;
+                    if *left == 0 {
+                        unmet[*dependant] -= 1;
+                        if unmet[*dependant] == 0 {
+                            next.push(*dependant);
+                        }
+                    }
+                }
+            }
+            ready = next;
+            round += 1;
+        }
+    }
+
+    /// Returns the round in which a thing can be had; nothing if it cannot, or was not asked about.
+    pub(super) fn round(&self, thing: Thing) -> Option<usize> {
+        self.rounds[*self.at_of.get(&thing)?]
+    }
+
+    /// Whether everything can be had.
+    pub(super) fn has_all(&self) -> bool {
+        self.rounds.iter().all(Option::is_some)
+    }
+
+    /// Returns what cannot be had.
+    pub(super) fn lacking(&self) -> impl Iterator<Item = Thing> {
+        self.things.iter().zip(&self.rounds).filter(|(_, round)| round.is_none()).map(|(thing, _)| *thing)
+    }
+
+    /// Returns what a thing relies on.
+    pub(super) fn requirements(&self, thing: Thing) -> &[Requirement] {
+        self.at_of
+            .get(&thing)
+            .and_then(|at| self.requirements.get(*at))
+            .map(Vec::as_slice)
+            .unwrap_or_default()
+    }
+
+    /// Of a requirement of a thing, returns what will serve: first what stands, then what can be had before the
+    /// thing itself, in the order in which they are written.
+    ///
+    /// Where not enough can be had, those follow that cannot, so that it shows what is waited for in vain.
+    pub(super) fn serving(&self, thing: Thing, requirement: &Requirement) -> Vec<Thing> {
+        let before = self.round(thing).unwrap_or(usize::MAX);
+        let worth =
+            |needed: &Thing| match self.at_of.get(needed).map(|at| (self.rounds[*at], self.stands[*at])) {
+                Some((Some(round), true)) if round < before => 0,
+                Some((Some(round), false)) if round < before => 1,
+                _ => 2,
+            };
+        let mut serving = requirement.any.clone();
+        serving.sort_by_key(worth);
+        serving.truncate(requirement.at_least);
+        serving
+    }
+
+    /// Whether a requirement cannot be met.
+    pub(super) fn is_unmet(&self, requirement: &Requirement) -> bool {
+        let had = requirement.any.iter().filter(|needed| self.round(**needed).is_some()).count();
+        had < requirement.at_least
+    }
+
+    /// Of the ways in which something of a kind can be met, returns the first that can be had before the thing.
+    pub(super) fn way(&self, thing: Thing, kind: impl Fn(Kind) -> bool) -> Option<Thing> {
+        let requirement = self.requirements(thing).iter().find(|requirement| kind(requirement.kind))?;
+        let before = self.round(thing)?;
+        requirement.any.iter().copied().find(|needed| self.round(*needed).is_some_and(|round| round < before))
+    }
+}
