@@ -1,5 +1,6 @@
 //! An asset that a scenario takes away and that nothing brings back.
 
+use crate::analysis::survival;
 use crate::document::{KeyPath, Part};
 use crate::finding::{Finding, RuleMeta};
 use crate::lint::rule::rule;
@@ -24,11 +25,14 @@ impl Rule for AssetWithoutRestore {
             context.plan.steps.values().flat_map(|step| &step.common.restores).collect();
         for routed in context.routes() {
             let scenario = routed.route.scenario.as_ref();
+            let survived = survival(context.resolved, &routed.route);
+            // Where nothing is left to restore from, that is the fault, and `asset-not-survived` tells it.
+            let is_told = |id: &Id| survived.iter().any(|lost| lost.asset == *id && lost.is_broken());
             for (id, asset) in &routed.route.assets {
                 let Some(why) = &asset.stranded else { continue };
                 if !with_steps.contains(id) {
                     without_step(context, id, scenario, sink);
-                } else if !may_be_given_up(context, routed, id) {
+                } else if !is_told(id) && !may_be_given_up(context, routed, id) {
                     stranded(context, id, scenario, &asset.why, why, sink);
                 }
             }

@@ -25,7 +25,7 @@ impl Rule for LostReliance {
             for stuck in &routed.route.stuck {
                 let (End::Gone(what, why), Some(first)) = (&stuck.end, stuck.links.first()) else { continue };
                 let message =
-                    format!("`{}` relies on `{what}`, which {why}{}", first.from, in_scenario(scenario));
+                    format!("`{}`{} relies on `{what}`, which {why}", first.from, in_scenario(scenario));
                 let mut finding = Finding::error(Self::META.name, message)
                     .at(context.place(&first.path, Part::Value), first.says.clone());
                 for link in stuck.links.iter().skip(1) {

@@ -1,5 +1,6 @@
 //! The rules: one file each, and the one list.
 
+mod asset_not_survived;
 mod asset_without_health;
 mod asset_without_restore;
 mod bad_schedule;
@@ -26,6 +27,7 @@ pub(super) use unused_allow::META as UNUSED_ALLOW;
 
 /// Every rule.
 pub const RULES: &[&dyn Rule] = &[
+    &asset_not_survived::AssetNotSurvived,
     &asset_without_health::AssetWithoutHealth,
     &asset_without_restore::AssetWithoutRestore,
     &bad_schedule::BadSchedule,
