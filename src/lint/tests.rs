@@ -149,7 +149,7 @@ fn a_cycle_through_a_place_is_drawn_edge_by_edge() {
         says,
         [
             "`dns` is restored by `start-dns`",
-            "`start-dns` is done where `dns` lives, on `vps`",
+            "`start-dns` restores `dns`, whose home is `vps`",
             "`vps` is provided by `rent`"
         ]
     );

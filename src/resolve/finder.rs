@@ -492,9 +492,7 @@ impl<'a> Finder<'a> {
                 }
                 None => None,
             };
-            if step.common.on.as_ref().is_some_and(|on| on.as_str() == "home")
-                && let Some(home) = home
-            {
+            if let Some(home) = home.filter(|home| !step.common.provides.contains(home)) {
                 self.pending.push_back((home, format!("home of {asset}")));
             }
             if let Some(asset) = self.plan.assets.get(asset) {

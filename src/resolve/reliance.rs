@@ -42,7 +42,7 @@ pub(super) enum Kind {
     Needs(usize),
     /// `needs` of an asset that the step restores: asset and position.
     Inherited(usize, usize),
-    /// The home of an asset that the step restores there.
+    /// The home of an asset that the step restores.
     Home(usize),
     /// The place where the step is done.
     On,
@@ -209,7 +209,6 @@ impl<'a> Reliance<'a> {
             return;
         }
         self.add_needs(&common.needs, Kind::Needs, needed);
-        let is_home = common.on.as_ref().is_some_and(|on| on.as_str() == "home");
         for asset in &common.restores {
             let Some((at, _, asset)) = self.plan.assets.get_full(asset) else { continue };
             let before = needed.len();
@@ -222,11 +221,12 @@ impl<'a> Reliance<'a> {
                 requirement.any.retain(|thing| !own(thing));
                 requirement.at_least = requirement.at_least.saturating_sub(count - requirement.any.len());
             }
-            if is_home {
-                let homes = self.homes(at);
-                if !homes.is_empty() {
-                    needed.push(Requirement { any: homes, at_least: 1, kind: Kind::Home(at) });
-                }
+            // Wherever the step is done, the asset comes back at its home; a step that makes the home itself has it.
+            let homes = self.homes(at);
+            let provides =
+                |home: &Thing| common.provides.iter().any(|id| self.thing(id.as_str()) == Some(*home));
+            if !homes.is_empty() && !homes.iter().any(provides) {
+                needed.push(Requirement { any: homes, at_least: 1, kind: Kind::Home(at) });
             }
         }
         for place in &common.provides {
@@ -244,7 +244,9 @@ impl<'a> Reliance<'a> {
         let mut places: Vec<&Id> =
             std::iter::once(step).chain(inner()).filter_map(|step| step.common.on.as_ref()).collect();
         places.dedup();
-        for on in places.into_iter().filter(|on| !matches!(on.as_str(), "home" | "controller")) {
+        let is_elsewhere =
+            |on: &&Id| !matches!(on.as_str(), "home" | "controller") && !common.provides.contains(on);
+        for on in places.into_iter().filter(is_elsewhere) {
             self.add_one(on.as_str(), Kind::On, needed);
         }
         // A part has taken over the secrets of the step that uses the recipe.

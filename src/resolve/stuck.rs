@@ -218,7 +218,8 @@ impl Teller<'_> {
             Kind::Home(asset) => {
                 let asset =
                     self.plan.assets.get_index(asset).map(|(id, _)| id.to_string()).unwrap_or_default();
-                (path.key("on"), format!("`{name}` is done where `{asset}` lives, on {thing}"))
+                let homes = KeyPath::root().key("assets").key(&asset).key("homes");
+                (homes, format!("`{name}` restores `{asset}`, whose home is {thing}"))
             }
             Kind::On => (path.key("on"), format!("`{name}` is done on {thing}")),
             Kind::Controller => (
