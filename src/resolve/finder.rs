@@ -7,7 +7,7 @@ use super::reach::Reach;
 use super::reliance::{Kind, Reliance, Thing};
 use super::route::{AssetRoute, AssetState, Request, Route, StepChoice};
 use super::{Harm, Placement, ResolvedPlan, ResolvedStep, Section};
-use crate::plan::{Need, Operation, Scenario, When};
+use crate::plan::{Action, Need, Operation, Scenario, When};
 use crate::value::Id;
 
 /// Whether a step belongs to the plan in this scenario, environment and operation.
@@ -56,6 +56,11 @@ impl Way<'_> {
             return None;
         }
         self.reach.way(thing, kind)
+    }
+
+    /// Returns that by which a thing can be had: the first choice where that will do.
+    fn reach_of(&self, thing: Thing) -> &Reach {
+        if self.first_choice.round(thing).is_some() { self.first_choice } else { self.reach }
     }
 }
 
@@ -499,6 +504,11 @@ impl<'a> Finder<'a> {
                 self.want(&asset.needs, step.id.as_str(), &needed);
             }
         }
+        for place in &step.common.provides {
+            if let Some(place) = self.plan.places.get(place) {
+                self.want(&place.in_, step.id.as_str(), &needed);
+            }
+        }
         let on = step.common.on.as_ref().filter(|on| !matches!(on.as_str(), "home" | "controller"));
         if let Some(on) = on {
             self.pending.push_back((on.clone(), format!("{} is done there", step.id)));
@@ -512,7 +522,9 @@ impl<'a> Finder<'a> {
         if let Some(copy) = read {
             self.want_copy(&copy, &needed);
         }
-        self.want_controller(&needed);
+        if !matches!(step.action, Action::Manual { .. }) {
+            self.want_controller(step, &needed);
+        }
     }
 
     /// Takes what reading a copy takes.
@@ -527,12 +539,27 @@ impl<'a> Finder<'a> {
         self.want(&copy.needs, reference.as_str(), why);
     }
 
-    /// Takes what reaching a controller takes: the first that has not fallen.
-    fn want_controller(&mut self, why: &str) {
-        let controllers = self.plan.places.iter().filter(|(_, place)| place.controller);
-        let mut alive = controllers.filter(|(id, _)| self.route.harm.of_place(id.as_str()).is_none());
-        if let Some((id, _)) = alive.next().filter(|(id, _)| !self.followed.contains(id.as_str())) {
+    /// Takes what reaching a controller takes: the first that is there, or else the first that can be provided.
+    fn want_controller(&mut self, step: &ResolvedStep, why: &str) {
+        let plan = self.plan;
+        let controllers = || plan.places.iter().filter(|(_, place)| place.controller).map(|(id, _)| id);
+        let stands = |id: &&Id| plan.places[*id].exists && self.route.harm.of_place(id.as_str()).is_none();
+        let wanted = self
+            .other_controller(step)
+            .or_else(|| controllers().find(stands))
+            .or_else(|| controllers().find(|id| self.against_place(id).is_none()));
+        if let Some(id) = wanted.filter(|id| !self.followed.contains(id.as_str())) {
             self.pending.push_back((id.clone(), why.to_owned()));
+        }
+    }
+
+    /// Returns the controller to take where the first choice is stuck.
+    fn other_controller(&self, step: &ResolvedStep) -> Option<&'a Id> {
+        let way = self.way?;
+        let thing = way.reliance.thing(step.id.as_str())?;
+        match way.reach_of(thing).way(thing, |kind| kind == Kind::Controller)? {
+            Thing::Place(place) => self.plan.places.get_index(place).map(|(id, _)| id),
+            _ => None,
         }
     }
 
@@ -564,13 +591,10 @@ impl<'a> Finder<'a> {
     fn other_of(&self, need: &Need, by: &str) -> Option<Vec<String>> {
         let (way, Need::Any(_)) = (self.way?, need) else { return None };
         let thing = way.reliance.thing(by)?;
-        if way.first_choice.round(thing).is_some() {
-            return None;
-        }
         let things: Vec<Thing> = need.ids().iter().filter_map(|id| way.reliance.thing(id.as_str())).collect();
-        let requirements = way.reach.requirements(thing);
-        let requirement = requirements.iter().find(|requirement| requirement.any == things)?;
-        let serving = way.reach.serving(thing, requirement);
+        let reach = way.reach_of(thing);
+        let requirement = reach.requirements(thing).iter().find(|requirement| requirement.any == things)?;
+        let serving = reach.serving(thing, requirement);
         Some(serving.into_iter().map(|thing| way.reliance.name(thing)).collect())
     }
 

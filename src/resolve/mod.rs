@@ -21,6 +21,8 @@ mod stuck;
 mod targets;
 
 #[cfg(test)]
+mod oracle;
+#[cfg(test)]
 mod tests;
 
 pub use copies::{CopyChoice, Loss, LossKind, copy_of, loss_of};

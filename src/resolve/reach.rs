@@ -5,7 +5,7 @@
 //! Dowling and Gallier, 1984: linear in the size of the graph). What is left either waits for itself or for
 //! something that nothing brings back.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::reliance::{Kind, Reliance, Requirement, Thing};
 
@@ -139,6 +139,24 @@ impl Reach {
         serving.sort_by_key(worth);
         serving.truncate(requirement.at_least);
         serving
+    }
+
+    /// Returns all that some things rely on in the end: what serves each of them, and whatever these rely on.
+    ///
+    /// Of what cannot be had, everything that it might rely on belongs to it, so that it shows why.
+    pub(super) fn behind(&self, roots: impl IntoIterator<Item = Thing>) -> HashSet<Thing> {
+        let mut open: Vec<Thing> = roots.into_iter().collect();
+        let mut behind: HashSet<Thing> = open.iter().copied().collect();
+        while let Some(thing) = open.pop() {
+            for requirement in self.requirements(thing) {
+                let next = match self.round(thing) {
+                    Some(_) => self.serving(thing, requirement),
+                    None => requirement.any.clone(),
+                };
+                open.extend(next.into_iter().filter(|next| behind.insert(*next)));
+            }
+        }
+        behind
     }
 
     /// Whether a requirement cannot be met.

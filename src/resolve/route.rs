@@ -142,12 +142,26 @@ pub fn route(plan: &ResolvedPlan, placement: &Placement, request: &Request<'_>) 
             route = other;
         }
     }
+    if request.scenario.is_some() || request.operation == Operation::Failback || !request.only.is_empty() {
+        leave_out_the_unneeded(plan, &mut route, &reach);
+    }
     let reliance = Reliance::of_route(plan, &route);
     let stuck = stuck(plan, &route.harm, &reliance, &reach, things(plan, &route));
     let nodes = order(plan, &route, &reliance, &reach, request.with_stage);
     route.stuck = stuck;
     route.nodes = nodes;
     route
+}
+
+/// Nothing runs that nothing relies on: of several that would do, only those that serve.
+fn leave_out_the_unneeded(plan: &ResolvedPlan, route: &mut Route, reach: &Reach) {
+    let assets = things(plan, route).map(|(_, thing)| thing).filter(|thing| matches!(thing, Thing::Asset(_)));
+    let behind = reach.behind(assets);
+    for (at, step) in plan.steps.iter().enumerate() {
+        if !behind.contains(&Thing::Step(at)) && route.chosen.remove(&step.id).is_some() {
+            route.passed_over.insert(step.id.clone(), "nothing that runs needs it".to_owned());
+        }
+    }
 }
 
 /// Returns what a route wants: the steps that it takes, and the assets that it brings back.
