@@ -110,8 +110,7 @@ impl Teller<'_> {
     fn tell(&self, start: Thing) -> (BTreeSet<Thing>, Vec<Link>, End) {
         let mut way = vec![start];
         let mut links: Vec<Link> = Vec::new();
-        loop {
-            let Some(at) = way.last().copied() else { break };
+        while let Some(at) = way.last().copied() {
             let unmet = self.reach.requirements(at).iter().filter(|needed| self.reach.is_unmet(needed));
             // What nobody can meet comes before what may be met once something else is.
             let Some(requirement) = unmet.min_by_key(|needed| !needed.any.is_empty()) else { break };

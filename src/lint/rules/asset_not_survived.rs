@@ -45,10 +45,10 @@ fn tell(context: &Context<'_>, scenario: &Id, lost: &Survival) -> Finding {
     finding = finding.related(context.place(&of_scenario, Part::Key), "what happens");
     let mut remedies = Vec::new();
     for fate in &lost.copies {
-        let (Some((backup, copy)), Some(loss)) = (fate.copy.as_str().split_once('.'), &fate.loss) else {
+        let (Some((backup, name)), Some(loss)) = (fate.copy.as_str().split_once('.'), &fate.loss) else {
             continue;
         };
-        let path = KeyPath::root().key("backups").key(backup).key("copies").key(copy);
+        let path = KeyPath::root().key("backups").key(backup).key("copies").key(name);
         let label = format!("{}: {}", loss.kind.word(), loss.why);
         finding = finding.related(context.place(&path, Part::Key), label);
         if !remedies.contains(&remedy(loss.kind)) {
