@@ -1,0 +1,80 @@
+//! A finding as programs elsewhere want it: at a place in a file that they have.
+
+use super::home::Home;
+use super::region::Region;
+use super::{About, Checked, visible};
+use crate::document::Sources;
+use crate::finding::{Finding, Label};
+
+/// A place in a file that others have too.
+#[derive(Clone, Debug)]
+pub(super) struct Site {
+    /// The file.
+    pub(super) home: Home,
+    /// Where in it; nothing for the file as a whole.
+    pub(super) region: Option<Region>,
+}
+
+/// A finding as programs elsewhere want it.
+#[derive(Debug)]
+pub(super) struct Told<'a> {
+    /// The finding.
+    pub(super) finding: &'a Finding,
+    /// Its place. Nothing only where no plan could be read.
+    pub(super) site: Option<Site>,
+    /// The other places that belong to it, each with what is to be said there.
+    pub(super) related: Vec<(Site, &'a str)>,
+    /// Places in recipes that are part of drplan, and so in no file: a line each.
+    pub(super) inner: Vec<String>,
+}
+
+impl<'a> Told<'a> {
+    /// Looks for the places.
+    ///
+    /// A finding in a recipe of drplan stands where the plan comes to it, else at the plan as a whole:
+    /// GitHub refuses all of a report for one finding without a file.
+    pub(super) fn new(finding: &'a Finding, checked: &Checked, sources: &Sources, about: &About<'_>) -> Self {
+        let site = |label: &Label| Site {
+            home: Home::new(&sources.get(label.place.source).name, about),
+            region: Some(Region::new(label.place, sources)),
+        };
+        let primary = site(&finding.primary);
+        let mut inner = Vec::new();
+        let mut related = Vec::new();
+        for label in &finding.related {
+            let site = site(label);
+            if site.home.is_file() {
+                related.push((site, label.text.as_str()));
+            } else {
+                inner.push(line(&site, &label.text));
+            }
+        }
+        let site = if primary.home.is_file() {
+            Some(primary)
+        } else {
+            inner.insert(0, line(&primary, &finding.primary.text));
+            let plan = || checked.plans.first().map(|plan| Home::new(&sources.get(*plan).name, about));
+            let nearest = related.first().map(|(site, _)| site.clone());
+            nearest.or_else(|| plan().map(|home| Site { home, region: None }))
+        };
+        Self { finding, site, related, inner }
+    }
+
+    /// Returns the related places that others have, a line each.
+    pub(super) fn related_lines(&self) -> impl Iterator<Item = String> {
+        self.related.iter().map(|(site, text)| line(site, text))
+    }
+
+    /// Returns what to do, as a line or several.
+    pub(super) fn help_line(&self) -> Option<String> {
+        self.finding.help.as_deref().map(|help| format!("help: {}", visible::lines(help)))
+    }
+}
+
+/// Returns a place and what is to be said there: `recipes/pg.yaml:4:3: it stands here for`.
+pub(super) fn line(site: &Site, text: &str) -> String {
+    let position = site.region.map(|Region { line, column, .. }| format!(":{line}:{column}"));
+    let said = if text.is_empty() { String::new() } else { format!(": {text}") };
+    let line = format!("{}{}{said}", site.home.path(), position.unwrap_or_default());
+    visible::line(&line).into_owned()
+}
