@@ -24,14 +24,13 @@ pub(super) fn write(
         let mut properties = Vec::new();
         if let Some(site) = &told.site {
             properties.push(("file", site.home.path().to_owned()));
-            if let Some(region) = site.region {
-                properties.push(("line", region.line.to_string()));
-                properties.push(("endLine", region.end_line.to_string()));
-                // GitHub takes no columns where the lines differ.
-                if region.line == region.end_line {
-                    properties.push(("col", region.column.to_string()));
-                    properties.push(("endColumn", region.end_column.to_string()));
-                }
+            let region = site.region;
+            properties.push(("line", region.line.to_string()));
+            properties.push(("endLine", region.end_line.to_string()));
+            // GitHub takes no columns where the lines differ.
+            if region.line == region.end_line {
+                properties.push(("col", region.column.to_string()));
+                properties.push(("endColumn", region.end_column.to_string()));
             }
         }
         properties.push(("title", finding.code.to_owned()));

@@ -10,7 +10,6 @@ use std::time::Duration;
 use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestSuite};
 
 use super::home::Home;
-use super::region::Region;
 use super::told::{Site, Told, line};
 use super::{About, Checked, visible};
 use crate::document::Sources;
@@ -88,9 +87,7 @@ fn status_of(
 /// Returns a finding as lines: its place, its message, what belongs to it, and what to do.
 fn text_of(finding: &Finding, checked: &Checked, sources: &Sources, about: &About<'_>) -> String {
     let told = Told::new(finding, checked, sources, about);
-    let place = finding.primary.place;
-    let home = Home::new(&sources.get(place.source).name, about);
-    let site = Site { home, region: Some(Region::new(place, sources)) };
+    let site = Site::new(finding.primary.place, sources, about);
     let message = format!("{}: {}", finding.severity.as_str(), finding.message);
     let mut lines = vec![line(&site, &message)];
     lines.extend(told.related_lines().map(|line| format!("  {line}")));

@@ -132,7 +132,7 @@ fn location(site: &Site, text: &str) -> Location {
         artifact.uri_base_id = Some(ROOT.to_owned());
     }
     let mut physical = PhysicalLocation::builder().artifact_location(artifact).build();
-    physical.region = site.region.map(region);
+    physical.region = Some(region(site.region));
     let mut location = Location::builder().physical_location(physical).build();
     location.message = (!text.is_empty()).then(|| plain(&visible::line(text)));
     location

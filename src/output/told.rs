@@ -3,7 +3,7 @@
 use super::home::Home;
 use super::region::Region;
 use super::{About, Checked, visible};
-use crate::document::Sources;
+use crate::document::{Place, SourceId, Sources, Span};
 use crate::finding::{Finding, Label};
 
 /// A place in a file that others have too.
@@ -11,8 +11,16 @@ use crate::finding::{Finding, Label};
 pub(super) struct Site {
     /// The file.
     pub(super) home: Home,
-    /// Where in it; nothing for the file as a whole.
-    pub(super) region: Option<Region>,
+    /// Where in it.
+    pub(super) region: Region,
+}
+
+impl Site {
+    /// Finds a place by the file that it is in, and measures it.
+    pub(super) fn new(place: Place, sources: &Sources, about: &About<'_>) -> Self {
+        let home = Home::new(&sources.get(place.source).name, about);
+        Self { home, region: Region::new(place, sources) }
+    }
 }
 
 /// A finding as programs elsewhere want it.
@@ -31,13 +39,10 @@ pub(super) struct Told<'a> {
 impl<'a> Told<'a> {
     /// Looks for the places.
     ///
-    /// A finding in a recipe of drplan stands where the plan comes to it, else at the plan as a whole:
+    /// A finding in a recipe of drplan stands where the plan comes to it, else at the top of the plan:
     /// GitHub refuses all of a report for one finding without a file.
     pub(super) fn new(finding: &'a Finding, checked: &Checked, sources: &Sources, about: &About<'_>) -> Self {
-        let site = |label: &Label| Site {
-            home: Home::new(&sources.get(label.place.source).name, about),
-            region: Some(Region::new(label.place, sources)),
-        };
+        let site = |label: &Label| Site::new(label.place, sources, about);
         let primary = site(&finding.primary);
         let mut inner = Vec::new();
         let mut related = Vec::new();
@@ -53,9 +58,9 @@ impl<'a> Told<'a> {
             Some(primary)
         } else {
             inner.insert(0, line(&primary, &finding.primary.text));
-            let plan = || checked.plans.first().map(|plan| Home::new(&sources.get(*plan).name, about));
-            let nearest = related.first().map(|(site, _)| site.clone());
-            nearest.or_else(|| plan().map(|home| Site { home, region: None }))
+            let top = |plan: &SourceId| Place { source: *plan, span: Span::default() };
+            let plan = || checked.plans.first().map(|plan| Site::new(top(plan), sources, about));
+            related.first().map(|(site, _)| site.clone()).or_else(plan)
         };
         Self { finding, site, related, inner }
     }
@@ -73,8 +78,8 @@ impl<'a> Told<'a> {
 
 /// Returns a place and what is to be said there: `recipes/pg.yaml:4:3: it stands here for`.
 pub(super) fn line(site: &Site, text: &str) -> String {
-    let position = site.region.map(|Region { line, column, .. }| format!(":{line}:{column}"));
+    let Region { line, column, .. } = site.region;
     let said = if text.is_empty() { String::new() } else { format!(": {text}") };
-    let line = format!("{}{}{said}", site.home.path(), position.unwrap_or_default());
+    let line = format!("{}:{line}:{column}{said}", site.home.path());
     visible::line(&line).into_owned()
 }
