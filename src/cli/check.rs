@@ -24,10 +24,10 @@ use crate::workspace::{Opened, Workspace};
     drplan check                        the plans of this repository\n  \
     drplan check plans/shop.yaml        one plan\n  \
     drplan check --deny warnings        in CI, where warnings must not pile up\n  \
-    drplan check --format github        annotations beside the lines, in GitHub Actions\n  \
-    drplan check --format sarif >drplan.sarif   for code scanning\n  \
-    drplan check --format junit >drplan.xml     for GitLab and Jenkins\n\n\
-    Exits with 1 if there are errors, with 2 if something could not be read,\n    whatever the format.")]
+    drplan check --format github        in GitHub Actions: annotations beside the lines\n  \
+    drplan check --format sarif         for code scanning and editors\n  \
+    drplan check --format junit         for GitLab, Jenkins and others\n\n\
+    Exits with 1 if there are errors, with 2 if something could not be read, in every format.")]
 pub(super) struct Args {
     /// Plans, and folders that hold plans; the plans of this repository if none are given
     pub paths: Vec<PathBuf>,

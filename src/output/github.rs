@@ -95,6 +95,7 @@ mod tests {
             [
                 "::error file=plans/a%2Cb%3Ac%250A%0A%3A%3Aerror%3A%3Af.yaml,line=1,endLine=1,col=1,endColumn=12,\
               title=code::50%25\\r\\n::add-mask::x\\x1b]0;\\u202e\
+              %0Aplans/a,b:c%250A\\n::error::f.yaml:1:1: 50%25\\r\\n::add-mask::x\\x1b]0;\\u202e\
               %0Aplans/a,b:c%250A\\n::error::f.yaml:2:1: 50%25\\r\\n::add-mask::x\\x1b]0;\\u202e\
               %0Ahelp: 50%25%0A::add-mask::x\\x1b]0;\\u202e"
             ]

@@ -106,7 +106,7 @@ fn result(told: &Told<'_>, rule: usize, fingerprint: String) -> Found {
         .message(plain(&lines.join("\n")))
         .partial_fingerprints(BTreeMap::from([(FINGERPRINT.to_owned(), fingerprint)]))
         .build();
-    result.locations = told.site.as_ref().map(|site| vec![location(site, "")]);
+    result.locations = told.site.as_ref().map(|site| vec![location(site, told.said)]);
     if !told.related.is_empty() {
         let related = told
             .related

@@ -30,6 +30,8 @@ pub(super) struct Told<'a> {
     pub(super) finding: &'a Finding,
     /// Its place. Nothing only where no plan could be read.
     pub(super) site: Option<Site>,
+    /// What is to be said at its place; nothing if that is not its own.
+    pub(super) said: &'a str,
     /// The other places that belong to it, each with what is to be said there.
     pub(super) related: Vec<(Site, &'a str)>,
     /// Places in recipes that are part of drplan, and so in no file: a line each.
@@ -54,7 +56,9 @@ impl<'a> Told<'a> {
                 inner.push(line(&site, &label.text));
             }
         }
+        let mut said = "";
         let site = if primary.home.is_file() {
+            said = &finding.primary.text;
             Some(primary)
         } else {
             inner.insert(0, line(&primary, &finding.primary.text));
@@ -62,12 +66,14 @@ impl<'a> Told<'a> {
             let plan = || checked.plans.first().map(|plan| Site::new(top(plan), sources, about));
             related.first().map(|(site, _)| site.clone()).or_else(plan)
         };
-        Self { finding, site, related, inner }
+        Self { finding, site, said, related, inner }
     }
 
-    /// Returns the related places that others have, a line each.
+    /// Returns the related places that others have, a line each, and before them its own.
     pub(super) fn related_lines(&self) -> impl Iterator<Item = String> {
-        self.related.iter().map(|(site, text)| line(site, text))
+        let own = self.site.as_ref().filter(|_| !self.said.is_empty() && !self.related.is_empty());
+        let own = own.map(|site| line(site, self.said));
+        own.into_iter().chain(self.related.iter().map(|(site, text)| line(site, text)))
     }
 
     /// Returns what to do, as a line or several.

@@ -313,3 +313,37 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
         })
         .collect()
 }
+
+/// Compares what a format makes of a small repository with what is committed.
+fn golden(format: &str, file: &str, shown: impl Fn(&str) -> String) {
+    let drplan = check(format)
+        .file("plans/a.yaml", CLEAN)
+        .file("plans/b.yaml", TWICE)
+        .file("plans/c.yaml", WARNS)
+        .file("plans/d.yaml", "version: 1\nplan: d\n'k::e,y %': 1\n");
+    let outcome = drplan.run();
+    assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(1), ""));
+    snapbox::assert_data_eq!(shown(&outcome.stdout), snapbox::Data::read_from(&fixture(file), None).raw());
+}
+
+#[test]
+fn a_small_report_in_each_format() {
+    golden("human", "small.txt", str::to_owned);
+    golden("json", "small.json", str::to_owned);
+    golden("github", "small.github.txt", str::to_owned);
+    golden("junit", "small.xml", str::to_owned);
+    // The rules have a test of their own; here every new rule would be a change.
+    golden("sarif", "small.sarif", |text| {
+        let mut report: Value = serde_json::from_str(text).unwrap();
+        let run = &mut report["runs"][0];
+        run["tool"]["driver"]["rules"] = "[RULES]".into();
+        for version in ["version", "semanticVersion"] {
+            assert_eq!(run["tool"]["driver"][version], env!("CARGO_PKG_VERSION"));
+            run["tool"]["driver"][version] = "[VERSION]".into();
+        }
+        for result in run["results"].as_array_mut().unwrap() {
+            result["ruleIndex"] = "[INDEX]".into();
+        }
+        serde_json::to_string_pretty(&report).unwrap() + "\n"
+    });
+}
