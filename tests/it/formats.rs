@@ -164,7 +164,7 @@ fn every_format_tells_the_same_findings() {
     let of = |key: &str| -> Vec<&str> { results.iter().map(|one| one[key].as_str().unwrap()).collect() };
     assert_eq!(of("ruleId"), texts("code"));
     assert_eq!(of("level"), texts("severity"));
-    let fingerprints: BTreeSet<&str> = results.iter().map(|one| fingerprint(one)).collect();
+    let fingerprints: BTreeSet<&str> = results.iter().map(fingerprint).collect();
     assert_eq!(fingerprints.len(), results.len());
     let junit = many(check("junit")).run().stdout;
     for code in codes {
