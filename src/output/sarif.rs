@@ -159,8 +159,12 @@ fn invocation(about: &About<'_>) -> Invocation {
     invocation
 }
 
+/// Makes a message of a text, in which nothing that a plan says becomes a link: `[text](target)` would be one.
+///
+/// The specification (3.11.5) wants `{` doubled, for the sake of placeholders. GitHub and editors show it doubled
+/// then, and help that shows YAML would be wrong to copy; like most producers we leave it.
 fn plain(text: &str) -> Message {
-    Message::builder().text(text).build()
+    Message::builder().text(text.replace("](", "] (")).build()
 }
 
 fn bag(key: &str, value: Value) -> PropertyBag {
@@ -169,4 +173,79 @@ fn bag(key: &str, value: Value) -> PropertyBag {
 
 fn number(number: usize) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document::{Place, Span};
+    use crate::finding::Level;
+    use crate::output::tests::{about, nth};
+
+    fn report(findings: Vec<Finding>, sources: &Sources, about: &About<'_>) -> Value {
+        let plans = findings.iter().map(|finding| finding.primary.place.source).collect();
+        let mut out = Vec::new();
+        write(&Checked { findings, plans }, sources, about, &mut out).unwrap();
+        serde_json::from_slice(&out).unwrap()
+    }
+
+    #[test]
+    fn nothing_that_a_plan_says_becomes_a_link() {
+        let mut sources = Sources::default();
+        let id = sources.add("a.yaml", "x: 1\n");
+        let finding =
+            Finding::error("code", "[a](https://example.com) {b}").at(nth(&sources, id, "x", 0), "c](1");
+        let report = report(vec![finding], &sources, &about());
+        let result = &report["runs"][0]["results"][0];
+        assert_eq!(result["message"]["text"], "[a] (https://example.com) {b}");
+        assert_eq!(result["locations"][0]["message"]["text"], "c] (1");
+    }
+
+    #[test]
+    fn notes_stay_notes_and_rules_have_their_level() {
+        let meta = |name, level| RuleMeta { name, summary: "What.", page: "# Page\n", level, since: "0.1.0" };
+        let rules = [meta("denied", Level::Deny), meta("warned", Level::Warn), meta("allowed", Level::Allow)];
+        let about = About { rules: &rules, ..about() };
+        let mut sources = Sources::default();
+        let id = sources.add("a.yaml", "x: 1\n");
+        let mut finding = Finding::warning("forgotten", "m").at(nth(&sources, id, "x", 0), "");
+        finding.severity = Severity::Note;
+        let report = report(vec![finding], &sources, &about);
+        let run = &report["runs"][0];
+        assert_eq!(run["results"][0]["level"], "note");
+        assert_eq!(run["results"][0]["ruleIndex"], 3);
+        let rules = run["tool"]["driver"]["rules"].as_array().unwrap();
+        let levels: Vec<_> =
+            rules.iter().map(|rule| rule["defaultConfiguration"]["level"].as_str()).collect();
+        assert_eq!(levels, [Some("error"), Some("warning"), Some("none"), None]);
+        assert_eq!(rules[0]["help"]["markdown"], "# Page");
+        assert_eq!(rules[2]["defaultConfiguration"]["enabled"], false);
+    }
+
+    #[test]
+    fn a_finding_in_a_recipe_of_drplan_stands_where_the_plan_comes_to_it() {
+        let mut sources = Sources::default();
+        let plan = sources.add("a.yaml", "x: 1\ny: 2\n");
+        let shipped = sources.add("drplan:files/restore-tar.yaml", "recipe: r\nz: 1\n");
+        let inner = nth(&sources, shipped, "z", 0);
+        let used = nth(&sources, plan, "y", 0);
+        let top = Place { source: plan, span: Span::default() };
+        let findings = vec![
+            Finding::error("plan", "m").at(top, ""),
+            Finding::error("used", "m").at(inner, "inside").related(used, "used here"),
+            Finding::error("alone", "m").at(inner, "inside"),
+        ];
+        let report = report(findings, &sources, &about());
+        let results = report["runs"][0]["results"].as_array().unwrap();
+        let lines: Vec<_> = results
+            .iter()
+            .map(|result| &result["locations"][0]["physicalLocation"])
+            .map(|place| (place["artifactLocation"]["uri"].as_str(), place["region"]["startLine"].as_u64()))
+            .collect();
+        let at = |line| (Some("plans/a.yaml"), Some(line));
+        assert_eq!(lines, [at(1), at(2), at(1)]);
+        let text = "m\ndrplan:files/restore-tar.yaml:2:1: inside";
+        assert_eq!(results[1]["message"]["text"], text);
+        assert_eq!(results[2]["message"]["text"], text);
+    }
 }
