@@ -8,13 +8,13 @@ use serde::Deserialize;
 use serde::de::IntoDeserializer;
 use serde::de::value::Error as ValueError;
 
-use super::{Global, Terminal};
+use super::{Global, Terminal, codes};
 use crate::document::Sources;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::finding::{Finding, Level, Severity};
 use crate::lint::{self, Levels, UnknownRule};
-use crate::output::{self, Checked, Format, Style};
+use crate::output::{self, About, Checked, Format, Style};
 use crate::value::{Date, Id, Moment, did_you_mean};
 use crate::workspace::{Opened, Workspace};
 
@@ -23,8 +23,11 @@ use crate::workspace::{Opened, Workspace};
 #[command(after_help = "Examples:\n  \
     drplan check                        the plans of this repository\n  \
     drplan check plans/shop.yaml        one plan\n  \
-    drplan check --deny warnings        in CI, where warnings must not pile up\n\n\
-    Exits with 1 if there are errors, with 2 if something could not be read.")]
+    drplan check --deny warnings        in CI, where warnings must not pile up\n  \
+    drplan check --format github        in GitHub Actions: annotations beside the lines\n  \
+    drplan check --format sarif         for code scanning and editors\n  \
+    drplan check --format junit         for GitLab, Jenkins and others\n\n\
+    Exits with 1 if there are errors, with 2 if something could not be read, in every format.")]
 pub(super) struct Args {
     /// Plans, and folders that hold plans; the plans of this repository if none are given
     pub paths: Vec<PathBuf>,
@@ -75,14 +78,25 @@ pub(super) fn run(args: &Args, global: &Global, terminal: &Terminal) -> Result<E
         let request = lint::Request { levels: &levels, as_of: &as_of, environment };
         findings.extend(lint::check(plan, &sources, &request));
     }
-    let checked = Checked::new(once(findings, &sources), plans.len(), &sources);
+    let checked =
+        Checked::new(once(findings, &sources), plans.iter().map(|plan| plan.source).collect(), &sources);
+    let errors: Vec<Error> = errors.into_iter().map(Error::from).collect();
     // "No problems" would be a strange answer where nothing could be read.
-    if !plans.is_empty() || args.format == Format::Json {
-        show(args, &checked, &sources, &as_of, terminal)?;
+    if !plans.is_empty() || args.format != Format::Human {
+        let unread: Vec<String> = errors.iter().map(|error| error.message.clone()).collect();
+        let here = std::path::absolute(".").unwrap_or_default();
+        let about = About {
+            as_of: &as_of,
+            repository: &workspace.repository,
+            here: &here,
+            rules: &codes::all(),
+            unread: &unread,
+            style: Style { color: terminal.color, unicode: terminal.unicode, width: terminal.width },
+        };
+        show(args.format, &checked, &sources, &about, terminal)?;
     }
     let could_not = !errors.is_empty();
-    for error in errors {
-        let mut error = Error::from(error);
+    for mut error in errors {
         if args.paths.is_empty() && plans.is_empty() {
             error = error.hint("name the plans to check, or the folders that hold them");
         }
@@ -98,17 +112,16 @@ pub(super) fn run(args: &Args, global: &Global, terminal: &Terminal) -> Result<E
 
 /// The day is part of the answer, so it stands in it: tomorrow an exception may have run out.
 fn show(
-    args: &Args,
+    format: Format,
     checked: &Checked,
     sources: &Sources,
-    as_of: &Date,
+    about: &About<'_>,
     terminal: &Terminal,
 ) -> Result<(), Error> {
-    let style = Style { color: terminal.color, unicode: terminal.unicode, width: terminal.width };
     let mut text = Vec::new();
-    output::write(args.format, checked, sources, &style, &mut text)?;
-    if args.format == Format::Human {
-        text.extend_from_slice(format!("as of {as_of}\n").as_bytes());
+    output::write(format, checked, sources, about, &mut text)?;
+    if format == Format::Human {
+        text.extend_from_slice(format!("as of {}\n", about.as_of).as_bytes());
     }
     terminal.print(&String::from_utf8_lossy(&text))
 }

@@ -1,6 +1,6 @@
 //! `drplan explain`: a rule's page, or the list of rules.
 
-use super::Terminal;
+use super::{Terminal, codes};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::lint::{RULES, meta_of};
@@ -15,9 +15,6 @@ pub(super) struct Args {
     /// The rule, or the code in the brackets of a finding
     pub rule: Option<String>,
 }
-
-/// What is wrong with the shape of a file, with a section a code.
-const SHAPE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/book/src/rules/shape.md"));
 
 pub(super) fn run(args: &Args, terminal: &Terminal) -> Result<Exit, Error> {
     let text = match &args.rule {
@@ -39,38 +36,15 @@ fn list() -> String {
 
 fn page(name: &str) -> Result<String, Error> {
     if name == "shape" {
-        return Ok(SHAPE.to_owned());
+        return Ok(codes::SHAPE.to_owned());
     }
     let found = meta_of(name).map(|meta| meta.page.to_owned());
-    found.or_else(|| section(name)).ok_or_else(|| {
-        let known = RULES.iter().map(|rule| rule.meta().name).chain(codes());
+    // Alone, the section is a page, and its heading is that of one.
+    let section = || codes::section(name).map(|section| format!("{}\n", &section["#".len()..]));
+    found.or_else(section).ok_or_else(|| {
+        let known = RULES.iter().map(|rule| rule.meta().name).chain(codes::shape_codes());
         let guess = did_you_mean(name, known);
         let hint = guess.unwrap_or_else(|| "`drplan explain` lists the rules".to_owned());
         Error::unable(format!("there is no rule `{name}`")).hint(hint)
     })
-}
-
-/// Returns the codes of the page about shape: its second headings.
-fn codes() -> impl Iterator<Item = &'static str> {
-    SHAPE.lines().filter_map(|line| line.strip_prefix("## "))
-}
-
-fn section(code: &str) -> Option<String> {
-    let start = SHAPE.find(&format!("## {code}\n"))?;
-    let rest = &SHAPE[start + "## ".len()..];
-    let section = &rest[..rest.find("\n## ").unwrap_or(rest.len())];
-    Some(format!("# {}\n", section.trim_end()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_code_is_explained_by_its_section_alone() {
-        let text = section("unknown-field").unwrap();
-        assert!(text.starts_with("# unknown-field\n"), "{text}");
-        assert!(!text.contains("\n## "), "{text}");
-        assert!(section("unknown-fiel").is_none());
-    }
 }

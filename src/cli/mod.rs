@@ -2,6 +2,7 @@
 
 mod check;
 mod choose;
+mod codes;
 mod execute;
 mod explain;
 mod frozen;

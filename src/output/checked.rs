@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::document::Sources;
+use crate::document::{SourceId, Sources};
 use crate::finding::{Finding, Severity};
 
 /// What checking some plans has found.
@@ -11,13 +11,13 @@ use crate::finding::{Finding, Severity};
 pub struct Checked {
     /// What was found, in the order in which it is shown.
     pub findings: Vec<Finding>,
-    /// How many plans were checked.
-    pub plans: usize,
+    /// The plans that were checked.
+    pub plans: Vec<SourceId>,
 }
 
 impl Checked {
     /// Keeps what was found, in order.
-    pub fn new(mut findings: Vec<Finding>, plans: usize, sources: &Sources) -> Self {
+    pub fn new(mut findings: Vec<Finding>, plans: Vec<SourceId>, sources: &Sources) -> Self {
         sort(&mut findings, sources);
         Self { findings, plans }
     }
@@ -41,7 +41,7 @@ impl Checked {
             .map(|(count, word)| counted(count, word))
             .collect();
         let found = if parts.is_empty() { "no problems".to_owned() } else { parts.join(", ") };
-        format!("{found} in {}", counted(self.plans, "plan"))
+        format!("{found} in {}", counted(self.plans.len(), "plan"))
     }
 }
 
@@ -88,7 +88,7 @@ mod tests {
     use Severity::{Error, Note, Warning};
 
     use super::*;
-    use crate::document::{Place, SourceId, Span};
+    use crate::document::{Place, Span};
 
     fn finding(code: &'static str, source: SourceId, start: u32, severity: Severity) -> Finding {
         let place = Place { source, span: Span { start, end: start + 1 } };
@@ -103,7 +103,7 @@ mod tests {
         let id = sources.add("a", "text");
         let of = |severities: &[Severity], plans| {
             let findings = severities.iter().map(|severity| finding("c", id, 0, *severity)).collect();
-            Checked { findings, plans }.summary()
+            Checked { findings, plans: vec![id; plans] }.summary()
         };
         assert_eq!(of(&[Error, Warning, Error], 3), "2 errors, 1 warning in 3 plans");
         assert_eq!(of(&[Error], 1), "1 error in 1 plan");
@@ -118,7 +118,7 @@ mod tests {
         let (b, a) = (sources.add("b", "text"), sources.add("a", "text"));
         let findings = [("z", b, 0), ("y", a, 2), ("z", a, 1), ("x", a, 1)]
             .map(|(code, source, start)| finding(code, source, start, Severity::Error));
-        let checked = Checked::new(findings.to_vec(), 2, &sources);
+        let checked = Checked::new(findings.to_vec(), vec![a, b], &sources);
         let order: Vec<_> = checked
             .findings
             .iter()

@@ -10,10 +10,10 @@ use schemars::generate::SchemaSettings;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Checked, Counts, visible};
+use super::{About, Checked, Counts, visible};
 use crate::document::{Source, Sources};
 use crate::finding::{Finding, Label, Severity};
-use crate::value::schema_with;
+use crate::value::{Date, schema_with};
 
 const VERSION: u32 = 1;
 
@@ -23,6 +23,8 @@ struct Report<'a> {
     /// The version of this format.
     #[schemars(extend("const" = VERSION))]
     version: u32,
+    /// The day on which the exceptions of a policy had to hold still.
+    as_of: &'a Date,
     /// How many plans were checked.
     plans: usize,
     /// How many findings there are of each severity.
@@ -85,15 +87,21 @@ pub fn schema() -> Value {
     )
 }
 
-pub(super) fn write(checked: &Checked, sources: &Sources, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn write(
+    checked: &Checked,
+    sources: &Sources,
+    about: &About<'_>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let report = Report {
         version: VERSION,
-        plans: checked.plans,
+        as_of: about.as_of,
+        plans: checked.plans.len(),
         counts: checked.counts(),
         findings: checked.findings.iter().map(|finding| one(finding, sources)).collect(),
     };
     let text = serde_json::to_string_pretty(&report)?;
-    writeln!(out, "{}", escaped(&text))
+    writeln!(out, "{}", visible::json(&text))
 }
 
 fn one<'a>(finding: &'a Finding, sources: &'a Sources) -> One<'a> {
@@ -124,23 +132,11 @@ fn position(source: &Source, offset: u32) -> Position {
     Position { line, column, offset }
 }
 
-/// Escapes what must not reach a terminal and JSON would let through; outside of its texts there is nothing such.
-fn escaped(json: &str) -> String {
-    let mut text = String::with_capacity(json.len());
-    for c in json.chars() {
-        if c != '\n' && visible::is_unseen(c) {
-            c.encode_utf16(&mut [0; 2]).iter().for_each(|unit| text.push_str(&format!("\\u{unit:04x}")));
-        } else {
-            text.push(c);
-        }
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::document::{Place, Span};
+    use crate::output::tests::about;
 
     #[test]
     fn it_fits_its_own_schema_and_reads_back() {
@@ -156,9 +152,9 @@ mod tests {
             Finding::warning("code-b", "second").at(place(plan, 0, 12), ""),
         ];
         let message = findings[0].message.clone();
-        let checked = Checked { findings, plans: 2 };
+        let checked = Checked { findings, plans: vec![plan, recipe] };
         let mut out = Vec::new();
-        write(&checked, &sources, &mut out).unwrap();
+        write(&checked, &sources, &about(), &mut out).unwrap();
         let text = String::from_utf8(out).unwrap();
         assert!(!text.contains(|c: char| c != '\n' && visible::is_unseen(c)), "{text:?}");
 
@@ -171,6 +167,8 @@ mod tests {
         assert!(!validator.is_valid(&serde_json::json!({ "version": 2 })));
 
         assert_eq!(value["version"], 1);
+        assert_eq!(value["as_of"], "2026-06-30");
+        assert_eq!(value["plans"], 2);
         assert_eq!(value["counts"], serde_json::json!({ "errors": 1, "warnings": 1, "notes": 0 }));
         assert_eq!(value["findings"][0]["message"], message.as_str());
         assert_eq!(

@@ -1,18 +1,27 @@
 //! Findings to text: for people and for machines.
 
+mod about;
 mod checked;
 mod excerpt;
+mod fingerprint;
+mod github;
+mod home;
 mod human;
 mod json;
+mod junit;
+mod region;
+mod sarif;
 mod style;
 #[cfg(test)]
 mod tests;
+mod told;
 mod visible;
 
 use std::io::{self, Write};
 
 use crate::document::Sources;
 
+pub use about::About;
 pub use checked::{Checked, Counts, sort};
 pub use json::schema;
 pub use style::Style;
@@ -25,6 +34,12 @@ pub enum Format {
     Human,
     /// For programs: JSON with a version and a schema
     Json,
+    /// For code scanning and editors: SARIF 2.1.0
+    Sarif,
+    /// For GitHub Actions: annotations beside the lines
+    Github,
+    /// For GitLab, Jenkins and others: a JUnit report
+    Junit,
 }
 
 /// Writes what was found; the findings stand in the order in which they are given.
@@ -36,11 +51,14 @@ pub fn write(
     format: Format,
     checked: &Checked,
     sources: &Sources,
-    style: &Style,
+    about: &About<'_>,
     out: &mut dyn Write,
 ) -> io::Result<()> {
     match format {
-        Format::Human => human::write(checked, sources, style, out),
-        Format::Json => json::write(checked, sources, out),
+        Format::Human => human::write(checked, sources, &about.style, out),
+        Format::Json => json::write(checked, sources, about, out),
+        Format::Sarif => sarif::write(checked, sources, about, out),
+        Format::Github => github::write(checked, sources, about, out),
+        Format::Junit => junit::write(checked, sources, about, out),
     }
 }

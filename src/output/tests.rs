@@ -2,23 +2,40 @@
 
 #![expect(clippy::needless_raw_string_hashes, reason = "snapbox writes accepted screens so")]
 
+use std::path::Path;
+use std::sync::LazyLock;
+
 use snapbox::{IntoData, assert_data_eq, str};
 
 use super::*;
 use crate::document::{Place, SourceId, Span};
 use crate::finding::Finding;
+use crate::value::Date;
+
+/// A check in `/repo/plans` of the repository `/repo`.
+pub(super) fn about() -> About<'static> {
+    static DAY: LazyLock<Date> = LazyLock::new(|| serde_json::from_str("\"2026-06-30\"").unwrap());
+    About {
+        as_of: &DAY,
+        repository: Path::new("/repo"),
+        here: Path::new("/repo/plans"),
+        rules: &[],
+        unread: &[],
+        style: Style::default(),
+    }
+}
 
 /// Returns the place of the `nth` occurrence of `words`.
-fn nth(sources: &Sources, source: SourceId, words: &str, nth: usize) -> Place {
+pub(super) fn nth(sources: &Sources, source: SourceId, words: &str, nth: usize) -> Place {
     let (start, _) = sources.get(source).text.match_indices(words).nth(nth).unwrap();
     let byte = |at: usize| u32::try_from(at).unwrap();
     Place { source, span: Span { start: byte(start), end: byte(start + words.len()) } }
 }
 
 fn screen(findings: Vec<Finding>, sources: &Sources, style: Style) -> String {
-    let checked = Checked { findings, plans: 1 };
+    let checked = Checked { findings, plans: vec![SourceId::default()] };
     let mut out = Vec::new();
-    write(Format::Human, &checked, sources, &style, &mut out).unwrap();
+    write(Format::Human, &checked, sources, &About { style, ..about() }, &mut out).unwrap();
     String::from_utf8(out).unwrap()
 }
 

@@ -10,7 +10,7 @@ pub(super) fn is_unseen(c: char) -> bool {
     c.is_control()
         || matches!(c,
             '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'
-            | '\u{2066}'..='\u{2069}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
+            | '\u{2066}'..='\u{2069}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// Adds a character as it may be shown: what cannot be seen as its escape in YAML.
@@ -42,6 +42,19 @@ pub(super) fn line(text: &str) -> Cow<'_, str> {
 pub(super) fn lines(text: &str) -> String {
     let shown: Vec<_> = text.lines().map(line).collect();
     shown.join("\n")
+}
+
+/// Escapes in JSON what must not reach a terminal and JSON would let through; outside of its texts there is nothing such.
+pub(super) fn json(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    for c in json.chars() {
+        if c != '\n' && is_unseen(c) {
+            c.encode_utf16(&mut [0; 2]).iter().for_each(|unit| text.push_str(&format!("\\u{unit:04x}")));
+        } else {
+            text.push(c);
+        }
+    }
+    text
 }
 
 #[cfg(test)]

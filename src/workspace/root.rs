@@ -32,6 +32,8 @@ pub enum Error {
 pub struct Workspace {
     /// The folder that everything is relative to.
     pub root: PathBuf,
+    /// The folder under version control that holds the root; the root itself where there is none.
+    pub repository: PathBuf,
     /// The settings.
     pub config: Config,
     /// Where runs and locks are kept.
@@ -47,13 +49,14 @@ impl Workspace {
         let folder = if absolute.is_dir() { absolute } else { parent_of(&absolute) };
         let nearest = |name: &str| folder.ancestors().find(|above| above.join(name).exists());
         let root = nearest("drplan.yaml").or_else(|| nearest(".git")).unwrap_or(&folder).to_owned();
+        let repository = nearest(".git").unwrap_or(&root).to_owned();
         let settings = root.join("drplan.yaml");
         let config = if settings.exists() { Config::read(&settings)? } else { Config::default() };
         let state = state.map_or_else(
             || root.join(".drplan"),
             |state| std::path::absolute(state).unwrap_or_else(|_| state.to_owned()),
         );
-        Ok(Self { root, config, state })
+        Ok(Self { root, repository, config, state })
     }
 
     /// Returns the files and folders to look for plans in, for a command that was not given any.

@@ -12,6 +12,7 @@ mod deadlock;
 mod drplan;
 mod effect;
 mod execute;
+mod formats;
 mod generated;
 mod graph;
 mod journal;
