@@ -1,6 +1,6 @@
 //! Which copies of a backup can be used in a scenario, and why the others cannot.
 
-use super::{Harm, Harmed, ResolvedPlan, longest_gap};
+use super::{Harm, Harmed, ResolvedPlan, clean_reach};
 use crate::plan::{Backup, Copy, Keep, Scenario};
 use crate::value::{Id, Length};
 
@@ -94,24 +94,12 @@ pub fn loss_of(
     if !spoiled && !intruder {
         return None;
     }
-    if copy.keep == Keep::Latest {
-        let why = "holds only the newest state, which is spoiled as well";
-        return lost(LossKind::Unclean, why.to_owned());
-    }
     let found_after = scenario.found_after.unwrap_or_default();
-    let gap = match longest_gap(copy.points.as_ref().unwrap_or(&backup.points)) {
-        Ok(gap) => gap,
+    let must_reach = match clean_reach(plan, reference.as_str(), found_after) {
+        Ok(must_reach) => must_reach,
+        Err(why) if copy.keep == Keep::Latest => return lost(LossKind::Unclean, why),
         Err(why) => return lost(LossKind::Expired, why),
     };
-    let must_reach = found_after.saturating_add(gap);
-    if let Some(reach) = copy.keep.reaches_back().filter(|reach| *reach < must_reach) {
-        let why = format!(
-            "keeps {} (reaches back {reach}), but the harm is found after {found_after} and points are up to {gap} \
-             apart: no clean point may be left",
-            copy.keep
-        );
-        return lost(LossKind::Expired, why);
-    }
     let why = intruder.then(|| erasable(plan, harm, copy, home, must_reach)).flatten()?;
     lost(LossKind::Erasable, why)
 }

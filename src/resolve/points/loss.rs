@@ -1,0 +1,120 @@
+//! The recovery point, line by line.
+
+use super::kept::{self, clean};
+use super::timeline::Timeline;
+use crate::document::KeyPath;
+use crate::plan::Keep;
+use crate::resolve::ResolvedPlan;
+use crate::resolve::copies::copy_of;
+use crate::value::Length;
+
+/// One line of the arithmetic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Term {
+    /// What it is, for people: "nightly takes".
+    pub says: String,
+    /// How long.
+    pub length: Length,
+    /// Where in the plan it comes from.
+    pub path: KeyPath,
+}
+
+/// What happens to the data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Harmful {
+    /// The place is lost: nothing more is carried from it.
+    Loss,
+    /// The data is spoiled, or an intruder is in; it is found after so long, and until then everything is carried on.
+    FoundAfter(Length),
+}
+
+/// The most that can be lost of what was written before the harm.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PointLoss {
+    /// Line by line; the sum is the loss.
+    pub terms: Vec<Term>,
+    /// Whether that can really happen; else it is a bound that no case goes beyond.
+    pub is_exact: bool,
+    /// What was written after the harm, and is lost as well.
+    pub after_harm: Length,
+}
+
+impl PointLoss {
+    /// Returns the most that can be lost.
+    pub fn total(&self) -> Length {
+        self.terms.iter().fold(Length::ZERO, |sum, term| sum.saturating_add(term.length))
+    }
+}
+
+/// Works out the most that is lost when an asset is restored from a copy.
+///
+/// With the longest gap G between points, the time D until a point is usable at the copy (`takes`, `lag`s, and the
+/// wait for schedules of its own), and harm that is found after F:
+///
+/// - loss of a place: G + D, since the next point never arrives;
+/// - damage or compromise: G + max(0, D − F), since the points go on arriving until it is found. Where old points are
+///   kept more rarely (generations), G is how far apart those are that are F old.
+///
+/// # Errors
+///
+/// Why there may be no point from before the harm, for people.
+pub fn point_loss(plan: &ResolvedPlan, copy: &str, harm: Harmful) -> Result<PointLoss, String> {
+    let Some((backup_id, backup, copy_id, copy)) = copy_of(plan, copy) else {
+        return Err("there is no such copy".to_owned());
+    };
+    let with_points = matches!((harm, &copy.keep), (Harmful::FoundAfter(_), Keep::Generations(_)));
+    let timeline = Timeline::of(backup_id, backup, copy_id, with_points)?;
+    let Harmful::FoundAfter(found_after) = harm else {
+        return Ok(PointLoss { terms: timeline.age, is_exact: timeline.is_exact, after_harm: Length::ZERO });
+    };
+    let tier = clean(&copy.keep, &timeline, found_after)?;
+    let path = KeyPath::root().key("backups").key(backup_id.as_str());
+    let first = if matches!(copy.keep, Keep::For(_)) {
+        timeline.gap_term.clone()
+    } else {
+        let path = path.key("copies").key(copy_id.as_str()).key("keep");
+        let says = format!(
+            "{backup_id}.{copy_id} keeps {} of what is {found_after} old: points are up to that far apart",
+            tier.name
+        );
+        Term { says, length: tier.gap, path }
+    };
+    let age = timeline.age.iter().fold(Length::ZERO, |sum, term| sum.saturating_add(term.length));
+    let on_its_way = age.saturating_sub(found_after).saturating_sub(first.length);
+    let mut terms = vec![first];
+    if on_its_way > Length::ZERO {
+        let says = format!(
+            "the newest clean point is still on its way to {backup_id}.{copy_id} when the harm is found"
+        );
+        terms.push(Term { says, length: on_its_way, path: path.key("takes") });
+    }
+    Ok(PointLoss { terms, is_exact: timeline.is_exact, after_harm: found_after })
+}
+
+/// Returns how old a point must be able to become untouched, so that one from before a harm is left.
+///
+/// # Errors
+///
+/// Why no point may be left, for people.
+pub fn clean_reach(plan: &ResolvedPlan, copy: &str, found_after: Length) -> Result<Length, String> {
+    let Some((backup_id, backup, copy_id, declared)) = copy_of(plan, copy) else {
+        return Err("there is no such copy".to_owned());
+    };
+    let with_points = matches!(declared.keep, Keep::Generations(_));
+    let timeline = Timeline::of(backup_id, backup, copy_id, with_points)?;
+    let tier = clean(&declared.keep, &timeline, found_after)?;
+    Ok(found_after.saturating_add(tier.gap))
+}
+
+/// Returns how far back the points of a copy reach for sure.
+///
+/// # Errors
+///
+/// When a schedule of it is none.
+pub fn reach_of(plan: &ResolvedPlan, copy: &str) -> Result<Length, String> {
+    let Some((backup_id, backup, copy_id, declared)) = copy_of(plan, copy) else {
+        return Err("there is no such copy".to_owned());
+    };
+    let timeline = Timeline::of(backup_id, backup, copy_id, true)?;
+    Ok(kept::reach(&declared.keep, &timeline))
+}

@@ -1,0 +1,13 @@
+//! Recovery points in time: how far apart they are, when a copy has them, and how much is lost at worst.
+
+mod gap;
+mod kept;
+mod loss;
+#[cfg(test)]
+mod oracle;
+#[cfg(test)]
+mod tests;
+mod timeline;
+
+pub use gap::{Gap, longest_gap};
+pub use loss::{Harmful, PointLoss, Term, clean_reach, point_loss, reach_of};
