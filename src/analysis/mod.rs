@@ -1,13 +1,30 @@
 //! What a plan promises, worked out from the plan alone.
 
 mod closure;
+mod dispatch;
 mod estimate;
 mod forecast;
+mod measured;
+mod network;
+mod queue;
+mod recovery;
 mod schedule;
 mod support;
+mod words;
+
+#[cfg(test)]
+mod oracle;
+#[cfg(test)]
+mod tests;
 
 pub use closure::{OpenEnd, open_ends};
-pub use estimate::estimate;
+pub use dispatch::Scratch;
+pub use estimate::{Estimate, estimate, estimates};
 pub use forecast::{Forecast, forecast, rpo, rto};
-pub use schedule::{Schedule, Timing, schedule};
+pub use measured::Measured;
+pub use network::{Basis, Network};
+use recovery::recoveries;
+pub use recovery::{Cause, CauseLink, Line, Passing, Recovery, cause, lines};
+pub use schedule::{Schedule, Timing, WaitedFor, schedule};
 pub use support::unsupported;
+pub use words::{cause_words, sum_words, wait_words};

@@ -1,0 +1,1 @@
+//! The cases of `book/src/recovery-time.md`.
