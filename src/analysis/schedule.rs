@@ -91,7 +91,7 @@ pub fn schedule(plan: &ResolvedPlan, route: &Route, basis: &Basis) -> Result<Sch
             start: Length::from_millis(scratch.starts[rank]),
             end: Length::from_millis(scratch.ends[rank]),
             slack: Length::from_millis(slack[rank]),
-            waited_for: waited_for(&network, &scratch, rank),
+            waited_for: waited_for(route, &network, &scratch, rank),
             estimate: network.estimates[at],
             fetch: Length::from_millis(network.fetches[rank]),
             done_by: person.cloned(),
@@ -124,12 +124,18 @@ pub(super) fn chain(timings: &[Timing], last: usize) -> Vec<usize> {
     path
 }
 
-fn waited_for(network: &Network, scratch: &Scratch, rank: usize) -> WaitedFor {
-    let node = |rank: u32| network.node_of[rank as usize] as usize;
+fn waited_for(route: &Route, network: &Network, scratch: &Scratch, rank: usize) -> WaitedFor {
+    let node_at = |rank: usize| network.node_of[rank] as usize;
+    let node = |rank: u32| node_at(rank as usize);
     let person = |number: u32| network.people[number as usize].clone();
     match scratch.bounds[rank] {
         Bound::Nothing => WaitedFor::Nothing,
-        Bound::Before(before) => WaitedFor::Node(node(before)),
+        Bound::Before(before) => {
+            // Of several that end at the same time, the first in the plan is as good as any, and easier to follow.
+            let last = |at: &usize| scratch.ends[network.rank_of[*at] as usize] == scratch.starts[rank];
+            let after = route.nodes[node_at(rank)].after.iter().map(|(at, _)| *at);
+            WaitedFor::Node(after.filter(last).min().unwrap_or(node(before)))
+        }
         Bound::Slot(before) => WaitedFor::Slot(node(before)),
         Bound::Lock(before) => {
             WaitedFor::Lock(network.locks[network.members[rank].lock as usize].clone(), node(before))
