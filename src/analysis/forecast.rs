@@ -50,9 +50,8 @@ pub fn forecast(plan: &ResolvedPlan, route: &Route, basis: &Basis) -> Result<For
     let hit = route.nodes.iter().filter_map(|node| schedule.recoveries.get_key_value(&node.id));
     // A line for each step of each chain: in a very large plan, only for what is late.
     let is_shown = |recovery: &Recovery| schedule.recoveries.len() <= MOST_SUMS || recovery.is_late();
-    let sum = |recovery: &Recovery| match is_shown(recovery) {
-        true => sum_words(&lines(plan, route, &schedule, recovery)),
-        false => String::new(),
+    let sum = |recovery: &Recovery| {
+        is_shown(recovery).then(|| sum_words(&lines(plan, route, &schedule, recovery))).unwrap_or_default()
     };
     let targets = hit
         .map(|(asset, recovery)| Target {

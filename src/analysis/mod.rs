@@ -14,8 +14,6 @@ mod words;
 
 #[cfg(test)]
 mod oracle;
-#[cfg(test)]
-mod tests;
 
 pub use closure::{OpenEnd, open_ends};
 pub use dispatch::Scratch;

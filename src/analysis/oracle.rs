@@ -177,7 +177,7 @@ fn optimum(case: &Case) -> u64 {
                             && taken.leave_room_for(at, time)
                     })
                 };
-                let start = (ready..).find(fits).unwrap();
+                let start = (ready..1000).find(fits).unwrap();
                 done.push((at, start, person));
                 go(case, done, best);
                 done.pop();

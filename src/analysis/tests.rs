@@ -1,1 +1,0 @@
-//! The cases of `book/src/recovery-time.md`.
