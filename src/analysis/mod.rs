@@ -1,14 +1,20 @@
 //! What a plan promises, worked out from the plan alone.
 
+mod chance;
 mod closure;
 mod dispatch;
 mod estimate;
 mod forecast;
+mod lognormal;
 mod measured;
 mod network;
 mod queue;
 mod recovery;
 mod schedule;
+mod simulate;
+mod simulation;
+mod simulation_svg;
+mod simulation_text;
 mod support;
 mod words;
 
@@ -24,5 +30,7 @@ pub use network::{Basis, Network};
 use recovery::recoveries;
 pub use recovery::{Cause, CauseLink, Line, Passing, Recovery, cause, lines};
 pub use schedule::{Schedule, Timing, WaitedFor, schedule};
+pub use simulate::{Odds, simulate};
+pub use simulation::{Failure, Improvement, SimulatedAsset, Simulation, Spread, simulation_schema};
 pub use support::unsupported;
 pub use words::{cause_words, sum_words, wait_words};

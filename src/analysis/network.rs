@@ -94,7 +94,6 @@ pub struct Network {
     /// What is known of each node, by position in the route.
     pub(super) estimates: Vec<Estimate>,
     /// By rank.
-    #[expect(dead_code, reason = "the simulation spreads lengths of its own")]
     pub(super) groups: Groups,
     /// How long each node takes, by rank, in milliseconds.
     pub(super) lengths: Vec<u64>,

@@ -6,7 +6,7 @@ use super::estimate::recovering;
 use super::schedule::chain;
 use super::{Schedule, Timing, WaitedFor, rto};
 use crate::plan::Objective;
-use crate::resolve::{AssetState, NodeKind, ResolvedPlan, Route};
+use crate::resolve::{AssetState, Node, NodeKind, ResolvedPlan, Route};
 use crate::value::{Id, Length};
 
 /// When an asset is healthy again, from the incident on.
@@ -75,10 +75,13 @@ pub struct CauseLink {
 /// Works out when each asset that is hit and comes back is healthy again.
 pub(super) fn recoveries(plan: &ResolvedPlan, route: &Route, timings: &[Timing]) -> BTreeMap<Id, Recovery> {
     let account = Account::new(plan, route, timings);
-    let nodes = route.nodes.iter().enumerate();
-    let hit =
-        nodes.filter(|(_, node)| matches!(node.kind, NodeKind::Health(_)) && comes_back(route, &node.id));
-    hit.map(|(at, node)| (node.id.clone(), account.recovery(at))).collect()
+    recoveries_of(route).map(|at| (route.nodes[at].id.clone(), account.recovery(at))).collect()
+}
+
+/// Returns the health checks of the assets that are hit and come back, as positions in the route.
+pub(super) fn recoveries_of(route: &Route) -> impl Iterator<Item = usize> {
+    let is_one = |node: &Node| matches!(node.kind, NodeKind::Health(_)) && comes_back(route, &node.id);
+    route.nodes.iter().enumerate().filter(move |(_, node)| is_one(node)).map(|(at, _)| at)
 }
 
 /// Returns what the time until an asset is healthy is made of, in order: the chain of waits that leads there. The lengths add up
@@ -93,7 +96,7 @@ pub fn cause(plan: &ResolvedPlan, route: &Route, schedule: &Schedule, recovery: 
 }
 
 /// Whether an asset is hit and comes back.
-pub(super) fn comes_back(route: &Route, asset: &Id) -> bool {
+fn comes_back(route: &Route, asset: &Id) -> bool {
     let asset = route.assets.get(asset);
     asset.is_some_and(|asset| asset.stranded.is_none() && asset.state != AssetState::Untouched)
 }
