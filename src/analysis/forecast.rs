@@ -1,9 +1,9 @@
 //! The schedule as drawings want it: an outline with times, and the clock against the targets.
 
-use super::{estimate, schedule};
+use super::{Basis, Recovery, Schedule, cause, cause_words, lines, schedule, sum_words, wait_words};
 use crate::graph::{Clock, Cycle, NodeTime, Outline, StepGraph, Target};
 use crate::plan::{Objective, Scenario};
-use crate::resolve::{AssetState, NodeKind, ResolvedPlan, Route};
+use crate::resolve::{ResolvedPlan, Route};
 use crate::value::Id;
 
 /// A route with its times.
@@ -13,25 +13,30 @@ pub struct Forecast {
     pub outline: Outline,
     /// The whole against the targets.
     pub clock: Clock,
+    /// All that is known of when what runs, and why then.
+    pub schedule: Schedule,
 }
+
+/// With more assets that come back, the sums of those that are in time are not shown.
+const MOST_SUMS: usize = 1000;
 
 /// Works out when everything runs and what that means for the targets.
 ///
 /// # Errors
 ///
 /// The shortest way round, if there is one.
-pub fn forecast(plan: &ResolvedPlan, route: &Route) -> Result<Forecast, Cycle> {
+pub fn forecast(plan: &ResolvedPlan, route: &Route, basis: &Basis) -> Result<Forecast, Cycle> {
     let graph = StepGraph::new(&route.nodes);
-    let schedule = schedule(plan, route, &graph)?;
-    let mut times: Vec<NodeTime> = route
-        .nodes
+    let schedule = schedule(plan, route, basis)?;
+    let mut times: Vec<NodeTime> = schedule
+        .timings
         .iter()
-        .zip(&schedule.timings)
-        .map(|(node, timing)| NodeTime {
+        .map(|timing| NodeTime {
             start: timing.start,
             end: timing.end,
             slack: timing.slack,
-            estimate: estimate(plan, node),
+            estimate: timing.estimate.planned,
+            measured: timing.estimate.measured,
             critical: false,
         })
         .collect();
@@ -42,19 +47,27 @@ pub fn forecast(plan: &ResolvedPlan, route: &Route) -> Result<Forecast, Cycle> {
     let scenario = route.scenario.as_ref().and_then(|id| plan.scenarios.get(id));
     let detect = scenario.and_then(|scenario| scenario.detect).unwrap_or_default();
     let decide = scenario.and_then(|scenario| scenario.decide).unwrap_or_default();
-    let hit = route.nodes.iter().zip(&schedule.timings).filter(|(node, _)| {
-        let asset = route.assets.get(&node.id);
-        matches!(node.kind, NodeKind::Health(_))
-            && asset.is_some_and(|asset| asset.stranded.is_none() && asset.state != AssetState::Untouched)
-    });
+    let hit = route.nodes.iter().filter_map(|node| schedule.recoveries.get_key_value(&node.id));
+    // A line for each step of each chain: in a very large plan, only for what is late.
+    let is_shown = |recovery: &Recovery| schedule.recoveries.len() <= MOST_SUMS || recovery.is_late();
+    let sum = |recovery: &Recovery| {
+        is_shown(recovery).then(|| sum_words(&lines(plan, route, &schedule, recovery))).unwrap_or_default()
+    };
     let targets = hit
-        .map(|(node, timing)| Target {
-            asset: node.id.clone(),
-            expected: detect.saturating_add(decide).saturating_add(timing.end),
-            rto: rto(plan, scenario, &node.id).and_then(Objective::length),
+        .map(|(asset, recovery)| Target {
+            asset: asset.clone(),
+            expected: recovery.healthy,
+            rto: recovery.rto,
+            sum: sum(recovery),
+            cause: cause(plan, route, &schedule, recovery).as_ref().map(cause_words),
         })
         .collect();
-    Ok(Forecast { outline, clock: Clock { detect, decide, total: schedule.total, targets } })
+    let waits = schedule.timings.iter().enumerate();
+    let held_up =
+        waits.filter_map(|(at, timing)| Some((at, wait_words(route, &timing.waited_for)?))).collect();
+    let without_person = schedule.without_person.clone();
+    let clock = Clock { detect, decide, total: schedule.total, targets, held_up, without_person };
+    Ok(Forecast { outline, clock, schedule })
 }
 
 /// Returns an asset's recovery time objective in a scenario.

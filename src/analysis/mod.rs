@@ -1,15 +1,38 @@
 //! What a plan promises, worked out from the plan alone.
 
+mod chance;
 mod closure;
+mod dispatch;
 mod estimate;
 mod forecast;
+mod lognormal;
+mod measured;
+mod network;
+mod queue;
+mod recovery;
 mod schedule;
+mod simulate;
+mod simulation;
+mod simulation_svg;
+mod simulation_text;
 mod support;
 mod survival;
+mod words;
+
+#[cfg(test)]
+mod oracle;
 
 pub use closure::{OpenEnd, open_ends};
-pub use estimate::estimate;
+pub use dispatch::Scratch;
+pub use estimate::{Estimate, estimate, estimates};
 pub use forecast::{Forecast, forecast, rpo, rto};
-pub use schedule::{Schedule, Timing, schedule};
+pub use measured::Measured;
+pub use network::{Basis, Network};
+use recovery::recoveries;
+pub use recovery::{Cause, CauseLink, Line, Passing, Recovery, cause, lines};
+pub use schedule::{Schedule, Timing, WaitedFor, schedule};
+pub use simulate::{Odds, simulate};
+pub use simulation::{Failure, Improvement, SimulatedAsset, Simulation, Spread, simulation_schema};
 pub use support::unsupported;
 pub use survival::{CopyFate, Survival, remedy, survival};
+pub use words::{cause_words, sum_words, wait_words};

@@ -1,24 +1,58 @@
-//! Earliest start and end of each node, the critical path, and slack.
-//!
-//! The critical path method (Kelley and Walker, 1959) over the route's graph: a node starts when the
-//! last of what it waits for has ended; slack is by how much it may be late before the end is.
+//! When everything runs under the real limits, the critical path, slack, and who waits for what.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
-use super::estimate;
-use crate::graph::{Cycle, StepGraph};
-use crate::resolve::{NodeKind, ResolvedPlan, Route};
-use crate::value::Length;
+use super::dispatch::{Bound, Scratch};
+use super::network::{NONE, Network};
+use super::{Basis, Estimate, Recovery, recoveries};
+use crate::graph::Cycle;
+use crate::resolve::{ResolvedPlan, Route};
+use crate::value::{Id, Length};
 
 /// When a node runs, counted from the start of the recovery.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Timing {
-    /// Earliest start.
+    /// Start.
     pub start: Length,
-    /// Earliest end.
+    /// End.
     pub end: Length,
-    /// By how much it may be late before the whole recovery is.
+    /// By how much it may be late before the whole recovery is, if everything else keeps its order.
     pub slack: Length,
+    /// What it waited for last before it began.
+    pub waited_for: WaitedFor,
+    /// What is known of how long it takes.
+    pub estimate: Estimate,
+    /// The part of its time in which the chosen copy is got back. In a recipe it lies in one of the parts.
+    pub fetch: Length,
+    /// Who does it, if it takes a person.
+    pub done_by: Option<Id>,
+}
+
+/// What a node waits for last before it begins. Nodes are positions in the route.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WaitedFor {
+    /// Nothing: it begins with the recovery.
+    Nothing,
+    /// The end of a node that it needs.
+    Node(usize),
+    /// One of the slots for what runs at the same time: the one that this node had.
+    Slot(usize),
+    /// A lock that this node held.
+    Lock(Id, usize),
+    /// A person who did this node.
+    Person(Id, usize),
+    /// A person who was not there yet.
+    Arrival(Id),
+}
+
+impl WaitedFor {
+    /// Returns the node whose end was waited for.
+    pub const fn node(&self) -> Option<usize> {
+        match self {
+            Self::Node(at) | Self::Slot(at) | Self::Lock(_, at) | Self::Person(_, at) => Some(*at),
+            Self::Nothing | Self::Arrival(_) => None,
+        }
+    }
 }
 
 /// When everything runs.
@@ -28,74 +62,105 @@ pub struct Schedule {
     pub timings: Vec<Timing>,
     /// The end of the last node.
     pub total: Length,
-    /// The chain of nodes that sets the total, from first to last.
+    /// The chain of waits that sets the total, from first to last: each node begins when the one before it has ended.
     pub critical_path: Vec<usize>,
-    /// The nodes for which the plan gives no estimate; they count as nothing.
+    /// The nodes for which neither the plan nor a drill gives an estimate; they count as nothing.
     pub without_estimate: Vec<usize>,
+    /// The nodes for which too few people are left in the scenario; they count as if somebody were there.
+    pub without_person: Vec<usize>,
+    /// For each asset that is hit and comes back, when, and what that is made of.
+    pub recoveries: BTreeMap<Id, Recovery>,
+    /// For each node, its place in the order in which what could begin begins.
+    pub ranks: Vec<u32>,
 }
 
-/// Works out when everything runs, if whatever can run side by side does.
+/// Works out when everything runs under the real limits: how many commands at the same time, locks, people.
 ///
 /// # Errors
 ///
 /// The shortest way round, if there is one.
-pub fn schedule(plan: &ResolvedPlan, route: &Route, graph: &StepGraph) -> Result<Schedule, Cycle> {
-    let order = graph.order()?;
-    let mut timings = vec![Timing::default(); graph.len()];
-    let mut lengths = vec![Length::ZERO; graph.len()];
-    let mut without_estimate = Vec::new();
-    let mut group_starts: HashMap<&str, Length> = HashMap::new();
-    for at in &order {
-        let at = *at;
-        let node = &route.nodes[at];
-        let start = graph.after(at).into_iter().map(|before| timings[before].end).max().unwrap_or_default();
-        let estimate = estimate(plan, node);
-        if estimate.is_none() {
-            without_estimate.push(at);
+pub fn schedule(plan: &ResolvedPlan, route: &Route, basis: &Basis) -> Result<Schedule, Cycle> {
+    let network = Network::new(plan, route, basis)?;
+    let mut scratch = Scratch::new(&network);
+    let total = network.run(&network.lengths, &network.arrivals, &mut scratch);
+    let slack = slack(&network, &scratch, total);
+    let timings = (0..network.len()).map(|at| {
+        let rank = network.rank_of[at] as usize;
+        let person = network.people.get(scratch.done_by[rank] as usize);
+        Timing {
+            start: Length::from_millis(scratch.starts[rank]),
+            end: Length::from_millis(scratch.ends[rank]),
+            slack: Length::from_millis(slack[rank]),
+            waited_for: waited_for(route, &network, &scratch, rank),
+            estimate: network.estimates[at],
+            fetch: Length::from_millis(network.fetches[rank]),
+            done_by: person.cloned(),
         }
-        let mut length = estimate.unwrap_or_default();
-        if let NodeKind::Step(step) = node.kind {
-            let step = &plan.steps[step];
-            if let Some(group) = &step.part_of {
-                let first = group_starts.entry(group.as_str()).or_insert(start);
-                *first = (*first).min(start);
-            } else if step.is_group() {
-                // The estimate at `use:` is for the whole recipe; its parts have used up some of it.
-                let begun = group_starts.get(step.id.as_str()).copied().unwrap_or(start);
-                length = length.saturating_sub(start.saturating_sub(begun));
-            }
-        }
-        lengths[at] = length;
-        timings[at] = Timing { start, end: start.saturating_add(length), slack: Length::ZERO };
-    }
-    let total = timings.iter().map(|timing| timing.end).max().unwrap_or_default();
-    let mut latest_end = vec![total; graph.len()];
-    for at in order.iter().rev().copied() {
-        let latest_start = latest_end[at].saturating_sub(lengths[at]);
-        timings[at].slack = latest_end[at].saturating_sub(timings[at].end);
-        for before in graph.after(at) {
-            latest_end[before] = latest_end[before].min(latest_start);
-        }
-    }
-    without_estimate.sort_unstable();
-    let critical_path = critical_path(graph, &timings, total);
-    Ok(Schedule { timings, total, critical_path, without_estimate })
+    });
+    let timings: Vec<Timing> = timings.collect();
+    let last = (0..timings.len()).max_by_key(|at| timings[*at].end);
+    let without_estimate = (0..timings.len()).filter(|at| timings[*at].estimate.is_unknown()).collect();
+    let recoveries = recoveries(plan, route, &timings);
+    Ok(Schedule {
+        total: Length::from_millis(total),
+        critical_path: last.map(|last| chain(&timings, last)).unwrap_or_default(),
+        without_estimate,
+        without_person: network.without_person.clone(),
+        recoveries,
+        ranks: network.rank_of,
+        timings,
+    })
 }
 
-/// Walks back from the node that ends last, always to the one that it had to wait for.
-fn critical_path(graph: &StepGraph, timings: &[Timing], total: Length) -> Vec<usize> {
-    let Some(mut at) = (0..timings.len()).rev().find(|at| timings[*at].end == total) else {
-        return Vec::new();
-    };
-    let mut path = vec![at];
-    loop {
-        let before = graph.after(at);
-        let Some(next) = before.into_iter().find(|before| timings[*before].end == timings[at].start) else {
-            break;
-        };
-        path.push(next);
-        at = next;
+/// Returns the chain of waits that ends with a node, from first to last.
+pub(super) fn chain(timings: &[Timing], last: usize) -> Vec<usize> {
+    let mut path = vec![last];
+    let mut at = last;
+    while let Some(before) = timings[at].waited_for.node() {
+        path.push(before);
+        at = before;
     }
     path.reverse();
     path
+}
+
+fn waited_for(route: &Route, network: &Network, scratch: &Scratch, rank: usize) -> WaitedFor {
+    let node_at = |rank: usize| network.node_of[rank] as usize;
+    let node = |rank: u32| node_at(rank as usize);
+    let person = |number: u32| network.people[number as usize].clone();
+    match scratch.bounds[rank] {
+        Bound::Nothing => WaitedFor::Nothing,
+        Bound::Before(before) => {
+            // Of several that end at the same time, the first in the plan is as good as any, and easier to follow.
+            let last = |at: &usize| scratch.ends[network.rank_of[*at] as usize] == scratch.starts[rank];
+            let after = route.nodes[node_at(rank)].after.iter().map(|(at, _)| *at);
+            WaitedFor::Node(after.filter(last).min().unwrap_or(node(before)))
+        }
+        Bound::Slot(before) => WaitedFor::Slot(node(before)),
+        Bound::Lock(before) => {
+            WaitedFor::Lock(network.locks[network.members[rank].lock as usize].clone(), node(before))
+        }
+        Bound::Person(before) => WaitedFor::Person(person(scratch.done_by[rank]), node(before)),
+        Bound::Arrival(number) => WaitedFor::Arrival(person(number)),
+    }
+}
+
+/// Works out by how much each node may be late: the critical path method (Kelley and Walker, 1959) over what waits for what
+/// and over who has a slot, a lock or a person after whom. By rank, in milliseconds.
+pub(super) fn slack(network: &Network, scratch: &Scratch, total: u64) -> Vec<u64> {
+    let mut latest = vec![total; network.len()];
+    let latest_start =
+        |latest: &[u64], rank: usize| latest[rank] - (scratch.ends[rank] - scratch.starts[rank]);
+    // Whatever is waited for begins before the one that waits.
+    for rank in scratch.sequence.iter().rev().map(|rank| *rank as usize) {
+        for next in network.after(rank) {
+            latest[rank] = latest[rank].min(latest_start(&latest, *next as usize));
+        }
+        let start = latest_start(&latest, rank);
+        for by in [scratch.handed_by[rank], scratch.locked_by[rank]].into_iter().filter(|by| *by != NONE) {
+            let by = &mut latest[by as usize];
+            *by = (*by).min(start);
+        }
+    }
+    latest.iter().zip(&scratch.ends).map(|(latest, end)| latest - end).collect()
 }

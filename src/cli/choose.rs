@@ -1,7 +1,9 @@
 //! What a command works on: the plan, the environment and the scenario, as every command chooses them.
 
+use std::num::NonZeroUsize;
 use std::path::Path;
 
+use crate::analysis::Basis;
 use crate::document::Sources;
 use crate::error::Error;
 use crate::exit::Exit;
@@ -9,7 +11,7 @@ use crate::finding::{Finding, Severity};
 use crate::lint;
 use crate::resolve::ResolvedPlan;
 use crate::value::{Id, did_you_mean};
-use crate::workspace::{Opened, Variant};
+use crate::workspace::{Opened, Variant, Workspace};
 
 /// Opens a plan and lays an environment over it.
 ///
@@ -116,6 +118,13 @@ pub(super) fn scenario(plan: &ResolvedPlan, wanted: Option<&str>) -> Result<Opti
             Err(Error::unable(message))
         }
     }
+}
+
+/// Returns what schedules rest on: the limits of the command line or the settings.
+pub(super) fn basis(workspace: &Workspace, max_parallel: Option<NonZeroUsize>) -> Basis {
+    let max_parallel = max_parallel.or(workspace.config.defaults.max_parallel);
+    let max_parallel = max_parallel.map_or(Basis::MAX_PARALLEL, NonZeroUsize::get);
+    Basis { max_parallel, ..Basis::default() }
 }
 
 fn unknown(what: &str, wanted: &str, known: &[&Id]) -> Error {

@@ -10,12 +10,11 @@ use super::choose;
 use super::frozen::Frozen;
 use super::session::{self, Session};
 use super::{Global, Terminal};
-use crate::analysis::{OpenEnd, estimate, open_ends, unsupported};
+use crate::analysis::{Network, OpenEnd, estimate, open_ends, unsupported};
 use crate::document::Sources;
 use crate::error::Error;
 use crate::event::{Mode, Outline, OutlineKind, RunStarted, Target};
 use crate::exit::Exit;
-use crate::graph::StepGraph;
 use crate::journal::{Runs, Writer};
 use crate::plan::{Action, Operation};
 use crate::resolve::{
@@ -133,11 +132,13 @@ pub(super) fn run(args: &Args, global: &Global, terminal: &Terminal) -> Result<E
     };
     let route = route(&plan, &opened.placement, &request);
     refuse_dead_ends(&route, mode)?;
-    if StepGraph::new(&route.nodes).order().is_err() {
-        return Err(choose::plan_has_errors(&args.plan));
-    }
+    let basis = choose::basis(&workspace, args.max_parallel);
+    let ranks = match Network::new(&plan, &route, &basis) {
+        Ok(network) => network.ranks().to_vec(),
+        Err(_) => return Err(choose::plan_has_errors(&args.plan)),
+    };
     let estimates: Vec<Option<Length>> = route.nodes.iter().map(|node| estimate(&plan, node)).collect();
-    let course = Course::new(&plan, &route, &estimates);
+    let course = Course::new(&plan, &route, &estimates, &ranks);
     refuse_unsupported(&plan, &course, mode)?;
     if args.drill {
         refuse_open_ends(&plan, &open_ends(&plan, &course))?;
@@ -162,12 +163,10 @@ pub(super) fn run(args: &Args, global: &Global, terminal: &Terminal) -> Result<E
         Mode::Real | Mode::Drill => Some(session::lock_plan(&runs, &plan.plan, &holder, &run)?),
     };
     let defaults = &workspace.config.defaults;
-    let max_parallel =
-        args.max_parallel.or(defaults.max_parallel).map_or(session::MAX_PARALLEL, NonZeroUsize::get);
     let patience = defaults.patience.unwrap_or(session::PATIENCE);
     let plan_file = relative_to_root(&workspace, &args.plan);
     let text = sources.get(opened.source).text.clone();
-    let frozen = Frozen::new(plan_file, &text, plan, course, max_parallel, patience);
+    let frozen = Frozen::new(plan_file, &text, plan, course, basis.max_parallel, patience);
     let plan_hash = frozen.write(&run_dir, &opened, &sources)?;
     let start = start_of(&frozen, &route, run, plan_hash, mode, args, account.clone());
     let writer =

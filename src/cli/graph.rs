@@ -1,5 +1,6 @@
 //! `drplan graph`: shows how a plan recovers from a scenario.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::ValueEnum;
@@ -12,6 +13,7 @@ use crate::exit::Exit;
 use crate::graph::{Cycle, Pen, mermaid, tree};
 use crate::plan::Operation;
 use crate::resolve::{Request, Route, route};
+use crate::workspace::Workspace;
 
 /// Arguments of `drplan graph`.
 #[derive(Debug, clap::Args)]
@@ -30,6 +32,9 @@ pub(super) struct Args {
     /// Which way things move
     #[arg(long, value_name = "WAY", default_value = "recover")]
     pub operation: Way,
+    /// How many commands run at the same time
+    #[arg(long, value_name = "N")]
+    pub max_parallel: Option<NonZeroUsize>,
     /// What to draw
     #[arg(long, value_name = "FORMAT", default_value = "tree")]
     pub format: Format,
@@ -77,7 +82,9 @@ pub(super) fn run(args: &Args, terminal: &Terminal) -> Result<Exit, Error> {
     };
     let request = Request { scenario: scenario.as_ref(), operation, ..Request::default() };
     let route = route(plan, &opened.placement, &request);
-    let Forecast { outline, clock } = match forecast(plan, &route) {
+    let workspace = Workspace::find(&args.plan, None)?;
+    let basis = choose::basis(&workspace, args.max_parallel);
+    let Forecast { outline, clock, .. } = match forecast(plan, &route, &basis) {
         Ok(forecast) => forecast,
         Err(cycle) => return Err(goes_round(&cycle, &route, &args.plan)),
     };

@@ -12,6 +12,7 @@ mod request;
 mod resume;
 mod schema;
 mod session;
+mod simulate;
 mod status;
 mod terminal;
 
@@ -73,6 +74,8 @@ enum Command {
     Explain(explain::Args),
     /// Show how a plan recovers: what is hit, what comes back from where, in which order, how long it takes
     Graph(graph::Args),
+    /// Say how sure it is that a plan meets its recovery times, by carrying it out on paper many times
+    Simulate(simulate::Args),
     /// Carry a plan out: for real, as a drill, or as a dry run
     Execute(execute::Args),
     /// Take up a run where it was left
@@ -137,6 +140,7 @@ fn run(cli: Cli, terminal: &mut Terminal) -> Result<Exit, Error> {
         Command::Check(args) => check::run(&args, &cli.global, terminal),
         Command::Explain(args) => explain::run(&args, terminal),
         Command::Graph(args) => graph::run(&args, terminal),
+        Command::Simulate(args) => simulate::run(&args, terminal),
         Command::Execute(args) => execute::run(&args, &cli.global, terminal),
         Command::Resume(args) => resume::run(&args, &cli.global, terminal),
         Command::Approve(args) => request::approve(&args, &cli.global, terminal),

@@ -142,10 +142,12 @@ fn pages_of(path: &Path, workspace: &Workspace, templates: &Templates) -> Result
         if plan.scenarios.is_empty() { vec![None] } else { plan.scenarios.keys().map(Some).collect() };
     let marker = Marker::line(&file);
     let mut pages = Pages { files: BTreeMap::new() };
+    let basis = choose::basis(workspace, None);
     let mut entries = Vec::new();
     for scenario in scenarios {
         let route = route(plan, &opened.placement, &Request { scenario, ..Request::default() });
-        let forecast = forecast(plan, &route).map_err(|cycle| graph::goes_round(&cycle, &route, path))?;
+        let forecast =
+            forecast(plan, &route, &basis).map_err(|cycle| graph::goes_round(&cycle, &route, path))?;
         let view = runbook(&material, &route, &forecast);
         let name = format!("{}.md", scenario.map_or("all", |scenario| scenario.as_str()));
         let text = templates.runbook.fill(&view).map_err(fault)?;

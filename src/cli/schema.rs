@@ -5,7 +5,7 @@ use clap::ValueEnum;
 use super::Terminal;
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::{config, display, lint, output, plan, report};
+use crate::{analysis, config, display, lint, output, plan, report};
 
 /// Arguments of `drplan schema`.
 #[derive(Debug, clap::Args)]
@@ -33,6 +33,8 @@ pub(super) enum SchemaOf {
     Event,
     /// What `report --format json` prints
     Report,
+    /// What `simulate --format json` prints
+    Simulation,
     /// A drill record, as it stands under `evidence/`
     Evidence,
 }
@@ -50,6 +52,7 @@ impl SchemaOf {
             Self::Findings => output::schema(),
             Self::Event => display::schema(),
             Self::Report => report::report_schema(),
+            Self::Simulation => analysis::simulation_schema(),
             Self::Evidence => report::record_schema(),
         }
     }

@@ -19,8 +19,6 @@ use crate::report::{self, Report};
 use crate::value::{Id, Length, Moment, RunId, Stamp};
 use crate::workspace::Workspace;
 
-/// How many steps run at the same time unless somebody says otherwise.
-pub(super) const MAX_PARALLEL: usize = 8;
 /// How long an asset may take to become healthy unless somebody says otherwise.
 pub(super) const PATIENCE: Length = Length::from_secs(600);
 

@@ -57,7 +57,8 @@ pub(super) struct Dispatcher<'a, E, S: Store> {
     /// Nodes that wait for a node, and how many nodes a node still waits for.
     pub(super) dependants: Vec<Vec<usize>>,
     pub(super) waits_for: Vec<usize>,
-    pub(super) ready: BTreeSet<usize>,
+    /// What could begin: rank and node, so that the first in rank comes first.
+    pub(super) ready: BTreeSet<(u32, usize)>,
     pub(super) held_locks: HashMap<Id, usize>,
     pub(super) acting: usize,
     pub(super) unstaged: usize,
@@ -169,8 +170,13 @@ impl<'a, E: Effects, S: Store> Dispatcher<'a, E, S> {
         // What tidies up waits until everything else is over.
         if self.section(at) != Section::Cleanup || self.cleaning {
             self.doing[at] = Doing::Ready;
-            self.ready.insert(at);
+            self.ready.insert(self.ranked(at));
         }
+    }
+
+    /// Returns a node with its rank before it.
+    pub(super) fn ranked(&self, at: usize) -> (u32, usize) {
+        (self.setup.course.nodes[at].rank, at)
     }
 
     pub(super) fn ticket(&mut self, ticket: Ticket) -> u64 {

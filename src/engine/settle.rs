@@ -46,7 +46,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
     }
 
     pub(super) fn could_begin(&self) -> bool {
-        self.ready.iter().any(|at| self.may_begin(*at))
+        self.ready.iter().any(|(_, at)| self.may_begin(*at))
     }
 
     /// Offers the steps that tidy up; whether there are any.
@@ -123,12 +123,12 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
 
     pub(super) fn mark_ready(&mut self, at: usize) {
         self.doing[at] = Doing::Ready;
-        self.ready.insert(at);
+        self.ready.insert(self.ranked(at));
     }
 
     pub(super) fn unready(&mut self, at: usize) {
         self.doing[at] = Doing::Nothing;
-        self.ready.remove(&at);
+        self.ready.remove(&self.ranked(at));
     }
 
     /// Puts a run that has failed steps back to where it was.

@@ -1,6 +1,7 @@
 //! What could begin, begins: `unless`, then the recovery point, then the work.
 
 use std::collections::{BTreeMap, HashSet};
+use std::ops::Bound::{Excluded, Unbounded};
 
 use super::dispatcher::{Act, Dispatcher, Gate};
 use super::node::{Doing, Purpose, Ticket};
@@ -23,15 +24,16 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
             // Going on behind the last one tried: what has no slot or lock now has none later in this turn.
             let next = match tried {
                 None => self.ready.first().copied(),
-                Some(tried) => self.ready.range(tried + 1..).next().copied(),
+                Some(tried) => self.ready.range((Excluded(tried), Unbounded)).next().copied(),
             };
-            let Some(at) = next else { return Ok(()) };
-            tried = Some(at);
+            let Some(next) = next else { return Ok(()) };
+            let (_, at) = next;
+            tried = Some(next);
             if self.may_begin(at) {
-                self.ready.remove(&at);
+                self.ready.remove(&next);
                 self.begin_node(at)?;
                 // Beginning may have ended it at once and made an earlier one ready.
-                if self.ready.range(..at).next().is_some() {
+                if self.ready.range(..next).next().is_some() {
                     tried = None;
                 }
             }
@@ -132,7 +134,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
             let is_part = self.step(at).is_some_and(|step| step.part_of.as_ref() == Some(group));
             let is_open = self.state.steps[at].state == StepState::Pending;
             if is_open && (is_part || self.id(at) == group) {
-                self.ready.remove(&at);
+                self.ready.remove(&self.ranked(at));
                 self.doing[at] = Doing::Nothing;
                 self.note(Event::StepUnneeded { step: self.id(at).clone(), why: why.clone() })?;
             }

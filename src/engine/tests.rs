@@ -37,7 +37,7 @@ async fn an_end_and_what_it_releases_share_one_sync() {
     let loaded = load(source, &sources);
     let (plan, _) = resolve(&loaded.document.unwrap(), loaded.value.unwrap(), &Recipes::default(), None);
     let route = route(&plan, &Placement::default(), &Request::default());
-    let course = Course::new(&plan, &route, &vec![None; route.nodes.len()]);
+    let course = Course::new(&plan, &route, &vec![None; route.nodes.len()], &vec![0; route.nodes.len()]);
     let steps = count * width;
     assert_eq!(course.nodes.len(), steps);
     let nodes = course.nodes.iter().map(|node| crate::event::Outline {

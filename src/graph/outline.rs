@@ -15,6 +15,8 @@ pub struct NodeTime {
     pub slack: Length,
     /// What the plan says it takes; nothing if it does not say.
     pub estimate: Option<Length>,
+    /// What drills have measured, which counts before that; nothing if none has.
+    pub measured: Option<Length>,
     /// Whether it is on the critical path.
     pub critical: bool,
 }
@@ -140,6 +142,7 @@ fn over(members: impl Iterator<Item = NodeTime>, whole: NodeTime) -> NodeTime {
         slack: all.slack.min(one.slack),
         critical: all.critical || one.critical,
         estimate: all.estimate,
+        measured: all.measured,
     })
 }
 

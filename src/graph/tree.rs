@@ -1,5 +1,7 @@
 //! A route as text: what is hit, how it comes back, in which waves, and what was passed over.
 
+use std::collections::BTreeMap;
+
 use anstyle::{AnsiColor, Style};
 
 use super::{Item, Outline, is_stranded, item_title, one_line, state_word};
@@ -26,6 +28,10 @@ pub struct Target {
     pub expected: Length,
     /// The recovery time objective.
     pub rto: Option<Length>,
+    /// What the expected time is made of, for people.
+    pub sum: String,
+    /// If it is missed because of what the asset needs: why, for people.
+    pub cause: Option<String>,
 }
 
 /// The clock of a recovery, as the analysis has worked it out.
@@ -39,6 +45,10 @@ pub struct Clock {
     pub total: Length,
     /// Each asset that is hit and can come back.
     pub targets: Vec<Target>,
+    /// What nodes wait for beyond what they need, for people, by position in the route.
+    pub held_up: BTreeMap<usize, String>,
+    /// The nodes for which too few people are left, as positions in the route.
+    pub without_person: Vec<usize>,
 }
 
 impl Clock {
@@ -162,7 +172,11 @@ impl Drawing<'_> {
                 Some(rto) => format!(", RTO {rto}"),
                 None => String::new(),
             };
-            below.push(Branch::leaf(format!("healthy {} after the incident{verdict}", target.expected)));
+            let mut because = vec![Branch::leaf(&target.sum)];
+            because.extend(target.cause.as_ref().map(|cause| Branch::leaf(format!("because {cause}"))));
+            because.retain(|branch| !branch.text.is_empty());
+            let text = format!("healthy {} after the incident{verdict}", target.expected);
+            below.push(Branch { text, below: because });
         }
         Branch { text: format!("{id}: {}: {}", state_word(asset.state), one_line(&asset.why)), below }
     }
@@ -191,7 +205,7 @@ impl Drawing<'_> {
         let (takes, place) = match node.kind {
             NodeKind::Step(step) => {
                 let step = &self.plan.steps[step];
-                let takes = match item.time.estimate {
+                let takes = match item.time.estimate.or(item.time.measured) {
                     Some(_) => item.time.end.saturating_sub(item.time.start).to_string(),
                     None => "?".to_owned(),
                 };
@@ -227,6 +241,15 @@ impl Drawing<'_> {
             let title = one_line(self.plan.steps[step].title());
             self.line(Style::new(), &format!("{} {title}", self.sign("·", "-")), indent + 2, indent + 4);
         }
+        let (clock, sign) = (self.clock, self.sign("·", "-"));
+        let waits = item.parts.iter().chain([&item.node]).filter_map(|at| clock.held_up.get(at));
+        let measured = item.time.measured.map(|measured| {
+            let planned = item.time.estimate.map_or("nothing".to_owned(), |planned| planned.to_string());
+            format!("drills took {measured}, which counts; the plan says {planned}")
+        });
+        for note in waits.cloned().chain(measured) {
+            self.line(Style::new(), &format!("{sign} {note}"), indent + 2, indent + 4);
+        }
     }
 
     fn clock(&mut self) {
@@ -251,11 +274,21 @@ impl Drawing<'_> {
         if missed.is_empty() && clock.smallest_rto().is_some() {
             self.line(Style::new(), "every RTO is met", 2, 4);
         }
-        let unknown = self.outline.items.iter().filter(|item| item.time.estimate.is_none());
+        let is_unknown = |item: &&Item| item.time.estimate.or(item.time.measured).is_none();
+        let unknown = self.outline.items.iter().filter(is_unknown);
         let unknown: Vec<&str> = unknown.map(|item| self.route.nodes[item.node].id.as_str()).collect();
         if !unknown.is_empty() {
             let text = format!("without an estimate, counted as nothing: {}", unknown.join(", "));
             self.line(Style::new(), &text, 2, 4);
+        }
+        let unmanned = self.clock.without_person.iter().map(|at| self.route.nodes[*at].id.as_str());
+        let unmanned: Vec<&str> = unmanned.collect();
+        if !unmanned.is_empty() {
+            let text = format!(
+                "nobody is left in this scenario to do it, counted as if somebody were: {}",
+                unmanned.join(", ")
+            );
+            self.line(BAD, &text, 2, 4);
         }
     }
 

@@ -35,6 +35,14 @@ pub struct CourseNode {
     pub copy: Option<Id>,
     /// How long it should take.
     pub estimate: Option<Length>,
+    /// Its place in the order in which what could begin begins; in runs of an older drplan 0: the order of the plan.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub rank: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+const fn is_zero(rank: &u32) -> bool {
+    *rank == 0
 }
 
 /// What a node of a course is.
@@ -48,13 +56,13 @@ pub enum CourseKind {
 }
 
 impl Course {
-    /// Makes the course of a route; `estimates` has one for each node.
-    pub fn new(plan: &ResolvedPlan, route: &Route, estimates: &[Option<Length>]) -> Self {
+    /// Makes the course of a route; `estimates` and `ranks` have one for each node.
+    pub fn new(plan: &ResolvedPlan, route: &Route, estimates: &[Option<Length>], ranks: &[u32]) -> Self {
         let nodes = route
             .nodes
             .iter()
-            .zip(estimates)
-            .map(|(node, estimate)| {
+            .zip(estimates.iter().zip(ranks))
+            .map(|(node, (estimate, rank))| {
                 let (kind, place, copy) = match node.kind {
                     NodeKind::Health(_) => {
                         let home = route.assets.get(&node.id).and_then(|asset| asset.home.clone());
@@ -69,7 +77,7 @@ impl Course {
                     }
                 };
                 let after = node.after.iter().map(|(at, _)| *at).collect();
-                CourseNode { id: node.id.clone(), kind, after, place, copy, estimate: *estimate }
+                CourseNode { id: node.id.clone(), kind, after, place, copy, estimate: *estimate, rank: *rank }
             })
             .collect();
         let moved = route.assets.iter().filter(|(_, asset)| asset.state.is_goal() && asset.home != asset.was);

@@ -319,7 +319,10 @@ fn times(setting: &Setting<'_>, forecast: &Forecast) -> TimesView {
         total: clock.whole().to_string(),
         smallest_rto: clock.smallest_rto().map(|(asset, rto)| format!("{rto} ({asset})")),
         critical: items.clone().filter(|(_, item)| item.time.critical).map(link).collect(),
-        unknown: items.filter(|(_, item)| item.time.estimate.is_none()).map(link).collect(),
+        unknown: items
+            .filter(|(_, item)| item.time.estimate.or(item.time.measured).is_none())
+            .map(link)
+            .collect(),
     }
 }
 

@@ -88,7 +88,7 @@ impl Setting<'_> {
         view.place = place.map(ToString::to_string);
         view.login = self.login(place);
         let time = self.outline.items[at].time;
-        view.takes = time.estimate.map(|_| time.end.saturating_sub(time.start).to_string());
+        view.takes = time.estimate.or(time.measured).map(|_| time.end.saturating_sub(time.start).to_string());
         view.timeout = common.timeout.map(|timeout| timeout.to_string());
         view.fences = common.fences.iter().map(ToString::to_string).collect();
         view.outputs = common.outputs.iter().map(ToString::to_string).collect();

@@ -155,6 +155,27 @@ fn a_limit_holds_for_steps_that_restore_from_one_copy() {
     assert_eq!(stage.told("point_chosen"), ["restore-a", "restore-b", "restore-c"]);
 }
 
+#[test]
+fn what_serves_the_highest_priority_goes_first_then_what_has_the_least_slack() {
+    let plan = "
+places: { base: { kind: host } }
+assets:
+  low: { kind: files, homes: [base], priority: 3 }
+  short: { kind: files, homes: [base], priority: 2 }
+  long: { kind: files, homes: [base], priority: 2 }
+  high: { kind: files, homes: [base], priority: 1 }
+steps:
+  restore-low: { restores: [low], run: echo low >>ledger, takes: 1h }
+  restore-short: { restores: [short], run: echo short >>ledger, takes: 5m }
+  restore-long: { restores: [long], run: echo long >>ledger, takes: 50m }
+  before-high: { run: echo before-high >>ledger, takes: 1m }
+  restore-high: { restores: [high], needs: [before-high], run: echo high >>ledger, takes: 1m }
+";
+    let stage = Stage::new(plan);
+    stage.execute(&["--max-parallel", "1"]).exits(0);
+    assert_eq!(stage.ledger(), ["before-high", "high", "long", "short", "low"]);
+}
+
 // Values.
 
 #[test]

@@ -22,6 +22,7 @@ mod pages;
 mod people;
 mod plans;
 mod quickstart;
+mod recovery_time;
 mod render;
 mod resume;
 mod stage;

@@ -2,9 +2,8 @@
 
 use std::path::Path;
 
-use drplan::analysis::schedule;
+use drplan::analysis::{Basis, schedule};
 use drplan::document::Sources;
-use drplan::graph::StepGraph;
 use drplan::resolve::{Request, route};
 use drplan::workspace::Opened;
 
@@ -33,8 +32,7 @@ fn every_plan_brings_back_every_asset_in_every_scenario() {
                     });
                     assert!(left_out || fate.stranded.is_none(), "{what}: {asset} {:?}", fate.stranded);
                 }
-                let graph = StepGraph::new(&route.nodes);
-                schedule(&variant.resolved, &route, &graph).unwrap();
+                schedule(&variant.resolved, &route, &Basis::default()).unwrap();
             }
         }
     }

@@ -1,0 +1,46 @@
+//! What drills have measured.
+
+use std::collections::BTreeMap;
+
+use crate::value::{Id, Length};
+
+/// How long steps really took in drills, by the id that a person wrote; the parts of a recipe count to the step that uses it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Measured {
+    /// For each step, what each drill has measured, in any order.
+    pub steps: BTreeMap<Id, Vec<Length>>,
+}
+
+impl Measured {
+    /// Returns what drills have measured of a step; nothing if no drill has.
+    pub fn samples(&self, step: &str) -> &[Length] {
+        self.steps.get(step).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Returns the median of what drills have measured; of an even number, the mean of the two in the middle.
+    pub fn median(&self, step: &str) -> Option<Length> {
+        let mut sorted = self.samples(step).to_vec();
+        sorted.sort_unstable();
+        let upper = sorted.get(sorted.len() / 2)?.as_millis();
+        let lower = sorted.get(sorted.len().saturating_sub(1) / 2)?.as_millis();
+        Some(Length::from_millis(lower.midpoint(upper)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_is_in_the_middle() {
+        let median = |minutes: &[u64]| {
+            let samples = minutes.iter().map(|minutes| Length::from_secs(minutes * 60)).collect();
+            let measured = Measured { steps: BTreeMap::from([(Id::trusted("a"), samples)]) };
+            measured.median("a").map(|length| length.to_string())
+        };
+        assert_eq!(median(&[]), None);
+        assert_eq!(median(&[5]).as_deref(), Some("5m"));
+        assert_eq!(median(&[30, 10]).as_deref(), Some("20m"));
+        assert_eq!(median(&[90, 10, 20]).as_deref(), Some("20m"));
+    }
+}
