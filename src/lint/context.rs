@@ -4,6 +4,7 @@ use std::cell::{Cell, OnceCell};
 use std::collections::HashMap;
 
 use super::Names;
+use crate::analysis::{Basis, Promises, promises};
 use crate::document::{Document, Key, KeyPath, Node, Part, Place, Segment, Sources};
 use crate::graph::{Cycle, StepGraph};
 use crate::plan::{Operation, Plan};
@@ -44,6 +45,7 @@ pub struct Context<'a> {
     pub(super) groups: HashMap<&'a str, usize>,
     entries: HashMap<(&'a str, &'a str), (&'a Key, &'a Node)>,
     routes: OnceCell<Vec<Routed>>,
+    promises: OnceCell<Vec<Option<Promises>>>,
     guesses: &'a Cell<usize>,
 }
 
@@ -73,6 +75,7 @@ impl<'a> Context<'a> {
             names: Names::of(&variant.plan),
             entries: entries.collect(),
             routes: OnceCell::new(),
+            promises: OnceCell::new(),
             guesses,
         }
     }
@@ -123,6 +126,33 @@ impl<'a> Context<'a> {
             };
             scenarios.into_iter().map(find).collect()
         })
+    }
+
+    /// Returns each route with what the plan promises on it; routes that go round in circles promise nothing.
+    pub fn promises(&self) -> impl Iterator<Item = (&Routed, &Promises)> {
+        let promises = self.promises.get_or_init(|| {
+            let basis = Basis::default();
+            self.routes().iter().map(|routed| promises(self.resolved, &routed.route, &basis).ok()).collect()
+        });
+        self.routes().iter().zip(promises).filter_map(|(routed, promises)| Some((routed, promises.as_ref()?)))
+    }
+
+    /// Returns where a target of an asset in a scenario is written: `rto` or `rpo`.
+    pub(super) fn target_place(&self, scenario: Option<&Id>, asset: &Id, target: &str) -> Place {
+        let given = scenario.and_then(|id| Some((id, self.plan.scenarios.get(id)?)));
+        for key in [asset.as_str(), "all"] {
+            let Some((id, targets)) = given.and_then(|(id, given)| Some((id, given.targets.get(key)?)))
+            else {
+                continue;
+            };
+            let is_given = if target == "rto" { targets.rto.is_some() } else { targets.rpo.is_some() };
+            if is_given {
+                let path =
+                    KeyPath::root().key("scenarios").key(id.as_str()).key("targets").key(key).key(target);
+                return self.place(&path, Part::Value);
+            }
+        }
+        self.place(&KeyPath::root().key("assets").key(asset.as_str()).key(target), Part::Value)
     }
 
     /// Returns the ways back: for each route that moves something, the one that moves it home again.

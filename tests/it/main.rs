@@ -5,6 +5,7 @@
     reason = "tests touch the world, and a panic is how they fail"
 )]
 
+mod arithmetic;
 mod bad_input;
 mod check;
 mod corpus;

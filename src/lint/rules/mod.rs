@@ -10,8 +10,11 @@ mod duplicate_id;
 mod lost_reliance;
 mod manual_step_incomplete;
 mod recovery_deadlock;
+mod recovery_point_missed;
+mod recovery_time_missed;
 mod reserved_id;
 mod step_without_estimate;
+mod target_inversion;
 mod unguarded_destruction;
 mod unhit_asset_restored;
 mod unknown_reference;
@@ -37,8 +40,11 @@ pub const RULES: &[&dyn Rule] = &[
     &lost_reliance::LostReliance,
     &manual_step_incomplete::ManualStepIncomplete,
     &recovery_deadlock::RecoveryDeadlock,
+    &recovery_point_missed::RecoveryPointMissed,
+    &recovery_time_missed::RecoveryTimeMissed,
     &reserved_id::ReservedId,
     &step_without_estimate::StepWithoutEstimate,
+    &target_inversion::TargetInversion,
     &unguarded_destruction::UnguardedDestruction,
     &unhit_asset_restored::UnhitAssetRestored,
     &unknown_reference::UnknownReference,

@@ -17,6 +17,15 @@ pub struct Term {
     pub length: Length,
     /// Where in the plan it comes from.
     pub path: KeyPath,
+    /// By how much it is longer than on most days.
+    pub beyond_usual: Length,
+}
+
+impl Term {
+    /// Makes a line that is the same on all days.
+    pub(super) fn steady(says: String, length: Length, path: KeyPath) -> Self {
+        Self { says, length, path, beyond_usual: Length::ZERO }
+    }
 }
 
 /// What happens to the data.
@@ -40,6 +49,15 @@ pub struct PointLoss {
 }
 
 impl PointLoss {
+    /// Returns what is lost at most on all days but those on which a clock is put back; nothing if none is.
+    pub fn without_clock_change(&self) -> Option<Length> {
+        // No zone puts its clock back by more than two hours.
+        let most = Length::from_secs(7_200);
+        let wider = self.terms.iter().map(|term| term.beyond_usual).max();
+        let wider = wider.filter(|wider| *wider > Length::ZERO && *wider <= most)?;
+        Some(self.total().saturating_sub(wider))
+    }
+
     /// Returns the most that can be lost.
     pub fn total(&self) -> Length {
         self.terms.iter().fold(Length::ZERO, |sum, term| sum.saturating_add(term.length))
@@ -77,7 +95,7 @@ pub fn point_loss(plan: &ResolvedPlan, copy: &str, harm: Harmful) -> Result<Poin
             "{backup_id}.{copy_id} keeps {} of what is {found_after} old: points are up to that far apart",
             tier.name
         );
-        Term { says, length: tier.gap, path }
+        Term::steady(says, tier.gap, path)
     };
     let age = timeline.age.iter().fold(Length::ZERO, |sum, term| sum.saturating_add(term.length));
     let on_its_way = age.saturating_sub(found_after).saturating_sub(first.length);
@@ -86,7 +104,7 @@ pub fn point_loss(plan: &ResolvedPlan, copy: &str, harm: Harmful) -> Result<Poin
         let says = format!(
             "the newest clean point is still on its way to {backup_id}.{copy_id} when the harm is found"
         );
-        terms.push(Term { says, length: on_its_way, path: path.key("takes") });
+        terms.push(Term::steady(says, on_its_way, path.key("takes")));
     }
     Ok(PointLoss { terms, is_exact: timeline.is_exact, after_harm: found_after })
 }

@@ -95,11 +95,12 @@ impl Timeline {
                 gap.usual
             ),
         };
-        let gap_term = Term { says, length: gap.length, path };
+        let beyond_usual = gap.length.saturating_sub(gap.usual);
+        let gap_term = Term { says, length: gap.length, path, beyond_usual };
         let mut age = vec![gap_term.clone()];
         let mut delay = Length::ZERO;
         if let Some(takes) = backup.takes {
-            age.push(Term { says: format!("{backup_id} takes"), length: takes, path: root.key("takes") });
+            age.push(Term::steady(format!("{backup_id} takes"), takes, root.key("takes")));
             delay = takes;
         }
         if let Some(lag) = copy.lag {
@@ -139,30 +140,30 @@ impl Timeline {
         let Some(taken) = exact else {
             let gap_length = self.gap.saturating_add(gap.length);
             let says = format!("{backup}.{id} takes a point {points}, from points {} apart", self.gap);
-            let gap_term = Term { says, length: gap_length, path: path.clone() };
+            let gap_term = Term::steady(says, gap_length, path.clone());
             let mut age = self.age;
             let says = format!("until {backup}.{id} takes its next point, {points}, at most");
-            age.push(Term { says, length: gap.length, path });
+            age.push(Term::steady(says, gap.length, path));
             age.extend(copy.lag.map(|lag| lag_term(backup, id, lag)));
             let least_gap = if steady(points) { gap.length.saturating_sub(self.gap) } else { Length::ZERO };
             return Ok(Self { points: None, gap: gap_length, least_gap, gap_term, age, is_exact: false });
         };
         let mut age = vec![
-            Term {
-                says: format!("the newest point that {backup}.{id} finds, {points}, is at worst this old"),
-                length: length(taken.age),
-                path: path.clone(),
-            },
-            Term {
-                says: format!("and then it takes this long until {backup}.{id} takes the next"),
-                length: length(taken.wait),
-                path: path.clone(),
-            },
+            Term::steady(
+                format!("the newest point that {backup}.{id} finds, {points}, is at worst this old"),
+                length(taken.age),
+                path.clone(),
+            ),
+            Term::steady(
+                format!("and then it takes this long until {backup}.{id} takes the next"),
+                length(taken.wait),
+                path.clone(),
+            ),
         ];
         age.extend(copy.lag.map(|lag| lag_term(backup, id, lag)));
         let gap = length(taken.gap);
         let says = format!("{backup}.{id} takes a point {points}: its points are up to that far apart");
-        let gap_term = Term { says, length: gap, path };
+        let gap_term = Term::steady(says, gap, path);
         let points =
             taken.points.into_iter().map(|point| Point { usable: point.usable + seconds(lag), ..point });
         Ok(Self {
@@ -228,7 +229,7 @@ fn captures(points: &Points) -> Option<Vec<i64>> {
 fn lag_term(backup: &Id, copy: &Id, lag: Length) -> Term {
     let path =
         KeyPath::root().key("backups").key(backup.as_str()).key("copies").key(copy.as_str()).key("lag");
-    Term { says: format!("{backup}.{copy} lags behind"), length: lag, path }
+    Term::steady(format!("{backup}.{copy} lags behind"), lag, path)
 }
 
 /// Rounded up: what is lost is never told as less than it is.

@@ -1,0 +1,195 @@
+//! What a plan promises in a scenario, asset by asset: what is left, how much is lost, when it is back.
+
+use super::{Basis, Recovery, Schedule, Survival, rpo, rto, schedule, survival};
+use crate::graph::Cycle;
+use crate::plan::{Objective, Scenario};
+use crate::resolve::{AssetState, Harmed, Harmful, PointLoss, ResolvedPlan, Route, point_loss};
+use crate::value::{Id, Length};
+
+/// What becomes of an asset's data.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Data {
+    /// Nothing happens to it.
+    Kept,
+    /// It is restored from this copy.
+    Restored(Id),
+    /// It has none that a backup holds.
+    None,
+    /// It is given up: `rpo: none`.
+    GivenUp,
+    /// No copy of it can be used.
+    Lost,
+}
+
+/// Whether a target is met.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verdict {
+    /// It is.
+    Met,
+    /// Nothing is promised.
+    NoTarget,
+    /// It cannot be told.
+    Unknown,
+    /// It is not.
+    Missed,
+}
+
+/// What a plan promises of an asset that a scenario hits, and what comes of it.
+#[derive(Clone, Debug)]
+pub struct Promise {
+    /// The asset.
+    pub asset: Id,
+    /// What the scenario does with it.
+    pub state: AssetState,
+    /// What becomes of its data.
+    pub data: Data,
+    /// Its recovery point objective in the scenario.
+    pub rpo: Option<Objective>,
+    /// The most that can be lost, line by line; or why that cannot be told.
+    pub point: Option<Result<PointLoss, String>>,
+    /// Its recovery time objective in the scenario.
+    pub rto: Option<Objective>,
+    /// When it is back; nothing if it never is, or if that cannot be told.
+    pub recovery: Option<Recovery>,
+    /// What is left of its data, if the scenario takes that.
+    pub survival: Option<Survival>,
+}
+
+impl Promise {
+    /// Whether the recovery point objective is met.
+    pub fn point_verdict(&self) -> Verdict {
+        match (&self.data, self.rpo, &self.point) {
+            (Data::Lost, ..) => Verdict::Missed,
+            (Data::Kept | Data::None | Data::GivenUp, ..) | (_, Some(Objective::None), _) => Verdict::Met,
+            (_, None, _) => Verdict::NoTarget,
+            (_, _, None | Some(Err(_))) => Verdict::Unknown,
+            (_, Some(Objective::Within(within)), Some(Ok(point))) => {
+                if point.total() <= within {
+                    Verdict::Met
+                } else {
+                    Verdict::Missed
+                }
+            }
+        }
+    }
+
+    /// Whether the recovery time objective is met.
+    pub fn time_verdict(&self) -> Verdict {
+        match (self.rto, &self.recovery) {
+            (Some(Objective::None), _) => Verdict::Met,
+            (_, None) => Verdict::Missed,
+            (None, _) => Verdict::NoTarget,
+            (Some(_), Some(recovery)) if recovery.is_late() => Verdict::Missed,
+            (Some(_), Some(_)) => Verdict::Met,
+        }
+    }
+}
+
+/// What a plan promises in a scenario.
+#[derive(Clone, Debug)]
+pub struct Promises {
+    /// The scenario.
+    pub scenario: Option<Id>,
+    /// The assets that are hit, in the order of the plan.
+    pub assets: Vec<Promise>,
+    /// When what runs.
+    pub schedule: Schedule,
+}
+
+/// Works out what a plan promises on a route.
+///
+/// # Errors
+///
+/// The shortest way round, if steps wait for each other: then there is no time at which anything is back.
+pub fn promises(plan: &ResolvedPlan, route: &Route, basis: &Basis) -> Result<Promises, Cycle> {
+    let schedule = schedule(plan, route, basis)?;
+    let scenario = route.scenario.as_ref().and_then(|id| plan.scenarios.get(id));
+    let mut survived = survival(plan, route);
+    let mut assets = Vec::new();
+    for id in plan.assets.keys() {
+        let Some(of) = route
+            .assets
+            .get(id)
+            .filter(|of| !matches!(of.state, AssetState::Untouched | AssetState::LeftOut))
+        else {
+            continue;
+        };
+        let survival = survived.iter().position(|one| one.asset == *id).map(|at| survived.swap_remove(at));
+        let (data, point) = data_of(plan, route, scenario, id, survival.as_ref());
+        let is_stuck =
+            route.stuck.iter().any(|stuck| stuck.links.iter().any(|link| link.from == id.as_str()));
+        let recovery = schedule.recoveries.get(id).filter(|_| of.stranded.is_none() && !is_stuck);
+        assets.push(Promise {
+            asset: id.clone(),
+            state: of.state,
+            data,
+            rpo: rpo(plan, scenario, id),
+            point,
+            rto: rto(plan, scenario, id),
+            recovery: recovery.cloned(),
+            survival,
+        });
+    }
+    Ok(Promises { scenario: route.scenario.clone(), assets, schedule })
+}
+
+/// Returns what becomes of an asset's data, and how much of it is lost.
+fn data_of(
+    plan: &ResolvedPlan,
+    route: &Route,
+    scenario: Option<&Scenario>,
+    id: &Id,
+    survival: Option<&Survival>,
+) -> (Data, Option<Result<PointLoss, String>>) {
+    let Some(of) = route.assets.get(id) else { return (Data::Kept, None) };
+    if !matches!(of.state, AssetState::Lost | AssetState::Damaged | AssetState::Wanted) {
+        return (Data::Kept, None);
+    }
+    let chosen = of.restored_by.as_ref().and_then(|step| route.chosen.get(step)?.copy.as_ref());
+    let chosen = chosen.map(|choice| choice.copy.clone());
+    let harms = harms(route, scenario, id);
+    let lost_from = |copy: &Id| worst(plan, copy, &harms);
+    // A step that names no copy restores from whatever is left: the best of it counts.
+    let best = || {
+        let left = survival.into_iter().flat_map(Survival::left);
+        left.min_by_key(|copy| lost_from(copy).map_or(Length::from_millis(u64::MAX), |loss| loss.total()))
+            .cloned()
+    };
+    if let Some(copy) = chosen.or_else(best) {
+        let loss = lost_from(&copy);
+        return (Data::Restored(copy), Some(loss));
+    }
+    match survival {
+        None => (Data::None, None),
+        Some(survival) if survival.is_given_up => (Data::GivenUp, None),
+        Some(_) => (Data::Lost, None),
+    }
+}
+
+/// Returns what happens to an asset's data: its place is lost, or something is found late, or both.
+fn harms(route: &Route, scenario: Option<&Scenario>, id: &Id) -> Vec<Harmful> {
+    let found_after = scenario.and_then(|scenario| scenario.found_after).unwrap_or_default();
+    let fall = route.assets.get(id).and_then(|of| route.harm.of_place(of.was.as_ref()?.as_str()));
+    let mut harms = Vec::new();
+    match fall.map(|fall| fall.harmed) {
+        Some(Harmed::Lost) | None => harms.push(Harmful::Loss),
+        Some(Harmed::Compromised) => {}
+    }
+    let is_damaged = scenario.is_some_and(|scenario| scenario.damage.contains(id));
+    if is_damaged || fall.is_some_and(|fall| fall.harmed == Harmed::Compromised) {
+        harms.retain(|_| fall.is_some());
+        harms.push(Harmful::FoundAfter(found_after));
+    }
+    harms
+}
+
+fn worst(plan: &ResolvedPlan, copy: &Id, harms: &[Harmful]) -> Result<PointLoss, String> {
+    let mut worst: Option<PointLoss> = None;
+    for harm in harms {
+        let loss = point_loss(plan, copy.as_str(), *harm)?;
+        if worst.as_ref().is_none_or(|worst| loss.total() > worst.total()) {
+            worst = Some(loss);
+        }
+    }
+    worst.ok_or_else(|| "nothing happens to it".to_owned())
+}
