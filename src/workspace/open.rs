@@ -73,8 +73,22 @@ impl Opened {
     ///
     /// When the file cannot be read. What is wrong in it stands in `findings`.
     pub fn one(path: &Path, sources: &mut Sources) -> Result<Self, Error> {
-        let shown = path.display().to_string();
-        let mut opened = Self {
+        match read(path, &Limits::default()) {
+            Ok(text) => Self::of_text(path, text, sources),
+            Err(error) if error.is_about_content() => {
+                let mut opened = Self::unread(path);
+                opened.source = sources.add(path.display().to_string(), "");
+                let place = Place { source: opened.source, span: Span::default() };
+                let finding = Finding::error("unreadable-text", error.to_string()).at(place, "here");
+                opened.findings.push(finding.help("a plan is text in UTF-8 of at most 100 MiB"));
+                Ok(opened)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn unread(path: &Path) -> Self {
+        Self {
             path: path.to_owned(),
             source: SourceId::default(),
             document: None,
@@ -82,19 +96,17 @@ impl Opened {
             recipes: Recipes::default(),
             placement: Placement::default(),
             findings: Vec::new(),
-        };
-        let text = match read(path, &Limits::default()) {
-            Ok(text) => text,
-            Err(error) if error.is_about_content() => {
-                opened.source = sources.add(shown, "");
-                let place = Place { source: opened.source, span: Span::default() };
-                let finding = Finding::error("unreadable-text", error.to_string()).at(place, "here");
-                opened.findings.push(finding.help("a plan is text in UTF-8 of at most 100 MiB"));
-                return Ok(opened);
-            }
-            Err(error) => return Err(error.into()),
-        };
-        opened.source = sources.add(shown, text);
+        }
+    }
+
+    /// Opens a text as if it stood in a file.
+    ///
+    /// # Errors
+    ///
+    /// When the recipes or the placement beside the file cannot be read.
+    pub fn of_text(path: &Path, text: String, sources: &mut Sources) -> Result<Self, Error> {
+        let mut opened = Self::unread(path);
+        opened.source = sources.add(path.display().to_string(), text);
         let Loaded { document, value, findings } = load(opened.source, sources);
         opened.document = document.map(Arc::new);
         opened.plan = value.map(Arc::new);

@@ -11,6 +11,7 @@ mod corpus;
 mod drplan;
 mod effect;
 mod execute;
+mod fix;
 mod generated;
 mod graph;
 mod journal;
