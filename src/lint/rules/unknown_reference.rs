@@ -80,7 +80,7 @@ impl<'a> Uses<'a> {
         self.0.get(name).copied().unwrap_or(0)
     }
 
-    /// Where a wrong name stands twice, and nothing names the right one, the slip may be where the name is given.
+    /// Where a wrong name stands twice, and nothing names the right one, the slip is where the name is given.
     fn make_it_a_slip(&self, context: &Context<'_>, reference: &Reference<'_>, right: &str) -> bool {
         let segments = reference.path.segments();
         // What would name itself was meant to name something else.
@@ -103,8 +103,21 @@ impl<'a> Uses<'a> {
             (Some(wrong), Some(meant)) if wrong != meant => (wrong, meant),
             _ => (reference.name.to_owned(), right.to_owned()),
         };
-        owner != Some(right) && !is_there && (self.count(&meant) > 0 || self.count(&wrong) == 1)
+        owner != Some(right)
+            && !is_there
+            && (self.count(&meant) > 0 || stands_once(&context.document.text, &wrong))
     }
+}
+
+/// Whether a name stands once in a text, be it in a comment or a command.
+fn stands_once(text: &str, name: &str) -> bool {
+    let is_part = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_');
+    let is_whole = |at: usize| {
+        let before = text.get(..at).and_then(|before| before.chars().next_back());
+        let after = text.get(at + name.len()..).and_then(|after| after.chars().next());
+        !before.is_some_and(is_part) && !after.is_some_and(is_part)
+    };
+    text.match_indices(name).filter(|(at, _)| is_whole(*at)).count() == 1
 }
 
 fn of_kinds(
