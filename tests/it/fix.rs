@@ -179,7 +179,7 @@ fn what_was_not_named_is_left_alone() {
     assert_eq!(text(&drplan, "recipes/greet.yaml"), recipe);
     for named in ["recipes/greet.yaml", "recipes"] {
         let drplan = Drplan::new().file("recipes/greet.yaml", recipe).args(["fix", named]);
-        drplan.expect(0, &["recipes/greet.yaml:4: `tkaes`"], &[]);
+        drplan.expect(0, &["recipes/greet.yaml:5: `tkaes`"], &[]);
         assert_eq!(text(&drplan, "recipes/greet.yaml"), recipe.replace("tkaes", "takes"));
     }
 }

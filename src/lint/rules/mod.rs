@@ -1,5 +1,6 @@
 //! The rules: one file each, and the one list.
 
+mod ambiguous_output;
 mod asset_without_health;
 mod asset_without_restore;
 mod bad_schedule;
@@ -9,6 +10,7 @@ mod duplicate_id;
 mod manual_step_incomplete;
 mod missing_place;
 mod reserved_id;
+mod reserved_variable;
 mod step_without_estimate;
 mod unguarded_destruction;
 mod unhit_asset_restored;
@@ -25,6 +27,7 @@ pub(super) use unused_allow::META as UNUSED_ALLOW;
 
 /// Every rule.
 pub const RULES: &[&dyn Rule] = &[
+    &ambiguous_output::AmbiguousOutput,
     &asset_without_health::AssetWithoutHealth,
     &asset_without_restore::AssetWithoutRestore,
     &bad_schedule::BadSchedule,
@@ -34,6 +37,7 @@ pub const RULES: &[&dyn Rule] = &[
     &manual_step_incomplete::ManualStepIncomplete,
     &missing_place::MissingPlace,
     &reserved_id::ReservedId,
+    &reserved_variable::ReservedVariable,
     &step_without_estimate::StepWithoutEstimate,
     &unguarded_destruction::UnguardedDestruction,
     &unhit_asset_restored::UnhitAssetRestored,
