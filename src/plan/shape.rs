@@ -26,7 +26,7 @@ struct Schema {
 
 impl Schema {
     fn new(json: Value) -> Self {
-        let validator = jsonschema::options_for::<Yaml>().build(&json).ok();
+        let validator = jsonschema::options_for::<Yaml>().should_validate_formats(true).build(&json).ok();
         Self { json, validator }
     }
 }
@@ -109,6 +109,16 @@ impl Judge<'_> {
                 }
             }
             Kind::Pattern { pattern } => self.report_pattern(&path, &node, pattern, error),
+            Kind::Format { format } if format == "date" => {
+                // What is not even written like a day is told by its pattern.
+                let digits = node.as_str().unwrap_or_default().bytes().filter(u8::is_ascii_digit).count();
+                if digits < 8 {
+                    return;
+                }
+                let message = format!("`{path}` is {}, which is no day of the calendar", shown(&node));
+                let help = "write a day such as 2027-06-30".to_owned();
+                self.report("bad-value", message, &path, Part::Value, "here", Some(help));
+            }
             Kind::Constant { expected_value } => {
                 let message = if path.to_string() == "version" {
                     format!("version {} is not known", shown(&node))

@@ -52,8 +52,8 @@ impl Workspace {
         let differs = |is: u32, was: u32| (is != was).then_some(was);
         fchown(file.as_file(), differs(made.uid(), metadata.uid()), differs(made.gid(), metadata.gid()))
             .map_err(io)?;
-        let mode = Permissions::from_mode(metadata.permissions().mode() & 0o7777);
-        file.as_file().set_permissions(mode).map_err(io)?;
+        let permissions = Permissions::from_mode(metadata.permissions().mode() & 0o7777);
+        file.as_file().set_permissions(permissions).map_err(io)?;
         file.as_file().sync_all().map_err(io)?;
         if std::fs::read(&target).map_err(io)? != before.as_bytes() {
             return Err(RewriteError::Changed(path.to_owned()));
