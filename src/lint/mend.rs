@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use super::check::{Request, check};
+use super::recipes;
 use super::rules::RULES;
 use super::{Levels, Stage};
 use crate::document::{SourceId, Sources, Span};
@@ -92,7 +93,11 @@ impl Eye<'_> {
             let source = sources.add(self.path.display().to_string(), text);
             let loaded = load_recipe(source, &sources);
             let understood = Understood::of(loaded.document.is_some(), loaded.value.is_some());
-            return Ok(Look { sources, source, findings: loaded.findings, understood });
+            let mut findings = loaded.findings;
+            if let Some(recipe) = &loaded.value {
+                findings.extend(recipes::inside(source, recipe, None, &sources));
+            }
+            return Ok(Look { sources, source, findings, understood });
         }
         let opened = Opened::of_text(self.path, text.to_owned(), &mut sources)?;
         let request = Request { levels: self.levels, as_of: self.as_of, environment: None };

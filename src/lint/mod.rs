@@ -8,6 +8,7 @@ mod edges;
 mod levels;
 mod mend;
 mod names;
+mod recipes;
 mod references;
 mod rule;
 mod rules;
