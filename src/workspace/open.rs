@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Error;
 use super::root::{is_recipe, plan_files, yaml_files};
-use crate::document::{Document, KeyPath, Limits, Part, Place, Span, read};
+use crate::document::{Document, KeyPath, Limits, Part, Place, ReadError, Span, read};
 use crate::document::{SourceId, Sources};
 use crate::finding::Finding;
 use crate::plan::{Loaded, Plan, load, load_recipe, retype};
@@ -77,10 +77,7 @@ impl Opened {
             Ok(text) => Self::of_text(path, text, sources),
             Err(error) if error.is_about_content() => {
                 let mut opened = Self::unread(path);
-                opened.source = sources.add(path.display().to_string(), "");
-                let place = Place { source: opened.source, span: Span::default() };
-                let finding = Finding::error("unreadable-text", error.to_string()).at(place, "here");
-                opened.findings.push(finding.help("a plan is text in UTF-8 of at most 100 MiB"));
+                opened.source = opened.add_unreadable(path, &error, sources);
                 Ok(opened)
             }
             Err(error) => Err(error.into()),
@@ -113,7 +110,7 @@ impl Opened {
         opened.findings = findings;
         if opened.plan.is_some() {
             opened.gather_recipes(path.parent().unwrap_or(Path::new("")), sources)?;
-            opened.read_placement(path)?;
+            opened.read_placement(path, sources)?;
         }
         Ok(opened)
     }
@@ -132,10 +129,31 @@ impl Opened {
             files.extend(yaml_files(&own)?);
         }
         for file in files {
-            let source = sources.add(file.display().to_string(), read(&file, &Limits::default())?);
-            self.add_recipe(source, sources);
+            match read(&file, &Limits::default()) {
+                Ok(text) => {
+                    let source = sources.add(file.display().to_string(), text);
+                    self.add_recipe(source, sources);
+                }
+                // A stray file is no reason to say nothing of the plan.
+                Err(error) => {
+                    self.add_unreadable(&file, &error, sources);
+                }
+            }
         }
         Ok(())
+    }
+
+    fn add_unreadable(&mut self, file: &Path, error: &ReadError, sources: &mut Sources) -> SourceId {
+        let source = sources.add(file.display().to_string(), "");
+        let place = Place { source, span: Span::default() };
+        let help = if error.is_about_content() {
+            "plans and recipes are texts in UTF-8 of at most 100 MiB"
+        } else {
+            "remove it from this folder, or make it a file that can be read"
+        };
+        let finding = Finding::error("unreadable-text", error.to_string()).at(place, "here");
+        self.findings.push(finding.help(help));
+        source
     }
 
     fn add_recipe(&mut self, source: SourceId, sources: &Sources) {
@@ -152,10 +170,17 @@ impl Opened {
         }
     }
 
-    fn read_placement(&mut self, path: &Path) -> Result<(), Error> {
+    fn read_placement(&mut self, path: &Path, sources: &mut Sources) -> Result<(), Error> {
         let file = path.with_extension("placement.yaml");
         if file.exists() {
-            let text = read(&file, &Limits::default())?;
+            let text = match read(&file, &Limits::default()) {
+                Ok(text) => text,
+                Err(error) if error.is_about_content() => {
+                    self.add_unreadable(&file, &error, sources);
+                    return Ok(());
+                }
+                Err(error) => return Err(error.into()),
+            };
             match serde_yaml::from_str(&text) {
                 Ok(placement) => self.placement = placement,
                 Err(error) => {

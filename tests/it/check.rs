@@ -180,3 +180,21 @@ fn every_circle_is_told() {
         &[],
     );
 }
+
+#[test]
+fn a_stray_file_among_the_recipes_is_a_finding() {
+    let drplan = check(WARNS, &[]).file("recipes/a.yaml", [b'a', 0xff]).file("recipes/b.yaml", "a: [\n");
+    std::os::unix::fs::symlink("nowhere", drplan.path("recipes/c.yaml")).unwrap();
+    let fifo = drplan.path("recipes/d.yaml");
+    assert!(std::process::Command::new("mkfifo").arg(fifo).status().unwrap().success());
+    let wanted = [
+        "error[unreadable-text]",
+        "recipes/a.yaml is not text in UTF-8: byte 1 does not fit",
+        "recipes/b.yaml:",
+        "cannot read ./recipes/c.yaml",
+        "recipes/d.yaml is not a file but a pipe",
+        "warning[step-without-estimate]",
+        "4 errors, 1 warning in 1 plan",
+    ];
+    drplan.expect(1, &wanted, &[]);
+}
