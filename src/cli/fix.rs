@@ -11,7 +11,7 @@ use crate::document::{Limits, read};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::lint::{Levels, Mended, mend};
-use crate::value::Date;
+use crate::value::{Date, plain};
 use crate::workspace::{Workspace, own_files};
 
 /// Arguments of `drplan fix`.
@@ -116,7 +116,8 @@ fn hand_over(
     if !args.check {
         workspace.rewrite(file, &outcome.before, &outcome.after)?;
     }
-    let lines = outcome.mended.iter().map(|(line, what)| format!("{name}:{line}: {what}\n"));
+    let lines =
+        outcome.mended.iter().map(|(line, what)| format!("{}:{line}: {}\n", plain(&name), plain(what)));
     terminal.print(&lines.collect::<String>())
 }
 

@@ -23,8 +23,8 @@ pub(super) fn beside(opened: &Opened, sources: &Sources) -> Vec<Finding> {
         let uses =
             |step: &Step| matches!(&step.action, Action::Use { recipe: used, .. } if *used == recipe.recipe);
         // A recipe may rely on the variables of the plans that use it, but not of others that stand beside it.
-        let user = all_steps(plan).any(uses).then_some(&**plan);
-        findings.extend(inside(source, recipe, user, sources));
+        let relied_on = all_steps(plan).any(uses).then_some(&**plan);
+        findings.extend(inside(source, recipe, relied_on, sources));
     }
     findings
 }
