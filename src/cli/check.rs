@@ -54,7 +54,13 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, global: &Global, terminal: &Terminal) -> Result<Exit, Error> {
     let from = args.paths.first().cloned().unwrap_or_else(|| PathBuf::from("."));
     let workspace = Workspace::find(&from, global.state.as_deref())?;
-    let levels = levels(args, &workspace)?;
+    let mut levels = configured_levels(&workspace)?;
+    for (rules, level) in [(&args.allow, Level::Allow), (&args.warn, Level::Warn), (&args.deny, Level::Deny)]
+    {
+        for rule in rules {
+            levels.set(rule, level).map_err(|error| unknown(&error))?;
+        }
+    }
     let as_of = match &args.as_of {
         Some(date) => date.clone(),
         None => today()?,
@@ -126,7 +132,8 @@ fn show(
     terminal.print(&String::from_utf8_lossy(&text))
 }
 
-fn levels(args: &Args, workspace: &Workspace) -> Result<Levels, Error> {
+/// Returns the levels of the rules as the settings of the repository have them.
+pub(super) fn configured_levels(workspace: &Workspace) -> Result<Levels, Error> {
     let mut levels = Levels::default();
     for (rule, level) in &workspace.config.rules {
         let in_settings = |error: UnknownRule| {
@@ -135,12 +142,6 @@ fn levels(args: &Args, workspace: &Workspace) -> Result<Levels, Error> {
             error
         };
         levels.set(rule.as_str(), *level).map_err(in_settings)?;
-    }
-    for (rules, level) in [(&args.allow, Level::Allow), (&args.warn, Level::Warn), (&args.deny, Level::Deny)]
-    {
-        for rule in rules {
-            levels.set(rule, level).map_err(|error| unknown(&error))?;
-        }
     }
     Ok(levels)
 }
@@ -175,15 +176,12 @@ fn once(findings: Vec<Finding>, sources: &Sources) -> Vec<Finding> {
 }
 
 fn date(text: &str) -> Result<Date, String> {
-    let bad = || format!("`{text}` is not a day such as 2027-06-30");
-    // The pattern alone would take the 31st of February.
-    format!("{text}T00:00:00Z").parse::<Moment>().map_err(|_| bad())?;
     let deserializer: serde::de::value::StrDeserializer<'_, ValueError> = text.into_deserializer();
-    Date::deserialize(deserializer).map_err(|_| bad())
+    Date::deserialize(deserializer).map_err(|_| format!("`{text}` is not a day such as 2027-06-30"))
 }
 
 #[expect(clippy::disallowed_methods, reason = "only the day of today is taken, and `--as-of` replaces it")]
-fn today() -> Result<Date, Error> {
+pub(super) fn today() -> Result<Date, Error> {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let now = Moment::from_unix_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX)).to_string();
     date(now.get(..10).unwrap_or_default()).map_err(Error::unable)

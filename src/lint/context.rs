@@ -9,7 +9,7 @@ use crate::document::{Document, Key, KeyPath, Node, Part, Place, Segment, Source
 use crate::graph::{Cycle, StepGraph};
 use crate::plan::{Operation, Plan};
 use crate::resolve::{Placement, Request, ResolvedPlan, Route, route};
-use crate::value::{Id, did_you_mean};
+use crate::value::{Id, did_you_mean, slip_of};
 use crate::workspace::{Opened, Variant};
 
 /// A guess is looked for in all names; more of them in one run would take long and help nobody.
@@ -173,6 +173,14 @@ impl<'a> Context<'a> {
         }
         self.guesses.set(self.guesses.get() + 1);
         did_you_mean(wrong, known)
+    }
+
+    /// Returns "did you mean `x`?", and the one known name of which `wrong` is a slip of the pen.
+    pub fn guess_and_slip(&self, wrong: &str, known: &[&str]) -> (Option<String>, Option<String>) {
+        if self.guesses.get() >= MOST_GUESSES {
+            return (None, None);
+        }
+        (self.guess(wrong, known.iter().copied()), slip_of(wrong, known.iter().copied()).map(str::to_owned))
     }
 }
 

@@ -21,7 +21,7 @@ pub use backup::{Backup, Copy, Generations, Immutable, Keep, Points};
 pub use environment::{Environment, PlaceChange, PlaceOverlay};
 pub use load::{Loaded, load, load_recipe, retype};
 pub use need::{Need, Redundant};
-pub use notify::{Notification, Tell, Webhook, WebhookUrl};
+pub use notify::{Notification, Occasion, Tell, Webhook, WebhookFormat, WebhookUrl};
 pub use people::{Person, Secret, SecretSource};
 pub use place::{Place, Ssh};
 pub use policy::{CopiesPolicy, DrillsPolicy, Exception, Policy};

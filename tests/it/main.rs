@@ -13,6 +13,7 @@ mod deadlock;
 mod drplan;
 mod effect;
 mod execute;
+mod fix;
 mod formats;
 mod generated;
 mod graph;

@@ -1,5 +1,6 @@
 //! The rules: one file each, and the one list.
 
+mod ambiguous_output;
 mod asset_not_survived;
 mod asset_without_health;
 mod asset_without_restore;
@@ -13,6 +14,7 @@ mod recovery_deadlock;
 mod recovery_point_missed;
 mod recovery_time_missed;
 mod reserved_id;
+mod reserved_variable;
 mod step_without_estimate;
 mod target_inversion;
 mod unguarded_destruction;
@@ -30,6 +32,7 @@ pub(super) use unused_allow::META as UNUSED_ALLOW;
 
 /// Every rule.
 pub const RULES: &[&dyn Rule] = &[
+    &ambiguous_output::AmbiguousOutput,
     &asset_not_survived::AssetNotSurvived,
     &asset_without_health::AssetWithoutHealth,
     &asset_without_restore::AssetWithoutRestore,
@@ -43,6 +46,7 @@ pub const RULES: &[&dyn Rule] = &[
     &recovery_point_missed::RecoveryPointMissed,
     &recovery_time_missed::RecoveryTimeMissed,
     &reserved_id::ReservedId,
+    &reserved_variable::ReservedVariable,
     &step_without_estimate::StepWithoutEstimate,
     &target_inversion::TargetInversion,
     &unguarded_destruction::UnguardedDestruction,
