@@ -8,6 +8,7 @@ use serde::de::IntoDeserializer;
 use super::*;
 use crate::document::Sources;
 use crate::finding::{Finding, Level, Severity};
+use crate::history::History;
 use crate::value::Date;
 use crate::workspace::Opened;
 
@@ -25,7 +26,8 @@ fn check_with(text: &str, levels: &Levels) -> Vec<Finding> {
     let mut sources = Sources::default();
     let opened = Opened::one(&path, &mut sources).unwrap();
     let as_of = date("2026-06-30");
-    check(&opened, &sources, &Request { levels, as_of: &as_of, environment: None })
+    let history = History::new();
+    check(&opened, &sources, &Request { levels, as_of: &as_of, history: &history, environment: None })
 }
 
 fn codes(text: &str) -> Vec<&'static str> {

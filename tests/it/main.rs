@@ -13,6 +13,7 @@ mod effect;
 mod execute;
 mod generated;
 mod graph;
+mod history;
 mod journal;
 mod keeper;
 mod layers;
