@@ -5,6 +5,7 @@ mod check;
 mod context;
 mod destruction;
 mod edges;
+mod holdings;
 mod levels;
 mod names;
 mod references;
@@ -12,6 +13,7 @@ mod rule;
 mod rules;
 mod shell;
 mod sink;
+mod sites;
 #[cfg(test)]
 mod tests;
 mod variables;

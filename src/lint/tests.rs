@@ -129,9 +129,9 @@ fn levels_change_what_a_finding_is() {
 #[test]
 fn a_step_for_one_environment_is_reached_there() {
     let text = "version: 1\nplan: shop\nplaces: { vps: { kind: host } }\nassets:\n  db: { kind: files, homes: [vps], health: [{ run: a }] }\n\
-        scenarios:\n  loss: { title: T, damage: [db] }\nenvironments: { drill: { title: D } }\nsteps:\n  \
+        scenarios:\n  loss: { title: T, damage: [db] }\nenvironments: { lab: { title: L } }\nsteps:\n  \
         restore-db: { restores: [db], needs: [note], run: a, takes: 1m }\n  \
-        note: { run: a, takes: 1m, when: { environment: drill } }\n";
+        note: { run: a, takes: 1m, when: { environment: lab } }\n";
     assert_eq!(codes(text), Vec::<&str>::new());
     assert_eq!(codes(&text.replace(", needs: [note]", "")), ["unreachable-step"]);
 }
