@@ -29,5 +29,5 @@ pub use placement::Placement;
 pub use recipes::{Recipes, Shipped};
 pub use resolved::{RecipePlace, ResolvedPlan, ResolvedStep, Section};
 pub use route::{AssetRoute, AssetState, Request, Route, StepChoice, route};
-pub use schedule::longest_gap;
+pub use schedule::{farthest_apart, longest_gap};
 pub use targets::targets_in;

@@ -10,8 +10,15 @@ mod dependency_cycle;
 mod drill_not_closed;
 mod drill_overdue;
 mod duplicate_id;
+mod inconsistent_points;
 mod manual_step_incomplete;
+mod missing_owner;
 mod missing_place;
+mod missing_target;
+mod paper_copy;
+mod place_never_lost;
+mod priority_inversion;
+mod promotion_without_fence;
 mod reserved_id;
 mod retention;
 mod role_unfilled;
@@ -22,6 +29,7 @@ mod unknown_reference;
 mod unknown_rule;
 mod unknown_variable;
 mod unreachable_step;
+mod unrepeatable_step;
 mod unused_allow;
 
 use super::Rule;
@@ -41,8 +49,15 @@ pub const RULES: &[&dyn Rule] = &[
     &drill_not_closed::DrillNotClosed,
     &drill_overdue::DrillOverdue,
     &duplicate_id::DuplicateId,
+    &inconsistent_points::InconsistentPoints,
     &manual_step_incomplete::ManualStepIncomplete,
+    &missing_owner::MissingOwner,
     &missing_place::MissingPlace,
+    &missing_target::MissingTarget,
+    &paper_copy::PaperCopy,
+    &place_never_lost::PlaceNeverLost,
+    &priority_inversion::PriorityInversion,
+    &promotion_without_fence::PromotionWithoutFence,
     &reserved_id::ReservedId,
     &retention::Retention,
     &role_unfilled::RoleUnfilled,
@@ -53,5 +68,6 @@ pub const RULES: &[&dyn Rule] = &[
     &unknown_rule::UnknownRule,
     &unknown_variable::UnknownVariable,
     &unreachable_step::UnreachableStep,
+    &unrepeatable_step::UnrepeatableStep,
     &unused_allow::UnusedAllow,
 ];
