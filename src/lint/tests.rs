@@ -109,7 +109,7 @@ fn exceptions_hold_until_their_day() {
     let ended = check_with(&except("2026-06-29", ""), &Levels::default());
     assert_eq!(ended[0].related[0].text, "the exception has ended on 2026-06-29");
     let other = except("2026-06-30", ", step: b").replace("  a: {", "  b: { run: x, takes: 1m }\n  a: {");
-    assert_eq!(codes(&other), ["step-without-estimate"]);
+    assert_eq!(codes(&other), ["step-without-estimate", "unused-allow"]);
 }
 
 #[test]

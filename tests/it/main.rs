@@ -20,6 +20,7 @@ mod layers;
 mod pages;
 mod people;
 mod plans;
+mod policy;
 mod quickstart;
 mod render;
 mod resume;

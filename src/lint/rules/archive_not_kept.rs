@@ -43,18 +43,18 @@ fn about(backup: &Backup, copy: &Copy) -> Subject {
 }
 
 fn judge(context: &Context<'_>, path: &KeyPath, name: &str, copy: &Copy) -> Vec<Finding> {
-    let held = copy.legal_hold == Some(true);
+    let on_hold = copy.legal_hold == Some(true);
     let mut found = Vec::new();
     let mut tell = |key: &str, message: String, label: &str, help: &str| {
         let finding = Finding::error(ArchiveNotKept::META.name, message);
-        let duty = if held { "legal_hold" } else { "archive" };
+        let duty = if on_hold { "legal_hold" } else { "archive" };
         let mut finding = finding.at(context.place(&path.key(key), Part::Value), label).help(help);
         if key != duty {
             finding = finding.related(context.place(&path.key(duty), Part::Value), "must be kept");
         }
         found.push(finding);
     };
-    if copy.archive.is_none() && !held {
+    if copy.archive.is_none() && !on_hold {
         return found;
     }
     if copy.optional == Some(true) {
@@ -78,7 +78,7 @@ fn judge(context: &Context<'_>, path: &KeyPath, name: &str, copy: &Copy) -> Vec<
             "deletes before",
             "let `keep` reach back as far as `archive`, or archive in another copy",
         );
-    } else if held {
+    } else if on_hold {
         match &copy.keep {
             Keep::Latest | Keep::Generations(_) => {
                 let message = format!("`{name}` is under legal hold, and `keep` destroys points in between");
@@ -95,7 +95,7 @@ fn judge(context: &Context<'_>, path: &KeyPath, name: &str, copy: &Copy) -> Vec<
             Keep::For(_) => {}
         }
     }
-    if held && copy.immutable.is_none() && !nobody_can_erase(context, copy) {
+    if on_hold && copy.immutable.is_none() && !nobody_can_erase(context, copy) {
         let message = format!("`{name}` is under legal hold, and somebody can still destroy it");
         let help =
             "make it `immutable` for as long as it is held, or let nobody erase it (`erasable_by: []`)";

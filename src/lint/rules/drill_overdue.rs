@@ -24,10 +24,10 @@ impl Rule for DrillOverdue {
         let Ok(end_of_day) = format!("{as_of}T23:59:59Z").parse::<Moment>() else { return };
         let every = policy.every;
         let demand = context.place(&KeyPath::root().key("policy").key("drills").key("every"), Part::Value);
-        let scenarios: Vec<Option<&Id>> = match context.plan.scenarios.is_empty() {
-            true => vec![None],
-            false => context.plan.scenarios.keys().map(Some).collect(),
-        };
+        let mut scenarios: Vec<Option<&Id>> = context.plan.scenarios.keys().map(Some).collect();
+        if scenarios.is_empty() {
+            scenarios.push(None);
+        }
         let plan = &context.plan.plan;
         for scenario in scenarios {
             let what = scenario.map_or_else(|| format!("`{plan}`"), |scenario| format!("`{scenario}`"));

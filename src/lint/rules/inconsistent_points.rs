@@ -79,12 +79,12 @@ fn judge(
         format!("`{}` comes back from `{}` and `{}` from `{}`", one.asset, one.copy, other.asset, other.copy);
     let scenario = routed.route.scenario.as_ref();
     let message = match consistent.within {
-        None => format!("{between}{}, and they must be of one moment", in_scenario(scenario)),
+        None => format!("{between}{}: they must be of one moment", in_scenario(scenario)),
         Some(within) => match farthest_apart(one.points, other.points) {
             Ok(apart) if apart <= within => return,
             Ok(apart) => {
                 format!(
-                    "{between}{}, whose points are up to {apart} apart: more than {within}",
+                    "{between}{}: their points are up to {apart} apart, more than {within}",
                     in_scenario(scenario)
                 )
             }

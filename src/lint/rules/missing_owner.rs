@@ -19,11 +19,9 @@ impl Rule for MissingOwner {
 
     fn check(&self, context: &Context<'_>, sink: &mut Sink) {
         let plan = context.plan;
-        // A sketch has no people yet; where there are people, somebody answers.
-        let names_people = !plan.people.is_empty()
-            || plan.policy != Policy::default()
-            || plan.assets.values().any(|asset| asset.owner.is_some());
-        if plan.owner.is_some() || !names_people {
+        // A sketch has no owners yet; where somebody makes demands, somebody answers.
+        let has_owners = plan.assets.values().any(|asset| asset.owner.is_some());
+        if plan.owner.is_some() || !(has_owners || plan.policy != Policy::default()) {
             return;
         }
         for (id, _) in plan.assets.iter().filter(|(_, asset)| asset.owner.is_none()) {

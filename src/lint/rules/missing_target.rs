@@ -6,6 +6,7 @@ use crate::analysis::{rpo, rto};
 use crate::finding::{Finding, RuleMeta};
 use crate::lint::rule::rule;
 use crate::lint::{Context, Rule, Sink, Subject};
+use crate::plan::{Asset, Objective, Targets};
 use crate::resolve::AssetState;
 use crate::value::Id;
 
@@ -23,10 +24,18 @@ impl Rule for MissingTarget {
 
     fn check(&self, context: &Context<'_>, sink: &mut Sink) {
         let plan = context.plan;
-        let has_targets = plan.assets.values().any(|asset| asset.rto.is_some() || asset.rpo.is_some())
-            || plan.scenarios.values().any(|scenario| !scenario.targets.is_empty());
         // A plan without any target is a sketch; in one with some, a gap is an oversight.
-        if !has_targets {
+        let anything = |of: fn(&Asset) -> Option<Objective>,
+                        in_scenario: fn(&Targets) -> Option<Objective>| {
+            let own = plan.assets.values().map(of);
+            let targets = plan.scenarios.values().flat_map(|scenario| scenario.targets.values());
+            own.chain(targets.map(in_scenario)).flatten().any(|objective| objective != Objective::None)
+        };
+        let (any_time, any_data) = (
+            anything(|asset| asset.rto, |target| target.rto),
+            anything(|asset| asset.rpo, |target| target.rpo),
+        );
+        if !any_time && !any_data {
             return;
         }
         let backed_up: HashSet<&Id> = plan.backups.values().flat_map(|backup| &*backup.of).collect();
@@ -39,19 +48,19 @@ impl Rule for MissingTarget {
                     continue;
                 }
                 let Some((asset, _)) = plan.assets.get_key_value(asset) else { continue };
-                let has_rto = rto(context.resolved, scenario, asset).is_some();
+                let promises_time = !any_time || rto(context.resolved, scenario, asset).is_some();
                 // What holds no data loses none; where its data is not set back, there is nothing to promise.
-                let has_rpo = rpo(context.resolved, scenario, asset).is_some()
+                let promises_data = !any_data
+                    || rpo(context.resolved, scenario, asset).is_some()
                     || !backed_up.contains(asset)
                     || !on_route.state.is_goal();
                 for (key, what, has) in
-                    [("rto", "recovery time", has_rto), ("rpo", "recovery point", has_rpo)]
+                    [("rto", "recovery time", promises_time), ("rpo", "recovery point", promises_data)]
                 {
                     if has || !told.insert((key, asset)) {
                         continue;
                     }
-                    let message =
-                        format!("nothing is promised for the {what} of `{asset}`, which `{id}` hits");
+                    let message = format!("`{asset}` has no {what} objective, and `{id}` hits it");
                     let finding = Finding::warning(Self::META.name, message)
                         .at(context.place_of_asset(asset), format!("has no `{key}`"))
                         .related(context.place_of_scenario(id), on_route.why.clone())

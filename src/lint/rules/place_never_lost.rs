@@ -42,9 +42,8 @@ impl Rule for PlaceNeverLost {
             }
             let some = assets.get(..assets.len().min(3)).unwrap_or_default();
             let more = if assets.len() > 3 { " and others" } else { "" };
-            let message = format!("{}{more} live in `{home}`, and no scenario hits it", listed(some));
-            let message =
-                if assets.len() == 1 { message.replace(" live in ", " lives in ") } else { message };
+            let live = if assets.len() == 1 { "lives" } else { "live" };
+            let message = format!("{}{more} {live} in `{home}`, which no scenario takes away", listed(some));
             let path = KeyPath::root().key("places").key(home.as_str());
             let finding = Finding::warning(Self::META.name, message)
                 .at(context.place(&path, Part::Key), "is never lost")

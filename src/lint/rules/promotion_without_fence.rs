@@ -53,7 +53,7 @@ fn judge(context: &Context<'_>, routed: &Routed, at: usize, step: &ResolvedStep,
         let scenario = routed.route.scenario.as_ref();
         let id = whole.written_as();
         let message = format!(
-            "`{id}` makes `{home}` the home of `{asset}` by {how}, and nothing has cut off `{was}` before{}",
+            "`{id}` promotes `{asset}` on `{home}` ({how}){}, and no step before it cuts off `{was}`",
             in_scenario(scenario)
         );
         let mut finding = Finding::warning(PromotionWithoutFence::META.name, message)
@@ -77,7 +77,7 @@ fn how(context: &Context<'_>, routed: &Routed, step: &ResolvedStep) -> Option<St
     }
     let choice = routed.route.chosen.get(step.id.as_str())?.copy.as_ref()?;
     let (_, _, _, copy) = copy_of(context.resolved, choice.copy.as_str())?;
-    (copy.keep == Keep::Latest).then(|| format!("promoting the replica `{}`", choice.copy))
+    (copy.keep == Keep::Latest).then(|| format!("the replica `{}`", choice.copy))
 }
 
 /// Returns what the steps fence that are over before a node begins.
