@@ -4,16 +4,19 @@ use std::cell::{Cell, OnceCell};
 use std::collections::HashMap;
 
 use super::Names;
-use crate::analysis::{Basis, Promises, promises};
+use crate::analysis::{Basis, Measured, Promises, promises};
 use crate::document::{Document, Key, KeyPath, Node, Part, Place, Segment, Sources};
 use crate::graph::{Cycle, StepGraph};
+use crate::history::History;
 use crate::plan::{Operation, Plan};
 use crate::resolve::{Placement, Request, ResolvedPlan, Route, route};
-use crate::value::{Id, did_you_mean, slip_of};
+use crate::value::{Date, Id, did_you_mean, slip_of};
 use crate::workspace::{Opened, Variant};
 
 /// A guess is looked for in all names; more of them in one run would take long and help nobody.
 const MOST_GUESSES: usize = 20;
+
+static NO_HISTORY: History = History::new();
 
 /// A route, and its nodes in order.
 #[derive(Debug)]
@@ -41,6 +44,10 @@ pub struct Context<'a> {
     pub sources: &'a Sources,
     /// Everything that has a name.
     pub names: Names<'a>,
+    /// What earlier drills have shown.
+    pub history: &'a History,
+    /// The day for which the plan is checked; none where only names are.
+    pub as_of: Option<&'a Date>,
     /// The steps that use a recipe, by id.
     pub(super) groups: HashMap<&'a str, usize>,
     entries: HashMap<(&'a str, &'a str), (&'a Key, &'a Node)>,
@@ -72,12 +79,20 @@ impl<'a> Context<'a> {
             environment,
             placement: &opened.placement,
             sources,
+            history: &NO_HISTORY,
+            as_of: None,
             names: Names::of(&variant.plan),
             entries: entries.collect(),
             routes: OnceCell::new(),
             promises: OnceCell::new(),
             guesses,
         }
+    }
+
+    /// Tells the context of earlier drills, and for which day the plan is checked.
+    #[must_use]
+    pub fn on(self, as_of: &'a Date, history: &'a History) -> Self {
+        Self { as_of: Some(as_of), history, ..self }
     }
 
     /// Returns the place of a value, or of the key that leads to it.
@@ -131,7 +146,8 @@ impl<'a> Context<'a> {
     /// Returns each route with what the plan promises on it; routes that go round in circles promise nothing.
     pub fn promises(&self) -> impl Iterator<Item = (&Routed, &Promises)> {
         let promises = self.promises.get_or_init(|| {
-            let basis = Basis::default();
+            let measured = Measured::of(self.history, self.resolved);
+            let basis = Basis { measured, ..Basis::default() };
             self.routes().iter().map(|routed| promises(self.resolved, &routed.route, &basis).ok()).collect()
         });
         self.routes().iter().zip(promises).filter_map(|(routed, promises)| Some((routed, promises.as_ref()?)))

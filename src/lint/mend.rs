@@ -9,6 +9,7 @@ use super::rules::RULES;
 use super::{Levels, Stage};
 use crate::document::{SourceId, Sources, Span};
 use crate::finding::{Finding, Fix, Severity, apply};
+use crate::history::History;
 use crate::plan::load_recipe;
 use crate::value::Date;
 use crate::workspace::{Error, Opened, is_recipe};
@@ -100,7 +101,9 @@ impl Eye<'_> {
             return Ok(Look { sources, source, findings, understood });
         }
         let opened = Opened::of_text(self.path, text.to_owned(), &mut sources)?;
-        let request = Request { levels: self.levels, as_of: self.as_of, environment: None };
+        let history = History::default();
+        let request =
+            Request { levels: self.levels, as_of: self.as_of, history: &history, environment: None };
         let findings = check(&opened, &sources, &request);
         let understood = Understood::of(opened.document.is_some(), opened.plan.is_some());
         Ok(Look { sources, source: opened.source, findings, understood })

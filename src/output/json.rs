@@ -177,8 +177,8 @@ fn position(source: &Source, offset: u32) -> Position {
 mod tests {
     use super::*;
     use crate::document::{Place, Span};
-    use crate::output::tests::about;
     use crate::finding::Fix;
+    use crate::output::tests::about;
 
     #[test]
     fn it_fits_its_own_schema_and_reads_back() {

@@ -235,6 +235,30 @@ pub struct Generations {
     pub yearly: Option<u32>,
 }
 
+impl Keep {
+    /// Returns how far back the copy reaches as people count it: seven yearly points stand for seven years. Nothing if
+    /// that cannot be said, as of `last` alone.
+    ///
+    /// For what is there for sure at any moment, see `resolve::reach_of`.
+    pub fn reaches_back(&self) -> Option<Length> {
+        const DAY: u64 = 86_400;
+        match self {
+            Self::For(length) => Some(*length),
+            Self::Latest => Some(Length::ZERO),
+            Self::Generations(generations) => [
+                (generations.hourly, 3_600),
+                (generations.daily, DAY),
+                (generations.weekly, 7 * DAY),
+                (generations.monthly, 28 * DAY),
+                (generations.yearly, 365 * DAY),
+            ]
+            .into_iter()
+            .filter_map(|(count, secs)| count.map(|count| Length::from_secs(u64::from(count) * secs)))
+            .max(),
+        }
+    }
+}
+
 impl fmt::Display for Keep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
