@@ -71,7 +71,9 @@ pub(super) fn run(args: &Args, global: &Global, terminal: &Terminal) -> Result<E
     for error in &errors {
         terminal.error(error);
     }
-    if !args.diff {
+    // "Nothing to mend" would be a strange answer where nothing could be read.
+    let has_looked = errors.is_empty() || mended > 0 || !remaining.is_empty();
+    if has_looked && !args.diff {
         terminal.print(&summary(args, mended, remaining.len()))?;
     }
     Ok(match (errors.is_empty(), args.check || args.diff, mended) {

@@ -65,6 +65,17 @@ impl Document {
         (inner == text).then_some(Span { start: span.start + 1, end: span.end - 1 })
     }
 
+    /// Whether a name stands in the text just once, be it as a value, in a comment or in a command.
+    pub fn names_once(&self, name: &str) -> bool {
+        let is_part = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_');
+        let is_whole = |at: usize| {
+            let before = self.text.get(..at).and_then(|before| before.chars().next_back());
+            let after = self.text.get(at + name.len()..).and_then(|after| after.chars().next());
+            !before.is_some_and(is_part) && !after.is_some_and(is_part)
+        };
+        !name.is_empty() && self.text.match_indices(name).filter(|(at, _)| is_whole(*at)).count() == 1
+    }
+
     /// Returns the place of a value, or of the key that leads to it.
     ///
     /// What the document does not have is placed at the nearest thing above it that it has.

@@ -263,6 +263,8 @@ fn a_host_is_reached_by_what_a_step_writes() {
         let span = finding.primary.place.span;
         assert_eq!((finding.code, &text[span.start as usize..span.end as usize]), ("unknown-variable", name));
         assert_eq!(finding.fix.is_some(), name == "HOST_ADRESS");
+        let asked_twice = check_with(&text.replace("./go.sh", "./go.sh $HOST_ADRESS"), &Levels::default());
+        assert_eq!(asked_twice[0].fix, None);
     }
 }
 

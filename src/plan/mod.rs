@@ -10,6 +10,7 @@ mod people;
 mod place;
 mod policy;
 mod recipe;
+mod retyped;
 mod root;
 mod scenario;
 mod schema;

@@ -6,6 +6,7 @@ use jsonschema::error::{TypeKind, ValidationErrorKind as Kind};
 use jsonschema::{JsonType, ValidationError, Validator};
 use serde_json::Value;
 
+use super::retyped::retyped;
 use super::{Notification, Points, RawStep, Secret, Undo, plan_schema, recipe_schema};
 use crate::document::{Document, KeyPath, Node, Part, Yaml};
 use crate::finding::{Finding, Fix};
@@ -100,7 +101,9 @@ impl Judge<'_> {
             Kind::Type { kind } => {
                 let help = self.description_at(error);
                 let fix = match kind {
-                    TypeKind::Single(kind) if !self.has_pattern(error) => self.retyped(&path, &node, *kind),
+                    TypeKind::Single(kind) if !self.has_pattern(error) => {
+                        retyped(self.document, self.document.place(&path, Part::Value), &node, *kind)
+                    }
                     _ => None,
                 };
                 self.report_type(&path, &node, &expected_types(kind), help);
@@ -235,29 +238,6 @@ impl Judge<'_> {
         // What is empty has no value to point at.
         let part = if node.what() == "nothing" { Part::Key } else { Part::Value };
         self.report("wrong-type", message, path, part, "here", help);
-    }
-
-    /// A scalar of the wrong type that can be meant in one way only.
-    fn retyped(&self, path: &KeyPath, node: &Node, wanted: JsonType) -> Option<Fix> {
-        let place = self.document.place(path, Part::Value);
-        match (wanted, &node.kind) {
-            (JsonType::Boolean, crate::document::Kind::Str(word)) => {
-                let meant = match word.to_ascii_lowercase().as_str() {
-                    "yes" | "on" | "y" | "true" => "true",
-                    "no" | "off" | "n" | "false" => "false",
-                    _ => return None,
-                };
-                Fix::replace(self.document, place, word, meant)
-            }
-            (
-                JsonType::String,
-                crate::document::Kind::Bool(_)
-                | crate::document::Kind::Int(_)
-                | crate::document::Kind::UInt(_)
-                | crate::document::Kind::Float(_),
-            ) => Fix::quote(self.document, place),
-            _ => None,
-        }
     }
 
     fn report_pattern(&mut self, path: &KeyPath, node: &Node, pattern: &str, error: &ValidationError<'_>) {

@@ -103,21 +103,8 @@ impl<'a> Uses<'a> {
             (Some(wrong), Some(meant)) if wrong != meant => (wrong, meant),
             _ => (reference.name.to_owned(), right.to_owned()),
         };
-        owner != Some(right)
-            && !is_there
-            && (self.count(&meant) > 0 || stands_once(&context.document.text, &wrong))
+        owner != Some(right) && !is_there && (self.count(&meant) > 0 || context.document.names_once(&wrong))
     }
-}
-
-/// Whether a name stands once in a text, be it in a comment or a command.
-fn stands_once(text: &str, name: &str) -> bool {
-    let is_part = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_');
-    let is_whole = |at: usize| {
-        let before = text.get(..at).and_then(|before| before.chars().next_back());
-        let after = text.get(at + name.len()..).and_then(|after| after.chars().next());
-        !before.is_some_and(is_part) && !after.is_some_and(is_part)
-    };
-    text.match_indices(name).filter(|(at, _)| is_whole(*at)).count() == 1
 }
 
 fn of_kinds(

@@ -82,7 +82,10 @@ fn places(context: &Context<'_>, outputs: &HashSet<&str>, sink: &mut Sink) {
             let (guess, slip) = context.guess_and_slip(value, &known);
             let message = format!("`{value}` looks like the output of a step, but no step writes it");
             let at = context.place(&path, Part::Value);
-            let fix = slip.and_then(|right| Fix::respell(context.document, at, value, &right));
+            let fix = slip
+                // Where others ask for the same, the slip is in the `outputs`.
+                .filter(|_| context.document.names_once(value))
+                .and_then(|right| Fix::respell(context.document, at, value, &right));
             let help = guess.unwrap_or_else(|| {
                 format!("add `outputs: [{value}]` to the step that builds `{id}`, or write its name or address in small letters")
             });
