@@ -1,6 +1,7 @@
 //! Fewer copies than the policy demands: in all, on other media, at other sites, immutable, or verified.
 
-use std::collections::BTreeSet;
+use std::cell::RefCell;
+use std::collections::{BTreeSet, HashMap};
 
 use crate::document::{KeyPath, Part};
 use crate::finding::{Finding, RuleMeta};
@@ -10,7 +11,7 @@ use crate::lint::sites::{Apart, Sites};
 use crate::lint::{Context, Rule, Sink, Subject};
 use crate::plan::Keep;
 use crate::resolve::longest_gap;
-use crate::value::Id;
+use crate::value::{Id, Length};
 
 rule!(
     Copies,
@@ -30,8 +31,9 @@ impl Rule for Copies {
     fn check(&self, context: &Context<'_>, sink: &mut Sink) {
         let Some(policy) = &context.plan.policy.copies else { return };
         let mut sites = Sites::new(context);
+        let gaps = RefCell::new(HashMap::new());
         for holding in context.holdings() {
-            let teller = Teller { context, holding: &holding };
+            let teller = Teller { context, holding: &holding, gaps: &gaps };
             let found = [
                 policy.at_least.and_then(|wanted| teller.number(wanted)),
                 policy.media.and_then(|wanted| teller.media(wanted)),
@@ -49,6 +51,7 @@ impl Rule for Copies {
 struct Teller<'c, 'a> {
     context: &'c Context<'a>,
     holding: &'c Holding<'a>,
+    gaps: &'c RefCell<HashMap<String, Length>>,
 }
 
 impl<'a> Teller<'_, 'a> {
@@ -139,11 +142,10 @@ impl<'a> Teller<'_, 'a> {
         if let Some(lifter) = immutable.except.iter().find(|place| above.contains(place)) {
             return Some(format!("can be lifted from `{lifter}`, where the original lives"));
         }
-        let gap = longest_gap(held.copy.points.as_ref().unwrap_or(&held.backup.points)).unwrap_or_default();
         for (id, scenario) in
             self.context.plan.scenarios.iter().filter(|(_, scenario)| !scenario.compromise.is_empty())
         {
-            let needed = scenario.found_after.unwrap_or_default().saturating_add(gap);
+            let needed = scenario.found_after.unwrap_or_default().saturating_add(self.gap(held));
             if immutable.for_ < needed {
                 return Some(format!(
                     "is immutable for {}, and `{id}` takes {needed} (found after, and the gap between points)",
@@ -161,6 +163,13 @@ impl<'a> Teller<'_, 'a> {
             }
         }
         None
+    }
+
+    /// Returns the longest time between two points of a copy; a schedule is walked once, however many copies follow it.
+    fn gap(&self, held: &Held<'a>) -> Length {
+        let points = held.copy.points.as_ref().unwrap_or(&held.backup.points);
+        let mut gaps = self.gaps.borrow_mut();
+        *gaps.entry(points.to_string()).or_insert_with(|| longest_gap(points).unwrap_or_default())
     }
 
     /// The 0: a copy that nothing looks at is a hope.
