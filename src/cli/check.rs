@@ -166,11 +166,8 @@ fn once(findings: Vec<Finding>, sources: &Sources) -> Vec<Finding> {
 }
 
 fn date(text: &str) -> Result<Date, String> {
-    let bad = || format!("`{text}` is not a day such as 2027-06-30");
-    // The pattern alone would take the 31st of February.
-    format!("{text}T00:00:00Z").parse::<Moment>().map_err(|_| bad())?;
     let deserializer: serde::de::value::StrDeserializer<'_, ValueError> = text.into_deserializer();
-    Date::deserialize(deserializer).map_err(|_| bad())
+    Date::deserialize(deserializer).map_err(|_| format!("`{text}` is not a day such as 2027-06-30"))
 }
 
 #[expect(clippy::disallowed_methods, reason = "only the day of today is taken, and `--as-of` replaces it")]
