@@ -11,7 +11,6 @@ use crate::value::Id;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Held<'a> {
     pub(super) backup_id: &'a Id,
-    pub(super) backup: &'a Backup,
     pub(super) copy_id: &'a Id,
     pub(super) copy: &'a Copy,
 }

@@ -166,7 +166,7 @@ fn an_exception_that_allows_nothing_is_told_and_has_a_reason_and_a_day() {
         &["unused-allow", "`copies` finds nothing that this exception could allow"],
     );
     finds(&except("''", "2027-01-01"), &["policy", "reason"]);
-    finds(&except("r", "2027-02-31"), &["is not a day such as 2027-06-30"]);
+    finds(&except("r", "2027-02-31"), &["a day of the calendar such as 2027-06-30"]);
 }
 
 /// A database with a replica in the south, and steps.
@@ -195,10 +195,36 @@ fn a_promotion_is_fenced_before_it_and_not_after() {
     is_quiet(&fence("north", ""));
     is_quiet(&fence("db", ""));
     finds(&fence("two", ""), &["promotion-without-fence"]);
+    // On the route, but too late.
     let after = format!(
-        "{replica}  cut: {{ fences: [one], needs: [up], run: ./cut.sh, takes: 1m }}\n  end: {{ needs: [cut], run: a, takes: 1m }}\n"
+        "{replica}  cut: {{ fences: [one], needs: [up], run: ./cut.sh, takes: 1m }}\n  \
+         start: {{ restores: [app], needs: [cut], on: home, run: ./start.sh, takes: 1m }}\n"
     );
-    finds(&replicated(&after), &["promotion-without-fence"]);
+    let app = "  app: { kind: app, homes: [one, two], needs: [db], health: [{ run: a }] }\nbackups:\n";
+    finds(&replicated(&after).replace("backups:\n", app), &["promotion-without-fence"]);
+    let before = after
+        .replace("needs: [up], ", "")
+        .replace("on: home, run: ./up", "needs: [cut], on: home, run: ./up");
+    is_quiet(&replicated(&before).replace("backups:\n", app));
+}
+
+#[test]
+fn what_must_be_kept_is_kept() {
+    let with = |copy: &str| shop(&format!("a: {{ in: nas, {copy} }}"), "");
+    is_quiet(&with("keep: 10y, archive: 10y"));
+    finds(
+        &with("keep: 9y, archive: 10y"),
+        &["must be kept for 10y by law or contract, and is deleted after 9y"],
+    );
+    finds(&with("keep: { last: 100 }, archive: 1d"), &["keeps a number of points, whatever their age"]);
+    finds(&with("keep: 1y, archive: 1y, optional: true"), &["perhaps it is never made"]);
+    is_quiet(&with("keep: 1y, archive: 1y, legal_hold: true, erasable_by: []"));
+    finds(&with("keep: 1y, legal_hold: true, erasable_by: []"), &["its points are deleted after 1y"]);
+    finds(
+        &with("keep: { daily: 400 }, archive: 1y, legal_hold: true, immutable: 1y"),
+        &["`keep` destroys points in between"],
+    );
+    finds(&with("keep: 1y, archive: 1y, legal_hold: true"), &["somebody can still destroy it"]);
 }
 
 #[test]
