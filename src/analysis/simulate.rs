@@ -36,7 +36,7 @@ impl Odds {
     /// The most runs.
     pub const MOST_RUNS: u32 = 1_000_000;
     /// The most outcomes that are kept: runs times assets.
-    pub const MOST_OUTCOMES: usize = 100_000_000;
+    pub const MOST_OUTCOMES: usize = 30_000_000;
 }
 
 impl Default for Odds {
