@@ -29,4 +29,5 @@ mod quickstart;
 mod recovery_time;
 mod render;
 mod resume;
+mod simulate;
 mod stage;
