@@ -4,12 +4,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::Error;
-use super::root::{is_recipe, plan_files, yaml_files};
-use crate::document::{Document, KeyPath, Limits, Part, Place, Span, read};
+use super::imports::{Found, imports_of};
+use super::root::plan_files;
+use super::shelf::{AtHand, Shelf};
+use crate::document::{Document, Limits, Place, Span, read};
 use crate::document::{SourceId, Sources};
 use crate::finding::Finding;
-use crate::plan::{Loaded, Plan, load, load_recipe, retype};
-use crate::resolve::{Placement, Recipes, ResolvedPlan, overlay, resolve};
+use crate::plan::{Loaded, Plan, load, retype};
+use crate::resolve::{Imports, Placement, Recipes, ResolvedPlan, overlay, resolve};
 use crate::value::Id;
 
 /// A plan that was opened.
@@ -24,7 +26,11 @@ pub struct Opened {
     /// What it says, if nothing is wrong with its shape.
     pub plan: Option<Arc<Plan>>,
     /// The recipes at hand.
-    pub recipes: Recipes,
+    pub recipes: Arc<Recipes>,
+    /// The plans that it uses things of.
+    pub imports: Imports,
+    /// Their files, in the same order.
+    pub imported_files: Vec<PathBuf>,
     /// Where its assets live now.
     pub placement: Placement,
     /// What is wrong so far.
@@ -38,7 +44,9 @@ pub struct Variant {
     pub document: Arc<Document>,
     /// The plan before expansion.
     pub plan: Arc<Plan>,
-    /// The plan after it.
+    /// The plans that it uses things of, with the environment of the same name laid over each.
+    pub imports: Imports,
+    /// The plan after it, with what it imports.
     pub resolved: ResolvedPlan,
 }
 
@@ -73,13 +81,19 @@ impl Opened {
     ///
     /// When the file cannot be read. What is wrong in it stands in `findings`.
     pub fn one(path: &Path, sources: &mut Sources) -> Result<Self, Error> {
+        Self::with(path, &Shelf::default(), sources)
+    }
+
+    fn with(path: &Path, shelf: &Shelf, sources: &mut Sources) -> Result<Self, Error> {
         let shown = path.display().to_string();
         let mut opened = Self {
             path: path.to_owned(),
             source: SourceId::default(),
             document: None,
             plan: None,
-            recipes: Recipes::default(),
+            recipes: Arc::default(),
+            imports: Imports::default(),
+            imported_files: Vec::new(),
             placement: Placement::default(),
             findings: Vec::new(),
         };
@@ -100,44 +114,13 @@ impl Opened {
         opened.plan = value.map(Arc::new);
         opened.findings = findings;
         if opened.plan.is_some() {
-            opened.gather_recipes(path.parent().unwrap_or(Path::new("")), sources)?;
+            let AtHand { recipes, findings } = shelf.at_hand(path, sources)?;
+            opened.recipes = recipes;
+            opened.findings.extend(findings);
             opened.read_placement(path)?;
+            opened.read_imports(shelf, sources)?;
         }
         Ok(opened)
-    }
-
-    /// Recipes are shipped with drplan, or stand beside the plan or in a folder `recipes` there.
-    fn gather_recipes(&mut self, folder: &Path, sources: &mut Sources) -> Result<(), Error> {
-        for shipped in Recipes::shipped() {
-            let source = sources.add(format!("drplan:{}.yaml", shipped.name), shipped.text);
-            self.add_recipe(source, sources);
-        }
-        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-        let own = folder.join("recipes");
-        let mut files: Vec<PathBuf> =
-            yaml_files(folder)?.into_iter().filter(|file| is_recipe(file)).collect();
-        if own.is_dir() {
-            files.extend(yaml_files(&own)?);
-        }
-        for file in files {
-            let source = sources.add(file.display().to_string(), read(&file, &Limits::default())?);
-            self.add_recipe(source, sources);
-        }
-        Ok(())
-    }
-
-    fn add_recipe(&mut self, source: SourceId, sources: &Sources) {
-        let Loaded { document, value, findings } = load_recipe(source, sources);
-        self.findings.extend(findings);
-        let (Some(document), Some(recipe)) = (document, value) else { return };
-        let name = recipe.recipe.clone();
-        if let Some(first) = self.recipes.add(source, recipe) {
-            let place = document.place(&KeyPath::root().key("recipe"), Part::Value);
-            let other = Place { source: first, span: Span::default() };
-            let finding = Finding::error("recipe-misuse", format!("there are two recipes `{name}`"));
-            let finding = finding.at(place, "the second").related(other, "the first");
-            self.findings.push(finding.help("give yours another name"));
-        }
     }
 
     fn read_placement(&mut self, path: &Path) -> Result<(), Error> {
@@ -154,6 +137,32 @@ impl Opened {
             }
         }
         Ok(())
+    }
+
+    fn read_imports(&mut self, shelf: &Shelf, sources: &mut Sources) -> Result<(), Error> {
+        if let (Some(document), Some(plan)) = (&self.document, &self.plan)
+            && !plan.imports.is_empty()
+        {
+            let Found { imports, files, findings } =
+                imports_of(&self.path, document, plan, shelf, sources)?;
+            self.imports = imports;
+            self.imported_files = files;
+            self.findings.extend(findings);
+        }
+        Ok(())
+    }
+
+    /// Lays the environment of a name over each imported plan that has one.
+    fn imports_under(&self, environment: Option<&Id>) -> Result<Imports, Vec<Finding>> {
+        let mut imports = self.imports.clone();
+        let Some(environment) = environment else { return Ok(imports) };
+        for import in imports.plans.iter_mut().filter(|import| import.plan.environments.contains_key(environment))
+        {
+            let overlaid = overlay(&import.document, environment);
+            import.plan = Arc::new(retype(&overlaid)?);
+            import.document = Arc::new(overlaid);
+        }
+        Ok(imports)
     }
 
     /// Returns the names of the environments.
@@ -183,7 +192,8 @@ impl Opened {
                 (Arc::new(overlaid), plan)
             }
         };
-        Ok(resolve(&document, plan, &self.recipes, environment))
+        let imports = self.imports_under(environment)?;
+        Ok(resolve(&document, plan, &self.recipes, &imports, environment))
     }
 
     /// Lays an environment over the plan and expands it.
@@ -203,7 +213,8 @@ impl Opened {
                 (Arc::new(overlaid), Arc::new(plan))
             }
         };
-        let (resolved, findings) = resolve(&document, (*plan).clone(), &self.recipes, environment);
-        Ok((Variant { document, plan, resolved }, findings))
+        let imports = self.imports_under(environment)?;
+        let (resolved, findings) = resolve(&document, (*plan).clone(), &self.recipes, &imports, environment);
+        Ok((Variant { document, plan, imports, resolved }, findings))
     }
 }
