@@ -18,10 +18,19 @@ fn date(text: &str) -> Date {
 }
 
 fn check_with(text: &str, levels: &Levels) -> Vec<Finding> {
+    check_beside(None, text, levels)
+}
+
+/// Checks a plan; another one stands beside it as `network.yaml`.
+fn check_beside(beside: Option<&str>, text: &str, levels: &Levels) -> Vec<Finding> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("plan.yaml");
     #[expect(clippy::disallowed_methods, reason = "a test needs a file")]
     std::fs::write(&path, text).unwrap();
+    if let Some(text) = beside {
+        #[expect(clippy::disallowed_methods, reason = "a test needs a file")]
+        std::fs::write(folder.path().join("network.yaml"), text).unwrap();
+    }
     let mut sources = Sources::default();
     let opened = Opened::one(&path, &mut sources).unwrap();
     let as_of = date("2026-06-30");
@@ -49,15 +58,18 @@ fn every_page_tells_the_truth() {
         assert!(meta.page.starts_with(&format!("# {}\n", meta.name)), "{}", meta.name);
         let (fires, quiet) = (fences(meta.page, "fires"), fences(meta.page, "quiet"));
         assert!(!fires.is_empty() && !quiet.is_empty(), "{} has no examples", meta.name);
+        let beside = fences(meta.page, "beside").first().copied();
         for text in fires {
-            let mut found = codes(text);
+            let found = check_beside(beside, text, &Levels::default());
+            let mut found: Vec<&str> = found.into_iter().map(|finding| finding.code).collect();
+            found.sort_unstable();
             found.dedup();
             if found != [meta.name] {
                 writeln!(wrong, "{}: fires finds {found:?}", meta.name).unwrap();
             }
         }
         for text in quiet {
-            let found = check_with(text, &Levels::default());
+            let found = check_beside(beside, text, &Levels::default());
             for finding in found {
                 writeln!(wrong, "{}: quiet finds {}: {}", meta.name, finding.code, finding.message).unwrap();
             }

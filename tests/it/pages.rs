@@ -238,6 +238,7 @@ fn every_fence_says_what_it_is() {
         "yaml,config",
         "yaml,fires",
         "yaml,quiet",
+        "yaml,beside",
         "console",
         "console,unrun",
         "json",

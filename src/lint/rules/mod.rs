@@ -19,6 +19,7 @@ mod unknown_rule;
 mod unknown_variable;
 mod unreachable_step;
 mod unused_allow;
+mod unused_import;
 
 use super::Rule;
 
@@ -46,4 +47,5 @@ pub const RULES: &[&dyn Rule] = &[
     &unknown_variable::UnknownVariable,
     &unreachable_step::UnreachableStep,
     &unused_allow::UnusedAllow,
+    &unused_import::UnusedImport,
 ];
