@@ -6,6 +6,7 @@ mod execute;
 mod explain;
 mod frozen;
 mod graph;
+mod portfolio;
 mod render;
 mod request;
 mod resume;

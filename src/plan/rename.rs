@@ -153,7 +153,11 @@ impl<'a> Renaming<'a> {
                 Need::One(id) if is_neighbour(id.as_str()) => {}
                 Need::One(id) => self.id(id),
                 Need::Any(redundant) => {
-                    redundant.any.iter_mut().filter(|id| !is_neighbour(id.as_str())).for_each(|id| self.id(id));
+                    redundant
+                        .any
+                        .iter_mut()
+                        .filter(|id| !is_neighbour(id.as_str()))
+                        .for_each(|id| self.id(id));
                 }
             }
         }
@@ -174,7 +178,8 @@ impl<'a> Renaming<'a> {
             Action::Manual { by, .. } => by.iter_mut().for_each(|by| self.id(by)),
             Action::Approve(approve) => {
                 self.ids(&mut approve.by);
-                if let Some(other) = approve.distinct_from.as_mut().filter(|other| other.as_str() != STARTER) {
+                if let Some(other) = approve.distinct_from.as_mut().filter(|other| other.as_str() != STARTER)
+                {
                     self.id(other);
                 }
             }

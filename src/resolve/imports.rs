@@ -64,9 +64,10 @@ impl Imports {
     pub fn canonical(&self, from: Owner, name: &str) -> String {
         match self.follow(from, name) {
             (Owner::Whole, rest) => rest.to_owned(),
-            (Owner::Plan(at), rest) => {
-                self.plans.get(at).map_or_else(|| name.to_owned(), |import| format!("{}/{rest}", import.prefix))
-            }
+            (Owner::Plan(at), rest) => self
+                .plans
+                .get(at)
+                .map_or_else(|| name.to_owned(), |import| format!("{}/{rest}", import.prefix)),
             (Owner::Unknown, _) => name.to_owned(),
         }
     }

@@ -88,7 +88,8 @@ fn stand_in(resolved: &mut ResolvedPlan) {
     let foreign = resolved.mapped.iter().filter(|(_, other)| other.as_str().contains('/'));
     let foreign: Vec<(Id, Id)> = foreign.map(|(place, other)| (place.clone(), other.clone())).collect();
     for (place, other) in foreign {
-        let Some((ssh, vars)) = resolved.places.get(&other).map(|other| (other.ssh.clone(), other.vars.clone()))
+        let Some((ssh, vars)) =
+            resolved.places.get(&other).map(|other| (other.ssh.clone(), other.vars.clone()))
         else {
             continue;
         };

@@ -72,7 +72,8 @@ pub(super) fn imports_of(
     let mut imports = Imports::default();
     for (file, prefix) in files.into_iter().zip(prefixes) {
         // The first file is the plan itself; a link to it is a cycle and was cut.
-        let links = file.links.into_iter().map(|(id, to)| (id, to.and_then(|to| to.checked_sub(1)))).collect();
+        let links =
+            file.links.into_iter().map(|(id, to)| (id, to.and_then(|to| to.checked_sub(1)))).collect();
         if prefix.is_empty() {
             imports.links = links;
             continue;
@@ -110,8 +111,9 @@ impl Reading {
                     Some(to)
                 }
                 Err(Wrong { message, label, help, shown }) => {
-                    let mut finding =
-                        Finding::error("broken-import", message).at(self.place(from, id), label).maybe_help(help);
+                    let mut finding = Finding::error("broken-import", message)
+                        .at(self.place(from, id), label)
+                        .maybe_help(help);
                     if let Some((place, text)) = shown {
                         finding = finding.related(place, text);
                     }
@@ -144,7 +146,10 @@ impl Reading {
         if !identity.starts_with(&self.root) {
             return Err(Wrong {
                 message: format!("the imported plan {shown} lies outside of the repository"),
-                help: Some(format!("move it below {}, the folder with `drplan.yaml` or `.git`", self.root.display())),
+                help: Some(format!(
+                    "move it below {}, the folder with `drplan.yaml` or `.git`",
+                    self.root.display()
+                )),
                 ..Wrong::new("leads out")
             });
         }
@@ -201,8 +206,10 @@ impl Reading {
             };
             *next += 1;
             if let Some(begin) = way.iter().position(|(on_way, _)| on_way == to) {
-                let around: Vec<(usize, &Id)> =
-                    way[begin..].iter().filter_map(|(file, next)| Some((*file, &edges[*file].get(next - 1)?.0))).collect();
+                let around: Vec<(usize, &Id)> = way[begin..]
+                    .iter()
+                    .filter_map(|(file, next)| Some((*file, &edges[*file].get(next - 1)?.0)))
+                    .collect();
                 let finding = self.cycle(around);
                 self.findings.push(finding);
                 self.files[file].links.insert(id.clone(), None);
@@ -233,9 +240,9 @@ impl Reading {
             let place = self.files[0].document.place(&KeyPath::root().key("imports"), Part::Key);
             Finding::error("import-cycle", message.clone()).at(place, "here")
         };
-        finding.unwrap_or_else(empty).help(
-            "move what both need into a plan of its own, and import that one from both",
-        )
+        finding
+            .unwrap_or_else(empty)
+            .help("move what both need into a plan of its own, and import that one from both")
     }
 }
 

@@ -6,4 +6,5 @@ mod root;
 mod shelf;
 
 pub use open::{Opened, Variant};
-pub use root::{Error, Workspace, plan_files};
+pub use root::{Error, Workspace, cleaned, plan_files};
+pub use shelf::Shelf;

@@ -51,25 +51,6 @@ pub struct Variant {
 }
 
 impl Opened {
-    /// Opens every plan among some files and folders; what cannot be opened does not hide the others.
-    pub fn each(given: &[PathBuf], sources: &mut Sources) -> (Vec<Self>, Vec<Error>) {
-        let (mut opened, mut errors) = (Vec::new(), Vec::new());
-        for given in given {
-            match plan_files(std::slice::from_ref(given)) {
-                Err(error) => errors.push(error),
-                Ok(files) => {
-                    for file in files {
-                        match Self::one(&file, sources) {
-                            Ok(plan) => opened.push(plan),
-                            Err(error) => errors.push(error),
-                        }
-                    }
-                }
-            }
-        }
-        (opened, errors)
-    }
-
     /// Opens every plan among some files and folders.
     pub fn all(given: &[PathBuf], sources: &mut Sources) -> Result<Vec<Self>, Error> {
         plan_files(given)?.into_iter().map(|path| Self::one(&path, sources)).collect()
@@ -84,7 +65,12 @@ impl Opened {
         Self::with(path, &Shelf::default(), sources)
     }
 
-    fn with(path: &Path, shelf: &Shelf, sources: &mut Sources) -> Result<Self, Error> {
+    /// Opens a plan; the recipes beside it may have been read already.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read. What is wrong in it stands in `findings`.
+    pub fn with(path: &Path, shelf: &Shelf, sources: &mut Sources) -> Result<Self, Error> {
         let shown = path.display().to_string();
         let mut opened = Self {
             path: path.to_owned(),
@@ -143,8 +129,7 @@ impl Opened {
         if let (Some(document), Some(plan)) = (&self.document, &self.plan)
             && !plan.imports.is_empty()
         {
-            let Found { imports, files, findings } =
-                imports_of(&self.path, document, plan, shelf, sources)?;
+            let Found { imports, files, findings } = imports_of(&self.path, document, plan, shelf, sources)?;
             self.imports = imports;
             self.imported_files = files;
             self.findings.extend(findings);
@@ -156,7 +141,8 @@ impl Opened {
     fn imports_under(&self, environment: Option<&Id>) -> Result<Imports, Vec<Finding>> {
         let mut imports = self.imports.clone();
         let Some(environment) = environment else { return Ok(imports) };
-        for import in imports.plans.iter_mut().filter(|import| import.plan.environments.contains_key(environment))
+        for import in
+            imports.plans.iter_mut().filter(|import| import.plan.environments.contains_key(environment))
         {
             let overlaid = overlay(&import.document, environment);
             import.plan = Arc::new(retype(&overlaid)?);

@@ -124,7 +124,7 @@ pub(super) fn root_of(from: &Path) -> PathBuf {
 }
 
 /// Returns a path without `.` and without `..` as far as that can be told from the path alone.
-pub(super) fn cleaned(path: &Path) -> PathBuf {
+pub fn cleaned(path: &Path) -> PathBuf {
     let mut clean = PathBuf::new();
     for part in path.components() {
         match part {

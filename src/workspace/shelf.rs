@@ -21,13 +21,13 @@ pub(super) struct AtHand {
 
 /// The recipes of folders.
 #[derive(Debug, Default)]
-pub(super) struct Shelf(HashMap<PathBuf, AtHand>);
+pub struct Shelf(HashMap<PathBuf, AtHand>);
 
 impl Shelf {
     /// Reads the recipes of the folders in which some plans stand.
     ///
     /// A folder that cannot be read is told of when its plans are opened.
-    pub(super) fn of(plans: &[PathBuf], sources: &mut Sources) -> Self {
+    pub fn of(plans: &[PathBuf], sources: &mut Sources) -> Self {
         let mut shelf = Self::default();
         for plan in plans {
             let folder = folder_of(plan);

@@ -14,6 +14,7 @@ mod effect;
 mod execute;
 mod generated;
 mod graph;
+mod imports;
 mod journal;
 mod keeper;
 mod layers;

@@ -60,7 +60,9 @@ fn imported(context: &Context<'_>, reference: &Reference<'_>) -> Option<Wrong> {
         let help = context.guess(&format!("{prefix}{wrong}"), known.iter().map(String::as_str));
         let message = match prefix.strip_suffix('/') {
             None => format!("nothing is imported as `{wrong}`, so there is no `{name}`"),
-            Some(plan) => format!("the imported plan `{plan}` imports nothing as `{wrong}`, so there is no `{name}`"),
+            Some(plan) => {
+                format!("the imported plan `{plan}` imports nothing as `{wrong}`, so there is no `{name}`")
+            }
         };
         let none = || "name the file of the other plan under `imports`".to_owned();
         let listed = || if known.is_empty() { none() } else { format!("known here: {}", known.join(", ")) };
@@ -73,9 +75,9 @@ fn imported(context: &Context<'_>, reference: &Reference<'_>) -> Option<Wrong> {
     let (what, known): (String, Vec<String>) = match reference.wanted {
         Wanted::Copy => {
             let backups = &context.resolved.backups;
-            let known = backups.iter().flat_map(|(backup, body)| {
-                body.copies.keys().map(move |copy| format!("{backup}.{copy}"))
-            });
+            let known = backups
+                .iter()
+                .flat_map(|(backup, body)| body.copies.keys().map(move |copy| format!("{backup}.{copy}")));
             ("copy".to_owned(), known.collect())
         }
         Wanted::Kinds(kinds, _) => {

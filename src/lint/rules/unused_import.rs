@@ -25,9 +25,12 @@ impl Rule for UnusedImport {
                 continue;
             }
             let path = KeyPath::root().key("imports").key(id.as_str());
-            let finding = Finding::warning(Self::META.name, format!("nothing uses anything of the imported `{id}`"))
-                .at(context.place(&path, Part::Key), "of no use")
-                .help(format!("name what this plan needs of it, such as `needs: [{id}/…]`, or remove the line"));
+            let finding =
+                Finding::warning(Self::META.name, format!("nothing uses anything of the imported `{id}`"))
+                    .at(context.place(&path, Part::Key), "of no use")
+                    .help(format!(
+                        "name what this plan needs of it, such as `needs: [{id}/…]`, or remove the line"
+                    ));
             sink.add(finding, Subject::default());
         }
     }
