@@ -1,6 +1,5 @@
 //! `drplan check`: finds what is wrong with plans. It executes nothing that a plan says.
 
-use std::collections::HashSet;
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -8,16 +7,17 @@ use serde::Deserialize;
 use serde::de::IntoDeserializer;
 use serde::de::value::Error as ValueError;
 
+use super::portfolio::{Looked, files_of, look_at_each, put_together};
 use super::{Global, Terminal, codes};
 use crate::document::Sources;
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::finding::{Finding, Level, Severity};
+use crate::finding::{Level, Severity};
 use crate::history::History;
 use crate::lint::{self, Levels, UnknownRule};
 use crate::output::{self, About, Checked, Format, Style};
 use crate::value::{Date, Id, Moment, did_you_mean};
-use crate::workspace::{Opened, Workspace};
+use crate::workspace::{Shelf, Workspace};
 
 /// Arguments of `drplan check`.
 #[derive(Debug, clap::Args)]
@@ -67,32 +67,36 @@ pub(super) fn run(args: &Args, global: &Global, terminal: &Terminal) -> Result<E
         None => today()?,
     };
     let paths = if args.paths.is_empty() { workspace.default_plans() } else { args.paths.clone() };
+    let (files, mut errors) = files_of(&paths);
     let mut sources = Sources::default();
-    let (plans, errors) = Opened::each(&paths, &mut sources);
+    let shelf = Shelf::of(&files, &mut sources);
+    let (history, mut bad_records) = History::read(&workspace.evidence(), &mut sources);
+    for finding in &mut bad_records {
+        finding.severity = levels.told_as(finding.severity);
+    }
+    let request = lint::Request {
+        levels: &levels,
+        as_of: &as_of,
+        history: &history,
+        environment: args.environment.as_ref(),
+    };
+    let mut plans = Vec::with_capacity(files.len());
+    for looked in look_at_each(&files, &shelf, &sources, &request)? {
+        match looked {
+            Ok(plan) => plans.push(plan),
+            Err(error) => errors.push(error),
+        }
+    }
     if let (Some(wanted), true) = (&args.environment, errors.is_empty()) {
         known_environment(wanted, &plans)?;
     }
-    let (history, mut findings) = History::read(&workspace.evidence(), &mut sources);
-    for finding in &mut findings {
-        finding.severity = levels.told_as(finding.severity);
-    }
-    for plan in &plans {
-        let environment = args.environment.as_ref();
-        // In a folder, not every plan has every environment.
-        if let Some(wanted) = environment
-            && plan.plan.is_some()
-            && !plan.environments().any(|known| known == wanted)
-        {
-            continue;
-        }
-        let request = lint::Request { levels: &levels, as_of: &as_of, history: &history, environment };
-        findings.extend(lint::check(plan, &sources, &request));
-    }
-    let checked =
-        Checked::new(once(findings, &sources), plans.iter().map(|plan| plan.source).collect(), &sources);
+    let (mut findings, texts) = put_together(plans, &mut sources);
+    findings.extend(bad_records);
+    let checked = Checked::new(findings, texts, &sources);
     let errors: Vec<Error> = errors.into_iter().map(Error::from).collect();
+    let has_plans = !checked.plans.is_empty();
     // "No problems" would be a strange answer where nothing could be read.
-    if !plans.is_empty() || args.format != Format::Human {
+    if has_plans || args.format != Format::Human {
         let unread: Vec<String> = errors.iter().map(|error| error.message.clone()).collect();
         let here = std::path::absolute(".").unwrap_or_default();
         let about = About {
@@ -107,7 +111,7 @@ pub(super) fn run(args: &Args, global: &Global, terminal: &Terminal) -> Result<E
     }
     let could_not = !errors.is_empty();
     for mut error in errors {
-        if args.paths.is_empty() && plans.is_empty() {
+        if args.paths.is_empty() && !has_plans {
             error = error.hint("name the plans to check, or the folders that hold them");
         }
         terminal.error(&error);
@@ -155,10 +159,10 @@ fn unknown(error: &UnknownRule) -> Error {
     Error::unable(error.to_string()).hint(hint)
 }
 
-fn known_environment(wanted: &Id, plans: &[Opened]) -> Result<(), Error> {
-    let known: Vec<&Id> = plans.iter().flat_map(Opened::environments).collect();
+fn known_environment(wanted: &Id, plans: &[Looked]) -> Result<(), Error> {
+    let known: Vec<&Id> = plans.iter().flat_map(|plan| &plan.environments).collect();
     // A plan that is broken cannot tell its environments; its findings are the better answer.
-    if known.contains(&wanted) || plans.iter().any(|plan| plan.plan.is_none()) {
+    if known.contains(&wanted) || plans.iter().any(|plan| plan.id.is_none()) {
         return Ok(());
     }
     let error = Error::unable(format!("there is no environment `{wanted}`"));
@@ -166,17 +170,6 @@ fn known_environment(wanted: &Id, plans: &[Opened]) -> Result<(), Error> {
         Some(guess) => error.hint(guess),
         None => error,
     })
-}
-
-/// Tells of a fault in a recipe once, though every plan beside it has read the recipe.
-fn once(findings: Vec<Finding>, sources: &Sources) -> Vec<Finding> {
-    let mut seen = HashSet::new();
-    let is_new = |finding: &Finding| {
-        let place = finding.primary.place;
-        let name = sources.get(place.source).name.clone();
-        seen.insert((finding.code, name, place.span, finding.message.clone()))
-    };
-    findings.into_iter().filter(is_new).collect()
 }
 
 fn date(text: &str) -> Result<Date, String> {

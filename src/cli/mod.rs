@@ -8,6 +8,7 @@ mod explain;
 mod fix;
 mod frozen;
 mod graph;
+mod portfolio;
 mod render;
 mod request;
 mod resume;

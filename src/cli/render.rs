@@ -174,6 +174,7 @@ fn files_of(
         FileView { name, sha256: sha256(&source.text) }
     };
     let mut files = vec![of(opened.source)];
+    files.extend(opened.imports.plans.iter().map(|import| of(import.document.source)));
     let placement = opened.path.with_extension("placement.yaml");
     if placement.exists() {
         let text = read(&placement, &Limits::default()).map_err(|error| Error::unable(error.to_string()))?;

@@ -52,13 +52,32 @@ impl Source {
 
 /// Every text that has been read in this invocation.
 #[derive(Clone, Debug, Default)]
-pub struct Sources(Vec<Source>);
+pub struct Sources(Vec<Arc<Source>>);
 
 impl Sources {
     /// Adds a text.
     pub fn add(&mut self, name: impl Into<String>, text: impl Into<Arc<str>>) -> SourceId {
-        self.0.push(Source::new(name.into(), text.into()));
+        self.adopt(Arc::new(Source::new(name.into(), text.into())))
+    }
+
+    /// Adds a text that another list has read.
+    pub fn adopt(&mut self, source: Arc<Source>) -> SourceId {
+        self.0.push(source);
         SourceId(u32::try_from(self.0.len() - 1).unwrap_or(u32::MAX))
+    }
+
+    /// Whether a text is in the list; every text of a list is also in the copies that were made of it later.
+    pub fn has(&self, id: SourceId) -> bool {
+        (id.0 as usize) < self.0.len()
+    }
+
+    /// Returns a text to be adopted by another list.
+    ///
+    /// # Panics
+    ///
+    /// When the id is from another list, which is a mistake in the program.
+    pub fn share(&self, id: SourceId) -> Arc<Source> {
+        self.0[id.0 as usize].clone()
     }
 
     /// Returns a text.

@@ -8,7 +8,7 @@ use crate::effect::Scripted;
 use crate::event::{Event, Listener, Mode, RunResult, RunStarted, RunState};
 use crate::journal::{MemoryStore, Writer};
 use crate::plan::load;
-use crate::resolve::{Course, Placement, Recipes, Request, resolve, route};
+use crate::resolve::{Course, Imports, Placement, Recipes, Request, resolve, route};
 use crate::value::{Length, Stamp};
 
 struct Nobody;
@@ -35,7 +35,13 @@ async fn an_end_and_what_it_releases_share_one_sync() {
     let mut sources = Sources::default();
     let source = sources.add("p.yaml", layers(count, width));
     let loaded = load(source, &sources);
-    let (plan, _) = resolve(&loaded.document.unwrap(), loaded.value.unwrap(), &Recipes::default(), None);
+    let (plan, _) = resolve(
+        &loaded.document.unwrap(),
+        loaded.value.unwrap(),
+        &Recipes::default(),
+        &Imports::default(),
+        None,
+    );
     let route = route(&plan, &Placement::default(), &Request::default());
     let course = Course::new(&plan, &route, &vec![None; route.nodes.len()], &vec![0; route.nodes.len()]);
     let steps = count * width;

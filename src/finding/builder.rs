@@ -96,6 +96,18 @@ impl Finding {
         self
     }
 
+    /// Returns the texts in which it has places.
+    pub fn sources(&self) -> impl Iterator<Item = SourceId> {
+        std::iter::once(&self.primary).chain(&self.related).map(|label| label.place.source)
+    }
+
+    /// Moves its places to the same texts of another list.
+    pub fn move_to(&mut self, moved: &dyn Fn(SourceId) -> SourceId) {
+        for label in std::iter::once(&mut self.primary).chain(&mut self.related) {
+            label.place.source = moved(label.place.source);
+        }
+    }
+
     /// Makes a finding of what was wrong in a text.
     pub fn from_issue(source: SourceId, issue: Issue) -> Self {
         let begin = if issue.is_warning { Self::warning } else { Self::error };

@@ -7,6 +7,7 @@ use super::rules::{UNKNOWN_RULE, UNUSED_ALLOW};
 use super::{Levels, Subject};
 use crate::document::{KeyPath, Part, Place, Sources, Span};
 use crate::finding::Finding;
+use crate::resolve::Import;
 use crate::value::Date;
 use crate::workspace::Opened;
 
@@ -27,6 +28,15 @@ impl<'a> Allows<'a> {
     /// Returns a finding unless somebody has allowed it; says so if the leave has run out.
     pub(super) fn judge(&mut self, finding: Finding, about: &Subject, sources: &Sources) -> Option<Finding> {
         let place = finding.primary.place;
+        let imports = &self.opened.imports.plans;
+        if let Some(import) = imports.iter().find(|import| import.document.source == place.source) {
+            let line = sources.get(place.source).line_of(place.span.start);
+            let mut here = import.document.allows.iter().filter(|allow| allow.line == line);
+            let is_allowed = here.any(|allow| allow.rules.iter().any(|(rule, _)| rule == finding.code));
+            if is_allowed || self.is_excepted_there(import, &finding, about) {
+                return None;
+            }
+        }
         if place.source == self.opened.source
             && let Some(document) = &self.opened.document
         {
@@ -43,6 +53,16 @@ impl<'a> Allows<'a> {
             }
         }
         self.except(finding, about)
+    }
+
+    /// What an imported plan has excepted for itself stays excepted.
+    fn is_excepted_there(&self, import: &Import, finding: &Finding, about: &Subject) -> bool {
+        let about = about.within_import(&import.prefix);
+        import.plan.policy.exceptions.iter().any(|exception| {
+            exception.rule.as_str() == finding.code
+                && about.is_excepted_by(exception)
+                && self.as_of.as_str() <= exception.until.as_str()
+        })
     }
 
     fn except(&mut self, mut finding: Finding, about: &Subject) -> Option<Finding> {

@@ -64,7 +64,8 @@ pub fn check(opened: &Opened, sources: &Sources, request: &Request<'_>) -> Vec<F
             }
         }
         let is_sound = told[before_names..].iter().all(|finding| finding.severity != Severity::Error);
-        if stage == Stage::Names && !is_sound {
+        // Of what could not be imported nothing is known, so nothing can be said of the whole.
+        if stage == Stage::Names && !(is_sound && opened.imports.is_whole()) {
             break;
         }
         if stage == Stage::Deep && request.environment.is_none() {

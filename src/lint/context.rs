@@ -9,7 +9,7 @@ use crate::document::{Document, Key, KeyPath, Node, Part, Place, Segment, Source
 use crate::graph::{Cycle, StepGraph};
 use crate::history::History;
 use crate::plan::{Operation, Plan};
-use crate::resolve::{Placement, Request, ResolvedPlan, Route, route};
+use crate::resolve::{Imports, Placement, Request, ResolvedPlan, Route, route};
 use crate::value::{Date, Id, did_you_mean, slip_of};
 use crate::workspace::{Opened, Variant};
 
@@ -38,6 +38,8 @@ pub struct Context<'a> {
     pub resolved: &'a ResolvedPlan,
     /// The environment.
     pub environment: Option<&'a Id>,
+    /// The plans that it uses things of.
+    pub imports: &'a Imports,
     /// Where the assets live now.
     pub placement: &'a Placement,
     /// Every text.
@@ -77,11 +79,12 @@ impl<'a> Context<'a> {
             plan: &variant.plan,
             resolved: &variant.resolved,
             environment,
+            imports: &variant.imports,
             placement: &opened.placement,
             sources,
             history: &NO_HISTORY,
             as_of: None,
-            names: Names::of(&variant.plan),
+            names: Names::of(&variant.plan, &variant.resolved),
             entries: entries.collect(),
             routes: OnceCell::new(),
             promises: OnceCell::new(),
@@ -97,8 +100,12 @@ impl<'a> Context<'a> {
 
     /// Returns the place of a value, or of the key that leads to it.
     ///
-    /// As [`Document::place`], but without walking through all the steps to find one.
+    /// As [`Document::place`], but without walking through all the steps to find one; what is imported stands in the
+    /// file from which it is imported.
     pub fn place(&self, path: &KeyPath, part: Part) -> Place {
+        if let Some((document, path)) = self.imports.written(path) {
+            return document.place(&path, part);
+        }
         let [Segment::Key(section), Segment::Key(id), rest @ ..] = path.segments() else {
             return self.document.place(path, part);
         };

@@ -28,7 +28,8 @@ impl Context<'_> {
             let path = list_item(&step.key_path(), "restores", &step.common.restores, &asset.id);
             return Edge { path, says: format!("`{}` is restored by `{}`", asset.id, earlier.id) };
         }
-        let needs = self.plan.assets.get(&asset.id).map(|asset| asset.needs.as_slice()).unwrap_or_default();
+        let needs =
+            self.resolved.assets.get(&asset.id).map(|asset| asset.needs.as_slice()).unwrap_or_default();
         let path = need_item(&path, needs, earlier.id.as_str()).unwrap_or(path);
         Edge { path, says: format!("`{}` needs `{}`", asset.id, earlier.id) }
     }
@@ -55,7 +56,8 @@ impl Context<'_> {
             }
         }
         for asset in &whole.common.restores {
-            let needs = self.plan.assets.get(asset).map(|asset| asset.needs.as_slice()).unwrap_or_default();
+            let needs =
+                self.resolved.assets.get(asset).map(|asset| asset.needs.as_slice()).unwrap_or_default();
             let of_asset = KeyPath::root().key("assets").key(asset.as_str());
             let named = std::iter::once(id).chain(provided);
             if let Some(path) = named.into_iter().find_map(|id| need_item(&of_asset, needs, id.as_str())) {

@@ -1,8 +1,9 @@
 //! Everything that has a name in a plan.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use crate::plan::Plan;
+use crate::resolve::ResolvedPlan;
 
 /// What a name belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,14 +66,12 @@ impl NameKind {
 pub struct Names<'a> {
     known: HashMap<&'a str, Vec<NameKind>>,
     in_order: Vec<(&'a str, NameKind)>,
-    imports: HashSet<&'a str>,
 }
 
 impl<'a> Names<'a> {
-    /// Gathers the names of a plan.
-    pub fn of(plan: &'a Plan) -> Self {
-        let mut names =
-            Self { imports: plan.imports.keys().map(crate::value::Id::as_str).collect(), ..Self::default() };
+    /// Gathers the names of a plan, and those of what it imports as they are in the whole.
+    pub fn of(plan: &'a Plan, whole: &'a ResolvedPlan) -> Self {
+        let mut names = Self::default();
         for (kind, id) in things(plan) {
             names.add(id, kind);
         }
@@ -82,7 +81,25 @@ impl<'a> Names<'a> {
         plan.environments.keys().for_each(|id| names.add(id.as_str(), NameKind::Environment));
         let vars = plan.vars.keys().chain(plan.places.values().flat_map(|place| place.vars.keys()));
         vars.for_each(|name| names.add(name.as_str(), NameKind::Var));
+        if !plan.imports.is_empty() {
+            names.add_imported(whole);
+        }
         names
+    }
+
+    /// Of all names in the whole, those with a path are imported; but the parts of a recipe have a path as well.
+    fn add_imported(&mut self, whole: &'a ResolvedPlan) {
+        let places = whole.places.keys().map(|id| (id, NameKind::Place));
+        let assets = whole.assets.keys().map(|id| (id, NameKind::Asset));
+        let people = whole.people.keys().map(|id| (id, NameKind::Person));
+        let roles = whole.people.values().flat_map(|person| &person.roles).map(|role| (role, NameKind::Role));
+        let steps = whole.steps.iter().filter(|step| step.part_of.is_none());
+        let steps = steps.map(|step| (&step.id, NameKind::Step));
+        for (id, kind) in places.chain(assets).chain(people).chain(roles).chain(steps) {
+            if id.as_str().contains('/') {
+                self.add(id.as_str(), kind);
+            }
+        }
     }
 
     fn add(&mut self, name: &'a str, kind: NameKind) {
@@ -96,11 +113,6 @@ impl<'a> Names<'a> {
     /// Returns what a name belongs to; more than one thing if it was given twice.
     pub fn kinds(&self, name: &str) -> &[NameKind] {
         self.known.get(name).map(Vec::as_slice).unwrap_or_default()
-    }
-
-    /// Whether a name is one of another plan, such as `network/dns`.
-    pub fn is_imported(&self, name: &str) -> bool {
-        name.split_once('/').is_some_and(|(prefix, _)| self.imports.contains(prefix))
     }
 
     /// Returns the names of some kinds, in the order of the plan.

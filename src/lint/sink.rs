@@ -45,6 +45,21 @@ impl Subject {
         Self { asset: Some(id.clone()), ..self }
     }
 
+    /// Returns what it is about, by the names that things have in an imported plan itself.
+    pub(super) fn within_import(&self, prefix: &str) -> Self {
+        let own = |id: &Option<Id>| {
+            let id = id.as_ref()?;
+            let own = id.as_str().strip_prefix(prefix).and_then(|rest| rest.strip_prefix('/'));
+            Some(own.map_or_else(|| id.clone(), Id::trusted))
+        };
+        Self {
+            asset: own(&self.asset),
+            scenario: self.scenario.clone(),
+            step: own(&self.step),
+            place: own(&self.place),
+        }
+    }
+
     /// Whether an exception is for this.
     pub(super) fn is_excepted_by(&self, exception: &Exception) -> bool {
         let fits = |wanted: &Option<Id>, is: &Option<Id>| wanted.is_none() || wanted == is;

@@ -19,10 +19,19 @@ fn date(text: &str) -> Date {
 }
 
 fn check_with(text: &str, levels: &Levels) -> Vec<Finding> {
+    check_beside(None, text, levels)
+}
+
+/// Checks a plan; another one stands beside it as `network.yaml`.
+fn check_beside(beside: Option<&str>, text: &str, levels: &Levels) -> Vec<Finding> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("plan.yaml");
     #[expect(clippy::disallowed_methods, reason = "a test needs a file")]
     std::fs::write(&path, text).unwrap();
+    if let Some(text) = beside {
+        #[expect(clippy::disallowed_methods, reason = "a test needs a file")]
+        std::fs::write(folder.path().join("network.yaml"), text).unwrap();
+    }
     let mut sources = Sources::default();
     let opened = Opened::one(&path, &mut sources).unwrap();
     let as_of = date("2026-06-30");
@@ -51,15 +60,18 @@ fn every_page_tells_the_truth() {
         assert!(meta.page.starts_with(&format!("# {}\n", meta.name)), "{}", meta.name);
         let (fires, quiet) = (fences(meta.page, "fires"), fences(meta.page, "quiet"));
         assert!(!fires.is_empty() && !quiet.is_empty(), "{} has no examples", meta.name);
+        let beside = fences(meta.page, "beside").first().copied();
         for text in fires {
-            let mut found = codes(text);
+            let found = check_beside(beside, text, &Levels::default());
+            let mut found: Vec<&str> = found.into_iter().map(|finding| finding.code).collect();
+            found.sort_unstable();
             found.dedup();
             if found != [meta.name] {
                 writeln!(wrong, "{}: fires finds {found:?}", meta.name).unwrap();
             }
         }
         for text in quiet {
-            let found = check_with(text, &Levels::default());
+            let found = check_beside(beside, text, &Levels::default());
             for finding in found {
                 writeln!(wrong, "{}: quiet finds {}: {}", meta.name, finding.code, finding.message).unwrap();
             }
@@ -75,6 +87,68 @@ fn the_list_is_in_order_and_each_name_is_there_once() {
     sorted.sort_unstable();
     sorted.dedup();
     assert_eq!(names, sorted);
+}
+
+/// A plan in which a name stands wherever one can.
+const EVERYTHING: &str = "
+version: 1
+plan: all
+people: { ann: { name: Ann, roles: [boss], in: [site] } }
+secrets: { KEY: { env: KEY, needs: [db, { any: [site, host] }] } }
+places:
+  site: { kind: site, erasable_by: [host], needs: [db] }
+  host: { kind: host, in: [site] }
+assets:
+  db:
+    kind: files
+    homes: [host]
+    needs: [site]
+    wants: [host]
+    health: [{ run: a, on: host }, { run: a, on: home }]
+backups:
+  nightly:
+    of: [db]
+    points: { every: 1d }
+    copies:
+      near: { in: host, keep: 1d, erasable_by: [site], immutable: { for: 1d, except: [site] } }
+      far: { from: near, in: site, keep: 1d, key: KEY, needs: [ann], verify: [{ run: a, on: site }] }
+consistent: [{ assets: [db] }]
+scenarios: { loss: { title: L, lose: [site, ann], damage: [db], compromise: [host] } }
+activation: { when: w, by: ann }
+policy: { except: [{ rule: r, reason: r, until: 2027-01-01, asset: db, step: one, place: host }] }
+steps:
+  one: { restores: [db], fences: [host], from: [nightly.near], on: host, secrets: [KEY], run: a, needs: [ann] }
+  two: { provides: [host], manual: m, by: boss, verify: [{ run: a, on: controller }], unless: { run: a, on: host } }
+  three: { approve: { by: [ann, boss], distinct_from: two } }
+  four: { approve: { by: [ann], distinct_from: starter }, needs: [{ any: [one, two] }] }
+  five: { wait: { run: a, on: site }, on: controller }
+";
+
+/// What [`references`] knows as a name, an import must rename, or two things of two plans have one name.
+#[test]
+fn whatever_names_something_is_renamed_by_an_import() {
+    let mut sources = Sources::default();
+    let source = sources.add("p.yaml", EVERYTHING);
+    let loaded = crate::plan::load(source, &sources);
+    assert_eq!(loaded.findings, []);
+    let mut plan = loaded.value.unwrap();
+    let before: Vec<String> = references(&plan).iter().map(|reference| reference.name.to_owned()).collect();
+    let new = |name: &str| format!("x/{name}");
+    let renaming = crate::plan::Renaming::new(&new);
+    renaming.things(&mut plan);
+    renaming.claims(&mut plan);
+    for step in plan.steps.values_mut() {
+        renaming.step(&mut step.common, &mut step.action, &|_| false);
+    }
+    let stays = |name: &&String| ["home", "controller", "starter", "near"].contains(&name.as_str());
+    let wanted: Vec<String> =
+        before.iter().map(|name| if stays(&name) { name.clone() } else { new(name) }).collect();
+    let after: Vec<&str> = references(&plan).iter().map(|reference| reference.name).collect();
+    assert!(wanted.len() > 40, "{wanted:?}");
+    assert_eq!(after, wanted);
+    let ids: Vec<&str> =
+        things(&plan).filter(|(kind, _)| *kind != NameKind::Step).map(|(_, id)| id).collect();
+    assert!(ids.len() > 4 && ids.iter().all(|id| id.starts_with("x/")), "{ids:?}");
 }
 
 const NO_ESTIMATE: &str = "version: 1\nplan: shop\nsteps:\n  a: { run: ./a.sh }";

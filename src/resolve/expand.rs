@@ -2,38 +2,36 @@
 
 use std::collections::BTreeMap;
 
+use super::merge;
 use super::resolved::FORMAT;
-use super::{RecipePlace, Recipes, ResolvedPlan, ResolvedStep, Section};
+use super::{Imports, Owner, RecipePlace, Recipes, ResolvedPlan, ResolvedStep, Section};
 use crate::document::{Document, KeyPath, Part, Place, SourceId, Span};
 use crate::finding::{Finding, Fix};
-use crate::plan::{Action, Common, Environment, PlaceOverlay, Plan, Recipe, Step};
+use crate::plan::{Action, Common, PlaceOverlay, Plan, Recipe, Step};
 use crate::value::{Field, Id, Name, OneOrMany, Scalar, Table, Text, did_you_mean, slip_of};
 
-/// Expands a plan over which its environment has been laid.
+/// Expands a plan over which its environment has been laid, and puts it together with what it imports.
 ///
 /// What cannot be expanded is told as a finding and stands in the result as it was written.
 pub fn resolve(
     document: &Document,
-    plan: Plan,
+    mut plan: Plan,
     recipes: &Recipes,
+    imports: &Imports,
     environment: Option<&Id>,
 ) -> (ResolvedPlan, Vec<Finding>) {
-    let written = plan.prepare.len() + plan.steps.len() + plan.cleanup.len();
-    let steps = Vec::with_capacity(written);
-    let mut expansion = Expansion { document, recipes, steps, findings: Vec::new() };
-    let sections =
-        [(Section::Prepare, plan.prepare), (Section::Steps, plan.steps), (Section::Cleanup, plan.cleanup)];
-    for (section, steps) in sections {
-        for (id, step) in steps {
-            expansion.add(section, id, step);
-        }
+    let sections = [
+        (Section::Prepare, std::mem::take(&mut plan.prepare)),
+        (Section::Steps, std::mem::take(&mut plan.steps)),
+        (Section::Cleanup, std::mem::take(&mut plan.cleanup)),
+    ];
+    let (mut steps, mut findings) = expand(document, sections, recipes);
+    let mut laid = laid_over(&plan, environment);
+    if !imports.is_empty() {
+        merge::rename(&mut plan, &mut steps, imports);
+        laid.in_whole(&|name| imports.canonical(Owner::Whole, name));
     }
-    let chosen = environment.and_then(|id| plan.environments.get(id));
-    let mapped = |(id, place): (&Id, &PlaceOverlay)| match place {
-        PlaceOverlay::Mapped(other) => Some((id.clone(), other.clone())),
-        PlaceOverlay::Changed(_) => None,
-    };
-    let resolved = ResolvedPlan {
+    let mut resolved = ResolvedPlan {
         format: FORMAT,
         title: plan.title.unwrap_or_else(|| plan.plan.to_string()),
         plan: plan.plan,
@@ -45,28 +43,80 @@ pub fn resolve(
         vars: plan.vars,
         secrets: plan.secrets,
         places: plan.places,
-        mapped: chosen.map(|chosen| chosen.places.iter().filter_map(mapped).collect()).unwrap_or_default(),
-        replaced: chosen.map(replaced_by).unwrap_or_default(),
-        reads: chosen.map(|chosen| chosen.reads.clone()).unwrap_or_default(),
-        omit: chosen.map(|chosen| chosen.omit.clone()).unwrap_or_default(),
+        mapped: laid.mapped,
+        replaced: laid.replaced,
+        reads: laid.reads,
+        omit: laid.omit,
         assets: plan.assets,
         backups: plan.backups,
         consistent: plan.consistent,
         policy: plan.policy,
         scenarios: plan.scenarios,
-        steps: expansion.steps,
+        steps,
         notify: plan.notify,
         imports: plan.imports,
         shell: plan.shell,
         pass_env: plan.pass_env,
     };
-    (resolved, expansion.findings)
+    findings.extend(merge::add(&mut resolved, imports));
+    (resolved, findings)
 }
 
-/// Returns the places and secrets that an environment makes its own.
-fn replaced_by(environment: &Environment) -> Vec<String> {
-    let places = environment.places.keys().map(ToString::to_string);
-    places.chain(environment.secrets.keys().map(ToString::to_string)).collect()
+/// Expands the steps of some sections.
+pub(super) fn expand(
+    document: &Document,
+    sections: impl IntoIterator<Item = (Section, Table<Id, Step>)>,
+    recipes: &Recipes,
+) -> (Vec<ResolvedStep>, Vec<Finding>) {
+    let mut expansion = Expansion { document, recipes, steps: Vec::new(), findings: Vec::new() };
+    for (section, steps) in sections {
+        expansion.steps.reserve(steps.len());
+        for (id, step) in steps {
+            expansion.add(section, id, step);
+        }
+    }
+    (expansion.steps, expansion.findings)
+}
+
+/// What an environment does to a plan besides changing it.
+#[derive(Default)]
+pub(super) struct LaidOver {
+    /// Places for which another stands in.
+    pub(super) mapped: BTreeMap<Id, Id>,
+    /// Places and secrets that it makes its own.
+    pub(super) replaced: Vec<String>,
+    /// What a drill may use as it is.
+    pub(super) reads: Vec<Id>,
+    /// Steps that it leaves out.
+    pub(super) omit: Vec<Id>,
+}
+
+impl LaidOver {
+    /// Gives everything the name that it has in the whole.
+    pub(super) fn in_whole(&mut self, new: &dyn Fn(&str) -> String) {
+        let renamed = |id: &Id| Id::trusted(new(id.as_str()));
+        self.mapped = self.mapped.iter().map(|(place, other)| (renamed(place), renamed(other))).collect();
+        self.replaced.iter_mut().for_each(|name| *name = new(name));
+        self.reads.iter_mut().chain(&mut self.omit).for_each(|id| *id = renamed(id));
+    }
+}
+
+/// Returns what the environment of this name does to a plan besides changing it; nothing if it has none.
+pub(super) fn laid_over(plan: &Plan, environment: Option<&Id>) -> LaidOver {
+    let Some(chosen) = environment.and_then(|id| plan.environments.get(id)) else {
+        return LaidOver::default();
+    };
+    let mapped = |(id, place): (&Id, &PlaceOverlay)| match place {
+        PlaceOverlay::Mapped(other) => Some((id.clone(), other.clone())),
+        PlaceOverlay::Changed(_) => None,
+    };
+    let places = chosen.places.keys().map(ToString::to_string);
+    LaidOver {
+        mapped: chosen.places.iter().filter_map(mapped).collect(),
+        replaced: places.chain(chosen.secrets.keys().map(ToString::to_string)).collect(),
+        reads: chosen.reads.clone(),
+        omit: chosen.omit.clone(),
+    }
 }
 
 struct Expansion<'a> {

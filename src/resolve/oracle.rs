@@ -277,7 +277,7 @@ proptest! {
         let source = sources.add("p.yaml", text.clone());
         let Loaded { document, value, findings } = load(source, &sources);
         prop_assert!(findings.is_empty(), "{findings:?}\n{text}");
-        let (resolved, _) = resolve(&document.unwrap(), value.unwrap(), &Recipes::default(), None);
+        let (resolved, _) = resolve(&document.unwrap(), value.unwrap(), &Recipes::default(), &Imports::default(), None);
         let scenario = Id::trusted("s");
         let request = Request { scenario: Some(&scenario), ..Request::default() };
         let found = route(&resolved, &Placement::default(), &request);

@@ -128,7 +128,7 @@ pub struct RecipePlace {
 impl ResolvedStep {
     /// Returns the step that a person wrote: itself, or the one that uses the recipe.
     pub fn written_as(&self) -> &str {
-        self.id.as_str().split('/').next().unwrap_or_default()
+        self.part_of.as_ref().unwrap_or(&self.id).as_str()
     }
 
     /// Returns where a person wrote it.

@@ -25,7 +25,8 @@ fn case(rest: &str, scenario: Option<&str>, operation: Operation, placement: &[(
     let source = sources.add("p.yaml", text);
     let Loaded { document, value, findings } = load(source, &sources);
     assert!(findings.is_empty(), "{findings:?}");
-    let (resolved, findings) = resolve(&document.unwrap(), value.unwrap(), &Recipes::default(), None);
+    let (resolved, findings) =
+        resolve(&document.unwrap(), value.unwrap(), &Recipes::default(), &Imports::default(), None);
     assert!(findings.is_empty(), "{findings:?}");
     let id = |text: &str| Id::trusted(text);
     let placement = Placement {

@@ -1,9 +1,12 @@
 //! The files of a repository: where it begins, which plans it has, and what they say.
 
+mod imports;
 mod open;
 mod rewrite;
 mod root;
+mod shelf;
 
 pub use open::{Opened, Variant};
 pub use rewrite::RewriteError;
-pub use root::{Error, Workspace, is_recipe, own_files, plan_files};
+pub use root::{Error, Workspace, cleaned, is_recipe, own_files, plan_files};
+pub use shelf::Shelf;

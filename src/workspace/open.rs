@@ -4,12 +4,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::Error;
-use super::root::{is_recipe, plan_files, yaml_files};
-use crate::document::{Document, KeyPath, Limits, Part, Place, ReadError, Span, read};
+use super::imports::{Found, imports_of};
+use super::root::plan_files;
+use super::shelf::{AtHand, Shelf};
+use crate::document::{Document, Limits, Place, ReadError, Span, read};
 use crate::document::{SourceId, Sources};
 use crate::finding::Finding;
-use crate::plan::{Loaded, Plan, load, load_recipe, retype};
-use crate::resolve::{Placement, Recipes, ResolvedPlan, overlay, resolve};
+use crate::plan::{Loaded, Plan, load, retype};
+use crate::resolve::{Imports, Placement, Recipes, ResolvedPlan, overlay, resolve};
 use crate::value::Id;
 
 /// A plan that was opened.
@@ -24,7 +26,11 @@ pub struct Opened {
     /// What it says, if nothing is wrong with its shape.
     pub plan: Option<Arc<Plan>>,
     /// The recipes at hand.
-    pub recipes: Recipes,
+    pub recipes: Arc<Recipes>,
+    /// The plans that it uses things of.
+    pub imports: Imports,
+    /// Their files, in the same order.
+    pub imported_files: Vec<PathBuf>,
     /// Where its assets live now.
     pub placement: Placement,
     /// What is wrong so far.
@@ -38,30 +44,13 @@ pub struct Variant {
     pub document: Arc<Document>,
     /// The plan before expansion.
     pub plan: Arc<Plan>,
-    /// The plan after it.
+    /// The plans that it uses things of, with the environment of the same name laid over each.
+    pub imports: Imports,
+    /// The plan after it, with what it imports.
     pub resolved: ResolvedPlan,
 }
 
 impl Opened {
-    /// Opens every plan among some files and folders; what cannot be opened does not hide the others.
-    pub fn each(given: &[PathBuf], sources: &mut Sources) -> (Vec<Self>, Vec<Error>) {
-        let (mut opened, mut errors) = (Vec::new(), Vec::new());
-        for given in given {
-            match plan_files(std::slice::from_ref(given)) {
-                Err(error) => errors.push(error),
-                Ok(files) => {
-                    for file in files {
-                        match Self::one(&file, sources) {
-                            Ok(plan) => opened.push(plan),
-                            Err(error) => errors.push(error),
-                        }
-                    }
-                }
-            }
-        }
-        (opened, errors)
-    }
-
     /// Opens every plan among some files and folders.
     pub fn all(given: &[PathBuf], sources: &mut Sources) -> Result<Vec<Self>, Error> {
         plan_files(given)?.into_iter().map(|path| Self::one(&path, sources)).collect()
@@ -73,11 +62,22 @@ impl Opened {
     ///
     /// When the file cannot be read. What is wrong in it stands in `findings`.
     pub fn one(path: &Path, sources: &mut Sources) -> Result<Self, Error> {
+        Self::with(path, &Shelf::default(), sources)
+    }
+
+    /// Opens a plan; the recipes beside it may have been read already.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read. What is wrong in it stands in `findings`.
+    pub fn with(path: &Path, shelf: &Shelf, sources: &mut Sources) -> Result<Self, Error> {
         match read(path, &Limits::default()) {
-            Ok(text) => Self::of_text(path, text, sources),
+            Ok(text) => Self::of_text_with(path, text, shelf, sources),
             Err(error) if error.is_about_content() => {
                 let mut opened = Self::unread(path);
-                opened.source = opened.add_unreadable(path, &error, sources);
+                let (source, finding) = unreadable(path, &error, sources);
+                opened.source = source;
+                opened.findings.push(finding);
                 Ok(opened)
             }
             Err(error) => Err(error.into()),
@@ -90,7 +90,9 @@ impl Opened {
             source: SourceId::default(),
             document: None,
             plan: None,
-            recipes: Recipes::default(),
+            recipes: Arc::default(),
+            imports: Imports::default(),
+            imported_files: Vec::new(),
             placement: Placement::default(),
             findings: Vec::new(),
         }
@@ -102,6 +104,10 @@ impl Opened {
     ///
     /// When the recipes or the placement beside the file cannot be read.
     pub fn of_text(path: &Path, text: String, sources: &mut Sources) -> Result<Self, Error> {
+        Self::of_text_with(path, text, &Shelf::default(), sources)
+    }
+
+    fn of_text_with(path: &Path, text: String, shelf: &Shelf, sources: &mut Sources) -> Result<Self, Error> {
         let mut opened = Self::unread(path);
         opened.source = sources.add(path.display().to_string(), text);
         let Loaded { document, value, findings } = load(opened.source, sources);
@@ -109,65 +115,13 @@ impl Opened {
         opened.plan = value.map(Arc::new);
         opened.findings = findings;
         if opened.plan.is_some() {
-            opened.gather_recipes(path.parent().unwrap_or(Path::new("")), sources)?;
+            let AtHand { recipes, findings } = shelf.at_hand(path, sources)?;
+            opened.recipes = recipes;
+            opened.findings.extend(findings);
             opened.read_placement(path, sources)?;
+            opened.read_imports(shelf, sources)?;
         }
         Ok(opened)
-    }
-
-    /// Recipes are shipped with drplan, or stand beside the plan or in a folder `recipes` there.
-    fn gather_recipes(&mut self, folder: &Path, sources: &mut Sources) -> Result<(), Error> {
-        for shipped in Recipes::shipped() {
-            let source = sources.add(format!("drplan:{}.yaml", shipped.name), shipped.text);
-            self.add_recipe(source, sources);
-        }
-        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-        let own = folder.join("recipes");
-        let mut files: Vec<PathBuf> =
-            yaml_files(folder)?.into_iter().filter(|file| is_recipe(file)).collect();
-        if own.is_dir() {
-            files.extend(yaml_files(&own)?);
-        }
-        for file in files {
-            match read(&file, &Limits::default()) {
-                Ok(text) => {
-                    let source = sources.add(file.display().to_string(), text);
-                    self.add_recipe(source, sources);
-                }
-                // A stray file is no reason to say nothing of the plan.
-                Err(error) => {
-                    self.add_unreadable(&file, &error, sources);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn add_unreadable(&mut self, file: &Path, error: &ReadError, sources: &mut Sources) -> SourceId {
-        let source = sources.add(file.display().to_string(), "");
-        let place = Place { source, span: Span::default() };
-        let help = if error.is_about_content() {
-            "plans and recipes are texts in UTF-8 of at most 100 MiB"
-        } else {
-            "remove it from this folder, or make it a file that can be read"
-        };
-        let finding = Finding::error("unreadable-text", error.to_string()).at(place, "here");
-        self.findings.push(finding.help(help));
-        source
-    }
-
-    fn add_recipe(&mut self, source: SourceId, sources: &Sources) {
-        let Loaded { document, value, findings } = load_recipe(source, sources);
-        self.findings.extend(findings);
-        let (Some(document), Some(recipe)) = (document, value) else { return };
-        let name = recipe.recipe.clone();
-        if let Some(first) = self.recipes.add(source, recipe) {
-            let place = document.place(&KeyPath::root().key("recipe"), Part::Value);
-            let other = Place { source: first, span: Span::default() };
-            let finding = Finding::error("recipe-misuse", format!("there are two recipes `{name}`"));
-            let finding = finding.at(place, "the second").related(other, "the first");
-            self.findings.push(finding.help("give yours another name"));
-        }
     }
 
     fn read_placement(&mut self, path: &Path, sources: &mut Sources) -> Result<(), Error> {
@@ -176,7 +130,8 @@ impl Opened {
             let text = match read(&file, &Limits::default()) {
                 Ok(text) => text,
                 Err(error) if error.is_about_content() => {
-                    self.add_unreadable(&file, &error, sources);
+                    let (_, finding) = unreadable(&file, &error, sources);
+                    self.findings.push(finding);
                     return Ok(());
                 }
                 Err(error) => return Err(error.into()),
@@ -191,6 +146,32 @@ impl Opened {
             }
         }
         Ok(())
+    }
+
+    fn read_imports(&mut self, shelf: &Shelf, sources: &mut Sources) -> Result<(), Error> {
+        if let (Some(document), Some(plan)) = (&self.document, &self.plan)
+            && !plan.imports.is_empty()
+        {
+            let Found { imports, files, findings } = imports_of(&self.path, document, plan, shelf, sources)?;
+            self.imports = imports;
+            self.imported_files = files;
+            self.findings.extend(findings);
+        }
+        Ok(())
+    }
+
+    /// Lays the environment of a name over each imported plan that has one.
+    fn imports_under(&self, environment: Option<&Id>) -> Result<Imports, Vec<Finding>> {
+        let mut imports = self.imports.clone();
+        let Some(environment) = environment else { return Ok(imports) };
+        for import in
+            imports.plans.iter_mut().filter(|import| import.plan.environments.contains_key(environment))
+        {
+            let overlaid = overlay(&import.document, environment);
+            import.plan = Arc::new(retype(&overlaid)?);
+            import.document = Arc::new(overlaid);
+        }
+        Ok(imports)
     }
 
     /// Returns the names of the environments.
@@ -220,7 +201,8 @@ impl Opened {
                 (Arc::new(overlaid), plan)
             }
         };
-        Ok(resolve(&document, plan, &self.recipes, environment))
+        let imports = self.imports_under(environment)?;
+        Ok(resolve(&document, plan, &self.recipes, &imports, environment))
     }
 
     /// Lays an environment over the plan and expands it.
@@ -240,7 +222,20 @@ impl Opened {
                 (Arc::new(overlaid), Arc::new(plan))
             }
         };
-        let (resolved, findings) = resolve(&document, (*plan).clone(), &self.recipes, environment);
-        Ok((Variant { document, plan, resolved }, findings))
+        let imports = self.imports_under(environment)?;
+        let (resolved, findings) = resolve(&document, (*plan).clone(), &self.recipes, &imports, environment);
+        Ok((Variant { document, plan, imports, resolved }, findings))
     }
+}
+
+/// Tells of a file that cannot be read as text.
+pub(super) fn unreadable(file: &Path, error: &ReadError, sources: &mut Sources) -> (SourceId, Finding) {
+    let source = sources.add(file.display().to_string(), "");
+    let place = Place { source, span: Span::default() };
+    let help = if error.is_about_content() {
+        "plans and recipes are texts in UTF-8 of at most 100 MiB"
+    } else {
+        "remove it from this folder, or make it a file that can be read"
+    };
+    (source, Finding::error("unreadable-text", error.to_string()).at(place, "here").help(help))
 }

@@ -1,6 +1,6 @@
 //! Where a repository begins, and which plans it has.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use crate::config::{self, Config};
 use crate::document::ReadError;
@@ -45,11 +45,9 @@ impl Workspace {
     ///
     /// Its root is the nearest folder with a `drplan.yaml`, else the git root, else the folder itself.
     pub fn find(from: &Path, state: Option<&Path>) -> Result<Self, Error> {
-        let absolute = std::path::absolute(from).unwrap_or_else(|_| from.to_owned());
-        let folder = if absolute.is_dir() { absolute } else { parent_of(&absolute) };
-        let nearest = |name: &str| folder.ancestors().find(|above| above.join(name).exists());
-        let root = nearest("drplan.yaml").or_else(|| nearest(".git")).unwrap_or(&folder).to_owned();
-        let repository = nearest(".git").unwrap_or(&root).to_owned();
+        let root = root_of(from);
+        let repository =
+            root.ancestors().find(|above| above.join(".git").exists()).unwrap_or(&root).to_owned();
         let settings = root.join("drplan.yaml");
         let config = if settings.exists() { Config::read(&settings)? } else { Config::default() };
         let state = state.map_or_else(
@@ -145,6 +143,29 @@ pub fn is_recipe(file: &Path) -> bool {
         return false;
     }
     std::fs::read_to_string(file).is_ok_and(|text| text.lines().any(|line| line.starts_with("recipe:")))
+}
+
+/// Returns the root of the repository that a file or folder belongs to, as [`Workspace::find`] does.
+pub(super) fn root_of(from: &Path) -> PathBuf {
+    let absolute = std::path::absolute(from).unwrap_or_else(|_| from.to_owned());
+    let folder = if absolute.is_dir() { absolute } else { parent_of(&absolute) };
+    let nearest = |name: &str| folder.ancestors().find(|above| above.join(name).exists());
+    nearest("drplan.yaml").or_else(|| nearest(".git")).unwrap_or(&folder).to_owned()
+}
+
+/// Returns a path without `.` and without `..` as far as that can be told from the path alone.
+pub fn cleaned(path: &Path) -> PathBuf {
+    let mut clean = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir if matches!(clean.components().next_back(), Some(Component::Normal(_))) => {
+                clean.pop();
+            }
+            other => clean.push(other),
+        }
+    }
+    clean
 }
 
 /// Returns a path as it is best shown: relative to the current folder where it lies below it.

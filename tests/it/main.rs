@@ -18,6 +18,7 @@ mod formats;
 mod generated;
 mod graph;
 mod history;
+mod imports;
 mod journal;
 mod keeper;
 mod layers;

@@ -231,13 +231,14 @@ fn commands_and_exit_codes_are_read_from_a_block() {
 
 #[test]
 fn every_fence_says_what_it_is() {
-    const KNOWN: [&str; 13] = [
+    const KNOWN: [&str; 14] = [
         "yaml",
         "yaml,fragment",
         "yaml,recipe",
         "yaml,config",
         "yaml,fires",
         "yaml,quiet",
+        "yaml,beside",
         "console",
         "console,unrun",
         "json",

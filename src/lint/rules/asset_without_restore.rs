@@ -6,6 +6,7 @@ use crate::finding::{Finding, RuleMeta};
 use crate::lint::rule::rule;
 use crate::lint::{Context, Routed, Rule, Sink, Subject, in_scenario};
 use crate::plan::{Objective, Targets};
+use crate::resolve::Section;
 use crate::value::Id;
 
 rule!(
@@ -22,7 +23,7 @@ impl Rule for AssetWithoutRestore {
 
     fn check(&self, context: &Context<'_>, sink: &mut Sink) {
         let with_steps: std::collections::HashSet<&Id> =
-            context.plan.steps.values().flat_map(|step| &step.common.restores).collect();
+            context.resolved.section(Section::Steps).flat_map(|step| &step.common.restores).collect();
         for routed in context.routes() {
             let scenario = routed.route.scenario.as_ref();
             let survived = survival(context.resolved, &routed.route);
@@ -71,7 +72,7 @@ fn may_be_given_up(context: &Context<'_>, routed: &Routed, id: &Id) -> bool {
     let targets = scenario.map(|scenario| &scenario.targets);
     let target =
         |key: &str| targets.and_then(|targets| targets.get(key)).and_then(|Targets { rpo, .. }| *rpo);
-    let own = context.plan.assets.get(id).and_then(|asset| asset.rpo);
+    let own = context.resolved.assets.get(id).and_then(|asset| asset.rpo);
     let has_home = routed.route.assets.get(id).is_some_and(|asset| asset.home.is_some());
     has_home && target(id.as_str()).or_else(|| target("all")).or(own) == Some(Objective::None)
 }

@@ -35,7 +35,7 @@ impl Rule for LostReliance {
                     let path = KeyPath::root().key("scenarios").key(scenario.as_str());
                     finding = finding.related(context.place(&path, Part::Key), "takes it away");
                 }
-                let help = if context.plan.places.contains_key(what.as_str()) {
+                let help = if context.resolved.places.contains_key(what.as_str()) {
                     format!(
                         "add a step with `provides: [{what}]`, give an alternative with `any`, or do without it"
                     )

@@ -38,6 +38,7 @@ mod unknown_variable;
 mod unreachable_step;
 mod unrepeatable_step;
 mod unused_allow;
+mod unused_import;
 
 use super::Rule;
 
@@ -84,4 +85,5 @@ pub const RULES: &[&dyn Rule] = &[
     &unreachable_step::UnreachableStep,
     &unrepeatable_step::UnrepeatableStep,
     &unused_allow::UnusedAllow,
+    &unused_import::UnusedImport,
 ];

@@ -21,7 +21,8 @@ impl Rule for UnhitAssetRestored {
     }
 
     fn check(&self, context: &Context<'_>, sink: &mut Sink) {
-        let backed_up: HashSet<&Id> = context.plan.backups.values().flat_map(|backup| &*backup.of).collect();
+        let backed_up: HashSet<&Id> =
+            context.resolved.backups.values().flat_map(|backup| &*backup.of).collect();
         for routed in context.routes().iter().filter(|routed| routed.route.scenario.is_some()) {
             let route = &routed.route;
             for id in route.chosen.keys() {

@@ -7,6 +7,7 @@ use crate::finding::{Finding, Fix, RuleMeta};
 use crate::lint::rule::rule;
 use crate::lint::{Context, NameKind, Reference, Rule, Sink, Stage, Subject, Wanted, references};
 use crate::plan::Backup;
+use crate::resolve::Owner;
 use crate::value::Id;
 
 rule!(
@@ -32,13 +33,11 @@ impl Rule for UnknownReference {
         let references = references(context.plan);
         let uses = Uses::of(&references);
         for reference in &references {
-            if context.names.is_imported(reference.name) {
-                continue;
-            }
             let wrong = match reference.wanted {
+                Wanted::Sibling => of_sibling(context, reference),
+                _ if reference.name.contains('/') => imported(context, reference),
                 Wanted::Kinds(kinds, words) => of_kinds(context, reference, kinds, words),
                 Wanted::Copy => of_copy(context, reference.name),
-                Wanted::Sibling => of_sibling(context, reference),
             };
             if let Some(Wrong { message, help, slip }) = wrong {
                 let place = context.place(&reference.path, reference.part);
@@ -107,6 +106,84 @@ impl<'a> Uses<'a> {
     }
 }
 
+/// What is wrong with a name of another plan: its prefix, or the name itself.
+fn imported(context: &Context<'_>, reference: &Reference<'_>) -> Option<Wrong> {
+    let name = reference.name;
+    let (owner, rest) = context.imports.follow(Owner::Whole, name);
+    let prefix = name.strip_suffix(rest).unwrap_or_default();
+    if owner == Owner::Unknown {
+        // Why nothing is known of the plan is told where it is imported.
+        return None;
+    }
+    if let Some((wrong, _)) = rest.split_once('/') {
+        let links = context.imports.links_of(owner).into_iter().flatten();
+        let known: Vec<String> = links.map(|(id, _)| format!("{prefix}{id}")).collect();
+        let help = context.guess(&format!("{prefix}{wrong}"), known.iter().map(String::as_str));
+        let message = match prefix.strip_suffix('/') {
+            None => format!("nothing is imported as `{wrong}`, so there is no `{name}`"),
+            Some(plan) => {
+                format!("the imported plan `{plan}` imports nothing as `{wrong}`, so there is no `{name}`")
+            }
+        };
+        let none = || "name the file of the other plan under `imports`".to_owned();
+        let listed = || if known.is_empty() { none() } else { format!("known here: {}", known.join(", ")) };
+        return Some(Wrong { message, help: Some(help.unwrap_or_else(listed)), slip: None });
+    }
+    let whole = context.imports.canonical(Owner::Whole, name);
+    let in_whole = whole.strip_suffix(rest).unwrap_or_default();
+    let plan = prefix.trim_end_matches('/');
+    let as_written = |known: &str| known.strip_prefix(in_whole).map(|own| format!("{prefix}{own}"));
+    let (what, known): (String, Vec<String>) = match reference.wanted {
+        Wanted::Copy => {
+            let backups = &context.resolved.backups;
+            let known = backups
+                .iter()
+                .flat_map(|(backup, body)| body.copies.keys().map(move |copy| format!("{backup}.{copy}")));
+            ("copy".to_owned(), known.collect())
+        }
+        Wanted::Kinds(kinds, _) => {
+            let is = context.names.kinds(&whole);
+            if is.iter().any(|kind| kinds.contains(kind)) {
+                return None;
+            }
+            if let Some(other) = is.first() {
+                return Some(Wrong { message: wrong_kind(reference, *other, kinds), help: None, slip: None });
+            }
+            (kinds_in_words(kinds), context.names.of_kinds(kinds).map(str::to_owned).collect())
+        }
+        Wanted::Sibling => return None,
+    };
+    if known.contains(&whole) {
+        return None;
+    }
+    let known: Vec<String> = known
+        .iter()
+        .filter_map(|known| as_written(known))
+        .filter(|known| !known.trim_start_matches(prefix).contains('/'))
+        .collect();
+    let message = format!("the imported plan `{plan}` has no {what} `{rest}`");
+    let listed = || match known.len() {
+        0 => Some(format!("it has no {what} at all")),
+        1..=MOST_LISTED => Some(format!("known there: {}", known.join(", "))),
+        _ => None,
+    };
+    let help = context.guess(name, known.iter().map(String::as_str)).or_else(listed);
+    Some(Wrong { message, help, slip: None })
+}
+
+fn wrong_kind(reference: &Reference<'_>, is: NameKind, wanted: &[NameKind]) -> String {
+    let wanted: Vec<&str> = wanted.iter().map(|kind| kind.one()).collect();
+    let Reference { name, path, .. } = reference;
+    format!("`{name}` is {}, but `{path}` names {}", is.one(), wanted.join(" or "))
+}
+
+fn kinds_in_words(kinds: &[NameKind]) -> String {
+    if kinds == NameKind::THINGS {
+        return "step, asset, place or person".to_owned();
+    }
+    kinds.iter().map(|kind| kind.word()).collect::<Vec<_>>().join(" or ")
+}
+
 fn of_kinds(
     context: &Context<'_>,
     reference: &Reference<'_>,
@@ -118,11 +195,8 @@ fn of_kinds(
     if words.contains(&name) || is.iter().any(|kind| wanted.contains(kind)) {
         return None;
     }
-    let path = &reference.path;
     if let Some(other) = is.first() {
-        let wanted: Vec<&str> = wanted.iter().map(|kind| kind.one()).collect();
-        let message = format!("`{name}` is {}, but `{path}` names {}", other.one(), wanted.join(" or "));
-        return Some(Wrong { message, help: None, slip: None });
+        return Some(Wrong { message: wrong_kind(reference, *other, wanted), help: None, slip: None });
     }
     let known: Vec<&str> = context.names.of_kinds(wanted).chain(words.iter().copied()).collect();
     let message = if wanted == NameKind::THINGS {

@@ -24,7 +24,7 @@ impl Rule for UnknownVariable {
     fn check(&self, context: &Context<'_>, sink: &mut Sink) {
         let plan = context.plan;
         let outputs: HashSet<&str> =
-            all_steps(plan).flat_map(|(_, _, step)| &step.common.outputs).map(Name::as_str).collect();
+            context.resolved.steps.iter().flat_map(|step| &step.common.outputs).map(Name::as_str).collect();
         let mut afters = HashMap::new();
         for asked in of_probes(plan) {
             if !is_given(context, &asked.name) && !outputs.contains(asked.name.as_str()) {

@@ -6,7 +6,7 @@ use super::gap::Clock;
 use super::*;
 use crate::document::Sources;
 use crate::plan::{Loaded, load};
-use crate::resolve::{Recipes, ResolvedPlan, resolve};
+use crate::resolve::{Imports, Recipes, ResolvedPlan, resolve};
 use crate::value::Length;
 
 const START: i64 = 1_767_225_600;
@@ -94,7 +94,7 @@ impl Chain {
         let source = sources.add("p.yaml", text.clone());
         let Loaded { document, value, findings } = load(source, &sources);
         assert!(findings.is_empty(), "{findings:?}\n{text}");
-        resolve(&document.unwrap(), value.unwrap(), &Recipes::default(), None).0
+        resolve(&document.unwrap(), value.unwrap(), &Recipes::default(), &Imports::default(), None).0
     }
 
     fn last(&self) -> String {
