@@ -19,6 +19,7 @@ mod graph;
 mod journal;
 mod keeper;
 mod layers;
+mod mutation;
 mod pages;
 mod people;
 mod plans;
