@@ -1,0 +1,94 @@
+//! Steps that wait for each other, are never reached, destroy, hang, or do not say what they must.
+
+use super::{Mutation, metachat, quickstart};
+
+pub(super) fn mutations() -> Vec<Mutation> {
+    vec![
+        metachat("two steps wait for each other")
+            .put("    provides: [vps-01]\n    needs: [hetzner]", "    provides: [vps-01]\n    needs: [hetzner, provision-host]")
+            .gives("dependency-cycle", "needs: [hetzner, «provision-host»]")
+            .says(&["rebuild-host", "provision-host"]),
+        metachat("a step waits for itself")
+            .put("needs: [web, uploads, fence-old-host]", "needs: [web, uploads, go-live]")
+            .gives("dependency-cycle", "needs: [web, uploads, «go-live»]")
+            .says(&["`go-live` waits for itself"]),
+        metachat("assets that need each other")
+            .put("    rpo: 26h\n    health:\n      - run: psql", "    rpo: 26h\n    needs: [web]\n    health:\n      - run: psql")
+            .gives("dependency-cycle", "rpo: 26h\n    needs: [«web»]"),
+        metachat("a step and an asset that wait for each other")
+            .put("    needs: [provision-host]\n    on: home", "    needs: [provision-host, redis]\n    on: home")
+            .gives("dependency-cycle", "needs: [provision-host, «redis»]"),
+        quickstart("a copy that is made from itself")
+            .before("        in: vault\n", "        from: vault\n")
+            .gives("dependency-cycle", "from: «vault»"),
+        metachat("an approval that nothing waits for any more")
+            .drop("    needs: [leave-to-replace]\n")
+            .gives("unreachable-step", "  «leave-to-replace»:"),
+        metachat("a step that nothing needs")
+            .before("  point-dns:\n", "  tell-the-customers:\n    run: ./tell.sh\n    takes: 1m\n    rerun: safe\n\n")
+            .gives("unreachable-step", "  «tell-the-customers»:"),
+        metachat("a second step for the same that is never chosen")
+            .before("  restore-uploads:\n", "  restore-redis-again:\n    restores: [redis]\n    from: [nightly.s3]\n    on: home\n    run: ./again.sh\n    takes: 1m\n    rerun: safe\n\n")
+            .gives("unreachable-step", "  «restore-redis-again»:"),
+        metachat("a restore that throws away what is not hit")
+            .put("    restores: [postgres]\n    from: [nightly.local, nightly.s3]", "    restores: [postgres, redis]\n    from: [nightly.local, nightly.s3]")
+            .gives("unhit-asset-restored", "restores: [postgres, «redis»]")
+            .says(&["in scenario `bad-migration`"]),
+        metachat("an asset without health")
+            .drop("    health:\n      - run: redis-cli ping\n        expect: { matches: '^PONG' }\n")
+            .gives("asset-without-health", "  «redis»:\n    kind"),
+        metachat("a manual step for nobody")
+            .drop("    by: operator\n")
+            .gives("manual-step-incomplete", "  «point-dns»:"),
+        metachat("a manual step that tells nothing")
+            .put("    manual: |\n      In the DNS console set the A record of chat.example.com to $HOST_IP, TTL 300.\n      Then on the new host: sudo certbot --nginx --non-interactive --domain chat.example.com\n", "    manual: Set DNS.\n")
+            .gives("manual-step-incomplete", "manual: «Set DNS.»"),
+        metachat("an approval that does not say of what")
+            .put("      ask: Messages and files are back as of $POINT_TIME. Send the customers there?", "      ask: Go on?")
+            .gives("manual-step-incomplete", "ask: «Go on?»"),
+        metachat("a destruction that cannot be taken back")
+            .drop("    undo: sudo systemctl stop redis-server\n")
+            .gives("unguarded-destruction", "    run: «|\n      redis-check-rdb"),
+        metachat("a database dropped without a way back")
+            .drop("    undo: dropdb --if-exists \"$DB_NAME\"\n")
+            .gives("unguarded-destruction", "    run: «|\n      aws s3 cp --recursive")
+            .says(&["dropdb"]),
+        quickstart("a folder deleted without a way back")
+            .drop("    undo: rm -rf -- \"$ROOT/database\" \"$ROOT/database.restoring\"\n")
+            .gives("unguarded-destruction", "    run: «|\n      (cd \"$POINT_PATH\""),
+        quickstart("a daemon that keeps the step's output")
+            .put("' drplan-quickstart-notes >\"$ROOT/run/log\" 2>&1 </dev/null &", "' drplan-quickstart-notes &")
+            .gives("daemon-not-redirected", "    run: «|\n      mkdir -p -- \"$ROOT/run\""),
+        metachat("a step of unknown length")
+            .drop("    takes: 8m\n    timeout: 30m\n    retry: { times: 2, delay: 30s }\n")
+            .gives("step-without-estimate", "  «provision-host»:"),
+        metachat("an approval of unknown length")
+            .put("      expires: 30m\n      on_expiry: stop\n    takes: 10m", "      expires: 30m\n      on_expiry: stop")
+            .gives("step-without-estimate", "  «go-live»:"),
+        metachat("a variable that nobody sets")
+            .put("run: hcloud server poweroff \"$OLD_SERVER\"", "run: hcloud server poweroff \"$OLD_SERVERS\"")
+            .gives("unknown-variable", "run: «hcloud server poweroff \"$OLD_SERVERS\"»")
+            .says(&["did you mean `OLD_SERVER`?"]),
+        metachat("a probe asks for a variable that nobody sets")
+            .put("psql -XAt -d \"$DB_NAME\" -c 'select count(*) from users'", "psql -XAt -d \"$DB\" -c 'select count(*) from users'")
+            .gives("unknown-variable", "run: «psql -XAt -d \"$DB\" -c 'select count(*) from users'»"),
+        metachat("a step uses a secret that it does not name")
+            .drop("    secrets: [API_ENV]\n")
+            .gives("unknown-variable", "    on: home\n    run: «|\n      git clone")
+            .says(&["secrets: [API_ENV]"]),
+        metachat("a step uses an output of a step that does not come before")
+            .put("    needs: [restore-postgres]\n    on: home\n    run:", "    needs: [provision-host]\n    on: home\n    run:")
+            .gives("unknown-variable", "    run: «|\n      redis-check-rdb")
+            .says(&["no step that writes it comes before"]),
+        metachat("an output that its step no longer declares")
+            .drop("    outputs: [POINT_DIR]                       # one point for all that is restored\n")
+            .gives("unknown-variable", "    run: «|\n      redis-check-rdb")
+            .times(3),
+        metachat("a drill's variable that nobody sets")
+            .put("psql -X -v ON_ERROR_STOP=1 -d \"$DB_NAME\" -c 'drop table", "psql -X -v ON_ERROR_STOP=1 -d \"$DB_NAMES\" -c 'drop table")
+            .gives("unknown-variable", "    run: «|\n      dropdb --if-exists \"${DB_NAME}_damaged\""),
+        quickstart("an exception for a rule that nobody knows")
+            .before("scenarios:\n", "policy:\n  except: [ { rule: copys, asset: database, reason: \"It is a toy.\", until: 2027-06-30 } ]\n\n")
+            .gives("unknown-rule", "rule: «copys»"),
+    ]
+}
