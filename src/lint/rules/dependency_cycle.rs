@@ -42,6 +42,11 @@ impl Rule for DependencyCycle {
     }
 }
 
+/// Returns where a way round is written down link by link; nothing if there is none.
+pub(super) fn written_circle(context: &Context<'_>) -> Vec<KeyPath> {
+    written(context).unwrap_or_default().into_iter().map(|(_, path, _)| path).collect()
+}
+
 /// Finds a way round that is written down as such: steps, assets, places, secrets, copies that name each other.
 fn written(context: &Context<'_>) -> Option<Vec<(String, KeyPath, String)>> {
     let mut nodes: Vec<Node> = Vec::new();

@@ -92,6 +92,10 @@ fn comes_after<'c>(context: &'c Context<'_>, output: &str) -> HashMap<&'c str, O
     let mut without = HashMap::new();
     for Routed { route, order } in context.routes() {
         let Ok(order) = order else { continue };
+        // Where something cannot come back, steps are missing from the route; that is told as what it is.
+        if !route.stuck.is_empty() || route.assets.values().any(|asset| asset.stranded.is_some()) {
+            continue;
+        }
         let mut written = vec![false; route.nodes.len()];
         for at in order {
             let node = &route.nodes[*at];

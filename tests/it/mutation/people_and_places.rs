@@ -11,46 +11,49 @@ pub(super) fn mutations() -> Vec<Mutation> {
         metachat("no step makes the new host")
             .drop("    provides: [vps-01]\n")
             .gives(STRANDED, "  «postgres»:\n    kind")
-            .times(3),
+            .says(&["vps-01 is not there and no step provides it"])
+            .times(15),
         metachat("the new host is in the data centre that is lost")
             .put("in: [nbg, hetzner]", "in: [fsn, hetzner]")
             .gives(STRANDED, "  «postgres»:\n    kind")
-            .says(&["site-loss"])
-            .times(1),
+            .says(&["in scenario `site-loss`", "vps-01 is lost with fsn"])
+            .times(5),
         metachat("an asset has no second home")
             .put("    kind: redis\n    owner: platform\n    homes: [vps-00, vps-01]", "    kind: redis\n    owner: platform\n    homes: [vps-00]")
             .gives(STRANDED, "  «redis»:\n    kind")
             .times(3),
         metachat("an asset that no step restores")
             .drop("    restores: [web]\n")
-            .gives(STRANDED, "  «web»:\n    kind"),
+            .gives(STRANDED, "  «web»:\n    kind")
+            .says(&["no step restores `web`"])
+            .also("unreachable-step", 1),
         metachat("a restore runs on the host that is lost")
             .put("    needs: [provision-host]\n    on: home", "    needs: [provision-host]\n    on: vps-00")
             .gives(GONE, "    on: «vps-00»\n    outputs: [POINT_DIR]")
             .times(3),
         metachat("the only key of the account lies on the host that is lost")
             .put("[pass, show, metachat/hcloud],   needs: [ { any: [laptop-ana, laptop-ivan] } ]", "[pass, show, metachat/hcloud],   needs: [vps-00]")
-            .gives(GONE, "needs: [«vps-00»]")
-            .says(&["HCLOUD_TOKEN"])
+            .gives(GONE, "    outputs: [HOST_IP, HOST_KEY]\n    secrets: [«HCLOUD_TOKEN»]")
+            .says(&["`HCLOUD_TOKEN` can be fetched only with `vps-00`"])
             .times(3),
         metachat("the key of the backups lies on the host that is lost")
             .put("[pass, show, metachat/dr-read-key], needs: [ { any: [laptop-ana, laptop-ivan] } ]", "[pass, show, metachat/dr-read-key], needs: [vps-00]")
-            .gives(GONE, "needs: [«vps-00»]")
-            .says(&["AWS_SECRET_ACCESS_KEY"])
+            .gives(GONE, "one point for all that is restored\n    secrets: [PGPASSWORD, AWS_ACCESS_KEY_ID, «AWS_SECRET_ACCESS_KEY»]")
+            .says(&["`AWS_SECRET_ACCESS_KEY` can be fetched only with `vps-00`"])
             .times(3),
         metachat("a secret is on one laptop, and a scenario takes it")
             .put("[pass, show, metachat/api-env],  needs: [ { any: [laptop-ana, laptop-ivan] } ]", "[pass, show, metachat/api-env],  needs: [laptop-ana]")
             .put("lose: [fsn]", "lose: [fsn, laptop-ana]")
-            .gives(GONE, "needs: [«laptop-ana»]")
-            .says(&["API_ENV"]),
+            .gives(GONE, "secrets: [«API_ENV»]")
+            .says(&["`API_ENV` can be fetched only with `laptop-ana`"]),
         metachat("a secret lies in the database that it restores")
             .put("[pass, show, metachat/postgres], needs: [ { any: [laptop-ana, laptop-ivan] } ]", "[pass, show, metachat/postgres], needs: [postgres]")
-            .gives(LOOP, "«postgres»")
+            .gives(LOOP, "one point for all that is restored\n    secrets: [«PGPASSWORD», ")
             .says(&["restore-postgres → PGPASSWORD → postgres → restore-postgres"])
             .times(4),
         metachat("the key of the backups is asked of the service that is down")
             .put("[pass, show, metachat/dr-read-key], needs: [ { any: [laptop-ana, laptop-ivan] } ]", "[pass, show, metachat/dr-read-key], needs: [chat]")
-            .gives(LOOP, "«chat»")
+            .gives(LOOP, "one point for all that is restored\n    secrets: [PGPASSWORD, AWS_ACCESS_KEY_ID, «AWS_SECRET_ACCESS_KEY»]")
             .times(4),
         metachat("the new host is built with what runs on it")
             .put("    provides: [vps-01]\n    needs: [hetzner]", "    provides: [vps-01]\n    needs: [hetzner, redis]")
@@ -59,9 +62,11 @@ pub(super) fn mutations() -> Vec<Mutation> {
         metachat("the account of both hosts is lost")
             .put("lose: [fsn]", "lose: [fsn, hetzner]")
             .gives(STRANDED, "  «postgres»:\n    kind")
-            .times(1),
+            .says(&["vps-01 is lost with hetzner"])
+            .also(GONE, 1)
+            .times(5),
         metachat("the only controller is lost with the data centre")
-            .put("laptop-ana:  { kind: host, controller: true, in: [office] }", "laptop-ana:  { kind: host, controller: true, in: [fsn] }")
+            .put("laptop-ana:    { kind: host, controller: true, in: [office] }", "laptop-ana:    { kind: host, controller: true, in: [fsn] }")
             .put("laptop-ivan: { kind: host, controller: true }", "laptop-ivan: { kind: host }")
             .gives(GONE, "Customers")
             .says(&["controller"]),

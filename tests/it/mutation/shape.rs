@@ -27,13 +27,14 @@ pub(super) fn mutations() -> Vec<Mutation> {
             .gives("wrong-type", "takes: «[15m]»"),
         metachat("a length of time without a unit")
             .put("lose: [vps-00], detect: 10m", "lose: [vps-00], detect: 10")
-            .gives("bad-value", "lose: [vps-00], detect: «10»"),
+            .gives("wrong-type", "lose: [vps-00], detect: «10»")
+            .says(&["`15m`"]),
         metachat("an id in capitals")
             .put("  sandbox-account: {", "  Sandbox: {")
             .gives("bad-id", "  «Sandbox»: {"),
         metachat("a step with two actions")
             .before("    by: operator\n    takes: 15m", "    run: ./dns.sh\n")
-            .gives("exactly-one", "«point-dns»:\n    title"),
+            .gives("exactly-one", "    «run»: ./dns.sh\n"),
         metachat("a step without an action")
             .drop("    run: hcloud server poweroff \"$OLD_SERVER\"\n")
             .gives("exactly-one", "«fence-old-host»:\n"),
@@ -49,11 +50,11 @@ pub(super) fn mutations() -> Vec<Mutation> {
             .gives("recipe-misuse", "«tarket»: /srv/metachat/uploads"),
         quickstart("an input of the recipe that is not given")
             .put("with: { archive: $POINT_PATH/uploads.tar.gz, target: $ROOT/uploads }", "with: { archive: $POINT_PATH/uploads.tar.gz }")
-            .gives("recipe-misuse", "«with»: { archive: $POINT_PATH/uploads.tar.gz }")
+            .gives("recipe-misuse", "use: «files/restore-tar»")
             .says(&["`target`"]),
         metachat("a bracket that is not closed")
             .put("    needs: [web]\n", "    needs: [web\n")
-            .gives("yaml-syntax", "«"),
+            .gives("yaml-syntax", "    needs: «[web"),
         quickstart("a tab")
             .put("    of: [database, uploads, configuration]\n", "\tof: [database, uploads, configuration]\n")
             .gives("yaml-tab", "«\t»of: ["),

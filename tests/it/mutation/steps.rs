@@ -9,15 +9,23 @@ pub(super) fn mutations() -> Vec<Mutation> {
             .gives("dependency-cycle", "needs: [hetzner, «provision-host»]")
             .says(&["rebuild-host", "provision-host"]),
         metachat("a step waits for itself")
-            .put("needs: [web, uploads, fence-old-host]", "needs: [web, uploads, go-live]")
-            .gives("dependency-cycle", "needs: [web, uploads, «go-live»]")
+            .put("needs: [web, uploads, fence-old-host]", "needs: [web, uploads, fence-old-host, go-live]")
+            .gives("dependency-cycle", "needs: [web, uploads, fence-old-host, «go-live»]")
             .says(&["`go-live` waits for itself"]),
         metachat("assets that need each other")
             .put("    rpo: 26h\n    health:\n      - run: psql", "    rpo: 26h\n    needs: [web]\n    health:\n      - run: psql")
-            .gives("dependency-cycle", "rpo: 26h\n    needs: [«web»]"),
+            .gives("dependency-cycle", "rpo: 26h\n    needs: [«web»]")
+            .says(&["postgres → web → api → postgres"])
+            .also("target-inversion", 1),
+        metachat("an asset and the one that needs it")
+            .put("    needs: [api]\n", "    needs: [api, chat]\n")
+            .gives("dependency-cycle", "    needs: [api, «chat»]")
+            .says(&["web → chat → web"]),
         metachat("a step and an asset that wait for each other")
             .put("    needs: [provision-host]\n    on: home", "    needs: [provision-host, redis]\n    on: home")
-            .gives("dependency-cycle", "needs: [provision-host, «redis»]"),
+            .gives("recovery-deadlock", "needs: [provision-host, «redis»]")
+            .says(&["restore-postgres → redis → restore-redis → restore-postgres"])
+            .times(3),
         quickstart("a copy that is made from itself")
             .before("        in: vault\n", "        from: vault\n")
             .gives("dependency-cycle", "from: «vault»"),
@@ -48,45 +56,42 @@ pub(super) fn mutations() -> Vec<Mutation> {
             .gives("manual-step-incomplete", "ask: «Go on?»"),
         metachat("a destruction that cannot be taken back")
             .drop("    undo: sudo systemctl stop redis-server\n")
-            .gives("unguarded-destruction", "    run: «|\n      redis-check-rdb"),
+            .gives("unguarded-destruction", "    run: |\n      «redis-check-rdb")
+            .says(&["rm -rf /var/lib/redis/appendonlydir"]),
         metachat("a database dropped without a way back")
             .drop("    undo: dropdb --if-exists \"$DB_NAME\"\n")
-            .gives("unguarded-destruction", "    run: «|\n      aws s3 cp --recursive")
+            .gives("unguarded-destruction", "    run: |\n      «aws s3 cp --recursive")
             .says(&["dropdb"]),
         quickstart("a folder deleted without a way back")
             .drop("    undo: rm -rf -- \"$ROOT/database\" \"$ROOT/database.restoring\"\n")
-            .gives("unguarded-destruction", "    run: «|\n      (cd \"$POINT_PATH\""),
+            .gives("unguarded-destruction", "    run: |\n      «(cd \"$POINT_PATH\""),
         quickstart("a daemon that keeps the step's output")
             .put("' drplan-quickstart-notes >\"$ROOT/run/log\" 2>&1 </dev/null &", "' drplan-quickstart-notes &")
-            .gives("daemon-not-redirected", "    run: «|\n      mkdir -p -- \"$ROOT/run\""),
+            .gives("daemon-not-redirected", "    run: |\n      «mkdir -p -- \"$ROOT/run\""),
         metachat("a step of unknown length")
             .drop("    takes: 8m\n    timeout: 30m\n    retry: { times: 2, delay: 30s }\n")
             .gives("step-without-estimate", "  «provision-host»:"),
         metachat("an approval of unknown length")
             .put("      expires: 30m\n      on_expiry: stop\n    takes: 10m", "      expires: 30m\n      on_expiry: stop")
             .gives("step-without-estimate", "  «go-live»:"),
-        metachat("a variable that nobody sets")
-            .put("run: hcloud server poweroff \"$OLD_SERVER\"", "run: hcloud server poweroff \"$OLD_SERVERS\"")
-            .gives("unknown-variable", "run: «hcloud server poweroff \"$OLD_SERVERS\"»")
-            .says(&["did you mean `OLD_SERVER`?"]),
-        metachat("a probe asks for a variable that nobody sets")
-            .put("psql -XAt -d \"$DB_NAME\" -c 'select count(*) from users'", "psql -XAt -d \"$DB\" -c 'select count(*) from users'")
-            .gives("unknown-variable", "run: «psql -XAt -d \"$DB\" -c 'select count(*) from users'»"),
-        metachat("a step uses a secret that it does not name")
-            .drop("    secrets: [API_ENV]\n")
-            .gives("unknown-variable", "    on: home\n    run: «|\n      git clone")
-            .says(&["secrets: [API_ENV]"]),
-        metachat("a step uses an output of a step that does not come before")
-            .put("    needs: [restore-postgres]\n    on: home\n    run:", "    needs: [provision-host]\n    on: home\n    run:")
-            .gives("unknown-variable", "    run: «|\n      redis-check-rdb")
+        metachat("an instruction asks for a variable that nobody sets")
+            .put("chat.example.com to $HOST_IP, TTL", "chat.example.com to $HOST_IPS, TTL")
+            .gives("unknown-variable", "    manual: |\n      «In the DNS console"),
+        metachat("a question asks for a variable that nobody sets")
+            .put("are back as of $POINT_TIME. Send", "are back as of $POINTTIME. Send")
+            .gives("unknown-variable", "      ask: «Messages and files are back as of $POINTTIME. Send the customers there?»"),
+        quickstart("a probe asks for a variable that nobody sets")
+            .put("file: $ROOT/database/records.tsv", "file: $ROOTS/database/records.tsv")
+            .gives("unknown-variable", "file: «$ROOTS/database/records.tsv»")
+            .says(&["did you mean `ROOT`?"]),
+        metachat("an input asks for an output of a step that does not come before")
+            .put("    needs: [restore-postgres]\n    on: home\n    use:", "    needs: [provision-host]\n    on: home\n    use:")
+            .gives("unknown-variable", "archive: «$POINT_DIR/uploads.tar.gz»")
             .says(&["no step that writes it comes before"]),
-        metachat("an output that its step no longer declares")
-            .drop("    outputs: [POINT_DIR]                       # one point for all that is restored\n")
-            .gives("unknown-variable", "    run: «|\n      redis-check-rdb")
-            .times(3),
-        metachat("a drill's variable that nobody sets")
-            .put("psql -X -v ON_ERROR_STOP=1 -d \"$DB_NAME\" -c 'drop table", "psql -X -v ON_ERROR_STOP=1 -d \"$DB_NAMES\" -c 'drop table")
-            .gives("unknown-variable", "    run: «|\n      dropdb --if-exists \"${DB_NAME}_damaged\""),
+        metachat("an instruction asks for a secret that its step does not name")
+            .put("chat.example.com to $HOST_IP, TTL", "chat.example.com to $HOST_IP with $HCLOUD_TOKEN, TTL")
+            .gives("unknown-variable", "    manual: |\n      «In the DNS console")
+            .says(&["secrets: [HCLOUD_TOKEN]"]),
         quickstart("an exception for a rule that nobody knows")
             .before("scenarios:\n", "policy:\n  except: [ { rule: copys, asset: database, reason: \"It is a toy.\", until: 2027-06-30 } ]\n\n")
             .gives("unknown-rule", "rule: «copys»"),

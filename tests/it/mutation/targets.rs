@@ -11,17 +11,17 @@ pub(super) fn mutations() -> Vec<Mutation> {
         metachat("a recovery point below the longest gap")
             .put("    priority: 1\n    rto: 3h\n    rpo: 26h", "    priority: 1\n    rto: 3h\n    rpo: 24h")
             .gives(POINT, "    priority: 1\n    rto: 3h\n    rpo: «24h»")
-            .says(&["`postgres` may lose 24h35m (24h + 15m + 20m) of its data", "promises to lose at most 24h"])
+            .says(&["`postgres` may lose 1d35m (1d + 15m + 20m) of its data", "promises to lose at most 1d"])
             .times(2),
         metachat("a backup that takes longer")
             .put("    takes: 15m\n    copies:", "    takes: 2h\n    copies:")
             .gives(POINT, POSTGRES_RPO)
-            .says(&["26h20m"])
+            .says(&["1d2h20m"])
             .times(6),
         metachat("a copy that arrives later")
             .put("        lag: 20m\n", "        lag: 2h\n")
             .gives(POINT, POSTGRES_RPO)
-            .says(&["26h15m"])
+            .says(&["1d2h15m"])
             .times(6),
         metachat("a backup once a week")
             .put("cron: \"0 2 * * *\"", "cron: \"0 2 * * 1\"")
@@ -31,7 +31,7 @@ pub(super) fn mutations() -> Vec<Mutation> {
             .put("    priority: 1\n    rto: 3h\n    rpo: 26h", "    priority: 1\n    rto: 3h\n    rpo: 25h")
             .put("timezone: UTC }\n    takes", "timezone: Europe/Berlin }\n    takes")
             .gives(POINT, "    priority: 1\n    rto: 3h\n    rpo: «25h»")
-            .says(&["25h35m", "only the night on which the clock is put back"])
+            .says(&["1d1h35m", "only the night on which the clock is put back"])
             .times(2),
         metachat("points are carried away once a week")
             .before("        lag: 20m\n", "        points: { cron: \"0 4 * * 0\", timezone: UTC }\n")
@@ -52,7 +52,7 @@ pub(super) fn mutations() -> Vec<Mutation> {
         quickstart("a recovery point of an hour from a backup once a night")
             .put("    priority: 1\n    rto: 5m\n    rpo: 26h", "    priority: 1\n    rto: 5m\n    rpo: 1h")
             .gives(POINT, "rpo: «1h»")
-            .says(&["24h5m"]),
+            .says(&["1d5m"]),
         metachat("a recovery time below the schedule")
             .put("    priority: 1\n    rto: 3h", "    priority: 1\n    rto: 1h")
             .gives(TIME, "    priority: 1\n    rto: «1h»")
@@ -60,8 +60,8 @@ pub(super) fn mutations() -> Vec<Mutation> {
         metachat("a step that takes longer")
             .put("    takes: 30m\n    timeout: 2h\n    rerun: safe\n    undo: dropdb", "    takes: 3h\n    timeout: 4h\n    rerun: safe\n    undo: dropdb")
             .gives(TIME, "    priority: 1\n    rto: «3h»")
-            .says(&["`restore-postgres`"])
-            .times(12),
+            .says(&["restore-postgres 3h"])
+            .times(10),
         metachat("harm that is noticed late")
             .put("lose: [vps-00], detect: 10m", "lose: [vps-00], detect: 3h")
             .gives(TIME, "    priority: 1\n    rto: «3h»")
@@ -75,18 +75,19 @@ pub(super) fn mutations() -> Vec<Mutation> {
         metachat("people who arrive late")
             .put("    arrives: 15m\n", "    arrives: 5h\n")
             .put("    arrives: 30m\n", "    arrives: 5h\n")
-            .gives(TIME, "Customers")
+            .gives(TIME, "    priority: 1\n    rto: «3h»")
+            .says(&["5h of it"])
             .times(6),
         metachat("a copy that takes long to fetch")
             .before("        medium: object\n", "        fetch: 12h\n")
             .gives(TIME, "    priority: 1\n    rto: «3h»")
             .says(&["12h of it"])
-            .times(12),
+            .times(17),
         metachat("an approval that takes long")
             .put("      expires: 30m\n      on_expiry: stop\n    takes: 10m", "      expires: 30m\n      on_expiry: stop\n    takes: 4h")
             .gives(TIME, "    title: What the customers see\n    owner: platform\n    priority: 5\n    rto: «4h»")
-            .says(&["`go-live`"])
-            .times(3),
+            .says(&["go-live 4h"])
+            .times(2),
         metachat("a scenario promises a time that nobody keeps")
             .put("targets: { all: { rto: 1d } }", "targets: { all: { rto: 1h } }")
             .gives(TIME, "targets: { all: { rto: «1h» } }")
@@ -105,7 +106,7 @@ pub(super) fn mutations() -> Vec<Mutation> {
         quickstart("a step that takes longer than all is promised")
             .put("    takes: 1s\n    timeout: 1m\n    rerun: safe\n    verify: [ { file: $NEW_ROOT/identity } ]", "    takes: 10m\n    timeout: 20m\n    rerun: safe\n    verify: [ { file: $NEW_ROOT/identity } ]")
             .gives(TIME, "    priority: 1\n    rto: «5m»")
-            .says(&["`build-new-host`"])
+            .says(&["build-new-host 10m"])
             .times(4),
     ]
 }
