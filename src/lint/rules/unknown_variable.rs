@@ -14,7 +14,19 @@ use crate::value::{Id, Name};
 rule!(UnknownVariable, "unknown-variable", Deny, "A text asks for a `$NAME` that has no value there.");
 
 /// What the engine itself gives.
-const GIVEN: [&str; 3] = ["DRPLAN_", "POINT_", "INPUT_"];
+const GIVEN: [&str; 9] = [
+    "DRPLAN_RUN",
+    "DRPLAN_SCENARIO",
+    "DRPLAN_ENVIRONMENT",
+    "DRPLAN_HOME",
+    "DRPLAN_OUTPUT",
+    "POINT_PATH",
+    "POINT_TIME",
+    "POINT_ID",
+    "POINT_COPY",
+];
+/// How the inputs of a recipe begin.
+const INPUT: &str = "INPUT_";
 
 impl Rule for UnknownVariable {
     fn meta(&self) -> RuleMeta {
@@ -64,14 +76,15 @@ fn all_steps(plan: &Plan) -> impl Iterator<Item = (&'static str, &Id, &Step)> {
 }
 
 fn is_given(context: &Context<'_>, name: &str) -> bool {
-    GIVEN.iter().any(|prefix| name.starts_with(prefix))
+    GIVEN.contains(&name)
+        || name.starts_with(INPUT)
         || context.names.kinds(name).contains(&NameKind::Var)
         || context.plan.pass_env.iter().any(|passed| passed == name)
 }
 
 fn report(context: &Context<'_>, asked: &Asked, about: Subject, why: String, sink: &mut Sink) {
     let name = &asked.name;
-    let known: Vec<&str> = context.names.of_kinds(&[NameKind::Var]).collect();
+    let known = context.names.of_kinds(&[NameKind::Var]).chain(GIVEN);
     let is_secret = context.names.kinds(name).contains(&NameKind::Secret);
     let help = if is_secret {
         format!("it is a secret; a step gets it only if it names it: `secrets: [{name}]`")
@@ -107,7 +120,7 @@ fn comes_after<'c>(context: &'c Context<'_>, output: &str) -> HashMap<&'c str, O
             };
             written[*at] = node.after.iter().any(|(before, _)| written[*before] || writes(*before));
             if let (false, NodeKind::Step(step)) = (written[*at], node.kind) {
-                let id = context.resolved.steps[step].id.as_str();
+                let id = context.resolved.steps[step].written_as();
                 without.entry(id).or_insert_with(|| route.scenario.clone());
             }
         }

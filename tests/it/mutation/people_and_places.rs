@@ -67,13 +67,13 @@ pub(super) fn mutations() -> Vec<Mutation> {
             .times(5),
         metachat("the only controller is lost with the data centre")
             .put("laptop-ana:    { kind: host, controller: true, in: [office] }", "laptop-ana:    { kind: host, controller: true, in: [fsn] }")
-            .put("laptop-ivan: { kind: host, controller: true }", "laptop-ivan: { kind: host }")
-            .gives(GONE, "Customers")
-            .says(&["controller"]),
+            .put("laptop-ivan:   { kind: host, controller: true }", "laptop-ivan:   { kind: host }")
+            .gives(GONE, "laptop-ana:    { kind: host, controller: «true»")
+            .says(&["`rebuild-host` is run from `laptop-ana`, a controller", "`controller: true`"]),
         quickstart("the only controller is lost with the host")
             .put("lose: [old-host]", "lose: [old-host, here]")
-            .gives(GONE, "Customers")
-            .says(&["controller"]),
+            .gives(GONE, "here:     { kind: host, controller: «true»")
+            .says(&["`build-new-host` is run from `here`, a controller", "`controller: true`"]),
         quickstart("the new host is no home of the database")
             .put("    kind: records\n    owner: you\n    homes: [old-host, new-host]", "    kind: records\n    owner: you\n    homes: [old-host]")
             .gives(STRANDED, "  «database»:\n    kind"),

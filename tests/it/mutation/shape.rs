@@ -54,7 +54,7 @@ pub(super) fn mutations() -> Vec<Mutation> {
             .says(&["`target`"]),
         metachat("a bracket that is not closed")
             .put("    needs: [web]\n", "    needs: [web\n")
-            .gives("yaml-syntax", "    needs: «[web"),
+            .gives("yaml-syntax", "needs: [web\n    «h»ealth"),
         quickstart("a tab")
             .put("    of: [database, uploads, configuration]\n", "\tof: [database, uploads, configuration]\n")
             .gives("yaml-tab", "«\t»of: ["),

@@ -78,8 +78,9 @@ pub(super) fn mutations() -> Vec<Mutation> {
             .put("chat.example.com to $HOST_IP, TTL", "chat.example.com to $HOST_IPS, TTL")
             .gives("unknown-variable", "    manual: |\n      «In the DNS console"),
         metachat("a question asks for a variable that nobody sets")
-            .put("are back as of $POINT_TIME. Send", "are back as of $POINTTIME. Send")
-            .gives("unknown-variable", "      ask: «Messages and files are back as of $POINTTIME. Send the customers there?»"),
+            .put("are back as of $POINT_TIME. Send", "are back as of $POINT_TIEM. Send")
+            .gives("unknown-variable", "      ask: «Messages and files are back as of $POINT_TIEM. Send the customers there?»")
+            .says(&["did you mean `POINT_TIME`?"]),
         quickstart("a probe asks for a variable that nobody sets")
             .put("file: $ROOT/database/records.tsv", "file: $ROOTS/database/records.tsv")
             .gives("unknown-variable", "file: «$ROOTS/database/records.tsv»")
