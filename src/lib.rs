@@ -23,6 +23,7 @@ pub mod event;
 pub mod exit;
 pub mod finding;
 pub mod graph;
+pub mod history;
 pub mod journal;
 pub mod keeper;
 pub mod lint;

@@ -13,6 +13,7 @@ use crate::document::Sources;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::finding::{Finding, Level, Severity};
+use crate::history::History;
 use crate::lint::{self, Levels, UnknownRule};
 use crate::output::{self, About, Checked, Format, Style};
 use crate::value::{Date, Id, Moment, did_you_mean};
@@ -65,7 +66,10 @@ pub(super) fn run(args: &Args, global: &Global, terminal: &Terminal) -> Result<E
     if let (Some(wanted), true) = (&args.environment, errors.is_empty()) {
         known_environment(wanted, &plans)?;
     }
-    let mut findings = Vec::new();
+    let (history, mut findings) = History::read(&workspace.evidence(), &mut sources);
+    for finding in &mut findings {
+        finding.severity = levels.told_as(finding.severity);
+    }
     for plan in &plans {
         let environment = args.environment.as_ref();
         // In a folder, not every plan has every environment.
@@ -75,7 +79,7 @@ pub(super) fn run(args: &Args, global: &Global, terminal: &Terminal) -> Result<E
         {
             continue;
         }
-        let request = lint::Request { levels: &levels, as_of: &as_of, environment };
+        let request = lint::Request { levels: &levels, as_of: &as_of, history: &history, environment };
         findings.extend(lint::check(plan, &sources, &request));
     }
     let checked =
@@ -175,11 +179,8 @@ fn once(findings: Vec<Finding>, sources: &Sources) -> Vec<Finding> {
 }
 
 fn date(text: &str) -> Result<Date, String> {
-    let bad = || format!("`{text}` is not a day such as 2027-06-30");
-    // The pattern alone would take the 31st of February.
-    format!("{text}T00:00:00Z").parse::<Moment>().map_err(|_| bad())?;
     let deserializer: serde::de::value::StrDeserializer<'_, ValueError> = text.into_deserializer();
-    Date::deserialize(deserializer).map_err(|_| bad())
+    Date::deserialize(deserializer).map_err(|_| format!("`{text}` is not a day such as 2027-06-30"))
 }
 
 #[expect(clippy::disallowed_methods, reason = "only the day of today is taken, and `--as-of` replaces it")]

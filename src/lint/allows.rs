@@ -15,11 +15,13 @@ pub(super) struct Allows<'a> {
     opened: &'a Opened,
     as_of: &'a Date,
     used: HashSet<Span>,
+    /// The exceptions that something fitted, by position.
+    used_exceptions: HashSet<usize>,
 }
 
 impl<'a> Allows<'a> {
     pub(super) fn new(opened: &'a Opened, as_of: &'a Date) -> Self {
-        Self { opened, as_of, used: HashSet::new() }
+        Self { opened, as_of, used: HashSet::new(), used_exceptions: HashSet::new() }
     }
 
     /// Returns a finding unless somebody has allowed it; says so if the leave has run out.
@@ -43,13 +45,15 @@ impl<'a> Allows<'a> {
         self.except(finding, about)
     }
 
-    fn except(&self, mut finding: Finding, about: &Subject) -> Option<Finding> {
-        let exceptions = self.opened.plan.iter().flat_map(|plan| &plan.policy.exceptions).enumerate();
+    fn except(&mut self, mut finding: Finding, about: &Subject) -> Option<Finding> {
+        let opened = self.opened;
+        let exceptions = opened.plan.iter().flat_map(|plan| &plan.policy.exceptions).enumerate();
         let fitting = exceptions.filter(|(_, exception)| {
             exception.rule.as_str() == finding.code && about.is_excepted_by(exception)
         });
         let mut ended = None;
         for (at, exception) in fitting {
+            self.used_exceptions.insert(at);
             if self.as_of.as_str() <= exception.until.as_str() {
                 return None;
             }
@@ -68,7 +72,7 @@ impl<'a> Allows<'a> {
         allows.flat_map(|allow| &allow.rules).map(|(rule, span)| (rule.as_str(), *span))
     }
 
-    /// Tells of comments that allow what nothing finds.
+    /// Tells of comments and exceptions that allow what nothing finds.
     pub(super) fn unused(&self, levels: &Levels) -> Vec<Finding> {
         let Some(severity) = levels.severity(&UNUSED_ALLOW) else { return Vec::new() };
         let idle = self.comments().filter(|(rule, span)| {
@@ -76,14 +80,35 @@ impl<'a> Allows<'a> {
             let is_on = meta_of(rule).is_some_and(|meta| levels.severity(&meta).is_some());
             is_on && !self.used.contains(span)
         });
-        idle.map(|(rule, span)| {
-            let message = format!("`{rule}` finds nothing here that this comment could allow");
-            let place = Place { source: self.opened.source, span };
-            let mut finding = Finding::warning(UNUSED_ALLOW.name, message).at(place, "of no use");
+        let mut found: Vec<Finding> = idle
+            .map(|(rule, span)| {
+                let message = format!("`{rule}` finds nothing here that this comment could allow");
+                let place = Place { source: self.opened.source, span };
+                let mut finding = Finding::warning(UNUSED_ALLOW.name, message).at(place, "of no use");
+                finding.severity = severity;
+                finding.help("remove it, or put it on the line that the finding points at, or alone above it")
+            })
+            .collect();
+        found.extend(self.idle_exceptions(levels).map(|mut finding| {
             finding.severity = severity;
-            finding.help("remove it, or put it on the line that the finding points at, or alone above it")
+            finding
+        }));
+        found
+    }
+
+    fn idle_exceptions(&self, levels: &Levels) -> impl Iterator<Item = Finding> {
+        let exceptions = self.opened.plan.iter().flat_map(|plan| &plan.policy.exceptions).enumerate();
+        let is_on = |rule: &str| meta_of(rule).is_some_and(|meta| levels.severity(&meta).is_some());
+        let idle = exceptions.filter(move |(at, exception)| {
+            is_on(exception.rule.as_str()) && !self.used_exceptions.contains(at)
+        });
+        idle.filter_map(|(at, exception)| {
+            let path = KeyPath::root().key("policy").key("except").index(at).key("rule");
+            let place = self.opened.document.as_ref()?.place(&path, Part::Value);
+            let message = format!("`{}` finds nothing that this exception could allow", exception.rule);
+            let finding = Finding::warning(UNUSED_ALLOW.name, message).at(place, "of no use");
+            Some(finding.help("remove it: what it was for has been mended, or stands in another asset, scenario, step or place"))
         })
-        .collect()
     }
 
     /// Tells of names of rules that nobody knows, in comments and in exceptions.

@@ -8,6 +8,7 @@ use super::rules::RULES;
 use super::{Context, Levels, Rule, Sink, Stage, Subject};
 use crate::document::{Place, Sources};
 use crate::finding::{Finding, Level, Severity};
+use crate::history::History;
 use crate::value::{Date, Id};
 use crate::workspace::{Opened, Variant};
 
@@ -18,6 +19,8 @@ pub struct Request<'a> {
     pub levels: &'a Levels,
     /// The day on which exceptions must still hold.
     pub as_of: &'a Date,
+    /// What earlier drills have shown.
+    pub history: &'a History,
     /// The only environment to check under; under none and under each if nothing is said.
     pub environment: Option<&'a Id>,
 }
@@ -41,6 +44,7 @@ pub fn check(opened: &Opened, sources: &Sources, request: &Request<'_>) -> Vec<F
     let contexts: Vec<Context<'_>> = variants
         .iter()
         .map(|(environment, variant)| Context::new(opened, variant, *environment, sources, &guesses))
+        .map(|context| context.on(request.as_of, request.history))
         .collect();
     let mut allows = Allows::new(opened, request.as_of);
     // A recipe that is misused hides nothing else; a name that is wrong would be told in ten ways.

@@ -7,13 +7,16 @@ use super::Names;
 use crate::analysis::{Basis, Promises, promises};
 use crate::document::{Document, Key, KeyPath, Node, Part, Place, Segment, Sources};
 use crate::graph::{Cycle, StepGraph};
+use crate::history::History;
 use crate::plan::{Operation, Plan};
 use crate::resolve::{Placement, Request, ResolvedPlan, Route, route};
-use crate::value::{Id, did_you_mean};
+use crate::value::{Date, Id, did_you_mean};
 use crate::workspace::{Opened, Variant};
 
 /// A guess is looked for in all names; more of them in one run would take long and help nobody.
 const MOST_GUESSES: usize = 20;
+
+static NO_HISTORY: History = History::new();
 
 /// A route, and its nodes in order.
 #[derive(Debug)]
@@ -41,6 +44,10 @@ pub struct Context<'a> {
     pub sources: &'a Sources,
     /// Everything that has a name.
     pub names: Names<'a>,
+    /// What earlier drills have shown.
+    pub history: &'a History,
+    /// The day for which the plan is checked; none where only names are.
+    pub as_of: Option<&'a Date>,
     /// The steps that use a recipe, by id.
     pub(super) groups: HashMap<&'a str, usize>,
     entries: HashMap<(&'a str, &'a str), (&'a Key, &'a Node)>,
@@ -72,12 +79,20 @@ impl<'a> Context<'a> {
             environment,
             placement: &opened.placement,
             sources,
+            history: &NO_HISTORY,
+            as_of: None,
             names: Names::of(&variant.plan),
             entries: entries.collect(),
             routes: OnceCell::new(),
             promises: OnceCell::new(),
             guesses,
         }
+    }
+
+    /// Tells the context of earlier drills, and for which day the plan is checked.
+    #[must_use]
+    pub fn on(self, as_of: &'a Date, history: &'a History) -> Self {
+        Self { as_of: Some(as_of), history, ..self }
     }
 
     /// Returns the place of a value, or of the key that leads to it.

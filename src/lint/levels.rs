@@ -48,7 +48,7 @@ impl Levels {
     }
 
     /// Returns the severity with which something is told in the end.
-    pub(super) const fn told_as(&self, severity: Severity) -> Severity {
+    pub const fn told_as(&self, severity: Severity) -> Severity {
         match severity {
             Severity::Warning if self.deny_warnings => Severity::Error,
             other => other,

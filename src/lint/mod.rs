@@ -5,13 +5,17 @@ mod check;
 mod context;
 mod destruction;
 mod edges;
+mod holdings;
 mod levels;
 mod names;
+mod promotion;
 mod references;
+mod repetition;
 mod rule;
 mod rules;
 mod shell;
 mod sink;
+mod sites;
 #[cfg(test)]
 mod tests;
 mod variables;

@@ -8,6 +8,7 @@ use serde::de::IntoDeserializer;
 use super::*;
 use crate::document::Sources;
 use crate::finding::{Finding, Level, Severity};
+use crate::history::History;
 use crate::value::Date;
 use crate::workspace::Opened;
 
@@ -25,7 +26,8 @@ fn check_with(text: &str, levels: &Levels) -> Vec<Finding> {
     let mut sources = Sources::default();
     let opened = Opened::one(&path, &mut sources).unwrap();
     let as_of = date("2026-06-30");
-    check(&opened, &sources, &Request { levels, as_of: &as_of, environment: None })
+    let history = History::new();
+    check(&opened, &sources, &Request { levels, as_of: &as_of, history: &history, environment: None })
 }
 
 fn codes(text: &str) -> Vec<&'static str> {
@@ -107,7 +109,7 @@ fn exceptions_hold_until_their_day() {
     let ended = check_with(&except("2026-06-29", ""), &Levels::default());
     assert_eq!(ended[0].related[0].text, "the exception has ended on 2026-06-29");
     let other = except("2026-06-30", ", step: b").replace("  a: {", "  b: { run: x, takes: 1m }\n  a: {");
-    assert_eq!(codes(&other), ["step-without-estimate"]);
+    assert_eq!(codes(&other), ["step-without-estimate", "unused-allow"]);
 }
 
 #[test]
@@ -127,9 +129,9 @@ fn levels_change_what_a_finding_is() {
 #[test]
 fn a_step_for_one_environment_is_reached_there() {
     let text = "version: 1\nplan: shop\nplaces: { vps: { kind: host } }\nassets:\n  db: { kind: files, homes: [vps], health: [{ run: a }] }\n\
-        scenarios:\n  loss: { title: T, damage: [db] }\nenvironments: { drill: { title: D } }\nsteps:\n  \
+        scenarios:\n  loss: { title: T, damage: [db] }\nenvironments: { lab: { title: L } }\nsteps:\n  \
         restore-db: { restores: [db], needs: [note], run: a, takes: 1m }\n  \
-        note: { run: a, takes: 1m, when: { environment: drill } }\n";
+        note: { run: a, takes: 1m, when: { environment: lab } }\n";
     assert_eq!(codes(text), Vec::<&str>::new());
     assert_eq!(codes(&text.replace(", needs: [note]", "")), ["unreachable-step"]);
 }

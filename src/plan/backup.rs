@@ -235,6 +235,27 @@ pub struct Generations {
     pub yearly: Option<u32>,
 }
 
+impl Keep {
+    /// Returns how far back the copy reaches at least; nothing if that cannot be said of `last` alone.
+    pub fn reaches_back(&self) -> Option<Length> {
+        const DAY: u64 = 86_400;
+        match self {
+            Self::For(length) => Some(*length),
+            Self::Latest => Some(Length::ZERO),
+            Self::Generations(generations) => [
+                (generations.hourly, 3_600),
+                (generations.daily, DAY),
+                (generations.weekly, 7 * DAY),
+                (generations.monthly, 28 * DAY),
+                (generations.yearly, 365 * DAY),
+            ]
+            .into_iter()
+            .filter_map(|(count, secs)| count.map(|count| Length::from_secs(u64::from(count) * secs)))
+            .max(),
+        }
+    }
+}
+
 impl fmt::Display for Keep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

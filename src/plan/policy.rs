@@ -74,6 +74,7 @@ pub struct Exception {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub place: Option<Id>,
     /// Why.
+    #[schemars(length(min = 1))]
     pub reason: String,
     /// The last day on which it holds, as `2027-06-30`.
     pub until: Date,

@@ -32,7 +32,9 @@ pub use harm::{Fall, Harm, Harmed};
 pub use nodes::{Node, NodeKind};
 pub use overlay::overlay;
 pub use placement::Placement;
-pub use points::{Gap, Harmful, PointLoss, Term, clean_reach, longest_gap, point_loss, reach_of};
+pub use points::{
+    Gap, Harmful, PointLoss, Term, clean_reach, farthest_apart, longest_gap, point_loss, reach_of,
+};
 pub use recipes::{Recipes, Shipped};
 pub use resolved::{RecipePlace, ResolvedPlan, ResolvedStep, Section};
 pub use route::{AssetRoute, AssetState, Request, Route, StepChoice, route};

@@ -7,6 +7,8 @@ use std::ops::Deref;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, de};
 
+use super::Moment;
+
 /// A list with at least one item.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
@@ -102,10 +104,15 @@ macro_rules! patterned {
 patterned! {
     /// A day of the calendar, `2027-06-30`.
     Date, "^[0-9]{4}-[0-9]{2}-[0-9]{2}$",
-    |text| text.len() == 10 && text.bytes().enumerate().all(|(at, byte)| match at {
-        4 | 7 => byte == b'-',
-        _ => byte.is_ascii_digit(),
-    }),
+    |text| {
+        let is_written_so = text.len() == 10
+            && text.bytes().enumerate().all(|(at, byte)| match at {
+                4 | 7 => byte == b'-',
+                _ => byte.is_ascii_digit(),
+            });
+        // A 31st of February would never come.
+        is_written_so && format!("{text}T00:00:00Z").parse::<Moment>().is_ok()
+    },
     "a day such as 2027-06-30"
 }
 

@@ -70,6 +70,11 @@ impl Workspace {
         self.root.join(self.config.runbooks.as_deref().unwrap_or(Path::new("runbooks")))
     }
 
+    /// Returns the folder of drill records.
+    pub fn evidence(&self) -> PathBuf {
+        shortened(&self.root.join(self.config.evidence.as_deref().unwrap_or(Path::new("evidence"))))
+    }
+
     /// Returns a path relative to the root, if it lies below it.
     pub fn relative<'a>(&self, path: &'a Path) -> &'a Path {
         path.strip_prefix(&self.root).unwrap_or(path)

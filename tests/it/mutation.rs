@@ -1,9 +1,9 @@
 //! The clean plans of the repository, each broken in one thing at a time: the right rule tells it at the right place, and
 //! nothing else is told.
 
-mod promises;
 mod copies;
 mod people_and_places;
+mod promises;
 mod references;
 mod shape;
 mod steps;
@@ -142,9 +142,11 @@ fn told(finding: &serde_json::Value) -> Told {
     let labels = finding["labels"].as_array().unwrap();
     let primary = labels.iter().find(|label| label["primary"] == true).unwrap();
     let offset = |key: &str| usize::try_from(primary[key]["offset"].as_u64().unwrap()).unwrap();
-    let mut words = format!("{} | {}", finding["message"].as_str().unwrap(), finding["help"].as_str().unwrap_or("-"));
+    let mut words =
+        format!("{} | {}", finding["message"].as_str().unwrap(), finding["help"].as_str().unwrap_or("-"));
     for label in labels {
-        write!(words, " | {}: {}", label["start"]["line"], label["text"].as_str().unwrap_or_default()).unwrap();
+        write!(words, " | {}: {}", label["start"]["line"], label["text"].as_str().unwrap_or_default())
+            .unwrap();
     }
     Told {
         code: finding["code"].as_str().unwrap().to_owned(),

@@ -1,18 +1,31 @@
 //! The rules: one file each, and the one list.
 
+mod archive_not_kept;
 mod asset_not_survived;
 mod asset_without_health;
 mod asset_without_restore;
 mod bad_schedule;
+mod copies;
 mod daemon_not_redirected;
 mod dependency_cycle;
+mod drill_not_closed;
+mod drill_overdue;
 mod duplicate_id;
+mod inconsistent_points;
 mod lost_reliance;
 mod manual_step_incomplete;
+mod missing_owner;
+mod missing_target;
+mod paper_copy;
+mod place_never_lost;
+mod priority_inversion;
+mod promotion_without_fence;
 mod recovery_deadlock;
 mod recovery_point_missed;
 mod recovery_time_missed;
 mod reserved_id;
+mod retention;
+mod role_unfilled;
 mod step_without_estimate;
 mod target_inversion;
 mod unguarded_destruction;
@@ -21,6 +34,7 @@ mod unknown_reference;
 mod unknown_rule;
 mod unknown_variable;
 mod unreachable_step;
+mod unrepeatable_step;
 mod unused_allow;
 
 use super::Rule;
@@ -30,19 +44,32 @@ pub(super) use unused_allow::META as UNUSED_ALLOW;
 
 /// Every rule.
 pub const RULES: &[&dyn Rule] = &[
+    &archive_not_kept::ArchiveNotKept,
     &asset_not_survived::AssetNotSurvived,
     &asset_without_health::AssetWithoutHealth,
     &asset_without_restore::AssetWithoutRestore,
     &bad_schedule::BadSchedule,
+    &copies::Copies,
     &daemon_not_redirected::DaemonNotRedirected,
     &dependency_cycle::DependencyCycle,
+    &drill_not_closed::DrillNotClosed,
+    &drill_overdue::DrillOverdue,
     &duplicate_id::DuplicateId,
+    &inconsistent_points::InconsistentPoints,
     &lost_reliance::LostReliance,
     &manual_step_incomplete::ManualStepIncomplete,
+    &missing_owner::MissingOwner,
+    &missing_target::MissingTarget,
+    &paper_copy::PaperCopy,
+    &place_never_lost::PlaceNeverLost,
+    &priority_inversion::PriorityInversion,
+    &promotion_without_fence::PromotionWithoutFence,
     &recovery_deadlock::RecoveryDeadlock,
     &recovery_point_missed::RecoveryPointMissed,
     &recovery_time_missed::RecoveryTimeMissed,
     &reserved_id::ReservedId,
+    &retention::Retention,
+    &role_unfilled::RoleUnfilled,
     &step_without_estimate::StepWithoutEstimate,
     &target_inversion::TargetInversion,
     &unguarded_destruction::UnguardedDestruction,
@@ -51,5 +78,6 @@ pub const RULES: &[&dyn Rule] = &[
     &unknown_rule::UnknownRule,
     &unknown_variable::UnknownVariable,
     &unreachable_step::UnreachableStep,
+    &unrepeatable_step::UnrepeatableStep,
     &unused_allow::UnusedAllow,
 ];

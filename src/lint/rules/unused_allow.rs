@@ -1,10 +1,10 @@
-//! A comment that allows what nothing finds.
+//! A comment or an exception that allows what nothing finds.
 
 use crate::finding::RuleMeta;
 use crate::lint::rule::rule;
 use crate::lint::{Context, Rule, Sink};
 
-rule!(UnusedAllow, "unused-allow", Warn, "A comment allows what no rule finds in its line.");
+rule!(UnusedAllow, "unused-allow", Warn, "A comment or an exception allows what no rule finds.");
 
 /// What is known of the rule.
 pub(in crate::lint) const META: RuleMeta = UnusedAllow::META;
@@ -14,6 +14,6 @@ impl Rule for UnusedAllow {
         META
     }
 
-    /// Finds nothing by itself: who applies comments knows which of them were of use.
+    /// Finds nothing by itself: who applies them knows which of them were of use.
     fn check(&self, _: &Context<'_>, _: &mut Sink) {}
 }

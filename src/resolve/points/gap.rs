@@ -80,9 +80,8 @@ pub(super) struct Clock {
 impl Clock {
     pub(super) fn new(expression: &str, timezone: &str) -> Result<Self, String> {
         let parser = CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).build();
-        let cron = parser
-            .parse(expression)
-            .map_err(|error| format!("`{expression}` is not a schedule: {error}"))?;
+        let cron =
+            parser.parse(expression).map_err(|error| format!("`{expression}` is not a schedule: {error}"))?;
         let zone = TimeZone::get(timezone).map_err(|_| format!("`{timezone}` is not a time zone"))?;
         Ok(Self { cron, zone })
     }

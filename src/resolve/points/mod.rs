@@ -1,5 +1,6 @@
 //! Recovery points in time: how far apart they are, when a copy has them, and how much is lost at worst.
 
+mod apart;
 mod gap;
 mod kept;
 mod loss;
@@ -9,5 +10,6 @@ mod oracle;
 mod tests;
 mod timeline;
 
+pub use apart::farthest_apart;
 pub use gap::{Gap, longest_gap};
 pub use loss::{Harmful, PointLoss, Term, clean_reach, point_loss, reach_of};

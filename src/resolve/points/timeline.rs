@@ -223,11 +223,12 @@ const fn steady(points: &Points) -> bool {
 }
 
 /// Returns the moments of a schedule over the years that are walked; nothing if its phase is unknown.
-fn captures(points: &Points) -> Option<Vec<i64>> {
+pub(super) fn captures(points: &Points) -> Option<Vec<i64>> {
     let Points::Cron { expression, timezone } = points else { return None };
     let key = (expression.clone(), timezone.clone().unwrap_or_else(|| "UTC".to_owned()));
     // Every asset asks for them again in every scenario and environment.
-    static KNOWN: LazyLock<Mutex<HashMap<(String, String), Option<Vec<i64>>>>> = LazyLock::new(Mutex::default);
+    static KNOWN: LazyLock<Mutex<HashMap<(String, String), Option<Vec<i64>>>>> =
+        LazyLock::new(Mutex::default);
     if let Some(fires) = KNOWN.lock().ok().and_then(|known| known.get(&key).cloned()) {
         return fires;
     }

@@ -9,15 +9,27 @@ const POSTGRES: &str = "  «postgres»:\n    kind";
 pub(super) fn mutations() -> Vec<Mutation> {
     vec![
         metachat("the copy off the host is dropped, the steps still name it")
-            .put("      s3:                                      # was", "      s33:                                     # was")
+            .put(
+                "      s3:                                      # was",
+                "      s33:                                     # was",
+            )
             .gives("unknown-reference", "from: [nightly.local, «nightly.s3»]")
             .times(4),
         metachat("the copy off the host is dropped")
             .drop(S3_COPY)
             .put("    from: [nightly.local, nightly.s3]", "    from: [nightly.local]")
-            .put("    from: [nightly.s3]\n    needs: [provision-host]", "    from: [nightly.local]\n    needs: [provision-host]")
-            .put("    restores: [redis]\n    from: [nightly.s3]", "    restores: [redis]\n    from: [nightly.local]")
-            .put("    restores: [uploads]\n    from: [nightly.s3]", "    restores: [uploads]\n    from: [nightly.local]")
+            .put(
+                "    from: [nightly.s3]\n    needs: [provision-host]",
+                "    from: [nightly.local]\n    needs: [provision-host]",
+            )
+            .put(
+                "    restores: [redis]\n    from: [nightly.s3]",
+                "    restores: [redis]\n    from: [nightly.local]",
+            )
+            .put(
+                "    restores: [uploads]\n    from: [nightly.s3]",
+                "    restores: [uploads]\n    from: [nightly.local]",
+            )
             .gives(RULE, POSTGRES)
             .says(&["its only copy is lost"])
             .times(9),

@@ -49,7 +49,10 @@ pub(super) fn mutations() -> Vec<Mutation> {
             .put("target: /srv/metachat/uploads }", "tarket: /srv/metachat/uploads, target: /srv }")
             .gives("recipe-misuse", "«tarket»: /srv/metachat/uploads"),
         quickstart("an input of the recipe that is not given")
-            .put("with: { archive: $POINT_PATH/uploads.tar.gz, target: $ROOT/uploads }", "with: { archive: $POINT_PATH/uploads.tar.gz }")
+            .put(
+                "with: { archive: $POINT_PATH/uploads.tar.gz, target: $ROOT/uploads }",
+                "with: { archive: $POINT_PATH/uploads.tar.gz }",
+            )
             .gives("recipe-misuse", "use: «files/restore-tar»")
             .says(&["`target`"]),
         metachat("a bracket that is not closed")

@@ -1,0 +1,6 @@
+//! What earlier drills have shown, from the records under `evidence/`.
+
+mod past;
+mod read;
+
+pub use past::{Drill, History};

@@ -1,0 +1,96 @@
+//! A replica that is promoted while the old original may still be written to.
+
+use std::collections::BTreeSet;
+
+use crate::document::{KeyPath, Part};
+use crate::finding::{Finding, RuleMeta};
+use crate::lint::holdings::with_all_above;
+use crate::lint::promotion::promotion;
+use crate::lint::rule::rule;
+use crate::lint::{Context, Routed, Rule, Sink, Subject, in_scenario};
+use crate::plan::Keep;
+use crate::resolve::{NodeKind, ResolvedStep, copy_of};
+use crate::value::Id;
+
+rule!(
+    PromotionWithoutFence,
+    "promotion-without-fence",
+    Warn,
+    "A replica is promoted before the old original is cut off, so that both may be written to."
+);
+
+impl Rule for PromotionWithoutFence {
+    fn meta(&self) -> RuleMeta {
+        Self::META
+    }
+
+    fn check(&self, context: &Context<'_>, sink: &mut Sink) {
+        for routed in context.routes() {
+            for (at, node) in routed.route.nodes.iter().enumerate() {
+                let NodeKind::Step(step) = node.kind else { continue };
+                let Some(step) = context.resolved.steps.get(step) else { continue };
+                judge(context, routed, at, step, sink);
+            }
+        }
+    }
+}
+
+fn judge(context: &Context<'_>, routed: &Routed, at: usize, step: &ResolvedStep, sink: &mut Sink) {
+    let Some(how) = how(context, routed, step) else { return };
+    let whole = context.written_step(step);
+    let mut fenced: Option<BTreeSet<&Id>> = None;
+    for asset in &whole.common.restores {
+        let Some(on_route) = routed.route.assets.get(asset) else { continue };
+        let (Some(was), Some(home)) = (&on_route.was, &on_route.home) else { continue };
+        if !on_route.state.is_goal() || was == home {
+            continue;
+        }
+        let fenced = fenced.get_or_insert_with(|| fenced_before(context, routed, at));
+        if fenced.contains(asset) || with_all_above(context, was).iter().any(|place| fenced.contains(*place))
+        {
+            continue;
+        }
+        let scenario = routed.route.scenario.as_ref();
+        let id = whole.written_as();
+        let message = format!(
+            "`{id}` promotes `{asset}` on `{home}` ({how}){}, and no step before it cuts off `{was}`",
+            in_scenario(scenario)
+        );
+        let mut finding = Finding::warning(PromotionWithoutFence::META.name, message)
+            .at(context.place(&step.key_path(), Part::Key), "promotes")
+            .help(format!(
+                "let it need a step with `fences: [{was}]` that switches `{was}` off or takes its network away: what seemed \
+                 lost may come back, and then both are written to"
+            ));
+        if let Some(scenario) = scenario {
+            let place = context.place(&KeyPath::root().key("scenarios").key(scenario.as_str()), Part::Key);
+            finding = finding.related(place, on_route.why.clone());
+        }
+        sink.add(finding, Subject::step(id).and_asset(asset).within(scenario));
+    }
+}
+
+/// Says by what a step promotes; nothing if it does not.
+fn how(context: &Context<'_>, routed: &Routed, step: &ResolvedStep) -> Option<String> {
+    if let Some(words) = promotion(&step.action) {
+        return Some(format!("`{words}`"));
+    }
+    let choice = routed.route.chosen.get(step.id.as_str())?.copy.as_ref()?;
+    let (_, _, _, copy) = copy_of(context.resolved, choice.copy.as_str())?;
+    (copy.keep == Keep::Latest).then(|| format!("the replica `{}`", choice.copy))
+}
+
+/// Returns what the steps fence that are over before a node begins.
+fn fenced_before<'c>(context: &'c Context<'_>, routed: &Routed, node: usize) -> BTreeSet<&'c Id> {
+    let nodes = &routed.route.nodes;
+    let (mut fenced, mut seen, mut open) = (BTreeSet::new(), BTreeSet::new(), vec![node]);
+    while let Some(at) = open.pop() {
+        let Some(node) = nodes.get(at).filter(|_| seen.insert(at)) else { continue };
+        open.extend(node.after.iter().map(|(before, _)| *before));
+        let NodeKind::Step(step) = node.kind else { continue };
+        if let Some(step) = context.resolved.steps.get(step) {
+            fenced.extend(&step.common.fences);
+        }
+    }
+    fenced
+}
