@@ -48,9 +48,6 @@ pub(super) fn mutations() -> Vec<Mutation> {
             .drop("      PGPASSWORD:   { command: [pass, show, metachat-drill/postgres] }\n")
             .gives("drill-not-closed", "  «drill»:")
             .says(&["PGPASSWORD"]),
-        metachat("a drill that sends the customers away")
-            .drop("    omit: [point-dns]\n")
-            .gives("drill-not-closed", "  «drill»:"),
         quickstart("a drill that destroys the real host")
             .put("places: { old-host: sandbox-old, new-host", "places: { new-host")
             .gives("drill-not-closed", "  «drill»:")
@@ -107,8 +104,10 @@ pub(super) fn mutations() -> Vec<Mutation> {
             .gives("role-unfilled", "      by: «[incident-commander]»\n      ask: Messages")
             .says(&["`go-live`"]),
         metachat("a step that cannot be repeated and does not say so")
+            .drop("      dropdb --if-exists \"$DB_NAME\"            # of an attempt before; the host is new\n")
             .put("    takes: 30m\n    timeout: 2h\n    rerun: safe\n    undo: dropdb", "    takes: 30m\n    timeout: 2h\n    undo: dropdb")
-            .gives("unrepeatable-step", "  «restore-postgres»:"),
+            .gives("unrepeatable-step", "    run: |\n      «aws s3 cp --recursive")
+            .says(&["createdb"]),
     ]
 }
 

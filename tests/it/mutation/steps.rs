@@ -16,7 +16,8 @@ pub(super) fn mutations() -> Vec<Mutation> {
             .put("    rpo: 26h\n    health:\n      - run: psql", "    rpo: 26h\n    needs: [web]\n    health:\n      - run: psql")
             .gives("dependency-cycle", "rpo: 26h\n    needs: [«web»]")
             .says(&["postgres → web → api → postgres"])
-            .also("target-inversion", 1),
+            .also("target-inversion", 1)
+            .also("priority-inversion", 1),
         metachat("an asset and the one that needs it")
             .put("    needs: [api]\n", "    needs: [api, chat]\n")
             .gives("dependency-cycle", "    needs: [api, «chat»]")

@@ -102,7 +102,8 @@ pub(super) fn mutations() -> Vec<Mutation> {
         quickstart("an asset needs one that promises nothing")
             .put("    priority: 2\n    rto: 5m\n    rpo: 26h\n    health:\n      - run: cd \"$ROOT/configuration\"", "    priority: 2\n    rpo: 26h\n    health:\n      - run: cd \"$ROOT/configuration\"")
             .gives("target-inversion", "    priority: 3\n    rto: «5m»")
-            .says(&["`configuration`"]),
+            .says(&["`configuration`"])
+            .also("missing-target", 1),
         quickstart("a step that takes longer than all is promised")
             .put("    takes: 1s\n    timeout: 1m\n    rerun: safe\n    verify: [ { file: $NEW_ROOT/identity } ]", "    takes: 10m\n    timeout: 20m\n    rerun: safe\n    verify: [ { file: $NEW_ROOT/identity } ]")
             .gives(TIME, "    priority: 1\n    rto: «5m»")
