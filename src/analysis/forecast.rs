@@ -81,5 +81,8 @@ pub fn rto(plan: &ResolvedPlan, scenario: Option<&Scenario>, asset: &Id) -> Opti
 pub fn rpo(plan: &ResolvedPlan, scenario: Option<&Scenario>, asset: &Id) -> Option<Objective> {
     let targets = scenario.map(|scenario| &scenario.targets);
     let of = |id: &str| targets.and_then(|targets| targets.get(id)).and_then(|targets| targets.rpo);
-    of(asset.as_str()).or_else(|| of("all")).or_else(|| plan.assets.get(asset)?.rpo)
+    let own = plan.assets.get(asset).and_then(|asset| asset.rpo);
+    // What has no data of its own, such as an application, has none to lose, though `all` assets are spoken of.
+    let has_data = || own.is_some() || plan.backups.values().any(|backup| backup.of.contains(asset));
+    of(asset.as_str()).or_else(|| of("all").filter(|_| has_data())).or(own)
 }

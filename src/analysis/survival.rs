@@ -73,7 +73,7 @@ pub fn survival(plan: &ResolvedPlan, route: &Route) -> Vec<Survival> {
 /// Says what would have made a copy survive.
 pub fn remedy(kind: LossKind) -> &'static str {
     match kind {
-        LossKind::Gone => "keep a copy in a place that the scenario does not take",
+        LossKind::Gone => "keep a copy in a place that is there and that the scenario does not take",
         LossKind::OnPaper => {
             "make the optional copy binding (drop `optional`), and see to it that it is made"
         }

@@ -35,7 +35,9 @@ impl History {
     /// that is no record, or cannot be read, becomes a warning.
     pub fn read(folder: &Path, sources: &mut Sources) -> (Self, Vec<Finding>) {
         let mut reader = Reader { sources, files: Vec::new(), findings: Vec::new(), bytes: 0 };
-        if folder.is_dir() {
+        if folder.is_symlink() {
+            reader.tell(folder, "is a link, which is not followed", "put the records themselves here");
+        } else if folder.is_dir() {
             reader.list(folder, 0);
         }
         if let Some(first) = reader.files.get(MOST_FILES).cloned() {

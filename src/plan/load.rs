@@ -33,7 +33,8 @@ fn load_as<T: DeserializeOwned>(source: SourceId, sources: &Sources, shape: Shap
     let mut findings: Vec<Finding> =
         issues.into_iter().map(|issue| Finding::from_issue(source, issue)).collect();
     let value = document.as_ref().and_then(|document| {
-        let wrong = check_shape(document, shape);
+        let mut wrong = check_shape(document, shape);
+        wrong.retain(|finding| !stands_at_a_dangling_alias(finding, &findings, sources));
         // Of one value, what is wrong with it says more than what older readers would make of it.
         findings.retain(|finding| {
             finding.code != "yaml-ambiguous"
@@ -53,6 +54,17 @@ fn load_as<T: DeserializeOwned>(source: SourceId, sources: &Sources, shape: Shap
         }
     });
     Loaded { document, value, findings }
+}
+
+/// Whether a finding is about what an alias without an anchor has left empty; the alias itself is told already.
+fn stands_at_a_dangling_alias(finding: &Finding, told: &[Finding], sources: &Sources) -> bool {
+    let place = finding.primary.place;
+    let text = &sources.get(place.source).text;
+    told.iter().filter(|told| told.code == "yaml-unknown-anchor").any(|told| {
+        let alias = told.primary.place.span;
+        let between = text.get(place.span.end as usize..alias.start as usize);
+        place.span == alias || between.is_some_and(|between| between.trim() == ":")
+    })
 }
 
 /// Reads the types of a plan over which an environment has been laid.

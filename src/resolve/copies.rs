@@ -84,6 +84,12 @@ pub fn loss_of(
     if copy.optional == Some(true) {
         return lost(LossKind::OnPaper, "is optional: nobody can rely on it".to_owned());
     }
+    // Where an asset lives now, there is a place, whatever the plan says of the time before it was built.
+    let is_missing =
+        |place: &&Id| plan.places.get(*place).is_some_and(|at| !at.exists) && home != Some(*place);
+    if let Some(place) = copy.in_.as_ref().filter(is_missing) {
+        return lost(LossKind::Gone, format!("lies in {place}, which is not there yet (`exists: false`)"));
+    }
     let (scenario, harm) = scenario?;
     let place = copy.in_.as_ref().or(home);
     if let Some((place, fall)) = place.and_then(|place| Some((place, harm.of_place(place.as_str())?))) {

@@ -53,6 +53,13 @@ fn a_link_is_not_followed() {
 }
 
 #[test]
+fn a_folder_that_is_a_link_is_not_followed() {
+    let drplan = check("elsewhere/a.json", "{}");
+    std::os::unix::fs::symlink("elsewhere", drplan.path("evidence")).unwrap();
+    drplan.expect(0, &["evidence is a link, which is not followed"], &[]);
+}
+
+#[test]
 fn the_folder_can_be_set() {
     check("drills/a.json", "{}").expect(0, &["no problems"], &[]);
     check("drills/a.json", "{}").file("drplan.yaml", "evidence: drills\n").expect(0, &["bad-evidence"], &[]);

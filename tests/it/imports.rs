@@ -91,7 +91,10 @@ fn a_chain_of_promises_over_four_plans_comes_out_as_what_it_is() {
         let outcome = portfolio().args(all).expect(status, &[], &[]);
         let json: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
         let findings = json["findings"].as_array().unwrap().clone();
-        findings.into_iter().map(|found| found["message"].as_str().unwrap().to_owned()).collect::<Vec<String>>()
+        findings
+            .into_iter()
+            .map(|found| found["message"].as_str().unwrap().to_owned())
+            .collect::<Vec<String>>()
     };
     assert_eq!(told(&["plans/dns.yaml"], 0), Vec::<String>::new());
     let mail = told(&["plans/mail.yaml"], 1);
@@ -99,7 +102,11 @@ fn a_chain_of_promises_over_four_plans_comes_out_as_what_it_is() {
     assert!(mail.iter().any(|message| message.ends_with(chain)), "{mail:#?}");
     // Each plan of the portfolio tells the part of the chain that begins in it.
     let all = told(&[], 1);
-    assert_eq!(all.iter().filter(|message| message.contains("promises to be back within")).count(), 3, "{all:#?}");
+    assert_eq!(
+        all.iter().filter(|message| message.contains("promises to be back within")).count(),
+        3,
+        "{all:#?}"
+    );
 }
 
 #[test]

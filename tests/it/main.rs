@@ -22,6 +22,7 @@ mod imports;
 mod journal;
 mod keeper;
 mod layers;
+mod mutation;
 mod pages;
 mod people;
 mod plans;

@@ -58,7 +58,11 @@ fn stranded(context: &Context<'_>, id: &Id, scenario: Option<&Id>, hit: &str, wh
     let path = KeyPath::root().key("assets").key(id.as_str());
     let message = format!("nothing brings `{id}` back{}: {why}", in_scenario(scenario));
     let mut finding = Finding::error(AssetWithoutRestore::META.name, message)
-        .at(context.place(&path, Part::Key), "is stranded");
+        .at(context.place(&path, Part::Key), "is stranded")
+        .help(format!(
+            "see to it that what stands in the way is there: a home of `{id}` that is left or that a step `provides`, a copy \
+             that can be used, and a step with `restores: [{id}]` for it"
+        ));
     if let Some(scenario) = scenario {
         let place = context.place(&KeyPath::root().key("scenarios").key(scenario.as_str()), Part::Key);
         finding = finding.related(place, hit.to_owned());

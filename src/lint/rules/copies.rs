@@ -39,7 +39,9 @@ impl Rule for Copies {
                 policy.immutable.and_then(|wanted| teller.immutable(wanted)),
                 policy.verified.and_then(|wanted| teller.verified(wanted)),
             ];
-            for finding in found.into_iter().flatten() {
+            // Of what no backup holds, the first demand that is not met says all.
+            let most = if holding.copies.is_empty() { 1 } else { found.len() };
+            for finding in found.into_iter().flatten().take(most) {
                 sink.add(finding, Subject::asset(holding.asset));
             }
         }
@@ -59,9 +61,14 @@ impl<'a> Teller<'_, 'a> {
         let has = 1 + spots.len();
         let more = self.holding.sure().count() > spots.len();
         let asset = self.holding.asset;
-        let message = format!(
-            "there are {has} copies of `{asset}`, the original included, and the policy demands {wanted}"
-        );
+        let message = match has {
+            1 => {
+                format!("there is no copy of `{asset}` beside the original, and the policy demands {wanted}")
+            }
+            _ => format!(
+                "there are {has} copies of `{asset}`, the original included, and the policy demands {wanted}"
+            ),
+        };
         let help = if more {
             "add a copy in another place: copies in one place on one medium are lost together and count once"
         } else {

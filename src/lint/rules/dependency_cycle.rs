@@ -48,6 +48,11 @@ impl Rule for DependencyCycle {
     }
 }
 
+/// Returns where the ways round are written down link by link; nothing if there is none.
+pub(super) fn written_circle(context: &Context<'_>) -> Vec<KeyPath> {
+    written(context).into_iter().flatten().map(|(_, path, _)| path).collect()
+}
+
 /// Whether all of it is in one recipe: that is told in the recipe's own file.
 fn is_inside_a_recipe(context: &Context<'_>, nodes: &[&Node]) -> bool {
     let group = |node: &Node| match node.kind {

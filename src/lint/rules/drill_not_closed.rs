@@ -41,7 +41,9 @@ impl Rule for DrillNotClosed {
             let course =
                 Course::new(plan, &route, &vec![None; route.nodes.len()], &vec![0; route.nodes.len()]);
             for end in open_ends(plan, &course) {
-                open.entry((end.id, end.touches)).or_default().insert(end.node);
+                // Of a recipe, the step that uses it is what a person knows.
+                let written = plan.step(end.node.as_str()).map(|step| Id::trusted(step.written_as()));
+                open.entry((end.id, end.touches)).or_default().insert(written.unwrap_or(end.node));
             }
         }
         let path = KeyPath::root().key("environments").key(id.as_str());

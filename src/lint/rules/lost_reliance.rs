@@ -1,6 +1,6 @@
 //! Something that a step relies on, that is not there, and that nothing brings back.
 
-use crate::document::{KeyPath, Part};
+use crate::document::{KeyPath, Part, Segment};
 use crate::finding::{Finding, RuleMeta};
 use crate::lint::rule::rule;
 use crate::lint::{Context, Rule, Sink, Subject, in_scenario};
@@ -35,7 +35,13 @@ impl Rule for LostReliance {
                     let path = KeyPath::root().key("scenarios").key(scenario.as_str());
                     finding = finding.related(context.place(&path, Part::Key), "takes it away");
                 }
-                let help = if context.resolved.places.contains_key(what.as_str()) {
+                let is_controller =
+                    matches!(first.path.segments().last(), Some(Segment::Key(key)) if &**key == "controller");
+                let help = if is_controller {
+                    "say `controller: true` of a second host that the scenario does not take, and where drplan and the \
+                     plans are as well"
+                        .to_owned()
+                } else if context.resolved.places.contains_key(what.as_str()) {
                     format!(
                         "add a step with `provides: [{what}]`, give an alternative with `any`, or do without it"
                     )

@@ -60,7 +60,7 @@ impl Rule for MissingTarget {
                     if has || !told.insert((key, asset)) {
                         continue;
                     }
-                    let message = format!("`{asset}` has no {what} objective, and `{id}` hits it");
+                    let message = format!("`{asset}` has no {what} objective, and a scenario hits it");
                     let finding = Finding::warning(Self::META.name, message)
                         .at(context.place_of_asset(asset), format!("has no `{key}`"))
                         .related(context.place_of_scenario(id), on_route.why.clone())

@@ -1,5 +1,6 @@
 //! A recovery that needs what it recovers.
 
+use super::dependency_cycle::written_circle;
 use crate::document::{KeyPath, Part};
 use crate::finding::{Finding, RuleMeta};
 use crate::lint::rule::rule;
@@ -23,6 +24,7 @@ impl Rule for RecoveryDeadlock {
     }
 
     fn check(&self, context: &Context<'_>, sink: &mut Sink) {
+        let circle = written_circle(context);
         for routed in context.routes() {
             let scenario = routed.route.scenario.as_ref();
             for stuck in &routed.route.stuck {
@@ -32,6 +34,10 @@ impl Rule for RecoveryDeadlock {
                 let Some(first) = around.first().filter(|_| around.iter().any(|link| !link.is_plain)) else {
                     continue;
                 };
+                // The way round in a scenario may lead over more steps than the one that is written.
+                if around.iter().any(|link| circle.contains(&link.path)) {
+                    continue;
+                }
                 let names: Vec<&str> =
                     around.iter().map(|link| link.from.as_str()).chain([first.from.as_str()]).collect();
                 let message = format!(

@@ -14,7 +14,19 @@ use crate::value::{Id, Name};
 rule!(UnknownVariable, "unknown-variable", Deny, "A text asks for a `$NAME` that has no value there.");
 
 /// What the engine itself gives.
-const GIVEN: [&str; 3] = ["DRPLAN_", "POINT_", "INPUT_"];
+const GIVEN: [&str; 9] = [
+    "DRPLAN_RUN",
+    "DRPLAN_SCENARIO",
+    "DRPLAN_ENVIRONMENT",
+    "DRPLAN_HOME",
+    "DRPLAN_OUTPUT",
+    "POINT_PATH",
+    "POINT_TIME",
+    "POINT_ID",
+    "POINT_COPY",
+];
+/// How the inputs of a recipe begin.
+const INPUT: &str = "INPUT_";
 
 impl Rule for UnknownVariable {
     fn meta(&self) -> RuleMeta {
@@ -97,14 +109,15 @@ fn places(context: &Context<'_>, outputs: &HashSet<&str>, sink: &mut Sink) {
 }
 
 fn is_given(context: &Context<'_>, name: &str) -> bool {
-    GIVEN.iter().any(|prefix| name.starts_with(prefix))
+    GIVEN.contains(&name)
+        || name.starts_with(INPUT)
         || context.names.kinds(name).contains(&NameKind::Var)
         || context.plan.pass_env.iter().any(|passed| passed == name)
 }
 
 fn report(context: &Context<'_>, asked: &Asked, about: Subject, why: String, sink: &mut Sink) {
     let name = &asked.name;
-    let known: Vec<&str> = context.names.of_kinds(&[NameKind::Var]).collect();
+    let known = context.names.of_kinds(&[NameKind::Var]).chain(GIVEN);
     let is_secret = context.names.kinds(name).contains(&NameKind::Secret);
     let help = if is_secret {
         format!("it is a secret; a step gets it only if it names it: `secrets: [{name}]`")
@@ -125,6 +138,10 @@ fn comes_after<'c>(context: &'c Context<'_>, output: &str) -> HashMap<&'c str, O
     let mut without = HashMap::new();
     for Routed { route, order } in context.routes() {
         let Ok(order) = order else { continue };
+        // Where something cannot come back, steps are missing from the route; that is told as what it is.
+        if !route.stuck.is_empty() || route.assets.values().any(|asset| asset.stranded.is_some()) {
+            continue;
+        }
         let mut written = vec![false; route.nodes.len()];
         for at in order {
             let node = &route.nodes[*at];
@@ -136,7 +153,7 @@ fn comes_after<'c>(context: &'c Context<'_>, output: &str) -> HashMap<&'c str, O
             };
             written[*at] = node.after.iter().any(|(before, _)| written[*before] || writes(*before));
             if let (false, NodeKind::Step(step)) = (written[*at], node.kind) {
-                let id = context.resolved.steps[step].id.as_str();
+                let id = context.resolved.steps[step].written_as();
                 without.entry(id).or_insert_with(|| route.scenario.clone());
             }
         }

@@ -6,6 +6,7 @@ use crate::document::{KeyPath, Part};
 use crate::finding::{Finding, RuleMeta};
 use crate::lint::rule::rule;
 use crate::lint::{Context, Rule, Sink, Subject};
+use crate::plan::{Need, Step};
 use crate::value::Id;
 
 rule!(UnreachableStep, "unreachable-step", Warn, "No scenario, operation or environment ever runs a step.");
@@ -38,10 +39,9 @@ impl Rule for UnreachableStep {
         let assets = context.routes().iter().flat_map(|routed| &routed.route.assets);
         let stranded: HashSet<&Id> =
             assets.filter(|(_, asset)| asset.stranded.is_some()).map(|(id, _)| id).collect();
-        for (id, step) in context.plan.steps.iter().filter(|(id, _)| !reached.contains(*id)) {
-            if step.common.restores.iter().any(|asset| stranded.contains(asset)) {
-                continue;
-            }
+        let excused = excused(context, &stranded);
+        let left = |id: &Id| !reached.contains(id) && !excused.contains(id);
+        for id in context.plan.steps.keys().filter(|id| left(id)) {
             let path = KeyPath::root().key("steps").key(id.as_str());
             let why: HashSet<&str> = context
                 .routes()
@@ -60,4 +60,22 @@ impl Rule for UnreachableStep {
             sink.add(finding, Subject::step(id.as_str()));
         }
     }
+}
+
+/// Returns the steps that would bring a stranded asset back, and all that these need.
+fn excused<'a>(context: &'a Context<'_>, stranded: &HashSet<&Id>) -> HashSet<&'a Id> {
+    let steps = &context.plan.steps;
+    let brings = |step: &Step| step.common.restores.iter().any(|asset| stranded.contains(asset));
+    let mut open: Vec<(&Id, &Step)> = steps.iter().filter(|(_, step)| brings(step)).collect();
+    let mut excused: HashSet<&Id> = open.iter().map(|(id, _)| *id).collect();
+    while let Some((_, step)) = open.pop() {
+        let needed: HashSet<&Id> = step.common.needs.iter().flat_map(Need::ids).collect();
+        let serves = |(id, step): &(&Id, &Step)| {
+            let brought = step.common.restores.iter().chain(&step.common.provides);
+            needed.contains(*id) || brought.into_iter().any(|id| needed.contains(id))
+        };
+        let more: Vec<(&Id, &Step)> = steps.iter().filter(serves).collect();
+        open.extend(more.into_iter().filter(|(id, _)| excused.insert(id)));
+    }
+    excused
 }

@@ -1,10 +1,10 @@
 //! How far apart the moments of a schedule can be.
 
 use std::collections::HashMap;
-use std::str::FromStr;
 use std::sync::{LazyLock, Mutex};
 
 use croner::Cron;
+use croner::parser::{CronParser, Seconds, Year};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 
@@ -79,8 +79,9 @@ pub(super) struct Clock {
 
 impl Clock {
     pub(super) fn new(expression: &str, timezone: &str) -> Result<Self, String> {
-        let cron = Cron::from_str(expression)
-            .map_err(|error| format!("`{expression}` is not a schedule: {error}"))?;
+        let parser = CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).build();
+        let cron =
+            parser.parse(expression).map_err(|error| format!("`{expression}` is not a schedule: {error}"))?;
         let zone = TimeZone::get(timezone).map_err(|_| format!("`{timezone}` is not a time zone"))?;
         Ok(Self { cron, zone })
     }

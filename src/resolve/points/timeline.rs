@@ -1,5 +1,8 @@
 //! Which points a copy has, and when.
 
+use std::collections::HashMap;
+use std::sync::{LazyLock, Mutex};
+
 use super::gap::{Clock, longest_gap};
 use super::loss::Term;
 use crate::document::KeyPath;
@@ -220,10 +223,21 @@ const fn steady(points: &Points) -> bool {
 }
 
 /// Returns the moments of a schedule over the years that are walked; nothing if its phase is unknown.
-fn captures(points: &Points) -> Option<Vec<i64>> {
+pub(super) fn captures(points: &Points) -> Option<Vec<i64>> {
     let Points::Cron { expression, timezone } = points else { return None };
-    let clock = Clock::new(expression, timezone.as_deref().unwrap_or("UTC")).ok()?;
-    clock.fires_of_the_year(BEFORE, MOST_POINTS).ok()
+    let key = (expression.clone(), timezone.clone().unwrap_or_else(|| "UTC".to_owned()));
+    // Every asset asks for them again in every scenario and environment.
+    static KNOWN: LazyLock<Mutex<HashMap<(String, String), Option<Vec<i64>>>>> =
+        LazyLock::new(Mutex::default);
+    if let Some(fires) = KNOWN.lock().ok().and_then(|known| known.get(&key).cloned()) {
+        return fires;
+    }
+    let fires =
+        Clock::new(&key.0, &key.1).ok().and_then(|clock| clock.fires_of_the_year(BEFORE, MOST_POINTS).ok());
+    if let Ok(mut known) = KNOWN.lock() {
+        known.insert(key, fires.clone());
+    }
+    fires
 }
 
 fn lag_term(backup: &Id, copy: &Id, lag: Length) -> Term {
