@@ -46,6 +46,12 @@ impl From<workspace::Error> for Error {
     }
 }
 
+impl From<workspace::RewriteError> for Error {
+    fn from(error: workspace::RewriteError) -> Self {
+        Self::unable(error.to_string())
+    }
+}
+
 impl From<std::io::Error> for Error {
     fn from(error: std::io::Error) -> Self {
         Self::unable(error.to_string())

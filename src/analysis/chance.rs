@@ -6,7 +6,7 @@ use rand_pcg::Pcg64;
 use rand_pcg::rand_core::Rng;
 
 use super::estimate::recovering;
-use super::lognormal::{Lognormal, normal, unit};
+use super::lognormal::{Factors, Lognormal, normal, unit, whole};
 use super::network::{Demand, NONE, Network, small};
 use super::{Basis, Measured, Odds};
 use crate::plan::{OnFailure, Retry, Takes};
@@ -15,6 +15,9 @@ use crate::value::{Id, Length};
 
 /// With fewer measurements than this, they say where the middle is, but not how far they scatter.
 const ENOUGH: usize = 3;
+
+/// So many spreads get a table.
+const MOST_TABLES: usize = 32;
 
 /// What the spread of a step's time rests on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +36,8 @@ pub(super) enum Rests {
 #[derive(Clone, Copy, Debug)]
 struct Draw {
     law: Lognormal,
+    /// The table of its spread in [`Chances::factors`], if it has one.
+    factors: u32,
     rank: u32,
     /// The step, by its number in [`Chances::steps`].
     step: u32,
@@ -68,6 +73,9 @@ pub(super) struct Chances {
     /// What takes the same time in every run, by rank.
     fixed: Vec<u64>,
     draws: Vec<Draw>,
+    /// A table for each of the first spreads.
+    factors: Vec<Factors>,
+    factors_of: HashMap<u64, u32>,
     fallible: Vec<Fallible>,
     failure_rate: f64,
     arrivals: Vec<Lognormal>,
@@ -103,6 +111,8 @@ impl Chances {
         let mut chances = Self {
             fixed: vec![0; network.len()],
             draws: Vec::new(),
+            factors: Vec::new(),
+            factors_of: HashMap::new(),
             fallible: Vec::new(),
             failure_rate: odds.failure_rate,
             arrivals: Vec::new(),
@@ -149,10 +159,25 @@ impl Chances {
 
     fn add(&mut self, rank: usize, law: Lognormal) {
         if law.sigma > 0.0 && law.median > 0.0 {
-            self.draws.push(Draw { law, rank: small(rank), step: self.step_of[rank] });
+            let factors = self.factors_for(law.sigma);
+            self.draws.push(Draw { law, factors, rank: small(rank), step: self.step_of[rank] });
         } else {
             self.fixed[rank] += law.at(0.0);
         }
+    }
+
+    /// Returns the table of a spread. Steps with a spread of their own are few; what many share is worth a table.
+    fn factors_for(&mut self, sigma: f64) -> u32 {
+        let count = self.factors.len();
+        if let Some(number) = self.factors_of.get(&sigma.to_bits()) {
+            return *number;
+        }
+        if count >= MOST_TABLES {
+            return NONE;
+        }
+        self.factors.push(Factors::new(sigma));
+        self.factors_of.insert(sigma.to_bits(), small(count));
+        small(count)
     }
 
     /// Finds what may fail: commands and requests, if attempts fail at all or can run into a timeout.
@@ -183,7 +208,13 @@ impl Chances {
         }
     }
 
-    /// Deals one run. `halved` is a step that takes half as long. Of `luck` every run takes equally much, so that runs with
+    /// Returns what can be halved besides steps: its name, and its number behind those of the steps.
+    pub(super) fn before_steps(&self) -> impl Iterator<Item = (&'static str, usize)> {
+        let named = ["detect", "decide"].into_iter().zip(self.steps.len()..).zip(&self.before);
+        named.filter(|(_, law)| law.median > 0.0).map(|(name, _)| name)
+    }
+
+    /// Deals one run. `halved` is what takes half as long: a step, or what [`Chances::before_steps`] gives. Of `luck` every run takes equally much, so that runs with
     /// another plan can be compared one by one; what attempts that fail need comes from `mishaps`.
     pub(super) fn deal(
         &self,
@@ -196,9 +227,17 @@ impl Chances {
         dealt.lengths.clear();
         dealt.lengths.extend_from_slice(&self.fixed);
         for draw in &self.draws {
-            dealt.lengths[draw.rank as usize] += draw.law.at(normal(unit(luck.next_u64())));
+            let luck = unit(luck.next_u64());
+            dealt.lengths[draw.rank as usize] += match self.factors.get(draw.factors as usize) {
+                Some(factors) => whole(draw.law.median * factors.at(luck)),
+                None => draw.law.at(normal(luck)),
+            };
         }
-        dealt.delay = self.before.iter().map(|law| law.at(normal(unit(luck.next_u64())))).sum();
+        dealt.delay = 0;
+        for (at, law) in (small(self.steps.len())..).zip(&self.before) {
+            let time = law.at(normal(unit(luck.next_u64())));
+            dealt.delay += if at == halved { time / 2 } else { time };
+        }
         dealt.arrivals.clear();
         dealt.arrivals.extend(self.arrivals.iter().map(|law| law.at(normal(unit(luck.next_u64())))));
         if halved != NONE {

@@ -57,7 +57,7 @@ pub struct Scratch {
     gates: Vec<(u64, u32)>,
     sorted: Vec<(u64, u32)>,
     /// What happens when: below the number of nodes the end of one, then the arrivals of people, then open gates.
-    events: BinaryHeap<Reverse<(u64, u32)>>,
+    events: BinaryHeap<Reverse<u128>>,
 }
 
 impl Scratch {
@@ -105,7 +105,7 @@ impl Network {
         for ((person, arrival), free) in (people..).zip(arrivals).zip(&mut scratch.free) {
             *free = *arrival == 0;
             if *arrival > 0 {
-                scratch.events.push(Reverse((*arrival, person)));
+                scratch.events.push(event(*arrival, person));
             }
         }
         self.time_gates(arrivals, scratch);
@@ -120,15 +120,15 @@ impl Network {
             while let Some(rank) = scratch.ready.pop() {
                 self.try_to_begin(rank, now, lengths, scratch);
             }
-            let Some(Reverse((at, event))) = scratch.events.pop() else { break };
-            now = at;
-            self.happens(event, scratch);
+            let Some(Reverse(next)) = scratch.events.pop() else { break };
+            now = time_of(next);
+            self.happens(subject_of(next), scratch);
             // Everything that happens at one time has happened before anything begins.
-            while let Some(Reverse((_, event))) =
-                scratch.events.peek().copied().filter(|next| next.0.0 == now)
+            while let Some(Reverse(next)) =
+                scratch.events.peek().copied().filter(|next| time_of(next.0) == now)
             {
                 scratch.events.pop();
-                self.happens(event, scratch);
+                self.happens(subject_of(next), scratch);
             }
         }
         scratch.ends.iter().copied().max().unwrap_or(0)
@@ -213,7 +213,7 @@ impl Network {
                 if time > now {
                     scratch.bounds[at] = Bound::Arrival(person);
                     let gates = small(self.len() + self.people.len());
-                    scratch.events.push(Reverse((time, gates + rank)));
+                    scratch.events.push(event(time, gates + rank));
                 }
                 time > now
             }
@@ -244,7 +244,7 @@ impl Network {
         if end == now {
             self.end(rank, scratch);
         } else {
-            scratch.events.push(Reverse((end, rank)));
+            scratch.events.push(event(end, rank));
         }
     }
 
@@ -286,6 +286,21 @@ impl Network {
             Demand::Nothing | Demand::Answers(_) => {}
         }
     }
+}
+
+/// Packs an event into one number: the earlier is the smaller, then the smaller subject.
+fn event(time: u64, subject: u32) -> Reverse<u128> {
+    Reverse(u128::from(time) << 32 | u128::from(subject))
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "a time has 64 bits")]
+const fn time_of(event: u128) -> u64 {
+    (event >> 32) as u64
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "a subject has 32 bits")]
+const fn subject_of(event: u128) -> u32 {
+    event as u32
 }
 
 /// Lets the first of those who wait for something try again.

@@ -51,7 +51,7 @@ pub fn forecast(plan: &ResolvedPlan, route: &Route, basis: &Basis) -> Result<For
     // A line for each step of each chain: in a very large plan, only for what is late.
     let is_shown = |recovery: &Recovery| schedule.recoveries.len() <= MOST_SUMS || recovery.is_late();
     let sum = |recovery: &Recovery| {
-        is_shown(recovery).then(|| sum_words(&lines(plan, route, &schedule, recovery))).unwrap_or_default()
+        if is_shown(recovery) { sum_words(&lines(plan, route, &schedule, recovery)) } else { String::new() }
     };
     let targets = hit
         .map(|(asset, recovery)| Target {

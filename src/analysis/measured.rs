@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::history::History;
+use crate::resolve::ResolvedPlan;
 use crate::value::{Id, Length};
 
 /// How long steps really took in drills, by the id that a person wrote; the parts of a recipe count to the step that uses it.
@@ -12,6 +14,30 @@ pub struct Measured {
 }
 
 impl Measured {
+    /// Takes what drills and disasters have shown of a plan's steps.
+    ///
+    /// A step that uses a recipe took as long as its parts and what closes it, in each drill in which all of them were done.
+    pub fn of(history: &History, plan: &ResolvedPlan) -> Self {
+        let mut steps: BTreeMap<Id, Vec<Length>> = BTreeMap::new();
+        for step in &plan.steps {
+            let measured = history.durations(&plan.plan, &step.id);
+            let whole = step.part_of.as_ref().unwrap_or(&step.id);
+            match steps.get_mut(whole) {
+                None => {
+                    steps.insert(whole.clone(), measured.to_vec());
+                }
+                Some(sums) if sums.len() == measured.len() => {
+                    for (sum, part) in sums.iter_mut().zip(measured) {
+                        *sum = sum.saturating_add(*part);
+                    }
+                }
+                Some(sums) => sums.clear(),
+            }
+        }
+        steps.retain(|_, measured| !measured.is_empty());
+        Self { steps }
+    }
+
     /// Returns what drills have measured of a step; nothing if no drill has.
     pub fn samples(&self, step: &str) -> &[Length] {
         self.steps.get(step).map(Vec::as_slice).unwrap_or_default()

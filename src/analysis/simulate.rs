@@ -36,7 +36,7 @@ impl Odds {
     /// The most runs.
     pub const MOST_RUNS: u32 = 1_000_000;
     /// The most outcomes that are kept: runs times assets.
-    pub const MOST_OUTCOMES: usize = 100_000_000;
+    pub const MOST_OUTCOMES: usize = 30_000_000;
 }
 
 impl Default for Odds {
@@ -48,7 +48,7 @@ impl Default for Odds {
 /// So many steps are tried out at half their time.
 const MOST_TRIED: usize = 10;
 /// With so many runs each, which are compared one by one with those of the plan as it is.
-const RUNS_TRIED: usize = 1000;
+const RUNS_TRIED: usize = 400;
 /// The time of what never comes back.
 const NEVER: u64 = u64::MAX;
 /// Parts of a curve.
@@ -263,14 +263,22 @@ impl<'a> Table<'a> {
         };
         let (met_before, p95_before) = (met(before), p95(before));
         let mut improvements = Vec::new();
-        for step in steps {
-            let after = self.runs(before.len(), small(step), false);
+        let chances = self.chances;
+        let runs = outcomes.whole.len();
+        let critical = |step: usize| share(outcomes.critical[step] as usize, runs);
+        let steps = steps.into_iter().map(|step| {
+            let (id, rests) = &chances.steps[step];
+            (id.as_str(), step, *rests, critical(step))
+        });
+        // Noticing and deciding come before everything else: they count in every run.
+        let others = chances.before_steps().map(|(name, number)| (name, number, Rests::Assumed, 1.0));
+        for (what, number, rests, critical) in others.chain(steps) {
+            let after = self.runs(before.len(), small(number), false);
             let after = &after.assets[worst];
-            let (id, rests) = &self.chances.steps[step];
             improvements.push(Improvement {
-                step: id.clone(),
-                critical: share(outcomes.critical[step] as usize, outcomes.whole.len()),
-                rests_on: rests_words(*rests),
+                what: what.to_owned(),
+                critical,
+                rests_on: rests_words(rests),
                 p95_falls_by: p95_before.zip(p95(after)).map(|(before, after)| before.saturating_sub(after)),
                 met_rises_by: met_before.zip(met(after)).map(|(before, after)| rounded(after - before)),
             });

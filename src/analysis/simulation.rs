@@ -40,7 +40,7 @@ pub struct Simulation {
     pub assets: Vec<SimulatedAsset>,
     /// The steps that failed for good in some runs, the most frequent first.
     pub failures: Vec<Failure>,
-    /// The steps that were most often on the critical path, the one that improving would bring most first.
+    /// What was most often on the critical path, what improving would bring most first.
     pub improvements: Vec<Improvement>,
 }
 
@@ -103,11 +103,11 @@ pub struct Failure {
     pub share: f64,
 }
 
-/// What it would bring if a step took half as long.
+/// What it would bring if something took half as long.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Improvement {
-    /// The step.
-    pub step: Id,
+    /// The step, or `detect` or `decide` of the scenario.
+    pub what: String,
     /// The share of the runs in which it was on the critical path of the whole recovery.
     pub critical: f64,
     /// What its spread rests on.

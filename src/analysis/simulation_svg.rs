@@ -51,8 +51,8 @@ impl Simulation {
             &format!("<title>{}: {}</title>\n<style>{STYLE}</style>\n", escaped(&title), escaped(&scenario));
         svg += &format!("<rect class=\"sheet\" width=\"{WIDTH}\" height=\"{HEIGHT}\"/>\n");
         svg += &text(LEFT, 32.0, "class=\"text\" font-size=\"18\" font-weight=\"600\"", &cut(&title, 90));
-        let runs = format!("{} runs, seed {}", self.runs, self.seed);
-        let below = format!("{}. Share of {runs}, in which it was healthy by then.", cut(&scenario, 70));
+        let runs = format!("{} runs (seed {})", self.runs, self.seed);
+        let below = format!("{}: share of {runs} in which it was healthy by then", cut(&scenario, 60));
         svg += &text(LEFT, 54.0, "class=\"quiet\"", &below);
         svg += &drawing.axes();
         svg += &drawing.targets();
@@ -80,7 +80,7 @@ impl<'a> Drawing<'a> {
         });
         let ends = ends.map(|length| length.as_millis()).max().unwrap_or(60_000).max(1);
         let near = shown.iter().filter_map(|asset| asset.rto).map(Length::as_millis);
-        let near = near.filter(|rto| *rto <= ends.saturating_mul(2)).max().unwrap_or(0);
+        let near = near.filter(|rto| *rto <= ends.saturating_mul(4)).max().unwrap_or(0);
         let until = ends.max(near) / 20 * 21 + 1;
         let tick = TICKS.iter().map(|seconds| seconds * 1000).find(|tick| until / tick <= 8);
         let tick = tick.unwrap_or(until / 8 + 1);
@@ -123,10 +123,13 @@ impl<'a> Drawing<'a> {
         }
         targets.sort();
         let mut svg = String::new();
-        for (row, (rto, assets)) in targets.into_iter().enumerate() {
+        let (mut last, mut row) = (f64::MIN, 0.0);
+        for (rto, assets) in targets {
             let x = self.x(rto);
-            // Labels of neighbours stand on lines of their own.
-            let label_y = TOP - 10.0 - if row % 2 == 0 { 0.0 } else { 17.0 };
+            // The label of a near neighbour stands on a line of its own.
+            row = if x - last < 80.0 { 1.0 - row } else { 0.0 };
+            last = x;
+            let label_y = TOP - 10.0 - 17.0 * row;
             let colour = match assets.as_slice() {
                 [one] => format!("stroke=\"{}\"", COLOURS[one % MOST]),
                 _ => "class=\"axis\"".to_owned(),

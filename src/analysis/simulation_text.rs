@@ -51,8 +51,8 @@ impl Simulation {
             }
         }
         if let Some(worst) = self.worst().filter(|_| !self.improvements.is_empty()) {
-            let target = worst.rto.map(|rto| format!(", RTO {rto}")).unwrap_or_default();
-            text += &format!("\nWhat it brings {}{target} if a step takes half as long\n", worst.asset);
+            let target = worst.rto.map(|rto| format!(" (RTO {rto})")).unwrap_or_default();
+            text += &format!("\nWhat {}{target} gains if it takes half as long\n", worst.asset);
             text += &table(&self.gains());
         }
         text + &self.basis()
@@ -79,11 +79,18 @@ impl Simulation {
 
     fn gains(&self) -> Vec<Vec<String>> {
         let head = ["", "p95 falls by", "met rises by", "critical in", "its spread rests on"];
+        // Beside a long time, parts of a second are nothing but noise.
+        let is_long =
+            self.worst().and_then(|asset| asset.spread.p95).is_some_and(|p95| p95.as_millis() >= LONG);
+        let gained = |gain: Length| match gain.as_millis() {
+            0..1_000 if is_long => "-".to_owned(),
+            _ => shown(gain),
+        };
         let rows = self.improvements.iter().map(|step| {
             let points = |rise: f64| format!("{:.1} points", rise * 100.0 + 0.0);
             vec![
-                step.step.to_string(),
-                step.p95_falls_by.map_or("-".to_owned(), shown),
+                step.what.clone(),
+                step.p95_falls_by.map_or("-".to_owned(), gained),
                 step.met_rises_by.map_or("-".to_owned(), points),
                 percent(step.critical),
                 step.rests_on.clone(),

@@ -55,7 +55,13 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, global: &Global, terminal: &Terminal) -> Result<Exit, Error> {
     let from = args.paths.first().cloned().unwrap_or_else(|| PathBuf::from("."));
     let workspace = Workspace::find(&from, global.state.as_deref())?;
-    let levels = levels(args, &workspace)?;
+    let mut levels = configured_levels(&workspace)?;
+    for (rules, level) in [(&args.allow, Level::Allow), (&args.warn, Level::Warn), (&args.deny, Level::Deny)]
+    {
+        for rule in rules {
+            levels.set(rule, level).map_err(|error| unknown(&error))?;
+        }
+    }
     let as_of = match &args.as_of {
         Some(date) => date.clone(),
         None => today()?,
@@ -130,7 +136,8 @@ fn show(
     terminal.print(&String::from_utf8_lossy(&text))
 }
 
-fn levels(args: &Args, workspace: &Workspace) -> Result<Levels, Error> {
+/// Returns the levels of the rules as the settings of the repository have them.
+pub(super) fn configured_levels(workspace: &Workspace) -> Result<Levels, Error> {
     let mut levels = Levels::default();
     for (rule, level) in &workspace.config.rules {
         let in_settings = |error: UnknownRule| {
@@ -139,12 +146,6 @@ fn levels(args: &Args, workspace: &Workspace) -> Result<Levels, Error> {
             error
         };
         levels.set(rule.as_str(), *level).map_err(in_settings)?;
-    }
-    for (rules, level) in [(&args.allow, Level::Allow), (&args.warn, Level::Warn), (&args.deny, Level::Deny)]
-    {
-        for rule in rules {
-            levels.set(rule, level).map_err(|error| unknown(&error))?;
-        }
     }
     Ok(levels)
 }
@@ -184,7 +185,7 @@ fn date(text: &str) -> Result<Date, String> {
 }
 
 #[expect(clippy::disallowed_methods, reason = "only the day of today is taken, and `--as-of` replaces it")]
-fn today() -> Result<Date, Error> {
+pub(super) fn today() -> Result<Date, Error> {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let now = Moment::from_unix_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX)).to_string();
     date(now.get(..10).unwrap_or_default()).map_err(Error::unable)

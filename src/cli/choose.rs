@@ -3,11 +3,12 @@
 use std::num::NonZeroUsize;
 use std::path::Path;
 
-use crate::analysis::Basis;
+use crate::analysis::{Basis, Measured};
 use crate::document::Sources;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::finding::{Finding, Severity};
+use crate::history::History;
 use crate::lint;
 use crate::resolve::ResolvedPlan;
 use crate::value::{Id, did_you_mean};
@@ -120,11 +121,13 @@ pub(super) fn scenario(plan: &ResolvedPlan, wanted: Option<&str>) -> Result<Opti
     }
 }
 
-/// Returns what schedules rest on: the limits of the command line or the settings.
-pub(super) fn basis(workspace: &Workspace, max_parallel: Option<NonZeroUsize>) -> Basis {
+/// Returns what schedules rest on: the limits of the command line or the settings, and what drills have measured.
+pub(super) fn basis(workspace: &Workspace, plan: &ResolvedPlan, max_parallel: Option<NonZeroUsize>) -> Basis {
     let max_parallel = max_parallel.or(workspace.config.defaults.max_parallel);
     let max_parallel = max_parallel.map_or(Basis::MAX_PARALLEL, NonZeroUsize::get);
-    Basis { max_parallel, ..Basis::default() }
+    // Records that cannot be read are told by `check`.
+    let (history, _) = History::read(&workspace.evidence(), &mut Sources::default());
+    Basis { max_parallel, measured: Measured::of(&history, plan) }
 }
 
 fn unknown(what: &str, wanted: &str, known: &[&Id]) -> Error {

@@ -132,7 +132,7 @@ pub(super) fn run(args: &Args, global: &Global, terminal: &Terminal) -> Result<E
     };
     let route = route(&plan, &opened.placement, &request);
     refuse_dead_ends(&route, mode)?;
-    let basis = choose::basis(&workspace, args.max_parallel);
+    let basis = choose::basis(&workspace, &plan, args.max_parallel);
     let ranks = match Network::new(&plan, &route, &basis) {
         Ok(network) => network.ranks().to_vec(),
         Err(_) => return Err(choose::plan_has_errors(&args.plan)),

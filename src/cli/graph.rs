@@ -83,7 +83,7 @@ pub(super) fn run(args: &Args, terminal: &Terminal) -> Result<Exit, Error> {
     let request = Request { scenario: scenario.as_ref(), operation, ..Request::default() };
     let route = route(plan, &opened.placement, &request);
     let workspace = Workspace::find(&args.plan, None)?;
-    let basis = choose::basis(&workspace, args.max_parallel);
+    let basis = choose::basis(&workspace, plan, args.max_parallel);
     let Forecast { outline, clock, .. } = match forecast(plan, &route, &basis) {
         Ok(forecast) => forecast,
         Err(cycle) => return Err(goes_round(&cycle, &route, &args.plan)),

@@ -5,6 +5,7 @@ mod choose;
 mod codes;
 mod execute;
 mod explain;
+mod fix;
 mod frozen;
 mod graph;
 mod render;
@@ -70,6 +71,8 @@ pub enum ColorChoice {
 enum Command {
     /// Find what is wrong with plans, without executing anything
     Check(check::Args),
+    /// Mend what can be meant in one way only, such as misspelt names
+    Fix(fix::Args),
     /// Explain a rule, or list all of them
     Explain(explain::Args),
     /// Show how a plan recovers: what is hit, what comes back from where, in which order, how long it takes
@@ -138,6 +141,7 @@ pub fn main() -> Exit {
 fn run(cli: Cli, terminal: &mut Terminal) -> Result<Exit, Error> {
     match cli.command {
         Command::Check(args) => check::run(&args, &cli.global, terminal),
+        Command::Fix(args) => fix::run(&args, &cli.global, terminal),
         Command::Explain(args) => explain::run(&args, terminal),
         Command::Graph(args) => graph::run(&args, terminal),
         Command::Simulate(args) => simulate::run(&args, terminal),

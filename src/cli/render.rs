@@ -142,7 +142,7 @@ fn pages_of(path: &Path, workspace: &Workspace, templates: &Templates) -> Result
         if plan.scenarios.is_empty() { vec![None] } else { plan.scenarios.keys().map(Some).collect() };
     let marker = Marker::line(&file);
     let mut pages = Pages { files: BTreeMap::new() };
-    let basis = choose::basis(workspace, None);
+    let basis = choose::basis(workspace, plan, None);
     let mut entries = Vec::new();
     for scenario in scenarios {
         let route = route(plan, &opened.placement, &Request { scenario, ..Request::default() });

@@ -94,7 +94,7 @@ pub(super) fn run(args: &Args, terminal: &Terminal) -> Result<Exit, Error> {
     }
     let odds =
         Odds { runs: args.runs, seed: args.seed, spread: args.spread, failure_rate: args.failure_rate };
-    let basis = choose::basis(&workspace, args.max_parallel);
+    let basis = choose::basis(&workspace, plan, args.max_parallel);
     let simulation = simulate(plan, &route, &basis, &odds)
         .map_err(|cycle| graph::goes_round(&cycle, &route, &args.plan))?;
     let text = match args.format {

@@ -42,6 +42,8 @@ pub struct Issue {
     pub other: Option<(Span, &'static str)>,
     /// What to do.
     pub help: Option<String>,
+    /// What to write instead, where only one thing can be meant.
+    pub replacement: Option<String>,
 }
 
 /// A tree, and what was wrong in the text.
@@ -137,7 +139,15 @@ impl<'a> Builder<'a> {
     }
 
     fn report(&mut self, code: &'static str, message: impl Into<String>, span: Span) -> &mut Issue {
-        let issue = Issue { code, is_warning: false, message: message.into(), span, other: None, help: None };
+        let issue = Issue {
+            code,
+            is_warning: false,
+            message: message.into(),
+            span,
+            other: None,
+            help: None,
+            replacement: None,
+        };
         self.issues.push(issue);
         let last = self.issues.len() - 1;
         &mut self.issues[last]
@@ -314,9 +324,13 @@ impl<'a> Builder<'a> {
     fn resolve_plain(&mut self, text: &str, span: Span) -> Kind {
         let Resolved { kind, ambiguous } = resolve(text);
         if let Some(ambiguous) = ambiguous {
+            // Quotes around a text keep it what it is here, and make it that for all others.
+            let stands_alone = self.text.get(span.start as usize..span.end as usize) == Some(text);
+            let replacement = (stands_alone && matches!(kind, Kind::Str(_))).then(|| format!("\"{text}\""));
             let issue = self.report("yaml-ambiguous", ambiguous.message, span);
             issue.is_warning = true;
             issue.help = Some(ambiguous.help);
+            issue.replacement = replacement;
         }
         kind
     }

@@ -1,5 +1,7 @@
 //! A document: a tree, the comments that matter, and what was wrong in the text.
 
+use std::sync::Arc;
+
 use super::{Allow, Issue, KeyPath, Limits, Node, SourceId, Sources, Span, parse};
 
 /// A document.
@@ -11,6 +13,8 @@ pub struct Document {
     pub root: Node,
     /// Comments that allow what rules would find.
     pub allows: Vec<Allow>,
+    /// The text itself.
+    pub text: Arc<str>,
 }
 
 /// Which part of an entry is meant.
@@ -38,9 +42,38 @@ impl Document {
     ///
     /// What is wrong, if no tree could be made; else the document comes with what is wrong beside it.
     pub fn parse(source: SourceId, sources: &Sources, limits: &Limits) -> (Option<Self>, Vec<Issue>) {
-        let parsed = parse(&sources.get(source).text, limits);
-        let document = parsed.root.map(|root| Self { source, root, allows: parsed.allows });
+        let text = sources.get(source).text.clone();
+        let parsed = parse(&text, limits);
+        let document = parsed.root.map(|root| Self { source, root, allows: parsed.allows, text });
         (document, parsed.issues)
+    }
+
+    /// Returns a stretch of the text; nothing for what is none.
+    pub fn raw(&self, span: Span) -> &str {
+        self.text.get(span.start as usize..span.end as usize).unwrap_or_default()
+    }
+
+    /// Returns where in a stretch a text stands letter by letter: all of it, or what is between two quotes.
+    ///
+    /// None for what is written in another way: behind an alias, as a block, or with escapes.
+    pub fn spelled(&self, span: Span, text: &str) -> Option<Span> {
+        let raw = self.raw(span);
+        if raw == text && !text.is_empty() {
+            return Some(span);
+        }
+        let inner = ['"', '\''].iter().find_map(|quote| raw.strip_prefix(*quote)?.strip_suffix(*quote))?;
+        (inner == text).then_some(Span { start: span.start + 1, end: span.end - 1 })
+    }
+
+    /// Whether a name stands in the text just once, be it as a value, in a comment or in a command.
+    pub fn names_once(&self, name: &str) -> bool {
+        let is_part = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_');
+        let is_whole = |at: usize| {
+            let before = self.text.get(..at).and_then(|before| before.chars().next_back());
+            let after = self.text.get(at + name.len()..).and_then(|after| after.chars().next());
+            !before.is_some_and(is_part) && !after.is_some_and(is_part)
+        };
+        !name.is_empty() && self.text.match_indices(name).filter(|(at, _)| is_whole(*at)).count() == 1
     }
 
     /// Returns the place of a value, or of the key that leads to it.

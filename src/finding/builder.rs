@@ -1,6 +1,6 @@
 //! A finding, and the way to make one: never without a place.
 
-use super::Severity;
+use super::{Fix, Severity};
 use crate::document::{Issue, Place, SourceId};
 
 /// A place and what is to be said there.
@@ -27,6 +27,8 @@ pub struct Finding {
     pub related: Vec<Label>,
     /// What to do.
     pub help: Option<String>,
+    /// What `drplan fix` would write.
+    pub fix: Option<Fix>,
 }
 
 /// A finding that has no place yet.
@@ -48,6 +50,7 @@ impl FindingBuilder {
             primary: Label { place, text: text.into() },
             related: Vec::new(),
             help: None,
+            fix: None,
         }
     }
 }
@@ -86,12 +89,23 @@ impl Finding {
         }
     }
 
+    /// Says what mends it, if there is one safe mend.
+    #[must_use]
+    pub fn fix(mut self, fix: impl Into<Option<Fix>>) -> Self {
+        self.fix = fix.into();
+        self
+    }
+
     /// Makes a finding of what was wrong in a text.
     pub fn from_issue(source: SourceId, issue: Issue) -> Self {
         let begin = if issue.is_warning { Self::warning } else { Self::error };
         let mut finding = begin(issue.code, issue.message)
             .at(Place { source, span: issue.span }, "here")
             .maybe_help(issue.help);
+        if let Some(replacement) = issue.replacement {
+            let title = format!("write `{replacement}`");
+            finding = finding.fix(Fix::one(title, Place { source, span: issue.span }, replacement));
+        }
         if let Some((span, text)) = issue.other {
             finding = finding.related(Place { source, span }, text);
         }

@@ -13,8 +13,8 @@ pub struct Cycle {
 }
 
 impl Cycle {
-    /// Finds the shortest cycle through the first node that is in one.
-    pub(super) fn shortest(graph: &DiGraph<(), (), u32>) -> Self {
+    /// Finds one cycle for each knot of nodes that all wait for each other: the shortest through its first node.
+    pub(super) fn all(graph: &DiGraph<(), (), u32>) -> Vec<Self> {
         let in_a_cycle = |component: &Vec<NodeIndex>| match component.as_slice() {
             [only] => graph.contains_edge(*only, *only),
             _ => true,
@@ -25,8 +25,7 @@ impl Cycle {
             knot.sort_unstable();
         }
         knots.sort_unstable();
-        let nodes = knots.first().map(|knot| shortest_within(graph, knot)).unwrap_or_default();
-        Self { nodes }
+        knots.iter().map(|knot| Self { nodes: shortest_within(graph, knot) }).collect()
     }
 }
 
@@ -91,5 +90,14 @@ mod tests {
     fn the_shortest_way_round_is_found() {
         assert_eq!(graph(&[&[0]]).order().unwrap_err().nodes, vec![0]);
         assert_eq!(graph(&[&[], &[2, 3], &[4], &[1], &[1]]).order().unwrap_err().nodes, vec![1, 3]);
+    }
+
+    #[test]
+    fn every_knot_is_told_by_one_way_round() {
+        let ways = |after: &[&[usize]]| -> Vec<Vec<usize>> {
+            graph(after).cycles().into_iter().map(|cycle| cycle.nodes).collect()
+        };
+        assert_eq!(ways(&[&[1], &[0], &[0], &[3], &[5], &[4, 2]]), [vec![0, 1], vec![3], vec![4, 5]]);
+        assert_eq!(ways(&[&[], &[0]]), Vec::<Vec<usize>>::new());
     }
 }

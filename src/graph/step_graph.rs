@@ -62,8 +62,13 @@ impl StepGraph {
     pub fn order(&self) -> Result<Vec<usize>, Cycle> {
         match toposort(&self.graph, None) {
             Ok(order) => Ok(order.into_iter().map(NodeIndex::index).collect()),
-            Err(_) => Err(Cycle::shortest(&self.graph)),
+            Err(_) => Err(self.cycles().into_iter().next().unwrap_or(Cycle { nodes: Vec::new() })),
         }
+    }
+
+    /// Returns the shortest way round through the first node of each set of nodes that all wait for each other.
+    pub fn cycles(&self) -> Vec<Cycle> {
+        Cycle::all(&self.graph)
     }
 
     /// Returns the nodes in waves: each wave waits only for the waves before it.

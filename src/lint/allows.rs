@@ -15,7 +15,7 @@ pub(super) struct Allows<'a> {
     opened: &'a Opened,
     as_of: &'a Date,
     used: HashSet<Span>,
-    /// The exceptions that something fitted, by position.
+    /// The positions of the exceptions that fitted something.
     used_exceptions: HashSet<usize>,
 }
 
@@ -46,8 +46,7 @@ impl<'a> Allows<'a> {
     }
 
     fn except(&mut self, mut finding: Finding, about: &Subject) -> Option<Finding> {
-        let opened = self.opened;
-        let exceptions = opened.plan.iter().flat_map(|plan| &plan.policy.exceptions).enumerate();
+        let exceptions = self.opened.plan.iter().flat_map(|plan| &plan.policy.exceptions).enumerate();
         let fitting = exceptions.filter(|(_, exception)| {
             exception.rule.as_str() == finding.code && about.is_excepted_by(exception)
         });
@@ -75,40 +74,28 @@ impl<'a> Allows<'a> {
     /// Tells of comments and exceptions that allow what nothing finds.
     pub(super) fn unused(&self, levels: &Levels) -> Vec<Finding> {
         let Some(severity) = levels.severity(&UNUSED_ALLOW) else { return Vec::new() };
-        let idle = self.comments().filter(|(rule, span)| {
-            // A rule that is switched off finds nothing; the comment waits for the day when it is on again.
-            let is_on = meta_of(rule).is_some_and(|meta| levels.severity(&meta).is_some());
-            is_on && !self.used.contains(span)
-        });
-        let mut found: Vec<Finding> = idle
-            .map(|(rule, span)| {
-                let message = format!("`{rule}` finds nothing here that this comment could allow");
-                let place = Place { source: self.opened.source, span };
-                let mut finding = Finding::warning(UNUSED_ALLOW.name, message).at(place, "of no use");
-                finding.severity = severity;
-                finding.help("remove it, or put it on the line that the finding points at, or alone above it")
-            })
-            .collect();
-        found.extend(self.idle_exceptions(levels).map(|mut finding| {
-            finding.severity = severity;
-            finding
-        }));
-        found
-    }
-
-    fn idle_exceptions(&self, levels: &Levels) -> impl Iterator<Item = Finding> {
-        let exceptions = self.opened.plan.iter().flat_map(|plan| &plan.policy.exceptions).enumerate();
+        // A rule that is switched off finds nothing; what allows it waits for the day when it is on again.
         let is_on = |rule: &str| meta_of(rule).is_some_and(|meta| levels.severity(&meta).is_some());
-        let idle = exceptions.filter(move |(at, exception)| {
-            is_on(exception.rule.as_str()) && !self.used_exceptions.contains(at)
+        let idle = self.comments().filter(|(rule, span)| is_on(rule) && !self.used.contains(span));
+        let comments = idle.map(|(rule, span)| {
+            let message = format!("`{rule}` finds nothing here that this comment could allow");
+            let place = Place { source: self.opened.source, span };
+            let mut finding = Finding::warning(UNUSED_ALLOW.name, message).at(place, "of no use");
+            finding.severity = severity;
+            finding.help("remove it, or put it on the line that the finding points at, or alone above it")
         });
-        idle.filter_map(|(at, exception)| {
+        let exceptions = self.opened.plan.iter().flat_map(|plan| &plan.policy.exceptions).enumerate();
+        let idle = exceptions
+            .filter(|(at, exception)| is_on(exception.rule.as_str()) && !self.used_exceptions.contains(at));
+        let exceptions = idle.filter_map(|(at, exception)| {
             let path = KeyPath::root().key("policy").key("except").index(at).key("rule");
             let place = self.opened.document.as_ref()?.place(&path, Part::Value);
             let message = format!("`{}` finds nothing that this exception could allow", exception.rule);
-            let finding = Finding::warning(UNUSED_ALLOW.name, message).at(place, "of no use");
-            Some(finding.help("remove it: what it was for has been mended, or stands in another asset, scenario, step or place"))
-        })
+            let mut finding = Finding::warning(UNUSED_ALLOW.name, message).at(place, "of no use");
+            finding.severity = severity;
+            Some(finding.help("remove it; if it is still wanted, its asset, scenario, step or place must be the one that the finding is about"))
+        });
+        comments.chain(exceptions).collect()
     }
 
     /// Tells of names of rules that nobody knows, in comments and in exceptions.

@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 
 use super::allows::Allows;
+use super::recipes;
 use super::rules::RULES;
 use super::{Context, Levels, Rule, Sink, Stage, Subject};
 use crate::document::{Place, Sources};
@@ -38,6 +39,7 @@ pub fn check(opened: &Opened, sources: &Sources, request: &Request<'_>) -> Vec<F
     if opened.plan.is_none() {
         return told;
     }
+    told.extend(recipes::beside(opened, sources));
     let (variants, findings) = variants(opened, request.environment);
     told.extend(findings);
     let guesses = Cell::new(0);

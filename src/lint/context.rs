@@ -4,13 +4,13 @@ use std::cell::{Cell, OnceCell};
 use std::collections::HashMap;
 
 use super::Names;
-use crate::analysis::{Basis, Promises, promises};
+use crate::analysis::{Basis, Measured, Promises, promises};
 use crate::document::{Document, Key, KeyPath, Node, Part, Place, Segment, Sources};
 use crate::graph::{Cycle, StepGraph};
 use crate::history::History;
 use crate::plan::{Operation, Plan};
 use crate::resolve::{Placement, Request, ResolvedPlan, Route, route};
-use crate::value::{Date, Id, did_you_mean};
+use crate::value::{Date, Id, did_you_mean, slip_of};
 use crate::workspace::{Opened, Variant};
 
 /// A guess is looked for in all names; more of them in one run would take long and help nobody.
@@ -146,7 +146,8 @@ impl<'a> Context<'a> {
     /// Returns each route with what the plan promises on it; routes that go round in circles promise nothing.
     pub fn promises(&self) -> impl Iterator<Item = (&Routed, &Promises)> {
         let promises = self.promises.get_or_init(|| {
-            let basis = Basis::default();
+            let measured = Measured::of(self.history, self.resolved);
+            let basis = Basis { measured, ..Basis::default() };
             self.routes().iter().map(|routed| promises(self.resolved, &routed.route, &basis).ok()).collect()
         });
         self.routes().iter().zip(promises).filter_map(|(routed, promises)| Some((routed, promises.as_ref()?)))
@@ -188,6 +189,14 @@ impl<'a> Context<'a> {
         }
         self.guesses.set(self.guesses.get() + 1);
         did_you_mean(wrong, known)
+    }
+
+    /// Returns "did you mean `x`?", and the one known name of which `wrong` is a slip of the pen.
+    pub fn guess_and_slip(&self, wrong: &str, known: &[&str]) -> (Option<String>, Option<String>) {
+        if self.guesses.get() >= MOST_GUESSES {
+            return (None, None);
+        }
+        (self.guess(wrong, known.iter().copied()), slip_of(wrong, known.iter().copied()).map(str::to_owned))
     }
 }
 

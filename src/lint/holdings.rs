@@ -4,14 +4,13 @@ use std::collections::HashMap;
 
 use super::Context;
 use crate::document::{KeyPath, Part, Place};
-use crate::plan::{Asset, Backup, Copy, Objective};
+use crate::plan::{Asset, Copy, Objective};
 use crate::value::Id;
 
 /// A copy that holds an asset.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Held<'a> {
     pub(super) backup_id: &'a Id,
-    pub(super) backup: &'a Backup,
     pub(super) copy_id: &'a Id,
     pub(super) copy: &'a Copy,
 }
@@ -64,7 +63,7 @@ impl<'a> Context<'a> {
         for (backup_id, backup) in &self.plan.backups {
             for (copy_id, copy) in &backup.copies {
                 for asset in &*backup.of {
-                    copies.entry(asset).or_default().push(Held { backup_id, backup, copy_id, copy });
+                    copies.entry(asset).or_default().push(Held { backup_id, copy_id, copy });
                 }
             }
         }

@@ -170,3 +170,109 @@ fn ten_thousand_steps_take_no_minutes() {
     assert_eq!(check_with(&text, &Levels::default()).len(), 30_000);
     assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
 }
+
+#[test]
+fn steps_of_which_one_comes_after_the_other_may_write_the_same() {
+    let plan = |needs: &str, more: &str| {
+        format!(
+            "version: 1\nplan: shop\nsteps:\n  a: {{ run: ./a.sh, outputs: [X], takes: 1m }}\n  \
+             b: {{ needs: [{needs}], run: ./b.sh, outputs: [X], takes: 1m }}\n  {more}"
+        )
+    };
+    let both = "c: { needs: [a, b], run: ./c.sh, takes: 1m }";
+    assert_eq!(codes(&plan("", both)), ["ambiguous-output"]);
+    assert_eq!(codes(&plan("a", both)), [""; 0]);
+    assert_eq!(codes(&plan("", "c: { needs: [b], run: ./c.sh, takes: 1m }")), [""; 0]);
+}
+
+#[test]
+fn what_the_system_cannot_run_is_found_before() {
+    let plan = |run: &str| format!("version: 1\nplan: shop\nsteps:\n  a: {{ run: {run}, takes: 1m }}");
+    let long = |bytes: usize| format!("\"{}\"", "x".repeat(bytes));
+    assert_eq!(codes(&plan(&long((128 << 10) - 1))), [""; 0]);
+    for run in [long(128 << 10), "\"a\\0b\"".to_owned(), "[echo, \"a\\0b\"]".to_owned()] {
+        let found = check_with(&plan(&run), &Levels::default());
+        let [finding] = found.as_slice() else { panic!("{found:?}") };
+        assert_eq!(finding.code, "bad-value");
+        let span = finding.primary.place.span;
+        assert!(plan(&run)[span.start as usize..].starts_with(&run[..1]), "{span:?}");
+    }
+}
+
+#[test]
+fn a_name_that_the_program_needs_is_found_where_it_is_given() {
+    let plan = "version: 1\nplan: shop\nvars: { IFS: x, PATH: /bin, LD_LIBRARY_PATH: /opt, DRPLAN_RUN: a }\n\
+                places: { h: { kind: host, vars: { POINT_PATH: /a, HOME: /b } } }\n\
+                secrets: { BASH_ENV: { ask: What }, PGPASSWORD: { ask: What } }\n\
+                steps:\n  a: { run: ./a.sh, takes: 1m, env: { INPUT_X: a, PATH: /bin }, outputs: [HOST_IP, LD_PRELOAD] }";
+    let found = check_with(plan, &Levels::default());
+    let mut places: Vec<&str> = found
+        .iter()
+        .filter(|finding| finding.code == "reserved-variable")
+        .map(|finding| {
+            &plan[finding.primary.place.span.start as usize..finding.primary.place.span.end as usize]
+        })
+        .collect();
+    places.sort_unstable();
+    assert_eq!(places, ["BASH_ENV", "DRPLAN_RUN", "IFS", "INPUT_X", "LD_PRELOAD", "POINT_PATH"]);
+}
+
+#[test]
+fn every_day_that_is_none_is_found() {
+    let except = |until: &str| format!("{{ rule: step-without-estimate, reason: x, until: {until} }}");
+    let plan = format!(
+        "{NO_ESTIMATE}\npolicy:\n  except: [{}, {}, {}, {}]\n",
+        except("2027-99-99"),
+        except("2027-02-29"),
+        except("2028-02-29"),
+        except("soon"),
+    );
+    let found = check_with(&plan, &Levels::default());
+    let of = |finding: &Finding| {
+        let span = finding.primary.place.span;
+        (finding.code, plan[span.start as usize..span.end as usize].to_owned())
+    };
+    let found: Vec<(&str, String)> = found.iter().map(of).collect();
+    let wrong = |day: &str| ("bad-value", day.to_owned());
+    assert_eq!(found, [wrong("2027-99-99"), wrong("2027-02-29"), wrong("soon")]);
+}
+
+#[test]
+fn a_host_is_reached_by_what_a_step_writes() {
+    let plan = |ssh: &str| {
+        format!(
+            "version: 1\nplan: shop\nvars: {{ PORTAL: p }}\nplaces: {{ h: {{ kind: host, exists: false, ssh: {ssh} }} }}\nsteps:\n  \
+             build: {{ provides: [h], run: ./b.sh, takes: 1m, outputs: [HOST_ADDRESS] }}\n  \
+             go: {{ needs: [h], run: ./go.sh, takes: 1m }}"
+        )
+    };
+    for fine in [
+        "me@VPS",
+        "{ address: VPS-1.example.com }",
+        "{ address: HOST_ADDRESS, host_key: ssh-ed25519 AAAA }",
+        "{ address: PORTAL }",
+    ] {
+        assert_eq!(codes(&plan(fine)), [""; 0], "{fine}");
+    }
+    for (wrong, name) in
+        [("{ address: HOST_ADRESS }", "HOST_ADRESS"), ("{ address: h, host_key: HOST_KEY }", "HOST_KEY")]
+    {
+        let text = plan(wrong);
+        let found = check_with(&text, &Levels::default());
+        let [finding] = found.as_slice() else { panic!("{found:?}") };
+        let span = finding.primary.place.span;
+        assert_eq!((finding.code, &text[span.start as usize..span.end as usize]), ("unknown-variable", name));
+        assert_eq!(finding.fix.is_some(), name == "HOST_ADRESS");
+        let asked_twice = check_with(&text.replace("./go.sh", "./go.sh $HOST_ADRESS"), &Levels::default());
+        assert_eq!(asked_twice[0].fix, None);
+    }
+}
+
+#[test]
+fn nobody_is_told_of_what_never_happens() {
+    let plan = "version: 1\nplan: shop\nnotify:\n  - { on: [run-startd], webhook: { url: u, format: slac } }\nsteps: { a: { run: x, takes: 1m } }";
+    let found = check_with(plan, &Levels::default());
+    let helps: Vec<_> =
+        found.iter().map(|finding| (finding.code, finding.help.as_deref().unwrap_or_default())).collect();
+    assert_eq!(helps, [("bad-value", "did you mean `run-started`?"), ("bad-value", "did you mean `slack`?")]);
+}

@@ -39,8 +39,15 @@ fn of_common(path: &KeyPath, common: &Common, asked: &mut Vec<Asked>) {
     if let Some(unless) = &common.unless {
         of_probe(&path.key("unless"), unless, asked);
     }
-    if let Some(Undo::Manual(text)) = &common.undo {
-        of_text(&path.key("undo").key("manual"), text, asked);
+    if let Some(undo) = &common.undo {
+        of_undo(&path.key("undo"), undo, asked);
+    }
+}
+
+/// Adds the names that a way back asks for.
+pub(super) fn of_undo(path: &KeyPath, undo: &Undo, asked: &mut Vec<Asked>) {
+    if let Undo::Manual(text) = undo {
+        of_text(&path.key("manual"), text, asked);
     }
 }
 
@@ -96,7 +103,8 @@ fn of_inputs(path: &KeyPath, with: &Table<Field, OneOrMany<Scalar>>, asked: &mut
     }
 }
 
-fn of_probe(path: &KeyPath, probe: &Probe, asked: &mut Vec<Asked>) {
+/// Adds the names that a probe asks for.
+pub(super) fn of_probe(path: &KeyPath, probe: &Probe, asked: &mut Vec<Asked>) {
     match &probe.kind {
         ProbeKind::Run(_) => {}
         ProbeKind::Http(request) => of_request(&path.key("http"), request, asked),

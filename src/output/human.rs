@@ -81,8 +81,12 @@ impl Diagnostic for Drawn<'_> {
     }
 
     fn help<'b>(&'b self) -> Option<Box<dyn fmt::Display + 'b>> {
-        let help = self.finding.help.as_deref()?;
-        Some(Box::new(visible::lines(help)))
+        let mended = self.finding.fix.as_ref().map(|fix| format!("`drplan fix` mends it: {}", fix.title));
+        let help: Vec<&str> = self.finding.help.as_deref().into_iter().chain(mended.as_deref()).collect();
+        if help.is_empty() {
+            return None;
+        }
+        Some(Box::new(visible::lines(&help.join("\n"))))
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {

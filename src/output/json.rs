@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::{About, Checked, Counts, visible};
 use crate::document::{Source, Sources};
-use crate::finding::{Finding, Label, Severity};
+use crate::finding::{Edit, Finding, Label, Severity};
 use crate::value::{Date, schema_with};
 
 const VERSION: u32 = 1;
@@ -47,6 +47,32 @@ struct One<'a> {
     help: Option<&'a str>,
     /// Where; the first is the primary one.
     labels: Vec<Spot<'a>>,
+    /// What `drplan fix` would write; null if there is no safe mend, or more than one.
+    fix: Option<Mend<'a>>,
+}
+
+/// The one safe mend of a finding.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Fix")]
+struct Mend<'a> {
+    /// What it does, in a few words.
+    title: &'a str,
+    /// All of it; half of it would mend nothing.
+    edits: Vec<Change<'a>>,
+}
+
+/// A stretch of a file, and what to write in its place.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Edit")]
+struct Change<'a> {
+    /// The file, as it was given.
+    file: &'a str,
+    /// Where the stretch begins.
+    start: Position,
+    /// Where it ends: the position after its last character.
+    end: Position,
+    /// What to write in its place.
+    replacement: &'a str,
 }
 
 /// A place and what is to be said there.
@@ -112,6 +138,21 @@ fn one<'a>(finding: &'a Finding, sources: &'a Sources) -> One<'a> {
         message: &finding.message,
         help: finding.help.as_deref(),
         labels: std::iter::once(spot(&finding.primary, true, sources)).chain(related).collect(),
+        fix: finding.fix.as_ref().map(|fix| Mend {
+            title: &fix.title,
+            edits: fix.edits.iter().map(|edit| change(edit, sources)).collect(),
+        }),
+    }
+}
+
+fn change<'a>(edit: &'a Edit, sources: &'a Sources) -> Change<'a> {
+    let source = sources.get(edit.place.source);
+    let span = edit.place.span;
+    Change {
+        file: &source.name,
+        start: position(source, span.start),
+        end: position(source, span.end),
+        replacement: &edit.replacement,
     }
 }
 
@@ -136,6 +177,7 @@ fn position(source: &Source, offset: u32) -> Position {
 mod tests {
     use super::*;
     use crate::document::{Place, Span};
+    use crate::finding::Fix;
     use crate::output::tests::about;
 
     #[test]
@@ -148,7 +190,8 @@ mod tests {
             Finding::error("code-a", "esc \u{1b} c1 \u{9b} tag \u{e0041} \"quoted\"")
                 .at(place(plan, 5, 8), "here")
                 .related(place(recipe, 0, 1), "there")
-                .help("do"),
+                .help("do")
+                .fix(Fix::one("write `b`", place(plan, 0, 1), "b")),
             Finding::warning("code-b", "second").at(place(plan, 0, 12), ""),
         ];
         let message = findings[0].message.clone();
@@ -180,5 +223,14 @@ mod tests {
             })
         );
         assert_eq!(value["findings"][1]["help"], Value::Null);
+        assert_eq!(value["findings"][1]["fix"], Value::Null);
+        assert_eq!(
+            value["findings"][0]["fix"],
+            serde_json::json!({ "title": "write `b`", "edits": [{
+                "file": "plan.yaml", "replacement": "b",
+                "start": { "line": 1, "column": 1, "offset": 0 },
+                "end": { "line": 1, "column": 2, "offset": 1 },
+            }] })
+        );
     }
 }

@@ -236,7 +236,10 @@ pub struct Generations {
 }
 
 impl Keep {
-    /// Returns how far back the copy reaches at least; nothing if that cannot be said of `last` alone.
+    /// Returns how far back the copy reaches as people count it: seven yearly points stand for seven years. Nothing if
+    /// that cannot be said, as of `last` alone.
+    ///
+    /// For what is there for sure at any moment, see `resolve::reach_of`.
     pub fn reaches_back(&self) -> Option<Length> {
         const DAY: u64 = 86_400;
         match self {

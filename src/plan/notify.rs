@@ -4,7 +4,39 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::probe::Command;
-use crate::value::{Id, NonEmpty, ShortForm, short_form};
+use crate::value::{NonEmpty, ShortForm, short_form};
+
+/// Something that happens in a run and that somebody may be told of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Occasion {
+    /// A run has begun.
+    RunStarted,
+    /// A run has been taken up again.
+    RunResumed,
+    /// A run has stopped and can be taken up again.
+    RunSuspended,
+    /// A run has ended, well or not.
+    RunFinished,
+    /// A step has begun.
+    StepStarted,
+    /// A step has done its work.
+    StepFinished,
+    /// A step has failed for good.
+    StepFailed,
+    /// A step waits for a person.
+    ApprovalWaiting,
+}
+
+/// What a request carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum WebhookFormat {
+    /// The event as JSON.
+    Json,
+    /// A message for Slack.
+    Slack,
+}
 
 /// Tells somebody of some events: exactly one of `webhook` and `command`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -12,7 +44,7 @@ use crate::value::{Id, NonEmpty, ShortForm, short_form};
 #[schemars(rename = "Notification")]
 pub struct RawNotification {
     /// The events, such as `run-started`, `step-failed`, `approval-waiting`, `run-finished`.
-    on: NonEmpty<Id>,
+    on: NonEmpty<Occasion>,
     /// Sends a request.
     #[serde(skip_serializing_if = "Option::is_none")]
     webhook: Option<Webhook>,
@@ -26,7 +58,7 @@ pub struct RawNotification {
 #[serde(try_from = "RawNotification", into = "RawNotification")]
 pub struct Notification {
     /// The events.
-    pub on: NonEmpty<Id>,
+    pub on: NonEmpty<Occasion>,
     /// How.
     pub tell: Tell,
 }
@@ -83,9 +115,9 @@ impl JsonSchema for Notification {
 pub struct Webhook {
     /// Where to.
     pub url: WebhookUrl,
-    /// What is sent: `json` or `slack`; `json` if nothing is said.
+    /// What is sent; `json` if nothing is said.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub format: Option<Id>,
+    pub format: Option<WebhookFormat>,
 }
 
 /// A URL, or the environment variable that holds it.

@@ -6,11 +6,12 @@ use jsonschema::error::{TypeKind, ValidationErrorKind as Kind};
 use jsonschema::{JsonType, ValidationError, Validator};
 use serde_json::Value;
 
+use super::retyped::retyped;
 use super::{Notification, Points, RawStep, Secret, Undo, plan_schema, recipe_schema};
 use crate::document::{Document, KeyPath, Node, Part, Yaml};
-use crate::finding::Finding;
+use crate::finding::{Finding, Fix};
 use crate::probe::ProbeKind;
-use crate::value::{did_you_mean, explain_pattern};
+use crate::value::{did_you_mean, explain_pattern, slip_of};
 
 /// Which schema a document is held to.
 #[derive(Clone, Copy, Debug)]
@@ -26,7 +27,7 @@ struct Schema {
 
 impl Schema {
     fn new(json: Value) -> Self {
-        let validator = jsonschema::options_for::<Yaml>().build(&json).ok();
+        let validator = jsonschema::options_for::<Yaml>().should_validate_formats(true).build(&json).ok();
         Self { json, validator }
     }
 }
@@ -99,9 +100,28 @@ impl Judge<'_> {
             Kind::PropertyNames { error } => self.report_bad_key(&path, &node, error),
             Kind::Type { kind } => {
                 let help = self.description_at(error);
+                let fix = match kind {
+                    TypeKind::Single(kind) if !self.has_pattern(error) => {
+                        retyped(self.document, self.document.place(&path, Part::Value), &node, *kind)
+                    }
+                    _ => None,
+                };
                 self.report_type(&path, &node, &expected_types(kind), help);
+                if let Some(last) = self.findings.last_mut() {
+                    last.fix = fix;
+                }
             }
             Kind::Pattern { pattern } => self.report_pattern(&path, &node, pattern, error),
+            Kind::Format { format } if format == "date" => {
+                // What is not even written like a day is told by its pattern.
+                let digits = node.as_str().unwrap_or_default().bytes().filter(u8::is_ascii_digit).count();
+                if digits < 8 {
+                    return;
+                }
+                let message = format!("`{path}` is {}, which is no day of the calendar", shown(&node));
+                let help = "write a day such as 2027-06-30".to_owned();
+                self.report("bad-value", message, &path, Part::Value, "here", Some(help));
+            }
             Kind::Constant { expected_value } => {
                 let message = if path.to_string() == "version" {
                     format!("version {} is not known", shown(&node))
@@ -114,10 +134,7 @@ impl Judge<'_> {
             Kind::Enum { options } => {
                 let words: Vec<&str> =
                     options.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-                let guess = node.as_str().and_then(|word| did_you_mean(word, words.iter().copied()));
-                let message = format!("`{path}` is {}, which is not one of its words", shown(&node));
-                let help = guess.unwrap_or_else(|| format!("it is one of: {}", words.join(", ")));
-                self.report("bad-value", message, &path, Part::Value, "not known", Some(help));
+                self.report_word(&path, &node, &words);
             }
             Kind::MinLength { .. } => {
                 let help = self.description_at(error);
@@ -192,7 +209,24 @@ impl Judge<'_> {
         let help = did_you_mean(key, known.iter().map(String::as_str))
             .or_else(|| (!known.is_empty()).then(|| format!("known here: {}", known.join(", "))));
         let message = format!("`{key}` is not a field of {}", thing_at(path));
-        self.report("unknown-field", message, &path.key(key), Part::Key, "not known here", help);
+        let place = self.document.place(&path.key(key), Part::Key);
+        // A field that is there already would then be there twice.
+        let is_given = |name: &str| self.document.root.at(&path.key(name)).is_some();
+        let slip = slip_of(key, known.iter().map(String::as_str)).filter(|name| !is_given(name));
+        let fix = slip.and_then(|name| Fix::respell(self.document, place, key, name));
+        let finding = Finding::error("unknown-field", message).at(place, "not known here");
+        self.findings.push(finding.maybe_help(help).fix(fix));
+    }
+
+    fn report_word(&mut self, path: &KeyPath, node: &Node, words: &[&str]) {
+        let word = node.as_str().unwrap_or_default();
+        let message = format!("`{path}` is {}, which is not one of its words", shown(node));
+        let help = did_you_mean(word, words.iter().copied())
+            .unwrap_or_else(|| format!("it is one of: {}", words.join(", ")));
+        let place = self.document.place(path, Part::Value);
+        let slip = slip_of(word, words.iter().copied());
+        let fix = slip.and_then(|right| Fix::respell(self.document, place, word, right));
+        self.findings.push(Finding::error("bad-value", message).at(place, "not known").help(help).fix(fix));
     }
 
     fn report_type(&mut self, path: &KeyPath, node: &Node, expected: &str, help: Option<String>) {
@@ -241,6 +275,10 @@ impl Judge<'_> {
         let meant: Vec<&Vec<ValidationError<'static>>> =
             context.iter().filter(|errors| !is_of_wrong_type(errors)).collect();
         let best = meant.iter().filter(|errors| !is_word(errors)).min_by_key(|errors| errors.len());
+        let words: Vec<&str> = meant.iter().flat_map(|errors| errors.iter()).filter_map(constant).collect();
+        if best.is_none() && words.len() > 1 {
+            return self.report_word(path, node, &words);
+        }
         if let Some(errors) = best.or_else(|| meant.first()) {
             for error in *errors {
                 self.take(error);
@@ -381,6 +419,11 @@ impl Judge<'_> {
         properties.map(|properties| properties.keys().cloned().collect()).unwrap_or_default()
     }
 
+    /// Whether a text must be of some form there, which quotes alone would not give it.
+    fn has_pattern(&self, error: &ValidationError<'_>) -> bool {
+        self.parent_schema(error).is_some_and(|schema| schema.get("pattern").is_some())
+    }
+
     fn description_at(&self, error: &ValidationError<'_>) -> Option<String> {
         described(self.parent_schema(error)?)
     }
@@ -403,6 +446,14 @@ fn is_of_wrong_type(errors: &[ValidationError<'_>], here: usize, node: &Node) ->
                 _ => false,
             }
     })
+}
+
+/// Returns the word that a value should have been.
+fn constant<'a>(error: &'a ValidationError<'_>) -> Option<&'a str> {
+    match error.kind() {
+        Kind::Constant { expected_value } => expected_value.as_str(),
+        _ => None,
+    }
 }
 
 struct Choice {

@@ -27,6 +27,19 @@ impl Command {
     }
 }
 
+/// The most bytes that Linux hands over as one argument, with the zero byte at its end (`MAX_ARG_STRLEN`).
+const MOST_BYTES: usize = 128 << 10;
+
+/// Says why the system could not hand a text over to a program.
+fn unfit(text: &str) -> Option<String> {
+    if text.contains('\0') {
+        return Some("a command cannot hold a zero byte".to_owned());
+    }
+    (text.len() >= MOST_BYTES).then(|| {
+        format!("the command has {} bytes, more than the system hands over (128 KiB); put it into a script of its own", text.len())
+    })
+}
+
 /// Returns a word as a POSIX shell would have to be given it.
 fn quoted(word: &str) -> Cow<'_, str> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:=@%+,".contains(c);
@@ -51,6 +64,9 @@ impl<'de> Deserialize<'de> for Command {
                 if text.trim().is_empty() {
                     return Err(E::custom("the command is empty"));
                 }
+                if let Some(why) = unfit(text) {
+                    return Err(E::custom(why));
+                }
                 Ok(Command::Shell(text.to_owned()))
             }
 
@@ -58,6 +74,9 @@ impl<'de> Deserialize<'de> for Command {
                 let words = Vec::<String>::deserialize(SeqAccessDeserializer::new(seq))?;
                 if words.first().is_none_or(std::string::String::is_empty) {
                     return Err(de::Error::custom("the command is empty"));
+                }
+                if let Some(why) = words.iter().find_map(|word| unfit(word)) {
+                    return Err(de::Error::custom(why));
                 }
                 Ok(Command::Program(words))
             }

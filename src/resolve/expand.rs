@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use super::resolved::FORMAT;
 use super::{RecipePlace, Recipes, ResolvedPlan, ResolvedStep, Section};
 use crate::document::{Document, KeyPath, Part, Place, SourceId, Span};
-use crate::finding::Finding;
+use crate::finding::{Finding, Fix};
 use crate::plan::{Action, Common, Environment, PlaceOverlay, Plan, Recipe, Step};
-use crate::value::{Field, Id, Name, OneOrMany, Scalar, Table, Text, did_you_mean};
+use crate::value::{Field, Id, Name, OneOrMany, Scalar, Table, Text, did_you_mean, slip_of};
 
 /// Expands a plan over which its environment has been laid.
 ///
@@ -149,7 +149,9 @@ impl Expansion<'_> {
         finding = finding.help(guess.unwrap_or_else(|| {
             "recipes are shipped with drplan, or stand in a `recipes` folder beside the plan".to_owned()
         }));
-        self.findings.push(finding);
+        let slip = slip_of(name.as_str(), self.recipes.names());
+        let fix = slip.and_then(|right| Fix::respell(self.document, at, name.as_str(), right));
+        self.findings.push(finding.fix(fix));
     }
 
     /// The steps of a recipe do their work themselves: one that used another recipe would do nothing.
@@ -181,9 +183,11 @@ impl Expansion<'_> {
                 let known: Vec<&str> = recipe.inputs.keys().map(Field::as_str).collect();
                 let help = did_you_mean(field.as_str(), known.iter().copied())
                     .unwrap_or_else(|| format!("its inputs are: {}", known.join(", ")));
-                let finding = Finding::error("recipe-misuse", message)
-                    .at(self.document.place(&at, Part::Key), "no such input");
-                self.findings.push(finding.help(help));
+                let place = self.document.place(&at, Part::Key);
+                let slip = slip_of(field.as_str(), known).filter(|name| !with.contains_key(*name));
+                let fix = slip.and_then(|right| Fix::respell(self.document, place, field.as_str(), right));
+                let finding = Finding::error("recipe-misuse", message).at(place, "no such input");
+                self.findings.push(finding.help(help).fix(fix));
                 continue;
             };
             // A value with a `$NAME` in it is known only when the step runs.

@@ -48,6 +48,11 @@ impl Recipes {
         self.by_name.get(name).map(|(source, recipe)| (*source, recipe))
     }
 
+    /// Returns the recipes, each with its source.
+    pub fn iter(&self) -> impl Iterator<Item = (SourceId, &Recipe)> {
+        self.by_name.values().map(|(source, recipe)| (*source, recipe))
+    }
+
     /// Returns the recipes that a plan uses, each with its source.
     pub fn used_by<'a>(&'a self, plan: &'a ResolvedPlan) -> impl Iterator<Item = (&'a str, SourceId)> {
         let uses = |name: &Id| {

@@ -317,6 +317,12 @@ fn times(setting: &Setting<'_>, forecast: &Forecast) -> TimesView {
         decide: clock.decide.to_string(),
         recover: clock.total.to_string(),
         total: clock.whole().to_string(),
+        sum: clock
+            .targets
+            .iter()
+            .max_by_key(|target| target.expected)
+            .map(|target| target.sum.clone())
+            .filter(|sum| !sum.is_empty()),
         smallest_rto: clock.smallest_rto().map(|(asset, rto)| format!("{rto} ({asset})")),
         critical: items.clone().filter(|(_, item)| item.time.critical).map(link).collect(),
         unknown: items

@@ -88,7 +88,15 @@ impl Setting<'_> {
         view.place = place.map(ToString::to_string);
         view.login = self.login(place);
         let time = self.outline.items[at].time;
-        view.takes = time.estimate.or(time.measured).map(|_| time.end.saturating_sub(time.start).to_string());
+        let takes = time.end.saturating_sub(time.start);
+        view.takes = match (time.measured, time.estimate) {
+            (Some(measured), Some(planned)) => {
+                Some(format!("{takes} (drills took {measured}, the plan says {planned})"))
+            }
+            (Some(measured), None) => Some(format!("{takes} (drills took {measured})")),
+            (None, Some(_)) => Some(takes.to_string()),
+            (None, None) => None,
+        };
         view.timeout = common.timeout.map(|timeout| timeout.to_string());
         view.fences = common.fences.iter().map(ToString::to_string).collect();
         view.outputs = common.outputs.iter().map(ToString::to_string).collect();

@@ -250,6 +250,8 @@ pub struct TimesView {
     pub total: String,
     /// The smallest recovery time objective and its asset, in words.
     pub smallest_rto: Option<String>,
+    /// What the time until the last asset is healthy is made of, as a sum; waiting for people has a part of its own.
+    pub sum: Option<String>,
     /// The steps that set the time.
     pub critical: Vec<Link>,
     /// Steps without an estimate, which count as nothing.

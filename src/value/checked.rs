@@ -7,8 +7,6 @@ use std::ops::Deref;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, de};
 
-use super::Moment;
-
 /// A list with at least one item.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
@@ -49,7 +47,7 @@ impl<T: JsonSchema> JsonSchema for NonEmpty<T> {
 
 /// A text that matches a pattern which the schema states as well.
 macro_rules! patterned {
-    ($(#[$doc:meta])* $name:ident, $pattern:literal, $check:expr, $what:literal) => {
+    ($(#[$doc:meta])* $name:ident, $pattern:literal, $format:expr, $check:expr, $what:literal) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
         #[serde(transparent)]
@@ -95,7 +93,12 @@ macro_rules! patterned {
             }
 
             fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                json_schema!({ "type": "string", "pattern": $pattern })
+                let mut schema = json_schema!({ "type": "string", "pattern": $pattern });
+                let format: Option<&str> = $format;
+                if let Some(format) = format {
+                    schema.insert("format".into(), format.into());
+                }
+                schema
             }
         }
     };
@@ -103,22 +106,20 @@ macro_rules! patterned {
 
 patterned! {
     /// A day of the calendar, `2027-06-30`.
-    Date, "^[0-9]{4}-[0-9]{2}-[0-9]{2}$",
-    |text| {
-        let is_written_so = text.len() == 10
-            && text.bytes().enumerate().all(|(at, byte)| match at {
-                4 | 7 => byte == b'-',
-                _ => byte.is_ascii_digit(),
-            });
-        // A 31st of February would never come.
-        is_written_so && format!("{text}T00:00:00Z").parse::<Moment>().is_ok()
-    },
-    "a day such as 2027-06-30"
+    Date, "^[0-9]{4}-[0-9]{2}-[0-9]{2}$", Some("date"),
+    // The pattern alone would take the 31st of February.
+    |text| text.len() == 10
+        && text.bytes().enumerate().all(|(at, byte)| match at {
+            4 | 7 => byte == b'-',
+            _ => byte.is_ascii_digit(),
+        })
+        && format!("{text}T00:00:00Z").parse::<super::Moment>().is_ok(),
+    "a day of the calendar such as 2027-06-30"
 }
 
 patterned! {
     /// A SHA-256 in hexadecimal.
-    Sha256Hex, "^[0-9a-f]{64}$",
+    Sha256Hex, "^[0-9a-f]{64}$", None,
     |text| text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')),
     "a SHA-256: 64 of 0-9 and a-f"
 }

@@ -26,6 +26,6 @@ pub use plain::{plain, steers};
 pub use scalar::Scalar;
 pub use schema::schema_of;
 pub(crate) use schema::schema_with;
-pub use suggest::{closest, did_you_mean};
+pub use suggest::{closest, did_you_mean, slip_of};
 pub use table::{Key, Table};
 pub use text::{NameError, Text};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Error;
 use super::root::{is_recipe, plan_files, yaml_files};
-use crate::document::{Document, KeyPath, Limits, Part, Place, Span, read};
+use crate::document::{Document, KeyPath, Limits, Part, Place, ReadError, Span, read};
 use crate::document::{SourceId, Sources};
 use crate::finding::Finding;
 use crate::plan::{Loaded, Plan, load, load_recipe, retype};
@@ -73,8 +73,19 @@ impl Opened {
     ///
     /// When the file cannot be read. What is wrong in it stands in `findings`.
     pub fn one(path: &Path, sources: &mut Sources) -> Result<Self, Error> {
-        let shown = path.display().to_string();
-        let mut opened = Self {
+        match read(path, &Limits::default()) {
+            Ok(text) => Self::of_text(path, text, sources),
+            Err(error) if error.is_about_content() => {
+                let mut opened = Self::unread(path);
+                opened.source = opened.add_unreadable(path, &error, sources);
+                Ok(opened)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn unread(path: &Path) -> Self {
+        Self {
             path: path.to_owned(),
             source: SourceId::default(),
             document: None,
@@ -82,26 +93,24 @@ impl Opened {
             recipes: Recipes::default(),
             placement: Placement::default(),
             findings: Vec::new(),
-        };
-        let text = match read(path, &Limits::default()) {
-            Ok(text) => text,
-            Err(error) if error.is_about_content() => {
-                opened.source = sources.add(shown, "");
-                let place = Place { source: opened.source, span: Span::default() };
-                let finding = Finding::error("unreadable-text", error.to_string()).at(place, "here");
-                opened.findings.push(finding.help("a plan is text in UTF-8 of at most 100 MiB"));
-                return Ok(opened);
-            }
-            Err(error) => return Err(error.into()),
-        };
-        opened.source = sources.add(shown, text);
+        }
+    }
+
+    /// Opens a text as if it stood in a file.
+    ///
+    /// # Errors
+    ///
+    /// When the recipes or the placement beside the file cannot be read.
+    pub fn of_text(path: &Path, text: String, sources: &mut Sources) -> Result<Self, Error> {
+        let mut opened = Self::unread(path);
+        opened.source = sources.add(path.display().to_string(), text);
         let Loaded { document, value, findings } = load(opened.source, sources);
         opened.document = document.map(Arc::new);
         opened.plan = value.map(Arc::new);
         opened.findings = findings;
         if opened.plan.is_some() {
             opened.gather_recipes(path.parent().unwrap_or(Path::new("")), sources)?;
-            opened.read_placement(path)?;
+            opened.read_placement(path, sources)?;
         }
         Ok(opened)
     }
@@ -120,10 +129,31 @@ impl Opened {
             files.extend(yaml_files(&own)?);
         }
         for file in files {
-            let source = sources.add(file.display().to_string(), read(&file, &Limits::default())?);
-            self.add_recipe(source, sources);
+            match read(&file, &Limits::default()) {
+                Ok(text) => {
+                    let source = sources.add(file.display().to_string(), text);
+                    self.add_recipe(source, sources);
+                }
+                // A stray file is no reason to say nothing of the plan.
+                Err(error) => {
+                    self.add_unreadable(&file, &error, sources);
+                }
+            }
         }
         Ok(())
+    }
+
+    fn add_unreadable(&mut self, file: &Path, error: &ReadError, sources: &mut Sources) -> SourceId {
+        let source = sources.add(file.display().to_string(), "");
+        let place = Place { source, span: Span::default() };
+        let help = if error.is_about_content() {
+            "plans and recipes are texts in UTF-8 of at most 100 MiB"
+        } else {
+            "remove it from this folder, or make it a file that can be read"
+        };
+        let finding = Finding::error("unreadable-text", error.to_string()).at(place, "here");
+        self.findings.push(finding.help(help));
+        source
     }
 
     fn add_recipe(&mut self, source: SourceId, sources: &Sources) {
@@ -140,10 +170,17 @@ impl Opened {
         }
     }
 
-    fn read_placement(&mut self, path: &Path) -> Result<(), Error> {
+    fn read_placement(&mut self, path: &Path, sources: &mut Sources) -> Result<(), Error> {
         let file = path.with_extension("placement.yaml");
         if file.exists() {
-            let text = read(&file, &Limits::default())?;
+            let text = match read(&file, &Limits::default()) {
+                Ok(text) => text,
+                Err(error) if error.is_about_content() => {
+                    self.add_unreadable(&file, &error, sources);
+                    return Ok(());
+                }
+                Err(error) => return Err(error.into()),
+            };
             match serde_yaml::from_str(&text) {
                 Ok(placement) => self.placement = placement,
                 Err(error) => {

@@ -91,9 +91,7 @@ pub fn plan_files(given: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
         }
         let before = files.len();
         for file in yaml_files(path)? {
-            let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            let is_plan = name != "drplan.yaml" && !name.ends_with(".placement.yaml");
-            if is_plan && !is_recipe(&file) {
+            if is_ours(&file) && !is_recipe(&file) {
                 files.push(file);
             }
         }
@@ -102,6 +100,29 @@ pub fn plan_files(given: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
         }
     }
     Ok(files)
+}
+
+/// Returns the plans and recipes among some files and folders; a file that is named is one, whatever its name.
+pub fn own_files(given: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
+    let mut files = Vec::new();
+    for path in given {
+        if !path.is_dir() {
+            files.push(path.clone());
+            continue;
+        }
+        let before = files.len();
+        files.extend(yaml_files(path)?.into_iter().filter(|file| is_ours(file)));
+        if files.len() == before {
+            return Err(Error::NoPlans(path.clone()));
+        }
+    }
+    Ok(files)
+}
+
+/// Whether a file may be a plan or a recipe, by its name.
+fn is_ours(file: &Path) -> bool {
+    let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    name != "drplan.yaml" && !name.ends_with(".placement.yaml")
 }
 
 /// Returns the files of a folder that end in `.yaml`, in the order of their names.
@@ -119,7 +140,7 @@ pub(super) fn yaml_files(folder: &Path) -> Result<Vec<PathBuf>, Error> {
 }
 
 /// Whether a file has `recipe:` at its top level. What cannot be read is no recipe; it is told of as a plan.
-pub(super) fn is_recipe(file: &Path) -> bool {
+pub fn is_recipe(file: &Path) -> bool {
     if !std::fs::metadata(file).is_ok_and(|metadata| metadata.is_file()) {
         return false;
     }

@@ -100,3 +100,101 @@ fn explain_has_a_page_for_every_code() {
     assert!(!section.stdout.contains("yaml-tag"), "{}", section.stdout);
     Drplan::new().args(["explain", "dependency-cycel"]).expect(2, &[], &["did you mean `dependency-cycle`?"]);
 }
+
+/// A plan that uses a recipe beside it, and the recipe's steps.
+fn with_recipe(steps: &str) -> Drplan {
+    let plan =
+        "version: 1\nplan: shop\nvars: { SHOP_URL: u }\nsteps:\n  greet: { use: shop/greet, takes: 1m }\n";
+    let recipe = format!(
+        "version: 1\nrecipe: shop/greet\ntitle: Greet\ninputs: {{ times: {{ description: How often, default: 1 }} }}\nsteps:\n{steps}"
+    );
+    check(plan, &[]).file("recipes/greet.yaml", recipe)
+}
+
+#[test]
+fn what_is_wrong_in_a_recipe_is_told_there() {
+    with_recipe("  one: { run: 'echo \"${INPUT_TIMES} $HOME ${INPUT_ELSE:-x}\"' }\n").expect(
+        0,
+        &["no problems"],
+        &[],
+    );
+    with_recipe("  one: { run: a }\n  two: { needs: [onee], run: b }\n").expect(
+        1,
+        &[
+            "error[recipe-misuse]",
+            "recipes/greet.yaml:7:18",
+            "recipe `shop/greet` has no step `onee`",
+            "did you mean `one`?",
+            "`drplan fix` mends it",
+            "1 error in",
+        ],
+        &[],
+    );
+    with_recipe("  one: { run: a, takes: 1m }\n  two: { needs: [{ any: [one, three] }], run: b }\n").expect(
+        1,
+        &["recipes/greet.yaml:7:31", "has no step `three`"],
+        &[],
+    );
+    with_recipe("  one: { run: a }\n  two: { needs: [four], run: b }\n  three: { needs: [two], run: b }\n  four: { needs: [three], run: b }\n").expect(
+        1,
+        &["recipes/greet.yaml:7:17", "these wait for each other: two → four → three → two", "1 error in"],
+        &[],
+    );
+    with_recipe("  one: { run: 'a\n\n      echo \"$INPUT_TIME\"' }\n").expect(
+        1,
+        &[
+            "recipes/greet.yaml:8:14",
+            "`$INPUT_TIME` has no value in recipe `shop/greet`",
+            "did you mean `INPUT_TIMES`?",
+        ],
+        &[],
+    );
+    // A recipe may use what the plan has that uses it.
+    with_recipe("  one: { http: { method: GET, url: $SHOP_URL/$INPUT_TIMES } }\n").expect(
+        0,
+        &["no problems"],
+        &[],
+    );
+    with_recipe("  one: { http: { method: GET, url: $SHOP_ADDRESS } }\n").expect(
+        1,
+        &["recipes/greet.yaml:6:", "`$SHOP_ADDRESS` has no value"],
+        &[],
+    );
+}
+
+#[test]
+fn every_circle_is_told() {
+    let plan = "version: 1\nplan: circles\nsteps:\n  a: { needs: [b], run: x, takes: 1m }\n  b: { needs: [a], run: x, takes: 1m }\n  \
+                c: { needs: [b], run: x, takes: 1m }\n  d: { needs: [e], run: x, takes: 1m }\n  e: { needs: [d, c], run: x, takes: 1m }\n  f: { needs: [f], run: x, takes: 1m }\n";
+    check(plan, &[]).expect(
+        1,
+        &[
+            "a → b → a",
+            "plan.yaml:4:16",
+            "d → e → d",
+            "plan.yaml:7:16",
+            "`f` waits for itself",
+            "plan.yaml:9:16",
+            "3 errors in 1 plan",
+        ],
+        &[],
+    );
+}
+
+#[test]
+fn a_stray_file_among_the_recipes_is_a_finding() {
+    let drplan = check(WARNS, &[]).file("recipes/a.yaml", [b'a', 0xff]).file("recipes/b.yaml", "a: [\n");
+    std::os::unix::fs::symlink("nowhere", drplan.path("recipes/c.yaml")).unwrap();
+    let fifo = drplan.path("recipes/d.yaml");
+    assert!(std::process::Command::new("mkfifo").arg(fifo).status().unwrap().success());
+    let wanted = [
+        "error[unreadable-text]",
+        "recipes/a.yaml is not text in UTF-8: byte 1 does not fit",
+        "recipes/b.yaml:",
+        "cannot read ./recipes/c.yaml",
+        "recipes/d.yaml is not a file but a pipe",
+        "warning[step-without-estimate]",
+        "4 errors, 1 warning in 1 plan",
+    ];
+    drplan.expect(1, &wanted, &[]);
+}

@@ -26,6 +26,11 @@ const CLASSICS: &[(&str, &str, &[&str])] = &[
         "lost-reliance",
         &["`apply` in scenario `region-loss` relies on `state-bucket`", "is lost with west"],
     ),
+    (
+        "burning-office",
+        "role-unfilled",
+        &["nobody is left to approve `go-live` in scenario `fire`", "office"],
+    ),
 ];
 
 fn json(plan: &str) -> serde_json::Value {

@@ -103,3 +103,44 @@ fn what_cannot_come_back_is_said() {
     assert!(text.contains("never"), "{text}");
     assert!(!text.contains('\u{1b}'), "the title steers the terminal: {text:?}");
 }
+
+#[test]
+fn what_holds_a_step_up_is_told() {
+    let (_dir, path) = in_folder(
+        "version: 1
+plan: p
+people:
+  ana: { name: Ana, roles: [dba], in: [office], arrives: 30m }
+places: { old: { kind: host }, new: { kind: host }, office: { kind: site } }
+assets:
+  first: { kind: files, homes: [old, new], priority: 1 }
+  second: { kind: files, homes: [old, new], priority: 2, rto: 5m, needs: [slow] }
+  slow: { kind: files, homes: [old, new], priority: 1 }
+scenarios:
+  host: { title: The host is gone, lose: [old] }
+  both: { title: Host and office are gone, lose: [old, office] }
+steps:
+  restore-first: { restores: [first], on: home, run: a, takes: 10m }
+  restore-slow: { restores: [slow], on: home, run: a, takes: 10m }
+  restore-second: { restores: [second], on: home, manual: Do it., by: dba, takes: 5m }
+",
+    );
+    let shown = |args: &[&str]| {
+        let output = graph(&[&[path.as_str()], args].concat());
+        assert_eq!(output.status.code(), Some(0), "{}", err(&output));
+        out(&output)
+    };
+    let text = shown(&["--scenario", "host", "--max-parallel", "1"]);
+    for told in [
+        "waits for restore-slow: no more may run at",
+        "waits for ana, who is not there yet",
+        "wait for ana 30m + restore-second 5m",
+        "because slow, which it needs, is back after 10m (no RTO)",
+    ] {
+        assert!(text.contains(told), "{told:?} is not in\n{text}");
+    }
+    assert!(!shown(&["--scenario", "host"]).contains("no more may run"));
+    let lost = shown(&["--scenario", "both"]);
+    assert!(lost.contains("nobody is left in this scenario to do it"), "{lost}");
+    assert!(lost.contains("restore-second"), "{lost}");
+}

@@ -171,6 +171,14 @@ steps:
             .sum("db"),
         ),
         (
+            "somebody else must agree",
+            case(&one("needs: [leave], run: ./db, takes: 20m").replace(
+                "steps:",
+                "steps:\n  leave: { approve: { by: [lead], distinct_from: starter }, takes: 5m }",
+            ))
+            .sum("db"),
+        ),
+        (
             "a recipe",
             case(&one("use: files/restore-tar, with: { archive: a, target: b }, takes: 20m")).sum("db"),
         ),

@@ -1,7 +1,6 @@
 //! Fewer copies than the policy demands: in all, on other media, at other sites, immutable, or verified.
 
-use std::cell::RefCell;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use crate::document::{KeyPath, Part};
 use crate::finding::{Finding, RuleMeta};
@@ -10,8 +9,8 @@ use crate::lint::rule::rule;
 use crate::lint::sites::{Apart, Sites};
 use crate::lint::{Context, Rule, Sink, Subject};
 use crate::plan::Keep;
-use crate::resolve::longest_gap;
-use crate::value::{Id, Length};
+use crate::resolve::clean_reach;
+use crate::value::Id;
 
 rule!(
     Copies,
@@ -31,9 +30,8 @@ impl Rule for Copies {
     fn check(&self, context: &Context<'_>, sink: &mut Sink) {
         let Some(policy) = &context.plan.policy.copies else { return };
         let mut sites = Sites::new(context);
-        let gaps = RefCell::new(HashMap::new());
         for holding in context.holdings() {
-            let teller = Teller { context, holding: &holding, gaps: &gaps };
+            let teller = Teller { context, holding: &holding };
             let found = [
                 policy.at_least.and_then(|wanted| teller.number(wanted)),
                 policy.media.and_then(|wanted| teller.media(wanted)),
@@ -53,7 +51,6 @@ impl Rule for Copies {
 struct Teller<'c, 'a> {
     context: &'c Context<'a>,
     holding: &'c Holding<'a>,
-    gaps: &'c RefCell<HashMap<String, Length>>,
 }
 
 impl<'a> Teller<'_, 'a> {
@@ -152,7 +149,11 @@ impl<'a> Teller<'_, 'a> {
         for (id, scenario) in
             self.context.plan.scenarios.iter().filter(|(_, scenario)| !scenario.compromise.is_empty())
         {
-            let needed = scenario.found_after.unwrap_or_default().saturating_add(self.gap(held));
+            let found_after = scenario.found_after.unwrap_or_default();
+            // A copy that has no clean point left is told of as lost.
+            let Ok(needed) = clean_reach(self.context.resolved, &held.reference(), found_after) else {
+                continue;
+            };
             if immutable.for_ < needed {
                 return Some(format!(
                     "is immutable for {}, and `{id}` takes {needed} (found after, and the gap between points)",
@@ -170,15 +171,6 @@ impl<'a> Teller<'_, 'a> {
             }
         }
         None
-    }
-
-    /// Returns the longest time between two points of a copy; a schedule is walked once, however many copies follow it.
-    fn gap(&self, held: &Held<'a>) -> Length {
-        let points = held.copy.points.as_ref().unwrap_or(&held.backup.points);
-        let mut gaps = self.gaps.borrow_mut();
-        *gaps
-            .entry(points.to_string())
-            .or_insert_with(|| longest_gap(points).map(|gap| gap.length).unwrap_or_default())
     }
 
     /// The 0: a copy that nothing looks at is a hope.

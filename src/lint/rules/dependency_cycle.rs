@@ -6,7 +6,7 @@ use crate::document::{KeyPath, Part};
 use crate::finding::{Finding, RuleMeta};
 use crate::graph::StepGraph;
 use crate::lint::rule::rule;
-use crate::lint::{Context, Rule, Sink, Subject, Wanted, references};
+use crate::lint::{Context, Routed, Rule, Sink, Subject, Wanted, references};
 use crate::resolve::{Node, NodeKind};
 use crate::value::Id;
 
@@ -21,14 +21,20 @@ impl Rule for DependencyCycle {
     }
 
     fn check(&self, context: &Context<'_>, sink: &mut Sink) {
-        // One way round is enough at a time: the same one would be found again on every route.
-        if let Some(edges) = written(context) {
-            return report(context, &edges, sink);
+        // What is written down as a circle would be found again on every route.
+        let written = written(context);
+        if !written.is_empty() {
+            return written.iter().for_each(|edges| report(context, edges, sink));
         }
-        for routed in context.routes() {
-            // What waits for itself through a home, a copy or a secret is told by `recovery-deadlock`.
-            let (Err(cycle), []) = (&routed.order, routed.route.stuck.as_slice()) else { continue };
+        // What waits for itself through a home, a copy or a secret is told by `recovery-deadlock`.
+        let round = |routed: &&Routed| routed.order.is_err() && routed.route.stuck.is_empty();
+        for (routed, cycle) in context.routes().iter().filter(round).flat_map(|routed| {
+            StepGraph::new(&routed.route.nodes).cycles().into_iter().map(move |cycle| (routed, cycle))
+        }) {
             let nodes: Vec<&Node> = cycle.nodes.iter().map(|at| &routed.route.nodes[*at]).collect();
+            if is_inside_a_recipe(context, &nodes) {
+                continue;
+            }
             let edges: Vec<(String, KeyPath, String)> = nodes
                 .iter()
                 .zip(nodes.iter().cycle().skip(1))
@@ -42,13 +48,23 @@ impl Rule for DependencyCycle {
     }
 }
 
-/// Returns where a way round is written down link by link; nothing if there is none.
-pub(super) fn written_circle(context: &Context<'_>) -> Vec<KeyPath> {
-    written(context).unwrap_or_default().into_iter().map(|(_, path, _)| path).collect()
+/// Returns where ways round are written down, link by link; nothing if there are none.
+pub(super) fn written_circles(context: &Context<'_>) -> Vec<KeyPath> {
+    written(context).into_iter().flatten().map(|(_, path, _)| path).collect()
 }
 
-/// Finds a way round that is written down as such: steps, assets, places, secrets, copies that name each other.
-fn written(context: &Context<'_>) -> Option<Vec<(String, KeyPath, String)>> {
+/// Whether all of it is in one recipe: that is told in the recipe's own file.
+fn is_inside_a_recipe(context: &Context<'_>, nodes: &[&Node]) -> bool {
+    let group = |node: &Node| match node.kind {
+        NodeKind::Step(step) => context.resolved.steps.get(step)?.part_of.as_ref(),
+        NodeKind::Health(_) => None,
+    };
+    let first = nodes.first().and_then(|node| group(node));
+    first.is_some() && nodes.iter().all(|node| group(node) == first)
+}
+
+/// Finds the ways round that are written down as such: steps, assets, places, secrets, copies that name each other.
+fn written(context: &Context<'_>) -> Vec<Vec<(String, KeyPath, String)>> {
     let mut nodes: Vec<Node> = Vec::new();
     let mut at_of: HashMap<String, usize> = HashMap::new();
     let mut paths: HashMap<(usize, usize), KeyPath> = HashMap::new();
@@ -70,19 +86,21 @@ fn written(context: &Context<'_>) -> Option<Vec<(String, KeyPath, String)>> {
         nodes[from].after.push((to, String::new()));
         paths.entry((from, to)).or_insert(reference.path);
     }
-    let cycle = StepGraph::new(&nodes).order().err()?;
     let name = |at: usize| nodes[at].id.as_str().split_once(':').map_or("", |(_, name)| name).to_owned();
-    let around = cycle.nodes.iter().zip(cycle.nodes.iter().cycle().skip(1));
-    let edges = around.map(|(from, to)| {
-        let verb = match nodes[*from].id.as_str().split(':').next() {
+    let edge = |from: usize, to: usize| {
+        let verb = match nodes[from].id.as_str().split(':').next() {
             Some("places") => "is in",
             Some("backups") => "is made from",
             _ => "needs",
         };
-        let path = paths.get(&(*from, *to)).cloned().unwrap_or_default();
-        (name(*from), path, format!("`{}` {verb} `{}`", name(*from), name(*to)))
-    });
-    Some(edges.collect())
+        let path = paths.get(&(from, to)).cloned().unwrap_or_default();
+        (name(from), path, format!("`{}` {verb} `{}`", name(from), name(to)))
+    };
+    let around = |nodes: Vec<usize>| {
+        let next = nodes.iter().cycle().skip(1);
+        nodes.iter().zip(next).map(|(from, to)| edge(*from, *to)).collect()
+    };
+    StepGraph::new(&nodes).cycles().into_iter().map(|cycle| around(cycle.nodes)).collect()
 }
 
 /// Returns what a reference joins, each with its section; nothing if it can join no two of a kind for sure.

@@ -1,5 +1,6 @@
 //! The rules: one file each, and the one list.
 
+mod ambiguous_output;
 mod archive_not_kept;
 mod asset_not_survived;
 mod asset_without_health;
@@ -24,6 +25,7 @@ mod recovery_deadlock;
 mod recovery_point_missed;
 mod recovery_time_missed;
 mod reserved_id;
+mod reserved_variable;
 mod retention;
 mod role_unfilled;
 mod step_without_estimate;
@@ -44,6 +46,7 @@ pub(super) use unused_allow::META as UNUSED_ALLOW;
 
 /// Every rule.
 pub const RULES: &[&dyn Rule] = &[
+    &ambiguous_output::AmbiguousOutput,
     &archive_not_kept::ArchiveNotKept,
     &asset_not_survived::AssetNotSurvived,
     &asset_without_health::AssetWithoutHealth,
@@ -68,6 +71,7 @@ pub const RULES: &[&dyn Rule] = &[
     &recovery_point_missed::RecoveryPointMissed,
     &recovery_time_missed::RecoveryTimeMissed,
     &reserved_id::ReservedId,
+    &reserved_variable::ReservedVariable,
     &retention::Retention,
     &role_unfilled::RoleUnfilled,
     &step_without_estimate::StepWithoutEstimate,

@@ -1,10 +1,13 @@
 //! A name that is the name of nothing, or of the wrong kind of thing.
 
-use crate::document::Segment;
-use crate::finding::{Finding, RuleMeta};
+use std::collections::HashMap;
+
+use crate::document::{KeyPath, Segment};
+use crate::finding::{Finding, Fix, RuleMeta};
 use crate::lint::rule::rule;
 use crate::lint::{Context, NameKind, Reference, Rule, Sink, Stage, Subject, Wanted, references};
 use crate::plan::Backup;
+use crate::value::Id;
 
 rule!(
     UnknownReference,
@@ -26,25 +29,83 @@ impl Rule for UnknownReference {
     }
 
     fn check(&self, context: &Context<'_>, sink: &mut Sink) {
-        for reference in references(context.plan) {
+        let references = references(context.plan);
+        let uses = Uses::of(&references);
+        for reference in &references {
             if context.names.is_imported(reference.name) {
                 continue;
             }
             let wrong = match reference.wanted {
-                Wanted::Kinds(kinds, words) => of_kinds(context, &reference, kinds, words),
+                Wanted::Kinds(kinds, words) => of_kinds(context, reference, kinds, words),
                 Wanted::Copy => of_copy(context, reference.name),
-                Wanted::Sibling => of_sibling(context, &reference),
+                Wanted::Sibling => of_sibling(context, reference),
             };
-            if let Some((message, help)) = wrong {
+            if let Some(Wrong { message, help, slip }) = wrong {
                 let place = context.place(&reference.path, reference.part);
-                let finding = Finding::error(Self::META.name, message).at(place, "not known");
+                let fix = slip
+                    .filter(|right| uses.make_it_a_slip(context, reference, right))
+                    .and_then(|right| Fix::respell(context.document, place, reference.name, &right));
+                let finding = Finding::error(Self::META.name, message).at(place, "not known").fix(fix);
                 sink.add(finding.maybe_help(help), Subject::default());
             }
         }
     }
 }
 
-type Wrong = (String, Option<String>);
+/// What is wrong with a name.
+struct Wrong {
+    message: String,
+    help: Option<String>,
+    /// The one name of which it is a slip of the pen.
+    slip: Option<String>,
+}
+
+/// How often each name stands in the plan, but where it is given.
+struct Uses<'a>(HashMap<&'a str, usize>);
+
+impl<'a> Uses<'a> {
+    fn of(references: &[Reference<'a>]) -> Self {
+        let mut counts = HashMap::new();
+        for reference in references {
+            *counts.entry(reference.name).or_insert(0) += 1;
+            // A backup stands in the name of each of its copies.
+            if let (Wanted::Copy, Some((backup, _))) = (reference.wanted, reference.name.split_once('.')) {
+                *counts.entry(backup).or_insert(0) += 1;
+            }
+        }
+        Self(counts)
+    }
+
+    fn count(&self, name: &str) -> usize {
+        self.0.get(name).copied().unwrap_or(0)
+    }
+
+    /// Where a wrong name stands twice, and nothing names the right one, the slip is where the name is given.
+    fn make_it_a_slip(&self, context: &Context<'_>, reference: &Reference<'_>, right: &str) -> bool {
+        let segments = reference.path.segments();
+        // What would name itself was meant to name something else.
+        let owner = match segments {
+            [_, Segment::Key(id), ..] => Some(&**id),
+            _ => None,
+        };
+        let above = segments.len().saturating_sub(1);
+        let parent = segments[..above].iter().fold(KeyPath::root(), |path, segment| match segment {
+            Segment::Key(key) => path.key(key),
+            Segment::Index(index) => path.index(*index),
+        });
+        let parent = context.document.root.at(&parent);
+        // So was what stands there a second time.
+        let is_there = parent.is_some_and(|parent| {
+            parent.get(right).is_some() || parent.items().iter().any(|item| item.as_str() == Some(right))
+        });
+        let of_backup = |name: &str| name.split_once('.').map(|(backup, _)| backup.to_owned());
+        let (wrong, meant) = match (of_backup(reference.name), of_backup(right)) {
+            (Some(wrong), Some(meant)) if wrong != meant => (wrong, meant),
+            _ => (reference.name.to_owned(), right.to_owned()),
+        };
+        owner != Some(right) && !is_there && (self.count(&meant) > 0 || context.document.names_once(&wrong))
+    }
+}
 
 fn of_kinds(
     context: &Context<'_>,
@@ -61,7 +122,7 @@ fn of_kinds(
     if let Some(other) = is.first() {
         let wanted: Vec<&str> = wanted.iter().map(|kind| kind.one()).collect();
         let message = format!("`{name}` is {}, but `{path}` names {}", other.one(), wanted.join(" or "));
-        return Some((message, None));
+        return Some(Wrong { message, help: None, slip: None });
     }
     let known: Vec<&str> = context.names.of_kinds(wanted).chain(words.iter().copied()).collect();
     let message = if wanted == NameKind::THINGS {
@@ -75,25 +136,30 @@ fn of_kinds(
         1..=MOST_LISTED => Some(format!("known here: {}", known.join(", "))),
         _ => None,
     };
-    Some((message, context.guess(name, known.iter().copied()).or_else(listed)))
+    let (guess, slip) = context.guess_and_slip(name, &known);
+    Some(Wrong { message, help: guess.or_else(listed), slip })
 }
 
 fn of_copy(context: &Context<'_>, name: &str) -> Option<Wrong> {
     let backups = &context.plan.backups;
     let (backup, copy) = name.split_once('.').unwrap_or((name, ""));
     let Some(found) = backups.get(backup) else {
-        let help = context.guess(backup, backups.keys().map(crate::value::Id::as_str));
-        return Some((format!("there is no backup `{backup}`"), help));
+        let known: Vec<&str> = backups.keys().map(Id::as_str).collect();
+        let (help, slip) = context.guess_and_slip(backup, &known);
+        let slip =
+            slip.filter(|right| backups.get(right.as_str()).is_some_and(|it| it.copies.contains_key(copy)));
+        let slip = slip.map(|right| format!("{right}.{copy}"));
+        return Some(Wrong { message: format!("there is no backup `{backup}`"), help, slip });
     };
     if found.copies.contains_key(copy) {
         return None;
     }
-    let help = copies_of(context, found, copy, &format!("{backup}."));
     let message = match copy {
         "" => format!("`{backup}` is a backup; a step restores from one of its copies"),
         copy => format!("backup `{backup}` has no copy `{copy}`"),
     };
-    Some((message, help))
+    let (help, slip) = copies_of(context, found, copy, &format!("{backup}."));
+    Some(Wrong { message, help, slip })
 }
 
 fn of_sibling(context: &Context<'_>, reference: &Reference<'_>) -> Option<Wrong> {
@@ -103,12 +169,19 @@ fn of_sibling(context: &Context<'_>, reference: &Reference<'_>) -> Option<Wrong>
         return None;
     }
     let message = format!("backup `{id}` has no copy `{}`", reference.name);
-    Some((message, copies_of(context, backup, reference.name, "")))
+    let (help, slip) = copies_of(context, backup, reference.name, "");
+    Some(Wrong { message, help, slip })
 }
 
-fn copies_of(context: &Context<'_>, backup: &Backup, wrong: &str, prefix: &str) -> Option<String> {
+fn copies_of(
+    context: &Context<'_>,
+    backup: &Backup,
+    wrong: &str,
+    prefix: &str,
+) -> (Option<String>, Option<String>) {
     let known: Vec<String> = backup.copies.keys().map(|copy| format!("{prefix}{copy}")).collect();
     let wrong = format!("{prefix}{wrong}");
-    let guess = context.guess(&wrong, known.iter().map(String::as_str));
-    guess.or_else(|| (!known.is_empty()).then(|| format!("known here: {}", known.join(", "))))
+    let names: Vec<&str> = known.iter().map(String::as_str).collect();
+    let (guess, slip) = context.guess_and_slip(&wrong, &names);
+    (guess.or_else(|| (!known.is_empty()).then(|| format!("known here: {}", known.join(", ")))), slip)
 }

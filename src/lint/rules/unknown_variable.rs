@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::document::{KeyPath, Part};
-use crate::finding::{Finding, RuleMeta};
+use crate::finding::{Finding, Fix, RuleMeta};
 use crate::lint::rule::rule;
 use crate::lint::variables::{Asked, of_probes, of_step};
 use crate::lint::{Context, NameKind, Routed, Rule, Sink, Subject, in_scenario};
@@ -43,6 +43,7 @@ impl Rule for UnknownVariable {
                 report(context, &asked, Subject::default(), String::new(), sink);
             }
         }
+        places(context, &outputs, sink);
         for (section, id, step) in all_steps(plan) {
             let path = KeyPath::root().key(section).key(id.as_str());
             for asked in of_step(&path, step) {
@@ -73,6 +74,38 @@ fn all_steps(plan: &Plan) -> impl Iterator<Item = (&'static str, &Id, &Step)> {
     [("prepare", &plan.prepare), ("steps", &plan.steps), ("cleanup", &plan.cleanup)]
         .into_iter()
         .flat_map(|(section, steps)| steps.iter().map(move |(id, step)| (section, id, step)))
+}
+
+/// Finds hosts that are to be reached by the output of a step, and no step writes it.
+fn places(context: &Context<'_>, outputs: &HashSet<&str>, sink: &mut Sink) {
+    for (id, place) in &context.plan.places {
+        let Some(ssh) = &place.ssh else { continue };
+        let path = KeyPath::root().key("places").key(id.as_str()).key("ssh");
+        for (field, value) in [("address", Some(&ssh.address)), ("host_key", ssh.host_key.as_ref())] {
+            let path = path.key(field);
+            // `ssh: user@HOST` is the name of a host, whatever its letters.
+            let Some(value) = value.filter(|_| context.document.root.at(&path).is_some()) else { continue };
+            let is_name = value.parse::<Name>().is_ok();
+            if !is_name || outputs.contains(value.as_str()) || is_given(context, value) {
+                continue;
+            }
+            let mut known: Vec<&str> = outputs.iter().copied().collect();
+            known.sort_unstable();
+            let (guess, slip) = context.guess_and_slip(value, &known);
+            let message = format!("`{value}` looks like the output of a step, but no step writes it");
+            let at = context.place(&path, Part::Value);
+            let fix = slip
+                // Where others ask for the same, the slip is in the `outputs`.
+                .filter(|_| context.document.names_once(value))
+                .and_then(|right| Fix::respell(context.document, at, value, &right));
+            let help = guess.unwrap_or_else(|| {
+                format!("add `outputs: [{value}]` to the step that builds `{id}`, or write its name or address in small letters")
+            });
+            let finding =
+                Finding::error(UnknownVariable::META.name, message).at(at, "asked for").help(help).fix(fix);
+            sink.add(finding, Subject::place(id));
+        }
+    }
 }
 
 fn is_given(context: &Context<'_>, name: &str) -> bool {

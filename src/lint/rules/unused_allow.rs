@@ -4,7 +4,12 @@ use crate::finding::RuleMeta;
 use crate::lint::rule::rule;
 use crate::lint::{Context, Rule, Sink};
 
-rule!(UnusedAllow, "unused-allow", Warn, "A comment or an exception allows what no rule finds.");
+rule!(
+    UnusedAllow,
+    "unused-allow",
+    Warn,
+    "A comment, or an exception of the policy, allows what no rule finds."
+);
 
 /// What is known of the rule.
 pub(in crate::lint) const META: RuleMeta = UnusedAllow::META;

@@ -1,25 +1,37 @@
 //! How far apart the points of two schedules can be.
 
-use super::gap::longest_gap;
-use super::timeline::captures;
+use super::gap::{Clock, MOST_FIRES, longest_gap};
 use crate::plan::Points;
 use crate::value::Length;
 
 /// Returns how far apart the recovery points of two schedules can be, if of each the nearest to the other's is taken.
 ///
-/// For every point of one schedule the nearest of the other is sought, over two years; of the two ways round the better
+/// For every point of one schedule the nearest of the other is sought, over a year; of the two ways round the better
 /// one counts, since it is enough to begin with the sparser schedule. `every` says nothing of when it begins: half of it.
 ///
 /// # Errors
 ///
 /// As [`longest_gap`].
 pub fn farthest_apart(one: &Points, other: &Points) -> Result<Length, String> {
+    if let (
+        Points::Cron { expression: a, timezone: zone_a },
+        Points::Cron { expression: b, timezone: zone_b },
+    ) = (one, other)
+    {
+        let fires = |expression: &str, zone: Option<&str>| {
+            let clock = Clock::new(expression, zone.unwrap_or("UTC"))?;
+            clock
+                .fires_of_the_year(0, MOST_FIRES)
+                .map_err(|()| format!("`{expression}` fires too often for its points to be compared"))
+        };
+        let (a, b) = (fires(a, zone_a.as_deref())?, fires(b, zone_b.as_deref())?);
+        let apart = [farthest_from(&a, &b), farthest_from(&b, &a)].into_iter().flatten().min();
+        return apart
+            .map(Length::from_secs)
+            .ok_or_else(|| "the schedules never come near each other".to_owned());
+    }
     let shorter = longest_gap(one)?.length.min(longest_gap(other)?.length);
-    let (Some(a), Some(b)) = (captures(one), captures(other)) else {
-        return Ok(Length::from_millis(shorter.as_millis() / 2));
-    };
-    let apart = [farthest_from(&a, &b), farthest_from(&b, &a)].into_iter().flatten().min();
-    apart.map(Length::from_secs).ok_or_else(|| "the schedules never come near each other".to_owned())
+    Ok(Length::from_millis(shorter.as_millis() / 2))
 }
 
 /// Returns how far the worst point of the first is from the nearest of the second, in seconds.

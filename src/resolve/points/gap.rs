@@ -17,7 +17,7 @@ const DAY: i64 = 86_400;
 /// A year and a day: every clock change, and every weekday on both sides of it.
 const YEAR: i64 = 366 * DAY;
 /// Enough for a schedule of five minutes over the year.
-const MOST_FIRES: usize = 106_000;
+pub(super) const MOST_FIRES: usize = 106_000;
 /// What fires less often than this is walked for so many years that leap days come in.
 const RARE_FIRES: usize = 60;
 const RARE_YEARS: i64 = 9;

@@ -223,7 +223,7 @@ const fn steady(points: &Points) -> bool {
 }
 
 /// Returns the moments of a schedule over the years that are walked; nothing if its phase is unknown.
-pub(super) fn captures(points: &Points) -> Option<Vec<i64>> {
+fn captures(points: &Points) -> Option<Vec<i64>> {
     let Points::Cron { expression, timezone } = points else { return None };
     let key = (expression.clone(), timezone.clone().unwrap_or_else(|| "UTC".to_owned()));
     // Every asset asks for them again in every scenario and environment.
