@@ -196,6 +196,10 @@ impl<'a> Opinion<'a> {
 
     fn can_read(&self, copy: &Id) -> bool {
         let (_, _, _, declared) = copy_of(self.plan, copy.as_str()).unwrap();
+        // Nothing lies in a place that is yet to be built.
+        if declared.in_.as_ref().is_some_and(|place| !self.plan.places[place].exists) {
+            return false;
+        }
         let place = declared.in_.as_ref().unwrap();
         // A place that was lost and made again is empty.
         self.route.harm.of_place(place.as_str()).is_none()
