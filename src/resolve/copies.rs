@@ -1,6 +1,6 @@
 //! Which copies of a backup can be used in a scenario, and why the others cannot.
 
-use super::{Harm, Harmed, ResolvedPlan, clean_reach};
+use super::{Harm, Harmed, ResolvedPlan, clean_reach, emptiness};
 use crate::plan::{Backup, Copy, Keep, Scenario};
 use crate::value::{Id, Length};
 
@@ -98,7 +98,7 @@ pub fn loss_of(
     let spoiled = scenario.damage.contains(asset);
     let intruder = !scenario.compromise.is_empty();
     if !spoiled && !intruder {
-        return None;
+        return emptiness(plan, reference.as_str()).map(|why| Loss { kind: LossKind::Expired, why });
     }
     let found_after = scenario.found_after.unwrap_or_default();
     let must_reach = match clean_reach(plan, reference.as_str(), found_after) {

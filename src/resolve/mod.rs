@@ -36,7 +36,7 @@ pub use nodes::{Node, NodeKind};
 pub use overlay::overlay;
 pub use placement::Placement;
 pub use points::{
-    Gap, Harmful, PointLoss, Term, clean_reach, farthest_apart, longest_gap, point_loss, reach_of,
+    Gap, Harmful, PointLoss, Term, clean_reach, emptiness, farthest_apart, longest_gap, point_loss, reach_of,
 };
 pub use recipes::{Recipes, Shipped};
 pub use resolved::{RecipePlace, ResolvedPlan, ResolvedStep, Section};

@@ -194,9 +194,14 @@ impl<'a> Opinion<'a> {
         able.peek().is_none() || able.any(|(id, _)| self.route.harm.of_place(id.as_str()).is_none())
     }
 
-    fn can_read(&self, copy: &Id) -> bool {
+    fn can_read(&self, copy: &Id, restored: &[Id]) -> bool {
         let (_, _, _, declared) = copy_of(self.plan, copy.as_str()).unwrap();
         let place = declared.in_.as_ref().unwrap();
+        // Nothing lies in a place that is yet to be built, unless the asset lives there by now.
+        let lives_there = |asset: &Id| self.route.assets[asset].was.as_ref() == Some(place);
+        if !self.plan.places[place].exists && !restored.iter().all(lives_there) {
+            return false;
+        }
         // A place that was lost and made again is empty.
         self.route.harm.of_place(place.as_str()).is_none()
             && self.has(place.as_str(), &mut Vec::new())
@@ -223,9 +228,11 @@ impl<'a> Opinion<'a> {
         };
         let chosen = self.route.chosen.get(&step.id).and_then(|choice| choice.copy.as_ref());
         let copy = match (is_chosen, chosen) {
-            (true, Some(choice)) => self.can_read(&choice.copy),
+            (true, Some(choice)) => self.can_read(&choice.copy, &common.restores),
             (true, None) => common.from.is_empty(),
-            (false, _) => common.from.is_empty() || common.from.iter().any(|copy| self.can_read(copy)),
+            (false, _) => {
+                common.from.is_empty() || common.from.iter().any(|copy| self.can_read(copy, &common.restores))
+            }
         };
         self.all(&common.needs, &mut Vec::new())
             && common.secrets.iter().all(|name| self.has(name.as_str(), &mut Vec::new()))

@@ -48,8 +48,8 @@ impl Rule for DependencyCycle {
     }
 }
 
-/// Returns where the ways round are written down link by link; nothing if there is none.
-pub(super) fn written_circle(context: &Context<'_>) -> Vec<KeyPath> {
+/// Returns where ways round are written down, link by link; nothing if there are none.
+pub(super) fn written_circles(context: &Context<'_>) -> Vec<KeyPath> {
     written(context).into_iter().flatten().map(|(_, path, _)| path).collect()
 }
 

@@ -1,6 +1,6 @@
 //! A recovery that needs what it recovers.
 
-use super::dependency_cycle::written_circle;
+use super::dependency_cycle::written_circles;
 use crate::document::{KeyPath, Part};
 use crate::finding::{Finding, RuleMeta};
 use crate::lint::rule::rule;
@@ -24,7 +24,7 @@ impl Rule for RecoveryDeadlock {
     }
 
     fn check(&self, context: &Context<'_>, sink: &mut Sink) {
-        let circle = written_circle(context);
+        let circles = written_circles(context);
         for routed in context.routes() {
             let scenario = routed.route.scenario.as_ref();
             for stuck in &routed.route.stuck {
@@ -35,7 +35,7 @@ impl Rule for RecoveryDeadlock {
                     continue;
                 };
                 // The way round in a scenario may lead over more steps than the one that is written.
-                if around.iter().any(|link| circle.contains(&link.path)) {
+                if around.iter().any(|link| circles.contains(&link.path)) {
                     continue;
                 }
                 let names: Vec<&str> =

@@ -79,6 +79,11 @@ pub(super) struct Clock {
 
 impl Clock {
     pub(super) fn new(expression: &str, timezone: &str) -> Result<Self, String> {
+        // The library would take seconds and years as well; cron does not.
+        let fields = expression.split_whitespace().count();
+        if fields != 5 && !expression.trim_start().starts_with('@') {
+            return Err(format!("`{expression}` has {fields} fields; a schedule of cron has five"));
+        }
         let parser = CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).build();
         let cron =
             parser.parse(expression).map_err(|error| format!("`{expression}` is not a schedule: {error}"))?;

@@ -154,7 +154,9 @@ fn times(length: Length, count: u64) -> Length {
 /// When no such point may be left: how far back each way of keeping reaches, for people.
 pub(super) fn clean(keep: &Keep, timeline: &Timeline, found_after: Length) -> Result<Tier, String> {
     let tiers = tiers(keep, timeline);
-    let reaches = |tier: &&Tier| tier.reach >= found_after.saturating_add(tier.gap);
+    // Where points are long on their way, the newest one from before the harm may be as old as any newest point gets.
+    let newest = timeline.age();
+    let reaches = |tier: &&Tier| tier.reach >= found_after.saturating_add(tier.gap).max(newest);
     if let Some(tier) = tiers.iter().filter(reaches).min_by_key(|tier| tier.gap) {
         return Ok(tier.clone());
     }

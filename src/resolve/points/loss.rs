@@ -97,8 +97,7 @@ pub fn point_loss(plan: &ResolvedPlan, copy: &str, harm: Harmful) -> Result<Poin
         );
         Term::steady(says, tier.gap, path)
     };
-    let age = timeline.age.iter().fold(Length::ZERO, |sum, term| sum.saturating_add(term.length));
-    let on_its_way = age.saturating_sub(found_after).saturating_sub(first.length);
+    let on_its_way = timeline.age().saturating_sub(found_after).saturating_sub(first.length);
     let mut terms = vec![first];
     if on_its_way > Length::ZERO {
         let says = format!(
@@ -122,6 +121,17 @@ pub fn clean_reach(plan: &ResolvedPlan, copy: &str, found_after: Length) -> Resu
     let timeline = Timeline::of(backup_id, backup, copy_id, with_points)?;
     let tier = clean(&declared.keep, &timeline, found_after)?;
     Ok(found_after.saturating_add(tier.gap))
+}
+
+/// Says why a copy may hold no point at all: it deletes its points before the next one comes; nothing if it holds one.
+pub fn emptiness(plan: &ResolvedPlan, copy: &str) -> Option<String> {
+    let (backup_id, backup, copy_id, declared) = copy_of(plan, copy)?;
+    let Keep::For(keep) = declared.keep else { return None };
+    let timeline = Timeline::of(backup_id, backup, copy_id, false).ok()?;
+    let age = timeline.age();
+    (keep < age).then(|| {
+        format!("keeps its points for {keep}, but the newest may be {age} old: at times it holds none")
+    })
 }
 
 /// Returns how far back the points of a copy reach for sure.

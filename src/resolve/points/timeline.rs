@@ -39,6 +39,11 @@ pub(super) struct Timeline {
 }
 
 impl Timeline {
+    /// Returns the oldest that the newest point of the copy can become.
+    pub(super) fn age(&self) -> Length {
+        self.age.iter().fold(Length::ZERO, |sum, term| sum.saturating_add(term.length))
+    }
+
     /// Works out the points of a copy; `with_points` asks for them one by one even where the sums do without.
     ///
     /// # Errors
@@ -223,7 +228,7 @@ const fn steady(points: &Points) -> bool {
 }
 
 /// Returns the moments of a schedule over the years that are walked; nothing if its phase is unknown.
-pub(super) fn captures(points: &Points) -> Option<Vec<i64>> {
+fn captures(points: &Points) -> Option<Vec<i64>> {
     let Points::Cron { expression, timezone } = points else { return None };
     let key = (expression.clone(), timezone.clone().unwrap_or_else(|| "UTC".to_owned()));
     // Every asset asks for them again in every scenario and environment.

@@ -129,6 +129,9 @@ pub(super) fn mutations() -> Vec<Mutation> {
         metachat("a place with the name of something that the language means")
             .before("  # Drills happen here.\n", "  home: { kind: site }\n")
             .gives("reserved-id", "  «home»: { kind: site }"),
+        metachat("a variable with a name of drplan's own")
+            .before("  NEW_SERVER: vps-01\n", "  DRPLAN_RUN: mine\n")
+            .gives("reserved-variable", "  «DRPLAN_RUN»: mine"),
         metachat("a schedule with six fields")
             .put("cron: \"0 2 * * *\"", "cron: \"0 0 2 * * *\"")
             .gives("bad-schedule", "cron: «\"0 0 2 * * *\"»"),

@@ -69,6 +69,10 @@ pub(super) fn mutations() -> Vec<Mutation> {
         quickstart("a daemon that keeps the step's output")
             .put("' drplan-quickstart-notes >\"$ROOT/run/log\" 2>&1 </dev/null &", "' drplan-quickstart-notes &")
             .gives("daemon-not-redirected", "    run: |\n      «mkdir -p -- \"$ROOT/run\""),
+        metachat("two steps write one output")
+            .put("    fences: [vps-00]\n", "    fences: [vps-00]\n    outputs: [HOST_IP]\n")
+            .gives("ambiguous-output", "    fences: [vps-00]\n    outputs: [«HOST_IP»]")
+            .says(&["both `rebuild-host` and `fence-old-host` write `HOST_IP`"]),
         metachat("a step of unknown length")
             .drop("    takes: 8m\n    timeout: 30m\n    retry: { times: 2, delay: 30s }\n")
             .gives("step-without-estimate", "  «provision-host»:"),
