@@ -227,13 +227,16 @@ const fn steady(points: &Points) -> bool {
     matches!(points, Points::Every(_))
 }
 
+/// The moments of a schedule, by its expression and time zone.
+type Captures = HashMap<(String, String), Option<Vec<i64>>>;
+
+/// Every asset asks for the same moments again, in every scenario and environment.
+static KNOWN: LazyLock<Mutex<Captures>> = LazyLock::new(Mutex::default);
+
 /// Returns the moments of a schedule over the years that are walked; nothing if its phase is unknown.
 fn captures(points: &Points) -> Option<Vec<i64>> {
     let Points::Cron { expression, timezone } = points else { return None };
     let key = (expression.clone(), timezone.clone().unwrap_or_else(|| "UTC".to_owned()));
-    // Every asset asks for them again in every scenario and environment.
-    static KNOWN: LazyLock<Mutex<HashMap<(String, String), Option<Vec<i64>>>>> =
-        LazyLock::new(Mutex::default);
     if let Some(fires) = KNOWN.lock().ok().and_then(|known| known.get(&key).cloned()) {
         return fires;
     }
