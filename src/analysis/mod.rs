@@ -2,6 +2,8 @@
 
 mod chance;
 mod closure;
+mod difference;
+mod difference_text;
 mod dispatch;
 mod estimate;
 mod forecast;
@@ -16,6 +18,7 @@ mod simulate;
 mod simulation;
 mod simulation_svg;
 mod simulation_text;
+mod standing;
 mod support;
 mod survival;
 mod words;
@@ -24,6 +27,7 @@ mod words;
 mod oracle;
 
 pub use closure::{OpenEnd, open_ends};
+pub use difference::{Change, Difference, Direction, difference, difference_schema};
 pub use dispatch::Scratch;
 pub use estimate::{Estimate, estimate, estimates};
 pub use forecast::{Forecast, forecast, rpo, rto};
@@ -35,6 +39,7 @@ pub use recovery::{Cause, CauseLink, Line, Passing, Recovery, cause, lines};
 pub use schedule::{Schedule, Timing, WaitedFor, schedule};
 pub use simulate::{Odds, simulate};
 pub use simulation::{Failure, Improvement, SimulatedAsset, Simulation, Spread, simulation_schema};
+pub use standing::{Kept, Standing, standings};
 pub use support::unsupported;
 pub use survival::{CopyFate, Survival, remedy, survival};
 pub use words::{cause_words, sum_words, wait_words};

@@ -1,0 +1,138 @@
+//! Where each promise of a plan stands: one line for each asset that a scenario hits.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::{Basis, Data, Promise, Verdict, promises};
+use crate::plan::Objective;
+use crate::resolve::{AssetState, Placement, Request, ResolvedPlan, route};
+use crate::value::{Id, Length};
+
+/// Where the promises for an asset stand in a scenario.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Standing {
+    /// The plan.
+    pub plan: Id,
+    /// The scenario; none for a plan without scenarios.
+    pub scenario: Option<Id>,
+    /// The asset.
+    pub asset: Id,
+    /// What the scenario does with it: `lost`, `damaged`, `moved`, `interrupted` or `wanted`.
+    pub hit: String,
+    /// The step that brings it back; none if nothing does, or if it comes back by itself.
+    pub restored_by: Option<Id>,
+    /// Where it lives afterwards.
+    pub home: Option<Id>,
+    /// The copy that it is restored from.
+    pub restored_from: Option<Id>,
+    /// The copies that can be used; none if its data is not taken.
+    pub copies_left: Option<Vec<Id>>,
+    /// The most that can be lost of what was written before the harm.
+    pub recovery_point: Option<Length>,
+    /// What is promised of that: a length of time, or `none`.
+    pub rpo: Option<String>,
+    /// Whether that is kept.
+    pub point: Kept,
+    /// When it is back, from the incident on.
+    pub recovery_time: Option<Length>,
+    /// What is promised of that: a length of time, or `none`.
+    pub rto: Option<String>,
+    /// Whether that is kept.
+    pub time: Kept,
+}
+
+/// Whether a promise is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Kept {
+    /// It is.
+    Kept,
+    /// Nothing is promised.
+    NoTarget,
+    /// It cannot be told.
+    Unknown,
+    /// It is not.
+    Missed,
+}
+
+impl From<Verdict> for Kept {
+    fn from(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Met => Self::Kept,
+            Verdict::NoTarget => Self::NoTarget,
+            Verdict::Unknown => Self::Unknown,
+            Verdict::Missed => Self::Missed,
+        }
+    }
+}
+
+/// Works out where every promise of a plan stands, in the order of its scenarios and assets.
+///
+/// A scenario in which steps wait for each other has no times: it is left out, and `check` tells the circle.
+pub fn standings(plan: &ResolvedPlan, placement: &Placement, basis: &Basis) -> Vec<Standing> {
+    let scenarios: Vec<Option<&Id>> =
+        if plan.scenarios.is_empty() { vec![None] } else { plan.scenarios.keys().map(Some).collect() };
+    let mut all = Vec::new();
+    for scenario in scenarios {
+        let route = route(plan, placement, &Request { scenario, ..Request::default() });
+        let Ok(promises) = promises(plan, &route, basis) else { continue };
+        for promise in &promises.assets {
+            let of = route.assets.get(&promise.asset);
+            all.push(Standing {
+                plan: plan.plan.clone(),
+                scenario: scenario.cloned(),
+                asset: promise.asset.clone(),
+                hit: hit(promise.state).to_owned(),
+                restored_by: of.and_then(|of| of.restored_by.clone()),
+                home: of.and_then(|of| of.home.clone()),
+                restored_from: match &promise.data {
+                    Data::Restored(copy) => Some(copy.clone()),
+                    _ => None,
+                },
+                copies_left: promise.survival.as_ref().map(|survival| survival.left().cloned().collect()),
+                recovery_point: promise.point.as_ref().and_then(|point| Some(point.as_ref().ok()?.total())),
+                rpo: promise.rpo.map(shown),
+                point: promise.point_verdict().into(),
+                recovery_time: promise.recovery.as_ref().map(|recovery| recovery.healthy),
+                rto: promise.rto.map(shown),
+                time: time(promise),
+            });
+        }
+    }
+    all
+}
+
+fn time(promise: &Promise) -> Kept {
+    promise.time_verdict().into()
+}
+
+fn shown(objective: Objective) -> String {
+    objective.to_string()
+}
+
+const fn hit(state: AssetState) -> &'static str {
+    match state {
+        AssetState::Lost => "lost",
+        AssetState::Damaged => "damaged",
+        AssetState::MovedUnder => "moved",
+        AssetState::Interrupted => "interrupted",
+        AssetState::Returning => "returning",
+        AssetState::Wanted => "wanted",
+        AssetState::Untouched | AssetState::LeftOut => "untouched",
+    }
+}
+
+impl Standing {
+    /// Whether both promises are kept, as far as any was made.
+    pub fn is_kept(&self) -> bool {
+        ![self.point, self.time].iter().any(|kept| matches!(kept, Kept::Missed | Kept::Unknown))
+    }
+
+    /// How many promises are made, and how many of them are kept.
+    pub fn promises(&self) -> (usize, usize) {
+        let made = [(self.rpo.is_some(), self.point), (self.rto.is_some(), self.time)];
+        let made: Vec<Kept> =
+            made.into_iter().filter(|(is_made, _)| *is_made).map(|(_, kept)| kept).collect();
+        (made.len(), made.iter().filter(|kept| **kept == Kept::Kept).count())
+    }
+}
