@@ -34,7 +34,7 @@ fn portfolio() -> Drplan {
     })
 }
 
-/// The findings, each as "code file:line message", with the lines of the related places.
+/// The findings, each as code, file with line, and message, with the lines of the related places.
 fn found(folder: &Drplan, status: i32) -> Vec<String> {
     let outcome = folder.expect(status, &[], &[]);
     let json: Value = serde_json::from_str(&outcome.stdout).unwrap();
