@@ -14,9 +14,10 @@ use crate::exit::Exit;
 use crate::graph::one_line;
 use crate::resolve::{Request, ResolvedPlan, route};
 use crate::runbook::{
-    FileView, IndexEntry, Marker, Material, RunbookTemplate, TemplateFault, difference, index, runbook,
-    used_recipes,
+    FileView, IndexEntry, Marker, Material, RunbookTemplate, TemplateFault, difference, folder_of_file,
+    index, runbook, used_recipes,
 };
+use crate::value::Id;
 use crate::workspace::{Opened, Workspace, plan_files};
 
 /// Arguments of `drplan render`.
@@ -137,7 +138,11 @@ fn pages_of(path: &Path, workspace: &Workspace, templates: &Templates) -> Result
     let plan = &variant.resolved;
     let file = named(path, workspace);
     let files = files_of(&opened, plan, &sources, workspace, templates)?;
-    let material = Material { plan, recipes: &opened.recipes, file: &file, files: &files };
+    let imported = opened.imports.plans.iter().zip(&opened.imported_files);
+    let folders = imported
+        .map(|(import, file)| (import.prefix.clone(), folder_of_file(&named(file, workspace)).to_owned()))
+        .collect();
+    let material = Material { plan, recipes: &opened.recipes, file: &file, files: &files, folders: &folders };
     let scenarios: Vec<_> =
         if plan.scenarios.is_empty() { vec![None] } else { plan.scenarios.keys().map(Some).collect() };
     let marker = Marker::line(&file);
@@ -181,7 +186,12 @@ fn files_of(
         files.push(FileView { name: named(&placement, workspace), sha256: sha256(&text) });
     }
     let recipes = used_recipes(plan);
-    files.extend(recipes.iter().filter_map(|name| Some(of(opened.recipes.get(name.as_str())?.0))));
+    let imports = &opened.imports.plans;
+    let found = |name: &Id| {
+        let shelves = std::iter::once(&opened.recipes).chain(imports.iter().map(|import| &import.recipes));
+        shelves.into_iter().find_map(|recipes| recipes.get(name.as_str())).map(|(source, _)| of(source))
+    };
+    files.extend(recipes.iter().filter_map(found));
     files.extend(templates.file.clone());
     Ok(files)
 }

@@ -32,7 +32,9 @@ impl<'a> Renaming<'a> {
     }
 
     fn ids(&self, ids: &mut [Id]) {
-        ids.iter_mut().for_each(|id| self.id(id));
+        for id in ids {
+            self.id(id);
+        }
     }
 
     fn needs(&self, needs: &mut [Need]) {
@@ -51,7 +53,9 @@ impl<'a> Renaming<'a> {
     }
 
     fn probes(&self, probes: &mut [Probe]) {
-        probes.iter_mut().for_each(|probe| self.spot(&mut probe.on));
+        for probe in probes {
+            self.spot(&mut probe.on);
+        }
     }
 
     fn keys<V>(&self, table: &mut Table<Id, V>) {

@@ -47,7 +47,9 @@ pub(super) fn add(resolved: &mut ResolvedPlan, imports: &Imports) -> Vec<Finding
         let own_steps = std::mem::take(&mut plan.steps);
         let (mut steps, found) = expand(&import.document, [(Section::Steps, own_steps)], &import.recipes);
         findings.extend(found);
-        steps.iter_mut().for_each(|step| give_vars(step, &plan));
+        for step in &mut steps {
+            give_vars(step, &plan);
+        }
         let new = |name: &str| imports.canonical(Owner::Plan(at), name);
         let renaming = Renaming::new(&new);
         let mut laid = laid_over(&plan, resolved.environment.as_ref());

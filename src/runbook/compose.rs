@@ -1,9 +1,10 @@
 //! From a route to what a template may use.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::setting::{Lines, Setting};
 use super::shell::login;
+use super::step::folder_of_file;
 use super::{
     ActivationView, AssetView, CopyView, FileView, GroupView, Index, IndexEntry, Link, PersonView, PlaceView,
     PlanView, Reason, Runbook, ScenarioView, TargetView, TimesView, VIEW,
@@ -28,6 +29,8 @@ pub struct Material<'a> {
     pub file: &'a str,
     /// The files that it depends on.
     pub files: &'a [FileView],
+    /// The folders of the imported plans by their prefixes, relative to the repository's root.
+    pub folders: &'a BTreeMap<String, String>,
 }
 
 /// Returns the recipes that the steps and probes of a plan use.
@@ -135,14 +138,13 @@ impl IndexEntry {
 
 fn plan_view(material: &Material<'_>) -> PlanView {
     let plan = material.plan;
-    let folder = material.file.rsplit_once('/').map_or(".", |(folder, _)| folder);
     PlanView {
         id: plan.plan.to_string(),
         title: one_line(&plan.title),
         description: plan.description.clone(),
         owner: plan.owner.clone(),
         file: material.file.to_owned(),
-        folder: folder.to_owned(),
+        folder: folder_of_file(material.file).to_owned(),
     }
 }
 

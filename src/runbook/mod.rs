@@ -16,6 +16,7 @@ mod view;
 pub use compose::{Material, index, runbook, used_recipes};
 pub use drift::{Marker, difference};
 pub use markdown::Fence;
+pub use step::folder_of_file;
 pub use template::{RunbookTemplate, TemplateFault};
 pub use view::{
     ActionView, ActivationView, AssetView, CheckView, CopyView, FileView, GroupView, Index, IndexEntry, Link,

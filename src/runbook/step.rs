@@ -7,7 +7,7 @@ use super::{ActionView, CheckView, Fence, Link, Reason, SecretView, StepView};
 use crate::graph::{is_stranded, item_title};
 use crate::plan::{Action, Approve, OnExpiry, OnFailure, Rerun, SecretSource, Undo, Wait};
 use crate::probe::{Probe, ProbeKind};
-use crate::resolve::{NodeKind, ResolvedStep};
+use crate::resolve::{Node, NodeKind, ResolvedStep};
 use crate::value::{Id, Name, Text};
 
 impl Setting<'_> {
@@ -28,6 +28,7 @@ impl Setting<'_> {
             who: None,
             place: None,
             login: None,
+            folder: self.folder_of(node),
             critical: item.time.critical,
             takes: None,
             timeout: None,
@@ -52,6 +53,20 @@ impl Setting<'_> {
             NodeKind::Step(step) => self.step_view(at, &self.material.plan.steps[step], &mut view, lines),
         }
         view
+    }
+
+    /// What an imported plan says is meant to be done in that plan's folder.
+    fn folder_of(&self, node: &Node) -> Option<String> {
+        let written = match node.kind {
+            NodeKind::Step(at) => self.material.plan.steps.get(at)?.written_as(),
+            NodeKind::Health(_) => node.id.as_str(),
+        };
+        let (prefix, _) = written.rsplit_once('/')?;
+        self.material
+            .folders
+            .get(prefix)
+            .filter(|folder| **folder != folder_of_file(self.material.file))
+            .cloned()
     }
 
     fn health(&self, at: usize, view: &mut StepView, lines: &mut Lines) {
@@ -300,9 +315,9 @@ impl Setting<'_> {
             let needs =
                 if needs.is_empty() { String::new() } else { format!(" (takes {})", needs.join(", ")) };
             let line = if is_remote {
-                ask(name.as_str())
+                ask(name.in_commands())
             } else {
-                fetch(name.as_str(), &secret.source, plan.shell.as_deref())
+                fetch(name.in_commands(), &secret.source, plan.shell.as_deref())
             };
             Some(SecretView {
                 name: name.to_string(),
@@ -312,6 +327,11 @@ impl Setting<'_> {
         };
         names.into_iter().filter_map(view).collect()
     }
+}
+
+/// Returns the folder of a file; `.` for the root.
+pub fn folder_of_file(file: &str) -> &str {
+    file.rsplit_once('/').map_or(".", |(folder, _)| folder)
 }
 
 /// Returns the outputs to have at hand: those that the texts name, and all of them where no shell has them.

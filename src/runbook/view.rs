@@ -295,6 +295,8 @@ pub struct StepView {
     pub place: Option<String>,
     /// How that place is logged in to.
     pub login: Option<String>,
+    /// The folder of the imported plan that it is from, relative to the repository's root, if that is another one.
+    pub folder: Option<String>,
     /// Whether it is on the critical path.
     pub critical: bool,
     /// How long it should take.

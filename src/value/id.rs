@@ -195,6 +195,13 @@ impl Id {
     }
 }
 
+impl Name {
+    /// Returns the name under which commands know it: that of an imported plan has a path, which no shell takes.
+    pub fn in_commands(&self) -> &str {
+        self.as_str().rsplit('/').next().unwrap_or_default()
+    }
+}
+
 impl JsonSchema for Id {
     fn schema_name() -> std::borrow::Cow<'static, str> {
         "Id".into()

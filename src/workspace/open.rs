@@ -148,11 +148,12 @@ impl Opened {
         Ok(())
     }
 
-    fn read_imports(&mut self, shelf: &Shelf, sources: &mut Sources) -> Result<(), Error> {
+    fn read_imports(&mut self, recipes: &Shelf, sources: &mut Sources) -> Result<(), Error> {
         if let (Some(document), Some(plan)) = (&self.document, &self.plan)
             && !plan.imports.is_empty()
         {
-            let Found { imports, files, findings } = imports_of(&self.path, document, plan, shelf, sources)?;
+            let Found { imports, files, findings } =
+                imports_of(&self.path, document, plan, recipes, sources)?;
             self.imports = imports;
             self.imported_files = files;
             self.findings.extend(findings);

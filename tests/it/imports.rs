@@ -34,7 +34,7 @@ fn portfolio() -> Drplan {
     })
 }
 
-/// The findings, each as "code file:line message", with the lines of the related places.
+/// The findings, each as code, file with line, and message, with the lines of the related places.
 fn found(folder: &Drplan, status: i32) -> Vec<String> {
     let outcome = folder.expect(status, &[], &[]);
     let json: Value = serde_json::from_str(&outcome.stdout).unwrap();
@@ -323,4 +323,30 @@ fn many_plans_are_told_of_in_the_same_order_each_time() {
 #[test]
 fn a_plan_with_imports_is_not_carried_out_yet() {
     portfolio().args(["execute", "plans/mail.yaml"]).expect(2, &[], &["imports"]);
+}
+
+#[test]
+fn a_runbook_names_secrets_as_a_shell_can_and_tells_the_folder() {
+    let dns = DNS.replace("run: ./start.sh", "run: ./start.sh, secrets: [PW]");
+    let folder = Drplan::new()
+        .file(".git/HEAD", "")
+        .file(
+            "network/plan.yaml",
+            format!("{dns}secrets: {{ PW: {{ env: NET_PW }} }}\nvars: {{ ZONE: z }}\n"),
+        )
+        .file(
+            "plans/shop.yaml",
+            plan("shop", "network: ../network/plan.yaml", "network/resolver")
+                + "scenarios: { loss: { title: L, damage: [app, network/resolver] } }\n",
+        );
+    let folder = folder.args(["render", "plans/shop.yaml"]);
+    folder.expect(0, &[], &[]);
+    let page = fs::read_to_string(folder.path("runbooks/shop/loss.md")).unwrap();
+    for wanted in
+        ["export PW=\"$(printenv -- 'NET_PW')\"", "export ZONE='z'", "but in `network` of the repository"]
+    {
+        assert!(page.contains(wanted), "{wanted} is not in:\n{page}");
+    }
+    assert!(!page.contains("export network/"), "{page}");
+    folder.args(["render", "--check", "plans/shop.yaml"]).expect(0, &[], &[]);
 }

@@ -45,14 +45,14 @@ fn tell(context: &Context<'_>, scenario: &Id, lost: &Survival) -> Finding {
     finding = finding.related(context.place(&of_scenario, Part::Key), "what happens");
     let mut remedies = Vec::new();
     for fate in &lost.copies {
-        let (Some((backup, name)), Some(loss)) = (fate.copy.as_str().split_once('.'), &fate.loss) else {
+        let (Some((backup, name)), Some(why)) = (fate.copy.as_str().split_once('.'), &fate.loss) else {
             continue;
         };
         let path = KeyPath::root().key("backups").key(backup).key("copies").key(name);
-        let label = format!("{}: {}", loss.kind.word(), loss.why);
+        let label = format!("{}: {}", why.kind.word(), why.why);
         finding = finding.related(context.place(&path, Part::Key), label);
-        if !remedies.contains(&remedy(loss.kind)) {
-            remedies.push(remedy(loss.kind));
+        if !remedies.contains(&remedy(why.kind)) {
+            remedies.push(remedy(why.kind));
         }
     }
     let otherwise =
