@@ -9,6 +9,7 @@ use serde::de::value::Error as ValueError;
 
 use super::portfolio::{Looked, files_of, look_at_each, put_together};
 use super::{Global, Terminal, codes};
+use crate::analysis::Standing;
 use crate::document::Sources;
 use crate::error::Error;
 use crate::exit::Exit;
@@ -24,6 +25,7 @@ use crate::workspace::{Shelf, Workspace};
 #[command(after_help = "Examples:\n  \
     drplan check                        the plans of this repository\n  \
     drplan check plans/shop.yaml        one plan\n  \
+    drplan check --summary              and where every promise stands\n  \
     drplan check --deny warnings        in CI, where warnings must not pile up\n  \
     drplan check --format github        in GitHub Actions: annotations beside the lines\n  \
     drplan check --format sarif         for code scanning and editors\n  \
@@ -47,6 +49,9 @@ pub(super) struct Args {
     /// The day on which the exceptions of a policy must still hold, such as 2027-06-30; today (UTC) if not given
     #[arg(long, value_name = "DATE", value_parser = date)]
     pub as_of: Option<Date>,
+    /// Show where every promise stands: each asset in each scenario, against its targets
+    #[arg(long)]
+    pub summary: bool,
     /// Check under this environment only; without any and under each if not given
     #[arg(long, value_name = "NAME")]
     pub environment: Option<Id>,
@@ -81,7 +86,7 @@ pub(super) fn run(args: &Args, global: &Global, terminal: &Terminal) -> Result<E
         environment: args.environment.as_ref(),
     };
     let mut plans = Vec::with_capacity(files.len());
-    for looked in look_at_each(&files, &shelf, &sources, &request)? {
+    for looked in look_at_each(&files, &shelf, &sources, &request, args.summary)? {
         match looked {
             Ok(plan) => plans.push(plan),
             Err(error) => errors.push(error),
@@ -90,6 +95,7 @@ pub(super) fn run(args: &Args, global: &Global, terminal: &Terminal) -> Result<E
     if let (Some(wanted), true) = (&args.environment, errors.is_empty()) {
         known_environment(wanted, &plans)?;
     }
+    let standings: Vec<Standing> = plans.iter().flat_map(|plan| plan.standings.iter().cloned()).collect();
     let (mut findings, texts) = put_together(plans, &mut sources);
     findings.extend(bad_records);
     let checked = Checked::new(findings, texts, &sources);
@@ -105,6 +111,7 @@ pub(super) fn run(args: &Args, global: &Global, terminal: &Terminal) -> Result<E
             here: &here,
             rules: &codes::all(),
             unread: &unread,
+            summary: args.summary.then_some(standings.as_slice()),
             style: Style { color: terminal.color, unicode: terminal.unicode, width: terminal.width },
         };
         show(args.format, &checked, &sources, &about, terminal)?;

@@ -3,6 +3,7 @@
 mod check;
 mod choose;
 mod codes;
+mod diff;
 mod execute;
 mod explain;
 mod fix;
@@ -74,6 +75,8 @@ enum Command {
     Check(check::Args),
     /// Mend what can be meant in one way only, such as misspelt names
     Fix(fix::Args),
+    /// Show what a change does to the promises of plans
+    Diff(diff::Args),
     /// Explain a rule, or list all of them
     Explain(explain::Args),
     /// Show how a plan recovers: what is hit, what comes back from where, in which order, how long it takes
@@ -143,6 +146,7 @@ fn run(cli: Cli, terminal: &mut Terminal) -> Result<Exit, Error> {
     match cli.command {
         Command::Check(args) => check::run(&args, &cli.global, terminal),
         Command::Fix(args) => fix::run(&args, &cli.global, terminal),
+        Command::Diff(args) => diff::run(&args, &cli.global, terminal),
         Command::Explain(args) => explain::run(&args, terminal),
         Command::Graph(args) => graph::run(&args, terminal),
         Command::Simulate(args) => simulate::run(&args, terminal),

@@ -6,9 +6,11 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
+use crate::analysis::{Basis, Measured, Standing, standings};
 use crate::document::{Place, Source, SourceId, Sources};
 use crate::error::Error;
-use crate::finding::Finding;
+use crate::finding::{Finding, Severity};
+use crate::history::History;
 use crate::lint;
 use crate::value::Id;
 use crate::workspace::{self, Opened, Shelf, cleaned, plan_files};
@@ -25,6 +27,8 @@ pub(super) struct Looked {
     /// Its file, as it is shown, and its text.
     name: String,
     source: SourceId,
+    /// Where its promises stand, if that is asked for.
+    pub(super) standings: Vec<Standing>,
     told: Vec<Told>,
     /// The texts in which it has places, but for those that all plans share.
     texts: BTreeMap<SourceId, Arc<Source>>,
@@ -54,8 +58,9 @@ pub(super) fn look_at_each(
     shelf: &Shelf,
     shared: &Sources,
     request: &lint::Request<'_>,
+    with_summary: bool,
 ) -> Result<Vec<Result<Looked, workspace::Error>>, Error> {
-    let look = |file: &PathBuf| look_at(file, shelf, shared, request);
+    let look = |file: &PathBuf| look_at(file, shelf, shared, request, with_summary);
     if files.len() < 2 {
         return Ok(files.iter().map(look).collect());
     }
@@ -69,6 +74,7 @@ fn look_at(
     shelf: &Shelf,
     shared: &Sources,
     request: &lint::Request<'_>,
+    with_summary: bool,
 ) -> Result<Looked, workspace::Error> {
     let mut sources = shared.clone();
     let opened = Opened::with(file, shelf, &mut sources)?;
@@ -77,6 +83,13 @@ fn look_at(
     let is_out =
         request.environment.is_some_and(|wanted| opened.plan.is_some() && !environments.contains(wanted));
     let found = if is_out { Vec::new() } else { lint::check(&opened, &sources, request) };
+    let is_sound =
+        found.iter().all(|finding| finding.severity != Severity::Error || is_about_a_promise(finding));
+    let standings = if with_summary && !is_out && is_sound {
+        standings_of(&opened, request.history, request.environment)
+    } else {
+        Vec::new()
+    };
     let told =
         found.into_iter().map(|finding| Told { as_its_own: lint::as_its_own(&finding, &opened), finding });
     let told: Vec<Told> = told.collect();
@@ -85,7 +98,20 @@ fn look_at(
     let used: BTreeSet<SourceId> = told.iter().flat_map(|told| told.finding.sources()).chain(own).collect();
     let texts = used.into_iter().filter(|id| !shared.has(*id)).map(|id| (id, sources.share(id))).collect();
     let (name, source) = (sources.get(opened.source).name.clone(), opened.source);
-    Ok(Looked { id, environments, name, source, told, texts })
+    Ok(Looked { id, environments, name, source, standings, told, texts })
+}
+
+/// Whether a finding says that a promise is not kept: that is what a summary is for.
+fn is_about_a_promise(finding: &Finding) -> bool {
+    lint::meta_of(finding.code).is_some() && !lint::is_of_names(finding.code)
+}
+
+/// Returns where the promises of a plan stand, as it is without an environment or under the one that is asked for.
+pub(super) fn standings_of(opened: &Opened, history: &History, environment: Option<&Id>) -> Vec<Standing> {
+    let Ok((variant, _)) = opened.variant(environment) else { return Vec::new() };
+    let measured = Measured::of(history, &variant.resolved);
+    let basis = Basis { measured, ..Basis::default() };
+    standings(&variant.resolved, &opened.placement, &basis)
 }
 
 /// Returns what was found in all plans, and the plans; what was found in several ways is told once.

@@ -33,6 +33,8 @@ pub(super) enum SchemaOf {
     Event,
     /// What `report --format json` prints
     Report,
+    /// What `diff --format json` prints
+    Diff,
     /// What `simulate --format json` prints
     Simulation,
     /// A drill record, as it stands under `evidence/`
@@ -52,6 +54,7 @@ impl SchemaOf {
             Self::Findings => output::schema(),
             Self::Event => display::schema(),
             Self::Report => report::report_schema(),
+            Self::Diff => analysis::difference_schema(),
             Self::Simulation => analysis::simulation_schema(),
             Self::Evidence => report::record_schema(),
         }

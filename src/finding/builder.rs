@@ -98,13 +98,18 @@ impl Finding {
 
     /// Returns the texts in which it has places.
     pub fn sources(&self) -> impl Iterator<Item = SourceId> {
-        std::iter::once(&self.primary).chain(&self.related).map(|label| label.place.source)
+        let labels = std::iter::once(&self.primary).chain(&self.related).map(|label| label.place.source);
+        let edits = self.fix.iter().flat_map(|fix| &fix.edits).map(|edit| edit.place.source);
+        labels.chain(edits)
     }
 
     /// Moves its places to the same texts of another list.
     pub fn move_to(&mut self, moved: &dyn Fn(SourceId) -> SourceId) {
         for label in std::iter::once(&mut self.primary).chain(&mut self.related) {
             label.place.source = moved(label.place.source);
+        }
+        for edit in self.fix.iter_mut().flat_map(|fix| &mut fix.edits) {
+            edit.place.source = moved(edit.place.source);
         }
     }
 

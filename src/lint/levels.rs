@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::Stage;
 use super::rules::RULES;
 use crate::finding::{Level, RuleMeta, Severity};
 use crate::value::did_you_mean;
@@ -59,6 +60,11 @@ impl Levels {
 /// Returns what is known of a rule.
 pub fn meta_of(name: &str) -> Option<RuleMeta> {
     RULES.iter().map(|rule| rule.meta()).find(|meta| meta.name == name)
+}
+
+/// Whether a rule looks at names alone: what it finds leaves no route to be found.
+pub fn is_of_names(name: &str) -> bool {
+    RULES.iter().any(|rule| rule.meta().name == name && rule.stage() == Stage::Names)
 }
 
 /// Says that nobody knows a rule, and what may have been meant.

@@ -25,7 +25,7 @@ mod variables;
 
 pub use check::{Request, check, has_broken_names};
 pub use context::{Context, Routed, in_scenario};
-pub use levels::{Levels, UnknownRule, meta_of, unknown};
+pub use levels::{Levels, UnknownRule, is_of_names, meta_of, unknown};
 pub use mend::{Mended, mend};
 pub use names::{NameKind, Names, things};
 pub use portfolio::{as_its_own, duplicate_plans, plan_id};

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::Style;
+use crate::analysis::Standing;
 use crate::finding::RuleMeta;
 use crate::value::Date;
 
@@ -19,6 +20,8 @@ pub struct About<'a> {
     pub rules: &'a [RuleMeta],
     /// What could not be read, a message each; such a check is not whole.
     pub unread: &'a [String],
+    /// Where the promises of the plans stand, if that is asked for; plans with errors have none.
+    pub summary: Option<&'a [Standing]>,
     /// How text for people looks.
     pub style: Style,
 }

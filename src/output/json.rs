@@ -11,6 +11,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{About, Checked, Counts, visible};
+use crate::analysis::Standing;
 use crate::document::{Source, Sources};
 use crate::finding::{Edit, Finding, Label, Severity};
 use crate::value::{Date, schema_with};
@@ -31,6 +32,9 @@ struct Report<'a> {
     counts: Counts,
     /// What was found, ordered by file, place and code.
     findings: Vec<One<'a>>,
+    /// Where the promises stand, with `--summary`: each asset in each scenario; plans with errors have none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    summary: Option<&'a [Standing]>,
 }
 
 /// Something that is wrong in a plan.
@@ -125,6 +129,7 @@ pub(super) fn write(
         plans: checked.plans.len(),
         counts: checked.counts(),
         findings: checked.findings.iter().map(|finding| one(finding, sources)).collect(),
+        summary: about.summary,
     };
     let text = serde_json::to_string_pretty(&report)?;
     writeln!(out, "{}", visible::json(&text))

@@ -12,6 +12,7 @@ mod junit;
 mod region;
 mod sarif;
 mod style;
+mod summary;
 #[cfg(test)]
 mod tests;
 mod told;
@@ -55,7 +56,10 @@ pub fn write(
     out: &mut dyn Write,
 ) -> io::Result<()> {
     match format {
-        Format::Human => human::write(checked, sources, &about.style, out),
+        Format::Human => {
+            human::write(checked, sources, &about.style, out)?;
+            about.summary.map_or(Ok(()), |standings| summary::write(standings, &about.style, out))
+        }
         Format::Json => json::write(checked, sources, about, out),
         Format::Sarif => sarif::write(checked, sources, about, out),
         Format::Github => github::write(checked, sources, about, out),

@@ -21,6 +21,7 @@ pub(super) fn about() -> About<'static> {
         here: Path::new("/repo/plans"),
         rules: &[],
         unread: &[],
+        summary: None,
         style: Style::default(),
     }
 }

@@ -59,8 +59,12 @@ impl Workspace {
 
     /// Returns the files and folders to look for plans in, for a command that was not given any.
     pub fn default_plans(&self) -> Vec<PathBuf> {
-        let folders = self.config.plans.clone().unwrap_or_else(|| vec![PathBuf::from("plans")]);
-        folders.into_iter().map(|folder| shortened(&self.root.join(folder))).collect()
+        self.plan_folders().into_iter().map(|folder| shortened(&self.root.join(folder))).collect()
+    }
+
+    /// Returns the folders of plans, relative to the root.
+    pub fn plan_folders(&self) -> Vec<PathBuf> {
+        self.config.plans.clone().unwrap_or_else(|| vec![PathBuf::from("plans")])
     }
 
     /// Returns the folder of rendered runbooks.
