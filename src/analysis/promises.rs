@@ -171,13 +171,13 @@ fn harms(route: &Route, scenario: Option<&Scenario>, id: &Id) -> Vec<Harmful> {
     let found_after = scenario.and_then(|scenario| scenario.found_after).unwrap_or_default();
     let fall = route.assets.get(id).and_then(|of| route.harm.of_place(of.was.as_ref()?.as_str()));
     let mut harms = Vec::new();
-    match fall.map(|fall| fall.harmed) {
-        Some(Harmed::Lost) | None => harms.push(Harmful::Loss),
-        Some(Harmed::Compromised) => {}
-    }
+    let was = route.assets.get(id).and_then(|of| of.was.as_ref());
+    let is_invaded = was.is_some_and(|was| route.harm.is_compromised(was.as_str()));
     let is_damaged = scenario.is_some_and(|scenario| scenario.damage.contains(id));
-    if is_damaged || fall.is_some_and(|fall| fall.harmed == Harmed::Compromised) {
-        harms.retain(|_| fall.is_some());
+    if fall.is_some_and(|fall| fall.harmed == Harmed::Lost) || !(is_invaded || is_damaged) {
+        harms.push(Harmful::Loss);
+    }
+    if is_invaded || is_damaged {
         harms.push(Harmful::FoundAfter(found_after));
     }
     harms

@@ -18,6 +18,8 @@ const HEAD: [&str; 8] = [
     "back after / RTO",
     "promises",
 ];
+/// The columns with names, which may be cut; numbers may not.
+const NAMES: [usize; 4] = [0, 1, 2, 4];
 /// No column is cut to less than this.
 const LEAST: usize = 8;
 
@@ -31,13 +33,10 @@ pub(super) fn write(standings: &[Standing], style: &Style, out: &mut dyn Write) 
     let width =
         |at: usize| rows.iter().map(|row| row[at].chars().count()).chain([HEAD[at].len()]).max().unwrap_or(0);
     let mut widths: [usize; 8] = std::array::from_fn(width);
-    // The longest column gives way until the table fits.
+    // The longest name gives way until the table fits.
     while widths.iter().sum::<usize>() + 2 * (widths.len() - 1) > style.width {
-        let Some(longest) =
-            (0..widths.len() - 1).max_by_key(|at| widths[*at]).filter(|at| widths[*at] > LEAST)
-        else {
-            break;
-        };
+        let longest = NAMES.into_iter().max_by_key(|at| widths[*at]).filter(|at| widths[*at] > LEAST);
+        let Some(longest) = longest else { break };
         widths[longest] -= 1;
     }
     line(&HEAD.map(str::to_owned), &widths, Paint::new().bold(), style, out)?;

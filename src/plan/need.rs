@@ -70,6 +70,10 @@ impl ShortForm for Need {
     const NAME: &'static str = "Need";
 
     fn from_long(long: Redundant) -> Result<Self, String> {
+        let (count, at_least) = (long.any.len(), long.at_least.get());
+        if at_least > count {
+            return Err(format!("`at_least` is {at_least}, but `any` names {count}"));
+        }
         Ok(Self::Any(long))
     }
 

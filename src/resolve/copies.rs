@@ -75,7 +75,7 @@ pub fn loss_of(
     home: Option<&Id>,
 ) -> Option<Loss> {
     let lost = |kind, why: String| Some(Loss { kind, why });
-    let Some((_, backup, _, copy)) = copy_of(plan, reference.as_str()) else {
+    let Some((backup_id, backup, _, copy)) = copy_of(plan, reference.as_str()) else {
         return lost(LossKind::NotOfIt, "there is no such copy".to_owned());
     };
     if !backup.of.contains(asset) {
@@ -83,6 +83,18 @@ pub fn loss_of(
     }
     if copy.optional == Some(true) {
         return lost(LossKind::OnPaper, "is optional: nobody can rely on it".to_owned());
+    }
+    for above in made_from(backup, copy) {
+        let (above_id, declared) = above;
+        if declared.optional == Some(true) {
+            return lost(
+                LossKind::OnPaper,
+                format!("is made from {backup_id}.{above_id}, which is optional"),
+            );
+        }
+        if let Some(why) = emptiness(plan, &format!("{backup_id}.{above_id}")) {
+            return lost(LossKind::Expired, format!("is made from {backup_id}.{above_id}, which {why}"));
+        }
     }
     // Where an asset lives now, there is a place, whatever the plan says of the time before it was built.
     let is_missing =
@@ -108,6 +120,20 @@ pub fn loss_of(
     };
     let why = intruder.then(|| erasable(plan, harm, copy, home, must_reach)).flatten()?;
     lost(LossKind::Erasable, why)
+}
+
+/// Returns the copies that a copy is made from, one after the other; a circle is told elsewhere.
+fn made_from<'a>(backup: &'a Backup, copy: &'a Copy) -> Vec<(&'a Id, &'a Copy)> {
+    let mut chain: Vec<(&Id, &Copy)> = Vec::new();
+    let mut next = copy.from.as_ref();
+    while let Some((id, copy)) = next.and_then(|id| backup.copies.get_key_value(id)) {
+        if chain.iter().any(|(known, _)| *known == id) {
+            break;
+        }
+        chain.push((id, copy));
+        next = copy.from.as_ref();
+    }
+    chain
 }
 
 /// Says why an intruder could have erased the copy; nothing if they could not.

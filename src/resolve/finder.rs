@@ -6,6 +6,7 @@ use super::copies::{CopyChoice, copy_of, loss_of};
 use super::reach::Reach;
 use super::reliance::{Kind, Reliance, Thing};
 use super::route::{AssetRoute, AssetState, Request, Route, StepChoice};
+use super::supply::Supply;
 use super::{Harm, Placement, ResolvedPlan, ResolvedStep, Section};
 use crate::plan::{Action, Need, Operation, Scenario, When};
 use crate::value::Id;
@@ -76,6 +77,7 @@ pub(super) struct Finder<'a> {
     route: Route,
     providers: HashMap<&'a str, Vec<usize>>,
     restorers: HashMap<&'a str, Vec<usize>>,
+    supply: Supply<'a>,
     steps: HashMap<&'a str, usize>,
     /// The parts of each step that uses a recipe.
     parts: HashMap<&'a str, Vec<usize>>,
@@ -108,12 +110,14 @@ impl<'a> Finder<'a> {
             route,
             providers: HashMap::new(),
             restorers: HashMap::new(),
+            supply: Supply::default(),
             steps: HashMap::new(),
             parts: HashMap::new(),
             pending: VecDeque::new(),
             followed: HashSet::new(),
         };
         finder.index();
+        finder.supply = Supply::new(plan, &finder.route.harm, &finder.providers);
         finder.find_goals();
         finder.choose(request.only);
         finder.explain_the_rest();
@@ -187,6 +191,15 @@ impl<'a> Finder<'a> {
         if scenario.damage.contains(id) {
             return (AssetState::Damaged, "its data is spoiled".to_owned());
         }
+        // What it needs besides other assets: a place or a person that has fallen holds it up as well.
+        let needs = self.plan.assets.get(id).map(|asset| asset.needs.as_slice()).unwrap_or_default();
+        let stands = |id: &Id| self.route.harm.of_place(id.as_str()).is_none();
+        if let Some(need) = needs.iter().find(|need| !need.is_met(stands))
+            && let Some((gone, fall)) =
+                need.ids().iter().find_map(|id| Some((id, self.route.harm.of_place(id.as_str())?)))
+        {
+            return (AssetState::Interrupted, format!("{gone}, which it needs, {}", fall.why()));
+        }
         (AssetState::Untouched, "not hit".to_owned())
     }
 
@@ -223,39 +236,28 @@ impl<'a> Finder<'a> {
 
     /// Says why a place cannot be used; nothing if it is there or a step can provide it.
     fn against_place(&self, place: &Id) -> Option<String> {
-        if self.provider_of(place, &mut Vec::new()).is_some() {
+        if self.supply.has(place) {
             return None;
         }
+        let nobody = match self.providers.get(place.as_str()).and_then(|steps| steps.first()) {
+            Some(at) => format!("and {}, which provides it, cannot be done", self.plan.steps[*at].id),
+            None => "and no step provides it".to_owned(),
+        };
         if let Some(fall) = self.route.harm.of_place(place.as_str()) {
-            return Some(format!("{} and no step provides it", fall.why()));
+            return Some(format!("{} {nobody}", fall.why()));
         }
         match self.plan.places.get(place) {
-            Some(place) if !place.exists => Some("is not there and no step provides it".to_owned()),
-            Some(_) => None,
+            Some(_) => Some(format!("is not there {nobody}")),
             None => Some("is not a place of this plan".to_owned()),
         }
     }
 
     /// Returns the first step that can provide a place: one whose own places and people can be had.
-    fn provider_of(&self, place: &Id, asking: &mut Vec<Id>) -> Option<usize> {
-        if asking.contains(place) {
-            return None;
-        }
-        let parents = self.plan.places.get(place).map(|place| place.in_.as_slice()).unwrap_or_default();
-        asking.push(place.clone());
-        if !parents.iter().all(|need| need.is_met(|id| self.can_be_had(id, asking))) {
-            asking.pop();
-            return None;
-        }
+    fn provider_of(&self, place: &Id) -> Option<usize> {
         let candidates = self.providers.get(place.as_str()).map(Vec::as_slice).unwrap_or_default();
         let other = self.other_provider(place);
-        let found =
-            candidates.iter().copied().filter(|at| other.is_none_or(|other| other == *at)).find(|at| {
-                let step = &self.plan.steps[*at];
-                step.common.needs.iter().all(|need| need.is_met(|id| self.can_be_had(id, asking)))
-            });
-        asking.pop();
-        found
+        let fits = |at: &usize| other.is_none_or(|other| other == *at) && self.supply.can_provide(*at);
+        candidates.iter().copied().find(fits)
     }
 
     /// Returns the step that provides a place where the first choice is stuck.
@@ -264,15 +266,6 @@ impl<'a> Finder<'a> {
         match self.way?.of(Thing::Place(at), |kind| kind == Kind::ProvidedBy)? {
             Thing::Step(step) => Some(step),
             _ => None,
-        }
-    }
-
-    /// Whether a place or a person is there or can be provided; anything else is taken to be.
-    fn can_be_had(&self, id: &Id, asking: &mut Vec<Id>) -> bool {
-        let has_fallen = self.route.harm.of_place(id.as_str()).is_some();
-        match self.plan.places.get(id) {
-            Some(place) => (place.exists && !has_fallen) || self.provider_of(id, asking).is_some(),
-            None => !(has_fallen && self.plan.people.contains_key(id)),
         }
     }
 
@@ -343,6 +336,14 @@ impl<'a> Finder<'a> {
         for (_, _, asset) in goals {
             self.bring_back(asset);
             self.take_pending();
+        }
+        // What is held up comes back by itself, once what it needs is there.
+        for (id, asset) in &self.plan.assets {
+            let is_held_up = self.route.assets[id].state == AssetState::Interrupted;
+            if is_held_up && (only.is_empty() || only.contains(id)) {
+                self.want(&asset.needs, id.as_str(), &format!("needed by {id}"));
+                self.take_pending();
+            }
         }
         // Without a scenario there is one route: all the steps.
         if self.scenario.is_none() && self.route.operation == Operation::Recover && only.is_empty() {
@@ -422,7 +423,7 @@ impl<'a> Finder<'a> {
     }
 
     /// Says why a step cannot bring an asset back; nothing if it can.
-    fn against_step(&self, step: &ResolvedStep, asset: &Id) -> Option<String> {
+    fn against_step(&self, step: &'a ResolvedStep, asset: &Id) -> Option<String> {
         if !step.common.from.is_empty() {
             let (choice, against) = self.copy_for(step, asset);
             if choice.is_none() {
@@ -452,13 +453,17 @@ impl<'a> Finder<'a> {
         self.against_place(id)
     }
 
-    fn copy_for(&self, step: &ResolvedStep, asset: &Id) -> (Option<CopyChoice>, Vec<(Id, String)>) {
+    fn copy_for(&self, step: &'a ResolvedStep, asset: &Id) -> (Option<CopyChoice>, Vec<(Id, String)>) {
         let was = self.route.assets.get(asset).and_then(|asset| asset.was.as_ref());
         let scenario = self.scenario.map(|scenario| (scenario, &self.route.harm));
         let mut passed_over = Vec::new();
         let other = self.other_copy(step);
         for copy in &step.common.from {
-            match loss_of(self.plan, scenario, copy, asset, was) {
+            let others = self.other_goals(step, asset);
+            let loss = loss_of(self.plan, scenario, copy, asset, was).or_else(|| {
+                others.iter().find_map(|(other, was)| loss_of(self.plan, scenario, copy, other, *was))
+            });
+            match loss {
                 None if other.as_ref().is_some_and(|other| other != copy.as_str()) => {
                     passed_over.push((copy.clone(), WAITS.to_owned()));
                 }
@@ -467,6 +472,13 @@ impl<'a> Finder<'a> {
             }
         }
         (None, passed_over)
+    }
+
+    /// Returns what else a step restores from the same copy, and where that has lived; what no backup holds has no data.
+    fn other_goals(&self, step: &'a ResolvedStep, asset: &Id) -> Vec<(&'a Id, Option<&Id>)> {
+        let is_held = |id: &Id| self.plan.backups.values().any(|backup| backup.of.contains(id));
+        let others = step.common.restores.iter().filter(|id| *id != asset && self.is_goal(id) && is_held(id));
+        others.map(|id| (id, self.route.assets.get(id).and_then(|route| route.was.as_ref()))).collect()
     }
 
     /// Returns the copy to take where the first choice is stuck.
@@ -614,7 +626,7 @@ impl<'a> Finder<'a> {
                 return;
             }
             let any = || self.providers.get(id.as_str()).and_then(|providers| providers.first().copied());
-            if let Some(at) = self.provider_of(id, &mut Vec::new()).or_else(any) {
+            if let Some(at) = self.provider_of(id).or_else(any) {
                 self.take(&plan.steps[at], format!("provides {id}, {why}"));
             }
         } else if let Some((name, secret)) = plan.secrets.get_key_value(id.as_str())

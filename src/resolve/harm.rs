@@ -45,6 +45,7 @@ impl Fall {
 #[derive(Clone, Debug, Default)]
 pub struct Harm {
     fallen: BTreeMap<Id, Fall>,
+    compromised: BTreeSet<Id>,
     erasers: BTreeSet<Id>,
 }
 
@@ -53,7 +54,15 @@ impl Harm {
     pub fn of(plan: &ResolvedPlan, scenario: &Scenario) -> Self {
         let mut harm = Self::default();
         harm.spread(plan, &scenario.lose, Harmed::Lost);
-        harm.spread(plan, &scenario.compromise, Harmed::Compromised);
+        // Where an intruder is, that counts as well where the place is lost besides.
+        let mut intruder = Self::default();
+        intruder.spread(plan, &scenario.compromise, Harmed::Compromised);
+        harm.compromised = intruder.fallen.keys().cloned().collect();
+        for (id, fall) in intruder.fallen {
+            harm.fallen.entry(id).or_insert(fall);
+        }
+        // Of several parents one may be lost and another compromised, which together are too many.
+        harm.spread_both(plan);
         harm.erasers = harm.reach_of_the_intruder(plan);
         harm
     }
@@ -66,6 +75,11 @@ impl Harm {
     /// Returns everything that falls.
     pub fn fallen(&self) -> &BTreeMap<Id, Fall> {
         &self.fallen
+    }
+
+    /// Whether an intruder is in a place; it may be lost as well.
+    pub fn is_compromised(&self, id: &str) -> bool {
+        self.compromised.contains(id)
     }
 
     /// Returns the places from which an intruder can erase what they may erase.
@@ -111,15 +125,27 @@ impl Harm {
         }
     }
 
+    fn spread_both(&mut self, plan: &ResolvedPlan) {
+        loop {
+            let fell = |id: &Id| self.fallen.contains_key(id);
+            let falls = plan.places.iter().filter(|(id, _)| !fell(id)).find_map(|(id, place)| {
+                let broken = place.in_.iter().find(|need| !need.is_met(|above| !fell(above)))?;
+                let above = broken.ids().iter().find_map(|above| self.fallen.get(above))?;
+                let chain = std::iter::once(id.clone()).chain(above.chain.iter().cloned()).collect();
+                Some((id.clone(), Fall { harmed: above.harmed, chain }))
+            });
+            let Some((id, fall)) = falls else { return };
+            self.fallen.insert(id, fall);
+        }
+    }
+
     fn fell_as(&self, id: &Id, harmed: Harmed) -> bool {
         self.fallen.get(id).is_some_and(|fall| fall.harmed == harmed)
     }
 
     /// An intruder can erase from the places that they hold, and from those that these may erase in turn.
     fn reach_of_the_intruder(&self, plan: &ResolvedPlan) -> BTreeSet<Id> {
-        let held = |fall: &Fall| fall.harmed == Harmed::Compromised;
-        let mut reach: BTreeSet<Id> =
-            self.fallen.iter().filter(|(_, fall)| held(fall)).map(|(id, _)| id.clone()).collect();
+        let mut reach = self.compromised.clone();
         loop {
             let more: Vec<Id> = plan
                 .places

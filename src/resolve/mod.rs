@@ -20,6 +20,7 @@ mod reliance;
 mod resolved;
 mod route;
 mod stuck;
+mod supply;
 mod targets;
 
 #[cfg(test)]

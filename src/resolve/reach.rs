@@ -18,6 +18,8 @@ pub(super) struct Reach {
     rounds: Vec<Option<usize>>,
     /// Whether a thing is there without anything being done.
     stands: Vec<bool>,
+    /// Whether a thing is a step that is not done.
+    left_out: Vec<bool>,
 }
 
 impl Reach {
@@ -29,6 +31,7 @@ impl Reach {
             requirements: Vec::new(),
             rounds: Vec::new(),
             stands: Vec::new(),
+            left_out: Vec::new(),
         };
         for root in roots {
             reach.add(root);
@@ -41,6 +44,7 @@ impl Reach {
             }
             reach.requirements.push(requirements);
             reach.stands.push(reliance.stands(thing));
+            reach.left_out.push(reliance.is_left_out(thing));
             at += 1;
         }
         reach.solve();
@@ -129,12 +133,15 @@ impl Reach {
     /// Where not enough can be had, those follow that cannot, so that it shows what is waited for in vain.
     pub(super) fn serving(&self, thing: Thing, requirement: &Requirement) -> Vec<Thing> {
         let before = self.round(thing).unwrap_or(usize::MAX);
-        let worth =
-            |needed: &Thing| match self.at_of.get(needed).map(|at| (self.rounds[*at], self.stands[*at])) {
-                Some((Some(round), true)) if round < before => 0,
-                Some((Some(round), false)) if round < before => 1,
-                _ => 2,
-            };
+        let worth = |needed: &Thing| {
+            let Some(at) = self.at_of.get(needed).copied() else { return 3 };
+            match self.rounds[at] {
+                Some(round) if round < before && self.stands[at] => 0,
+                Some(round) if round < before && !self.left_out[at] => 1,
+                Some(round) if round < before => 2,
+                _ => 3,
+            }
+        };
         let mut serving = requirement.any.clone();
         serving.sort_by_key(worth);
         serving.truncate(requirement.at_least);

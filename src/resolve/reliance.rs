@@ -164,14 +164,19 @@ impl<'a> Reliance<'a> {
         match thing {
             Thing::Place(_) | Thing::Person(_) => !self.is_gone(thing),
             Thing::Secret(_) | Thing::Copy(..) => true,
-            Thing::Step(at) => {
-                self.plan.steps.get(at).is_none_or(|step| !self.route.chosen.contains_key(&step.id))
-            }
+            Thing::Step(_) => false,
             Thing::Asset(at) => self.plan.assets.get_index(at).is_none_or(|(id, _)| {
                 let state = self.route.assets.get(id).map(|asset| asset.state);
                 matches!(state, None | Some(AssetState::Untouched | AssetState::LeftOut))
             }),
         }
+    }
+
+    /// Whether a step is not done on the route, so that it serves nobody who can have another.
+    pub(super) fn is_left_out(&self, thing: Thing) -> bool {
+        let Thing::Step(at) = thing else { return false };
+        !self.every_way
+            && self.plan.steps.get(at).is_none_or(|step| !self.route.chosen.contains_key(&step.id))
     }
 
     /// Returns what a thing relies on. Of each requirement enough must be there; one that nothing can
@@ -214,13 +219,7 @@ impl<'a> Reliance<'a> {
             let before = needed.len();
             self.add_needs(&asset.needs, |need| Kind::Inherited(at, need), needed);
             // What the step brings back itself it does not wait for.
-            for requirement in &mut needed[before..] {
-                let own =
-                    |thing: &Thing| common.restores.iter().any(|id| self.thing(id.as_str()) == Some(*thing));
-                let count = requirement.any.len();
-                requirement.any.retain(|thing| !own(thing));
-                requirement.at_least = requirement.at_least.saturating_sub(count - requirement.any.len());
-            }
+            self.leave_out(&mut needed[before..], &common.restores);
             // Wherever the step is done, the asset comes back at its home; a step that makes the home itself has it.
             let homes = self.homes(at);
             let provides =
@@ -232,7 +231,9 @@ impl<'a> Reliance<'a> {
         for place in &common.provides {
             // What is in a lost site cannot be made there again before the site is back.
             if let Some((at, _, place)) = self.plan.places.get_full(place) {
+                let before = needed.len();
                 self.add_needs(&place.in_, |need| Kind::Within(at, need), needed);
+                self.leave_out(&mut needed[before..], &common.provides);
             }
         }
         if !self.controllers.is_empty() && !matches!(step.action, Action::Manual { .. }) {
@@ -244,8 +245,11 @@ impl<'a> Reliance<'a> {
         let mut places: Vec<&Id> =
             std::iter::once(step).chain(inner()).filter_map(|step| step.common.on.as_ref()).collect();
         places.dedup();
-        let is_elsewhere =
-            |on: &&Id| !matches!(on.as_str(), "home" | "controller") && !common.provides.contains(on);
+        // What a step makes itself is there when it is done; but nobody logs in to a host before it is made.
+        let is_made = |on: &Id| {
+            common.provides.contains(on) && self.plan.places.get(on).is_none_or(|place| place.ssh.is_none())
+        };
+        let is_elsewhere = |on: &&Id| !matches!(on.as_str(), "home" | "controller") && !is_made(on);
         for on in places.into_iter().filter(is_elsewhere) {
             self.add_one(on.as_str(), Kind::On, needed);
         }
@@ -267,6 +271,16 @@ impl<'a> Reliance<'a> {
                 self.add_people(&by, quorum, Kind::Approve, needed);
             }
             _ => {}
+        }
+    }
+
+    /// Takes what a step does itself out of what it requires.
+    fn leave_out(&self, requirements: &mut [Requirement], own: &[Id]) {
+        for requirement in requirements {
+            let is_own = |thing: &Thing| own.iter().any(|id| self.thing(id.as_str()) == Some(*thing));
+            let count = requirement.any.len();
+            requirement.any.retain(|thing| !is_own(thing));
+            requirement.at_least = requirement.at_least.saturating_sub(count - requirement.any.len());
         }
     }
 
@@ -340,7 +354,18 @@ impl<'a> Reliance<'a> {
             return step.common.from.iter().filter_map(thing).collect();
         };
         let was = self.route.assets.get(asset).and_then(|route| route.was.as_ref());
-        let usable = |copy: &&Id| loss_of(self.plan, scenario, copy, asset, was).is_none();
+        let is_held = |id: &Id| self.plan.backups.values().any(|backup| backup.of.contains(id));
+        let others: Vec<(&Id, Option<&Id>)> = step
+            .common
+            .restores
+            .iter()
+            .filter(|id| *id != asset && state(id).is_some_and(|route| route.state.is_goal()) && is_held(id))
+            .map(|id| (id, self.route.assets.get(id).and_then(|route| route.was.as_ref())))
+            .collect();
+        let usable = |copy: &&Id| {
+            let all = std::iter::once((asset, was)).chain(others.iter().copied());
+            all.into_iter().all(|(asset, was)| loss_of(self.plan, scenario, copy, asset, was).is_none())
+        };
         step.common.from.iter().filter(usable).filter_map(thing).collect()
     }
 

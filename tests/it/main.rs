@@ -10,6 +10,7 @@ mod bad_input;
 mod check;
 mod corpus;
 mod deadlock;
+mod diff;
 mod drplan;
 mod effect;
 mod execute;

@@ -1,6 +1,6 @@
 //! An asset that a scenario takes away and that nothing brings back.
 
-use crate::analysis::survival;
+use crate::analysis::{rto, survival};
 use crate::document::{KeyPath, Part};
 use crate::finding::{Finding, RuleMeta};
 use crate::lint::rule::rule;
@@ -77,6 +77,8 @@ fn may_be_given_up(context: &Context<'_>, routed: &Routed, id: &Id) -> bool {
     let target =
         |key: &str| targets.and_then(|targets| targets.get(key)).and_then(|Targets { rpo, .. }| *rpo);
     let own = context.resolved.assets.get(id).and_then(|asset| asset.rpo);
+    // Data that is given up is one thing, an asset that never comes back another.
+    let is_awaited = matches!(rto(context.resolved, scenario, id), Some(Objective::Within(_)));
     let has_home = routed.route.assets.get(id).is_some_and(|asset| asset.home.is_some());
-    has_home && target(id.as_str()).or_else(|| target("all")).or(own) == Some(Objective::None)
+    !is_awaited && has_home && target(id.as_str()).or_else(|| target("all")).or(own) == Some(Objective::None)
 }
