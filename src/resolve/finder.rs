@@ -178,13 +178,13 @@ impl<'a> Finder<'a> {
                 _ => (AssetState::Untouched, "lives where it belongs".to_owned()),
             };
         }
-        let Some(scenario) = self.scenario else {
+        if self.scenario.is_none() {
             return (AssetState::Wanted, "the plan has no scenarios: everything comes back".to_owned());
-        };
+        }
         if let Some((was, fall)) = was.and_then(|was| Some((was, self.route.harm.of_place(was.as_str())?))) {
             return (AssetState::Lost, format!("its home {was} {}", fall.why()));
         }
-        if scenario.damage.contains(id) {
+        if self.route.harm.is_damaged(id) {
             return (AssetState::Damaged, "its data is spoiled".to_owned());
         }
         (AssetState::Untouched, "not hit".to_owned())

@@ -46,12 +46,13 @@ impl Fall {
 pub struct Harm {
     fallen: BTreeMap<Id, Fall>,
     erasers: BTreeSet<Id>,
+    damaged: BTreeSet<Id>,
 }
 
 impl Harm {
     /// Works out what falls in a scenario.
     pub fn of(plan: &ResolvedPlan, scenario: &Scenario) -> Self {
-        let mut harm = Self::default();
+        let mut harm = Self { damaged: scenario.damage.iter().cloned().collect(), ..Self::default() };
         harm.spread(plan, &scenario.lose, Harmed::Lost);
         harm.spread(plan, &scenario.compromise, Harmed::Compromised);
         harm.erasers = harm.reach_of_the_intruder(plan);
@@ -71,6 +72,11 @@ impl Harm {
     /// Returns the places from which an intruder can erase what they may erase.
     pub fn erasers(&self) -> &BTreeSet<Id> {
         &self.erasers
+    }
+
+    /// Whether the scenario spoils an asset's data.
+    pub fn is_damaged(&self, asset: &Id) -> bool {
+        self.damaged.contains(asset)
     }
 
     fn spread(&mut self, plan: &ResolvedPlan, named: &[Id], harmed: Harmed) {

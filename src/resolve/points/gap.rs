@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 use std::str::FromStr;
-use std::sync::{LazyLock, Mutex};
 
 use croner::Cron;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 
+use super::known::Known;
 use crate::plan::Points;
 use crate::value::Length;
 
@@ -57,16 +57,8 @@ pub fn longest_gap(points: &Points) -> Result<Gap, String> {
             let timezone = timezone.as_deref().unwrap_or("UTC");
             let key = (expression.clone(), timezone.to_owned());
             // Many backups share a few schedules.
-            static KNOWN: LazyLock<Mutex<HashMap<(String, String), Result<Gap, String>>>> =
-                LazyLock::new(Mutex::default);
-            if let Some(gap) = KNOWN.lock().ok().and_then(|known| known.get(&key).cloned()) {
-                return gap;
-            }
-            let gap = cron_gap(expression, timezone);
-            if let Ok(mut known) = KNOWN.lock() {
-                known.insert(key, gap.clone());
-            }
-            gap
+            static GAPS: Known<(String, String), Result<Gap, String>> = Known::new();
+            GAPS.get::<String>(key, || Ok(cron_gap(expression, timezone)))?
         }
     }
 }
