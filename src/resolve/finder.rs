@@ -595,7 +595,7 @@ impl<'a> Finder<'a> {
         let reach = way.reach_of(thing);
         let requirement = reach.requirements(thing).iter().find(|requirement| requirement.any == things)?;
         let serving = reach.serving(thing, requirement);
-        Some(serving.into_iter().map(|thing| way.reliance.name(thing)).collect())
+        Some(serving.iter().map(|thing| way.reliance.name(*thing)).collect())
     }
 
     fn take_need(&mut self, id: &Id, why: String) {
@@ -630,6 +630,8 @@ impl<'a> Finder<'a> {
 
     /// Says of every step that was not taken why it was not.
     fn explain_the_rest(&mut self) {
+        // Made in one go: a map that grows one by one is slow where most steps are passed over.
+        let mut rest: Vec<(Id, String)> = Vec::new();
         for step in self.plan.section(Section::Steps).filter(|step| step.part_of.is_none()) {
             if self.route.chosen.contains_key(&step.id) || self.route.passed_over.contains_key(&step.id) {
                 continue;
@@ -649,7 +651,8 @@ impl<'a> Finder<'a> {
                     format!("{} is not needed, or there", places.join(", "))
                 }
             });
-            self.route.passed_over.insert(step.id.clone(), why);
+            rest.push((step.id.clone(), why));
         }
+        self.route.passed_over.append(&mut rest.into_iter().collect());
     }
 }
