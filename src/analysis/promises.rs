@@ -1,5 +1,7 @@
 //! What a plan promises in a scenario, asset by asset: what is left, how much is lost, when it is back.
 
+use std::collections::{HashMap, HashSet};
+
 use super::{Basis, Recovery, Schedule, Survival, rpo, rto, schedule, survival};
 use crate::graph::Cycle;
 use crate::plan::{Objective, Scenario};
@@ -104,7 +106,10 @@ pub struct Promises {
 pub fn promises(plan: &ResolvedPlan, route: &Route, basis: &Basis) -> Result<Promises, Cycle> {
     let schedule = schedule(plan, route, basis)?;
     let scenario = route.scenario.as_ref().and_then(|id| plan.scenarios.get(id));
-    let mut survived = survival(plan, route);
+    let mut survived: HashMap<Id, Survival> =
+        survival(plan, route).into_iter().map(|survival| (survival.asset.clone(), survival)).collect();
+    let links = route.stuck.iter().flat_map(|stuck| &stuck.links);
+    let stuck: HashSet<&str> = links.map(|link| link.from.as_str()).collect();
     let mut assets = Vec::new();
     for id in plan.assets.keys() {
         let Some(of) = route
@@ -114,10 +119,9 @@ pub fn promises(plan: &ResolvedPlan, route: &Route, basis: &Basis) -> Result<Pro
         else {
             continue;
         };
-        let survival = survived.iter().position(|one| one.asset == *id).map(|at| survived.swap_remove(at));
+        let survival = survived.remove(id);
         let (data, point) = data_of(plan, route, scenario, id, survival.as_ref());
-        let is_stuck =
-            route.stuck.iter().any(|stuck| stuck.links.iter().any(|link| link.from == id.as_str()));
+        let is_stuck = stuck.contains(id.as_str());
         let recovery = schedule.recoveries.get(id).filter(|_| of.stranded.is_none() && !is_stuck);
         assets.push(Promise {
             asset: id.clone(),
@@ -173,7 +177,7 @@ fn harms(route: &Route, scenario: Option<&Scenario>, id: &Id) -> Vec<Harmful> {
     let mut harms = Vec::new();
     let was = route.assets.get(id).and_then(|of| of.was.as_ref());
     let is_invaded = was.is_some_and(|was| route.harm.is_compromised(was.as_str()));
-    let is_damaged = scenario.is_some_and(|scenario| scenario.damage.contains(id));
+    let is_damaged = route.harm.is_damaged(id);
     if fall.is_some_and(|fall| fall.harmed == Harmed::Lost) || !(is_invaded || is_damaged) {
         harms.push(Harmful::Loss);
     }

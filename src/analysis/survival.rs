@@ -1,6 +1,8 @@
 //! What is left of an asset's data after a scenario.
 
-use crate::plan::Objective;
+use std::collections::HashMap;
+
+use crate::plan::{Backup, Objective};
 use crate::resolve::{AssetState, Loss, LossKind, ResolvedPlan, Route, loss_of};
 use crate::value::Id;
 
@@ -45,14 +47,25 @@ impl Survival {
 pub fn survival(plan: &ResolvedPlan, route: &Route) -> Vec<Survival> {
     let scenario = route.scenario.as_ref().and_then(|id| plan.scenarios.get(id));
     let Some(scenario) = scenario else { return Vec::new() };
+    let mut backups_of: HashMap<&Id, Vec<(&Id, &Backup)>> = HashMap::new();
+    for (backup, declared) in &plan.backups {
+        for asset in &*declared.of {
+            let backups = backups_of.entry(asset).or_default();
+            // An asset that is listed twice is backed up once.
+            if backups.last().is_none_or(|(last, _)| *last != backup) {
+                backups.push((backup, declared));
+            }
+        }
+    }
     let mut all = Vec::new();
     for (id, asset) in &route.assets {
         if !matches!(asset.state, AssetState::Lost | AssetState::Damaged) {
             continue;
         }
         let promised = rpo(plan, Some(scenario), id);
-        let backups = plan.backups.iter().filter(|(_, backup)| backup.of.contains(id));
+        let backups = backups_of.get(id).map(Vec::as_slice).unwrap_or_default();
         let copies: Vec<CopyFate> = backups
+            .iter()
             .flat_map(|(backup, declared)| {
                 declared.copies.keys().map(move |copy| Id::trusted(format!("{backup}.{copy}")))
             })

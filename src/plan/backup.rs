@@ -75,7 +75,7 @@ impl JsonSchema for Continuous {
 }
 
 /// When recovery points are captured.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "RawPoints", into = "RawPoints")]
 pub enum Points {
     /// By a cron expression of five fields, in a time zone (UTC if none is given).
@@ -200,7 +200,7 @@ pub struct Copy {
 }
 
 /// How long points are kept: a length of time, `latest` (no history), or generations.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Keep {
     /// Each point for this long.
     For(Length),
@@ -211,7 +211,7 @@ pub enum Keep {
 }
 
 /// So many points of each generation.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(extend("minProperties" = 1))]
 pub struct Generations {

@@ -107,7 +107,7 @@ pub fn loss_of(
     if let Some((place, fall)) = place.and_then(|place| Some((place, harm.of_place(place.as_str())?))) {
         return lost(LossKind::Gone, format!("lies in {place}, which {}", fall.why()));
     }
-    let spoiled = scenario.damage.contains(asset);
+    let spoiled = harm.is_damaged(asset);
     let intruder = !scenario.compromise.is_empty();
     if !spoiled && !intruder {
         return emptiness(plan, reference.as_str()).map(|why| Loss { kind: LossKind::Expired, why });

@@ -182,13 +182,13 @@ impl<'a> Finder<'a> {
                 _ => (AssetState::Untouched, "lives where it belongs".to_owned()),
             };
         }
-        let Some(scenario) = self.scenario else {
+        if self.scenario.is_none() {
             return (AssetState::Wanted, "the plan has no scenarios: everything comes back".to_owned());
-        };
+        }
         if let Some((was, fall)) = was.and_then(|was| Some((was, self.route.harm.of_place(was.as_str())?))) {
             return (AssetState::Lost, format!("its home {was} {}", fall.why()));
         }
-        if scenario.damage.contains(id) {
+        if self.route.harm.is_damaged(id) {
             return (AssetState::Damaged, "its data is spoiled".to_owned());
         }
         // What it needs besides other assets: a place or a person that has fallen holds it up as well.
@@ -607,7 +607,7 @@ impl<'a> Finder<'a> {
         let reach = way.reach_of(thing);
         let requirement = reach.requirements(thing).iter().find(|requirement| requirement.any == things)?;
         let serving = reach.serving(thing, requirement);
-        Some(serving.into_iter().map(|thing| way.reliance.name(thing)).collect())
+        Some(serving.iter().map(|thing| way.reliance.name(*thing)).collect())
     }
 
     fn take_need(&mut self, id: &Id, why: String) {
@@ -642,6 +642,8 @@ impl<'a> Finder<'a> {
 
     /// Says of every step that was not taken why it was not.
     fn explain_the_rest(&mut self) {
+        // Made in one go: a map that grows one by one is slow where most steps are passed over.
+        let mut rest: Vec<(Id, String)> = Vec::new();
         for step in self.plan.section(Section::Steps).filter(|step| step.part_of.is_none()) {
             if self.route.chosen.contains_key(&step.id) || self.route.passed_over.contains_key(&step.id) {
                 continue;
@@ -661,7 +663,8 @@ impl<'a> Finder<'a> {
                     format!("{} is not needed, or there", places.join(", "))
                 }
             });
-            self.route.passed_over.insert(step.id.clone(), why);
+            rest.push((step.id.clone(), why));
         }
+        self.route.passed_over.append(&mut rest.into_iter().collect());
     }
 }

@@ -47,12 +47,13 @@ pub struct Harm {
     fallen: BTreeMap<Id, Fall>,
     compromised: BTreeSet<Id>,
     erasers: BTreeSet<Id>,
+    damaged: BTreeSet<Id>,
 }
 
 impl Harm {
     /// Works out what falls in a scenario.
     pub fn of(plan: &ResolvedPlan, scenario: &Scenario) -> Self {
-        let mut harm = Self::default();
+        let mut harm = Self { damaged: scenario.damage.iter().cloned().collect(), ..Self::default() };
         harm.spread(plan, &scenario.lose, Harmed::Lost);
         // Where an intruder is, that counts as well where the place is lost besides.
         let mut intruder = Self::default();
@@ -85,6 +86,11 @@ impl Harm {
     /// Returns the places from which an intruder can erase what they may erase.
     pub fn erasers(&self) -> &BTreeSet<Id> {
         &self.erasers
+    }
+
+    /// Whether the scenario spoils an asset's data.
+    pub fn is_damaged(&self, asset: &Id) -> bool {
+        self.damaged.contains(asset)
     }
 
     fn spread(&mut self, plan: &ResolvedPlan, named: &[Id], harmed: Harmed) {
@@ -127,14 +133,14 @@ impl Harm {
 
     fn spread_both(&mut self, plan: &ResolvedPlan) {
         loop {
-            let fell = |id: &Id| self.fallen.contains_key(id);
-            let falls = plan.places.iter().filter(|(id, _)| !fell(id)).find_map(|(id, place)| {
-                let broken = place.in_.iter().find(|need| !need.is_met(|above| !fell(above)))?;
+            let is_down = |id: &Id| self.fallen.contains_key(id);
+            let next = plan.places.iter().filter(|(id, _)| !is_down(id)).find_map(|(id, place)| {
+                let broken = place.in_.iter().find(|need| !need.is_met(|above| !is_down(above)))?;
                 let above = broken.ids().iter().find_map(|above| self.fallen.get(above))?;
                 let chain = std::iter::once(id.clone()).chain(above.chain.iter().cloned()).collect();
                 Some((id.clone(), Fall { harmed: above.harmed, chain }))
             });
-            let Some((id, fall)) = falls else { return };
+            let Some((id, fall)) = next else { return };
             self.fallen.insert(id, fall);
         }
     }

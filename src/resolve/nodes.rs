@@ -1,5 +1,6 @@
 //! The nodes of a route and their order.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use super::reach::Reach;
@@ -66,6 +67,9 @@ struct Order<'a> {
     groups: HashMap<&'a str, &'a ResolvedStep>,
     parts: HashMap<&'a str, Vec<usize>>,
     stage: Vec<usize>,
+    /// The node of each step and of each asset, by its position in the plan.
+    of_step: Vec<Option<usize>>,
+    of_asset: Vec<Option<usize>>,
 }
 
 impl<'a> Order<'a> {
@@ -78,9 +82,18 @@ impl<'a> Order<'a> {
             groups: HashMap::new(),
             parts: HashMap::new(),
             stage: Vec::new(),
+            of_step: vec![None; plan.steps.len()],
+            of_asset: vec![None; plan.assets.len()],
         };
         for (at, node) in nodes.iter().enumerate() {
-            let NodeKind::Step(step) = node.kind else { continue };
+            let step = match node.kind {
+                NodeKind::Step(step) => step,
+                NodeKind::Health(asset) => {
+                    order.of_asset[asset] = Some(at);
+                    continue;
+                }
+            };
+            order.of_step[step] = Some(at);
             let step = &plan.steps[step];
             if step.is_group() {
                 order.groups.insert(step.id.as_str(), step);
@@ -145,57 +158,58 @@ impl<'a> Order<'a> {
     /// Adds what a step or an asset waits for; through secrets, copies and places, which are no nodes, it looks
     /// at what these rely on.
     fn after_thing(&self, thing: Thing, after: &mut Vec<(usize, String)>) {
-        let mut seen: HashSet<Thing> = HashSet::from([thing]);
-        let mut open: Vec<(Thing, Thing, String)> = Vec::new();
+        let mut seen: HashSet<Thing> = HashSet::new();
+        let mut open: Vec<(Thing, Thing, Cow<'static, str>)> = Vec::new();
         for requirement in self.reach.requirements(thing) {
             let why = self.reason(requirement.kind);
-            open.extend(
-                self.reach.serving(thing, requirement).into_iter().map(|next| (thing, next, why.clone())),
-            );
+            let serving = self.reach.serving(thing, requirement);
+            open.extend(serving.iter().map(|next| (thing, *next, why.clone())));
         }
         open.reverse();
         while let Some((from, needed, why)) = open.pop() {
-            match needed {
-                Thing::Step(_) | Thing::Asset(_) => {
-                    let name = self.reliance.name(needed);
-                    let why = match from {
-                        Thing::Place(_) if matches!(needed, Thing::Step(_)) => {
-                            format!("provides {}, {why}", self.reliance.name(from))
-                        }
-                        _ => why,
-                    };
-                    after.extend(self.nodes.get(name.as_str()).map(|at| (*at, why)));
-                }
-                Thing::Person(_) => {}
+            let node = match needed {
+                Thing::Step(at) => self.of_step.get(at).copied().flatten(),
+                Thing::Asset(at) => self.of_asset.get(at).copied().flatten(),
+                Thing::Person(_) => None,
                 Thing::Place(_) | Thing::Secret(_) | Thing::Copy(..) => {
-                    if !seen.insert(needed) {
+                    let requirements = self.reach.requirements(needed);
+                    if requirements.is_empty() || !seen.insert(needed) {
                         continue;
                     }
-                    for requirement in self.reach.requirements(needed) {
+                    for requirement in requirements {
                         let why = match requirement.kind {
                             Kind::ProvidedBy => why.clone(),
-                            _ => format!("{} needs it", self.reliance.name(needed)),
+                            _ => Cow::Owned(format!("{} needs it", self.reliance.name(needed))),
                         };
                         let serving = self.reach.serving(needed, requirement);
-                        open.extend(serving.into_iter().map(|next| (needed, next, why.clone())));
+                        open.extend(serving.iter().map(|next| (needed, *next, why.clone())));
                     }
+                    None
                 }
-            }
+            };
+            let Some(node) = node else { continue };
+            let why = match from {
+                Thing::Place(_) if matches!(needed, Thing::Step(_)) => {
+                    format!("provides {}, {why}", self.reliance.name(from))
+                }
+                _ => why.into_owned(),
+            };
+            after.push((node, why));
         }
     }
 
-    fn reason(&self, kind: Kind) -> String {
+    fn reason(&self, kind: Kind) -> Cow<'static, str> {
         match kind {
             Kind::Inherited(asset, _) => {
-                format!("{} needs it", self.reliance.name(Thing::Asset(asset)))
+                format!("{} needs it", self.reliance.name(Thing::Asset(asset))).into()
             }
-            Kind::Home(_) => "its home".to_owned(),
-            Kind::On => "done there".to_owned(),
-            Kind::RestoredBy => "restores it".to_owned(),
-            Kind::Controller => "drplan runs from there".to_owned(),
-            Kind::From => "restored from there".to_owned(),
-            Kind::Within(place, _) => format!("{} is in it", self.reliance.name(Thing::Place(place))),
-            _ => NEEDS.to_owned(),
+            Kind::Home(_) => "its home".into(),
+            Kind::On => "done there".into(),
+            Kind::RestoredBy => "restores it".into(),
+            Kind::Controller => "drplan runs from there".into(),
+            Kind::From => "restored from there".into(),
+            Kind::Within(place, _) => format!("{} is in it", self.reliance.name(Thing::Place(place))).into(),
+            _ => NEEDS.into(),
         }
     }
 }

@@ -5,14 +5,15 @@
 //! Dowling and Gallier, 1984: linear in the size of the graph). What is left either waits for itself or for
 //! something that nothing brings back.
 
-use std::collections::{HashMap, HashSet};
+use std::borrow::Cow;
+use std::collections::HashMap;
 
 use super::reliance::{Kind, Reliance, Requirement, Thing};
 
 /// What can be had, in which round, and what each thing relies on.
 pub(super) struct Reach {
     things: Vec<Thing>,
-    at_of: HashMap<Thing, usize>,
+    at_of: Positions,
     requirements: Vec<Vec<Requirement>>,
     /// The round in which a thing could be had; none if it cannot.
     rounds: Vec<Option<usize>>,
@@ -22,12 +23,73 @@ pub(super) struct Reach {
     left_out: Vec<bool>,
 }
 
+/// The position of each thing in a list. Asked for so often that no hash is made for what has a number of its own.
+#[derive(Default)]
+struct Positions {
+    by_kind: [Vec<Option<usize>>; 5],
+    copies: HashMap<(usize, usize), usize>,
+}
+
+impl Positions {
+    /// Returns kind and number of a thing, or backup and copy.
+    const fn slot(thing: Thing) -> Result<(usize, usize), (usize, usize)> {
+        match thing {
+            Thing::Step(at) => Ok((0, at)),
+            Thing::Asset(at) => Ok((1, at)),
+            Thing::Place(at) => Ok((2, at)),
+            Thing::Person(at) => Ok((3, at)),
+            Thing::Secret(at) => Ok((4, at)),
+            Thing::Copy(backup, copy) => Err((backup, copy)),
+        }
+    }
+
+    fn get(&self, thing: Thing) -> Option<usize> {
+        match Self::slot(thing) {
+            Ok((kind, at)) => self.by_kind[kind].get(at).copied().flatten(),
+            Err(copy) => self.copies.get(&copy).copied(),
+        }
+    }
+
+    fn set(&mut self, thing: Thing, position: usize) {
+        match Self::slot(thing) {
+            Ok((kind, at)) => {
+                let list = &mut self.by_kind[kind];
+                if list.len() <= at {
+                    list.resize(at + 1, None);
+                }
+                list[at] = Some(position);
+            }
+            Err(copy) => {
+                self.copies.insert(copy, position);
+            }
+        }
+    }
+}
+
+/// Some of the things that were asked about.
+pub(super) struct Behind<'a> {
+    reach: &'a Reach,
+    marked: Vec<bool>,
+}
+
+impl Behind<'_> {
+    /// Whether a thing is one of them.
+    pub(super) fn contains(&self, thing: Thing) -> bool {
+        self.reach.at_of.get(thing).is_some_and(|at| self.marked[at])
+    }
+
+    /// Takes a thing; whether it is new, and was asked about at all.
+    fn mark(&mut self, thing: Thing) -> bool {
+        self.reach.at_of.get(thing).is_some_and(|at| !std::mem::replace(&mut self.marked[at], true))
+    }
+}
+
 impl Reach {
     /// Works out what can be had of some things, and of all that they rely on.
     pub(super) fn new(reliance: &Reliance<'_>, roots: impl IntoIterator<Item = Thing>) -> Self {
         let mut reach = Self {
             things: Vec::new(),
-            at_of: HashMap::new(),
+            at_of: Positions::default(),
             requirements: Vec::new(),
             rounds: Vec::new(),
             stands: Vec::new(),
@@ -52,8 +114,8 @@ impl Reach {
     }
 
     fn add(&mut self, thing: Thing) {
-        let next = self.things.len();
-        if *self.at_of.entry(thing).or_insert(next) == next {
+        if self.at_of.get(thing).is_none() {
+            self.at_of.set(thing, self.things.len());
             self.things.push(thing);
         }
     }
@@ -70,8 +132,8 @@ impl Reach {
             unmet[at] = requirements.iter().filter(|requirement| requirement.at_least > 0).count();
             for (which, requirement) in requirements.iter().enumerate() {
                 for needed in &requirement.any {
-                    if let Some(needed) = self.at_of.get(needed) {
-                        helps[*needed].push((at, which));
+                    if let Some(needed) = self.at_of.get(*needed) {
+                        helps[needed].push((at, which));
                     }
                 }
             }
@@ -105,7 +167,7 @@ impl Reach {
 
     /// Returns the round in which a thing can be had; nothing if it cannot, or was not asked about.
     pub(super) fn round(&self, thing: Thing) -> Option<usize> {
-        self.rounds[*self.at_of.get(&thing)?]
+        self.rounds[self.at_of.get(thing)?]
     }
 
     /// Whether everything can be had.
@@ -120,21 +182,20 @@ impl Reach {
 
     /// Returns what a thing relies on.
     pub(super) fn requirements(&self, thing: Thing) -> &[Requirement] {
-        self.at_of
-            .get(&thing)
-            .and_then(|at| self.requirements.get(*at))
-            .map(Vec::as_slice)
-            .unwrap_or_default()
+        self.at_of.get(thing).and_then(|at| self.requirements.get(at)).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// Of a requirement of a thing, returns what will serve: first what stands, then what can be had before the
     /// thing itself, in the order in which they are written.
     ///
     /// Where not enough can be had, those follow that cannot, so that it shows what is waited for in vain.
-    pub(super) fn serving(&self, thing: Thing, requirement: &Requirement) -> Vec<Thing> {
+    pub(super) fn serving<'a>(&self, thing: Thing, requirement: &'a Requirement) -> Cow<'a, [Thing]> {
+        if requirement.any.len() <= 1 && requirement.at_least >= 1 {
+            return Cow::Borrowed(&requirement.any);
+        }
         let before = self.round(thing).unwrap_or(usize::MAX);
         let worth = |needed: &Thing| {
-            let Some(at) = self.at_of.get(needed).copied() else { return 3 };
+            let Some(at) = self.at_of.get(*needed) else { return 3 };
             match self.rounds[at] {
                 Some(round) if round < before && self.stands[at] => 0,
                 Some(round) if round < before && !self.left_out[at] => 1,
@@ -145,22 +206,22 @@ impl Reach {
         let mut serving = requirement.any.clone();
         serving.sort_by_key(worth);
         serving.truncate(requirement.at_least);
-        serving
+        Cow::Owned(serving)
     }
 
     /// Returns all that some things rely on in the end: what serves each of them, and whatever these rely on.
     ///
     /// Of what cannot be had, everything that it might rely on belongs to it, so that it shows why.
-    pub(super) fn behind(&self, roots: impl IntoIterator<Item = Thing>) -> HashSet<Thing> {
-        let mut open: Vec<Thing> = roots.into_iter().collect();
-        let mut behind: HashSet<Thing> = open.iter().copied().collect();
+    pub(super) fn behind(&self, roots: impl IntoIterator<Item = Thing>) -> Behind<'_> {
+        let mut behind = Behind { reach: self, marked: vec![false; self.things.len()] };
+        let mut open: Vec<Thing> = roots.into_iter().filter(|root| behind.mark(*root)).collect();
         while let Some(thing) = open.pop() {
             for requirement in self.requirements(thing) {
                 let next = match self.round(thing) {
                     Some(_) => self.serving(thing, requirement),
-                    None => requirement.any.clone(),
+                    None => Cow::Borrowed(requirement.any.as_slice()),
                 };
-                open.extend(next.into_iter().filter(|next| behind.insert(*next)));
+                open.extend(next.iter().copied().filter(|next| behind.mark(*next)));
             }
         }
         behind

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::copies::{copy_of, loss_of};
 use super::finder::why_not;
-use super::route::{AssetState, Route};
+use super::route::{AssetRoute, AssetState, Route};
 use super::{ResolvedPlan, ResolvedStep, Section};
 use crate::document::KeyPath;
 use crate::plan::{Action, Need};
@@ -70,32 +70,18 @@ pub(super) enum Kind {
     Key,
 }
 
-/// What everything relies on in one route, or in whatever way a plan allows.
-pub(super) struct Reliance<'a> {
+/// What a plan has, whatever the route.
+pub(super) struct Index<'a> {
     plan: &'a ResolvedPlan,
-    route: &'a Route,
     names: HashMap<&'a str, Thing>,
-    restorers: HashMap<&'a str, Vec<usize>>,
-    providers: HashMap<&'a str, Vec<usize>>,
     parts: HashMap<&'a str, Vec<usize>>,
     controllers: Vec<Thing>,
-    /// Whether every way that the plan allows counts, or the chosen one alone.
-    every_way: bool,
 }
 
-impl<'a> Reliance<'a> {
-    /// Takes the steps of the route alone.
-    pub(super) fn of_route(plan: &'a ResolvedPlan, route: &'a Route) -> Self {
-        Self::new(plan, route, false)
-    }
-
-    /// Takes every step, home and copy that could serve in the scenario of the route.
-    pub(super) fn of_every_way(plan: &'a ResolvedPlan, route: &'a Route) -> Self {
-        Self::new(plan, route, true)
-    }
-
-    fn new(plan: &'a ResolvedPlan, route: &'a Route, every_way: bool) -> Self {
-        let mut names = HashMap::new();
+impl<'a> Index<'a> {
+    /// Looks through a plan.
+    pub(super) fn new(plan: &'a ResolvedPlan) -> Self {
+        let mut names = HashMap::with_capacity(plan.steps.len() + plan.assets.len());
         let mut controllers = Vec::new();
         for (at, id) in plan.people.keys().enumerate() {
             names.insert(id.as_str(), Thing::Person(at));
@@ -112,20 +98,54 @@ impl<'a> Reliance<'a> {
         for (at, id) in plan.assets.keys().enumerate() {
             names.insert(id.as_str(), Thing::Asset(at));
         }
-        let (mut restorers, mut providers) = (HashMap::new(), HashMap::new());
         let mut parts: HashMap<&str, Vec<usize>> = HashMap::new();
         for (at, step) in plan.steps.iter().enumerate() {
-            if let Some(whole) = &step.part_of {
-                parts.entry(whole.as_str()).or_default().push(at);
-                continue;
+            match &step.part_of {
+                Some(whole) => parts.entry(whole.as_str()).or_default().push(at),
+                None => {
+                    names.insert(step.id.as_str(), Thing::Step(at));
+                }
             }
-            names.insert(step.id.as_str(), Thing::Step(at));
-            let counts = step.section == Section::Steps
-                && if every_way {
-                    why_not(plan, route, step).is_none()
-                } else {
-                    route.chosen.contains_key(&step.id)
-                };
+        }
+        Self { plan, names, parts, controllers }
+    }
+}
+
+/// What everything relies on in one route, or in whatever way a plan allows.
+pub(super) struct Reliance<'a> {
+    plan: &'a ResolvedPlan,
+    index: &'a Index<'a>,
+    route: &'a Route,
+    restorers: HashMap<&'a str, Vec<usize>>,
+    providers: HashMap<&'a str, Vec<usize>>,
+    /// Whether each step is on the route.
+    chosen: Vec<bool>,
+    /// What the route does with each asset.
+    assets: Vec<Option<&'a AssetRoute>>,
+    /// Whether every way that the plan allows counts, or the chosen one alone.
+    every_way: bool,
+}
+
+impl<'a> Reliance<'a> {
+    /// Takes the steps of the route alone.
+    pub(super) fn of_route(index: &'a Index<'a>, route: &'a Route) -> Self {
+        Self::new(index, route, false)
+    }
+
+    /// Takes every step, home and copy that could serve in the scenario of the route.
+    pub(super) fn of_every_way(index: &'a Index<'a>, route: &'a Route) -> Self {
+        Self::new(index, route, true)
+    }
+
+    fn new(index: &'a Index<'a>, route: &'a Route, every_way: bool) -> Self {
+        let plan = index.plan;
+        let (mut restorers, mut providers) = (HashMap::new(), HashMap::new());
+        let is_chosen = |step: &ResolvedStep| route.chosen.contains_key(&step.id);
+        let chosen: Vec<bool> = plan.steps.iter().map(is_chosen).collect();
+        for (at, step) in plan.steps.iter().enumerate() {
+            let counts = step.part_of.is_none()
+                && step.section == Section::Steps
+                && if every_way { why_not(plan, route, step).is_none() } else { chosen[at] };
             if counts {
                 for asset in &step.common.restores {
                     restorers.entry(asset.as_str()).or_insert_with(Vec::new).push(at);
@@ -135,12 +155,13 @@ impl<'a> Reliance<'a> {
                 }
             }
         }
-        Self { plan, route, names, restorers, providers, parts, controllers, every_way }
+        let assets = plan.assets.keys().map(|id| route.assets.get(id)).collect();
+        Self { plan, index, route, restorers, providers, chosen, assets, every_way }
     }
 
     /// Returns the thing of a name.
     pub(super) fn thing(&self, name: &str) -> Option<Thing> {
-        self.names.get(name).copied()
+        self.index.names.get(name).copied()
     }
 
     /// Whether a place or a person has not been there before, or has fallen: without help it is not there.
@@ -165,10 +186,10 @@ impl<'a> Reliance<'a> {
             Thing::Place(_) | Thing::Person(_) => !self.is_gone(thing),
             Thing::Secret(_) | Thing::Copy(..) => true,
             Thing::Step(_) => false,
-            Thing::Asset(at) => self.plan.assets.get_index(at).is_none_or(|(id, _)| {
-                let state = self.route.assets.get(id).map(|asset| asset.state);
+            Thing::Asset(at) => {
+                let state = self.asset(at).map(|asset| asset.state);
                 matches!(state, None | Some(AssetState::Untouched | AssetState::LeftOut))
-            }),
+            }
         }
     }
 
@@ -186,7 +207,7 @@ impl<'a> Reliance<'a> {
         match thing {
             Thing::Step(at) => {
                 if let Some(step) = self.plan.steps.get(at) {
-                    self.of_step(step, &mut needed);
+                    self.of_step(at, step, &mut needed);
                 }
             }
             Thing::Asset(at) => self.of_asset(at, &mut needed),
@@ -206,9 +227,13 @@ impl<'a> Reliance<'a> {
         needed
     }
 
-    fn of_step(&self, step: &ResolvedStep, needed: &mut Vec<Requirement>) {
+    fn asset(&self, at: usize) -> Option<&'a AssetRoute> {
+        self.assets.get(at).copied().flatten()
+    }
+
+    fn of_step(&self, at: usize, step: &ResolvedStep, needed: &mut Vec<Requirement>) {
         let common = &step.common;
-        let is_chosen = self.route.chosen.contains_key(&step.id);
+        let is_chosen = self.chosen.get(at).is_some_and(|is_chosen| *is_chosen);
         if !self.every_way && !is_chosen {
             // A step that the route leaves out is not waited for.
             return;
@@ -236,11 +261,11 @@ impl<'a> Reliance<'a> {
                 self.leave_out(&mut needed[before..], &common.provides);
             }
         }
-        if !self.controllers.is_empty() && !matches!(step.action, Action::Manual { .. }) {
-            let any = self.controllers.clone();
+        if !self.index.controllers.is_empty() && !matches!(step.action, Action::Manual { .. }) {
+            let any = self.index.controllers.clone();
             needed.push(Requirement { any, at_least: 1, kind: Kind::Controller });
         }
-        let parts = self.parts.get(step.id.as_str()).map(Vec::as_slice).unwrap_or_default();
+        let parts = self.index.parts.get(step.id.as_str()).map(Vec::as_slice).unwrap_or_default();
         let inner = || parts.iter().filter_map(|at| self.plan.steps.get(*at));
         let mut places: Vec<&Id> =
             std::iter::once(step).chain(inner()).filter_map(|step| step.common.on.as_ref()).collect();
@@ -286,7 +311,7 @@ impl<'a> Reliance<'a> {
 
     fn of_asset(&self, at: usize, needed: &mut Vec<Requirement>) {
         let Some((id, asset)) = self.plan.assets.get_index(at) else { return };
-        let state = self.route.assets.get(id).map_or(AssetState::Untouched, |route| route.state);
+        let state = self.asset(at).map_or(AssetState::Untouched, |route| route.state);
         match state {
             AssetState::Untouched | AssetState::LeftOut => return,
             AssetState::Interrupted => {}
@@ -323,8 +348,8 @@ impl<'a> Reliance<'a> {
     }
 
     fn homes(&self, asset: usize) -> Vec<Thing> {
-        let Some((id, declared)) = self.plan.assets.get_index(asset) else { return Vec::new() };
-        let Some(route) = self.route.assets.get(id) else { return Vec::new() };
+        let Some((_, declared)) = self.plan.assets.get_index(asset) else { return Vec::new() };
+        let Some(route) = self.asset(asset) else { return Vec::new() };
         let moves = matches!(route.state, AssetState::Lost | AssetState::Wanted);
         let homes: Vec<&Id> = if self.every_way && moves {
             declared.homes.iter().collect()

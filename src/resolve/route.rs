@@ -8,7 +8,7 @@ use super::copies::CopyChoice;
 use super::finder::{Finder, Way};
 use super::nodes::{Node, order};
 use super::reach::Reach;
-use super::reliance::{Reliance, Thing};
+use super::reliance::{Index, Reliance, Thing};
 use super::stuck::{Stuck, stuck};
 use super::{Harm, Placement, ResolvedPlan, ResolvedStep, Section};
 use crate::plan::Operation;
@@ -127,25 +127,26 @@ impl Route {
 /// brings back, another way is looked for over everything that the plan allows; if there is none, the route says
 /// what is stuck.
 pub fn route(plan: &ResolvedPlan, placement: &Placement, request: &Request<'_>) -> Route {
+    let index = Index::new(plan);
     let mut route = Finder::find(plan, placement, request, None);
     let mut reach =
-        Reach::new(&Reliance::of_route(plan, &route), things(plan, &route).map(|(_, thing)| thing));
+        Reach::new(&Reliance::of_route(&index, &route), things(plan, &route).map(|(_, thing)| thing));
     if !reach.has_all() {
-        let every_way = Reliance::of_every_way(plan, &route);
+        let every_way = Reliance::of_every_way(&index, &route);
         let all = Reach::new(&every_way, things(plan, &route).map(|(_, thing)| thing));
         let is_better = reach.lacking().any(|thing| all.round(thing).is_some());
         let way = Way { reliance: &every_way, reach: &all, first_choice: &reach };
         let other = is_better.then(|| Finder::find(plan, placement, request, Some(&way)));
         if let Some(other) = other {
             reach =
-                Reach::new(&Reliance::of_route(plan, &other), things(plan, &other).map(|(_, thing)| thing));
+                Reach::new(&Reliance::of_route(&index, &other), things(plan, &other).map(|(_, thing)| thing));
             route = other;
         }
     }
     if request.scenario.is_some() || request.operation == Operation::Failback || !request.only.is_empty() {
         leave_out_the_unneeded(plan, &mut route, &reach);
     }
-    let reliance = Reliance::of_route(plan, &route);
+    let reliance = Reliance::of_route(&index, &route);
     let stuck = stuck(plan, &route.harm, &reliance, &reach, things(plan, &route));
     let nodes = order(plan, &route, &reliance, &reach, request.with_stage);
     route.stuck = stuck;
@@ -158,7 +159,7 @@ fn leave_out_the_unneeded(plan: &ResolvedPlan, route: &mut Route, reach: &Reach)
     let assets = things(plan, route).map(|(_, thing)| thing).filter(|thing| matches!(thing, Thing::Asset(_)));
     let behind = reach.behind(assets);
     for (at, step) in plan.steps.iter().enumerate() {
-        if !behind.contains(&Thing::Step(at)) && route.chosen.remove(&step.id).is_some() {
+        if !behind.contains(Thing::Step(at)) && route.chosen.remove(&step.id).is_some() {
             route.passed_over.insert(step.id.clone(), "nothing that runs needs it".to_owned());
         }
     }

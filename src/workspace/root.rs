@@ -146,7 +146,9 @@ pub fn is_recipe(file: &Path) -> bool {
     if !std::fs::metadata(file).is_ok_and(|metadata| metadata.is_file()) {
         return false;
     }
-    std::fs::read_to_string(file).is_ok_and(|text| text.lines().any(|line| line.starts_with("recipe:")))
+    // Every plan of a folder is looked through for every folder that is opened: no line by line.
+    let begins = |text: String| text.starts_with("recipe:") || text.contains("\nrecipe:");
+    std::fs::read_to_string(file).is_ok_and(begins)
 }
 
 /// Returns the root of the repository that a file or folder belongs to, as [`Workspace::find`] does.

@@ -1,13 +1,13 @@
 //! How far apart the moments of a schedule can be.
 
 use std::collections::HashMap;
-use std::sync::{LazyLock, Mutex};
 
 use croner::Cron;
 use croner::parser::{CronParser, Seconds, Year};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 
+use super::known::Known;
 use crate::plan::Points;
 use crate::value::Length;
 
@@ -40,6 +40,9 @@ impl Gap {
     }
 }
 
+/// Many backups share a few schedules.
+static GAPS: Known<(String, String), Result<Gap, String>> = Known::new();
+
 /// Returns the longest time between two recovery points of a schedule.
 ///
 /// A cron expression is walked over the year 2026 in its time zone, clock changes included; if it fires less than
@@ -57,16 +60,7 @@ pub fn longest_gap(points: &Points) -> Result<Gap, String> {
             let timezone = timezone.as_deref().unwrap_or("UTC");
             let key = (expression.clone(), timezone.to_owned());
             // Many backups share a few schedules.
-            static KNOWN: LazyLock<Mutex<HashMap<(String, String), Result<Gap, String>>>> =
-                LazyLock::new(Mutex::default);
-            if let Some(gap) = KNOWN.lock().ok().and_then(|known| known.get(&key).cloned()) {
-                return gap;
-            }
-            let gap = cron_gap(expression, timezone);
-            if let Ok(mut known) = KNOWN.lock() {
-                known.insert(key, gap.clone());
-            }
-            gap
+            GAPS.get::<String>(key, || Ok(cron_gap(expression, timezone)))?
         }
     }
 }

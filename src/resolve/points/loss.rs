@@ -1,12 +1,13 @@
 //! The recovery point, line by line.
 
-use super::kept::{self, clean};
+use super::kept::{self, Tier, clean};
+use super::known::{CLEAN, Making};
 use super::timeline::Timeline;
 use crate::document::KeyPath;
-use crate::plan::Keep;
+use crate::plan::{Backup, Copy, Keep};
 use crate::resolve::ResolvedPlan;
 use crate::resolve::copies::copy_of;
-use crate::value::Length;
+use crate::value::{Id, Length};
 
 /// One line of the arithmetic.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,12 +81,11 @@ pub fn point_loss(plan: &ResolvedPlan, copy: &str, harm: Harmful) -> Result<Poin
     let Some((backup_id, backup, copy_id, copy)) = copy_of(plan, copy) else {
         return Err("there is no such copy".to_owned());
     };
-    let with_points = matches!((harm, &copy.keep), (Harmful::FoundAfter(_), Keep::Generations(_)));
-    let timeline = Timeline::of(backup_id, backup, copy_id, with_points)?;
+    let timeline = Timeline::of(backup_id, backup, copy_id, false)?;
     let Harmful::FoundAfter(found_after) = harm else {
         return Ok(PointLoss { terms: timeline.age, is_exact: timeline.is_exact, after_harm: Length::ZERO });
     };
-    let tier = clean(&copy.keep, &timeline, found_after)?;
+    let tier = clean_tier(backup_id, backup, copy_id, copy, found_after)?;
     let path = KeyPath::root().key("backups").key(backup_id.as_str());
     let first = if matches!(copy.keep, Keep::For(_)) {
         timeline.gap_term.clone()
@@ -117,9 +117,7 @@ pub fn clean_reach(plan: &ResolvedPlan, copy: &str, found_after: Length) -> Resu
     let Some((backup_id, backup, copy_id, declared)) = copy_of(plan, copy) else {
         return Err("there is no such copy".to_owned());
     };
-    let with_points = matches!(declared.keep, Keep::Generations(_));
-    let timeline = Timeline::of(backup_id, backup, copy_id, with_points)?;
-    let tier = clean(&declared.keep, &timeline, found_after)?;
+    let tier = clean_tier(backup_id, backup, copy_id, declared, found_after)?;
     Ok(found_after.saturating_add(tier.gap))
 }
 
@@ -132,6 +130,26 @@ pub fn emptiness(plan: &ResolvedPlan, copy: &str) -> Option<String> {
     (keep < age).then(|| {
         format!("keeps its points for {keep}, but the newest may be {age} old: at times it holds none")
     })
+}
+
+/// Returns how far apart the points of a copy are from which the newest clean one is taken.
+fn clean_tier(
+    backup_id: &Id,
+    backup: &Backup,
+    copy_id: &Id,
+    copy: &Copy,
+    found_after: Length,
+) -> Result<Tier, String> {
+    let work_out = || -> Result<Result<Tier, String>, String> {
+        let with_points = matches!(copy.keep, Keep::Generations(_));
+        let timeline = Timeline::of(backup_id, backup, copy_id, with_points)?;
+        Ok(clean(&copy.keep, &timeline, found_after))
+    };
+    match Making::of(backup, copy) {
+        Some(making) => CLEAN.get((making, found_after), work_out)?,
+        // What is wrong with the chain is told with its names.
+        None => work_out()?,
+    }
 }
 
 /// Returns how far back the points of a copy reach for sure.

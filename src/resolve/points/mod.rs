@@ -3,6 +3,7 @@
 mod apart;
 mod gap;
 mod kept;
+mod known;
 mod loss;
 #[cfg(test)]
 mod oracle;

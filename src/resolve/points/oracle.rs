@@ -35,10 +35,8 @@ impl Schedule {
             }
             Self::Every(hours) => {
                 let step = hours * HOUR;
-                (0..)
-                    .map(|n| START - YEAR + phase % step + n * step)
-                    .take_while(|at| *at <= START + YEAR)
-                    .collect()
+                let first = START - YEAR + phase % step;
+                (0..=(START + YEAR - first) / step).map(|n| first + n * step).collect()
             }
         }
     }
@@ -207,11 +205,10 @@ fn kept_at(points: &[(i64, i64)], keep: &str, now: i64) -> Vec<i64> {
         let text = crate::value::Moment::from_unix_millis(at * 1000).to_string();
         text[..7].to_owned()
     };
-    let periods: [(&str, Box<dyn Fn(i64) -> String>); 3] = [
-        ("daily", Box::new(|at| (at / 86_400).to_string())),
-        ("weekly", Box::new(|at| ((at + 3 * 86_400) / (7 * 86_400)).to_string())),
-        ("monthly", Box::new(month)),
-    ];
+    let day = |at: i64| (at / 86_400).to_string();
+    let week = |at: i64| ((at + 3 * 86_400) / (7 * 86_400)).to_string();
+    let periods: [(&str, &dyn Fn(i64) -> String); 3] =
+        [("daily", &day), ("weekly", &week), ("monthly", &month)];
     for (name, period) in periods {
         let mut seen: Vec<String> = Vec::new();
         for captured in there.iter().rev() {
