@@ -6,7 +6,7 @@
 #![expect(clippy::print_stdout, reason = "a program for measuring, which prints what it has measured")]
 
 use std::error::Error;
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::Duration;
 
 use drplan::analysis::{Basis, Odds, simulate};
@@ -25,8 +25,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         // What `cargo test --all-targets` does: nothing to measure.
         [] => Ok(()),
-        [rounds, file] => check(rounds.parse()?, file.into()),
-        [rounds, file, "simulate", scenario] => simulations(rounds.parse()?, file.into(), scenario),
+        [rounds, file] => check(rounds.parse()?, Path::new(file)),
+        [rounds, file, "simulate", scenario] => simulations(rounds.parse()?, Path::new(file), scenario),
         _ => Err("stages ROUNDS PLAN [simulate SCENARIO]".into()),
     }
 }
@@ -57,8 +57,8 @@ fn tell(stage: &str, time: Duration) {
     println!("{stage} {:.3}", time.as_secs_f64() * 1000.0);
 }
 
-fn check(rounds: usize, file: PathBuf) -> Result<(), Box<dyn Error>> {
-    let text = std::fs::read_to_string(&file)?;
+fn check(rounds: usize, file: &Path) -> Result<(), Box<dyn Error>> {
+    let text = std::fs::read_to_string(file)?;
     tell(
         "parse",
         median(rounds, || {
@@ -81,7 +81,7 @@ fn check(rounds: usize, file: PathBuf) -> Result<(), Box<dyn Error>> {
     let mut told = 0;
     let all = median(rounds, || {
         let mut sources = Sources::default();
-        let opened = Opened::one(&file, &mut sources);
+        let opened = Opened::one(file, &mut sources);
         told = opened.as_ref().map_or(0, |opened| lint::check(opened, &sources, &request).len());
         (opened, sources)
     });
@@ -91,9 +91,9 @@ fn check(rounds: usize, file: PathBuf) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn simulations(rounds: usize, file: PathBuf, scenario: &str) -> Result<(), Box<dyn Error>> {
+fn simulations(rounds: usize, file: &Path, scenario: &str) -> Result<(), Box<dyn Error>> {
     let mut sources = Sources::default();
-    let mut opened = Opened::one(&file, &mut sources)?;
+    let mut opened = Opened::one(file, &mut sources)?;
     let (plan, _) = opened.take_resolved(None).map_err(|_| "the plan has faults")?;
     let scenario: Id = serde_json::from_value(scenario.into())?;
     let request = resolve::Request { scenario: Some(&scenario), ..resolve::Request::default() };
