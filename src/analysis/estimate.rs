@@ -11,7 +11,7 @@ use crate::value::Length;
 ///
 /// A health check takes no time of its own. What sets or clears the stage of a drill is not part of
 /// the recovery and counts nothing. A part of a recipe counts only what its recipe says: what is
-/// missing to the estimate at `use:` is counted by [`Groups`].
+/// missing to the estimate at `use:` is counted by `Groups`.
 pub fn estimate(plan: &ResolvedPlan, node: &Node) -> Option<Length> {
     let NodeKind::Step(at) = node.kind else { return Some(Length::ZERO) };
     let step = &plan.steps[at];

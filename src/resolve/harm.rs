@@ -1,6 +1,6 @@
 //! What a scenario takes away.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use super::ResolvedPlan;
 use crate::plan::{Need, Scenario};
@@ -20,7 +20,7 @@ pub enum Harmed {
 pub struct Fall {
     /// What happened to it.
     pub harmed: Harmed,
-    /// From the place itself up to the one that the scenario names.
+    /// From the place itself up to the one that the scenario names; of a long way the middle is left out.
     pub chain: Vec<Id>,
 }
 
@@ -107,27 +107,28 @@ impl Harm {
             Harmed::Lost => places.chain(people).collect(),
             Harmed::Compromised => places.collect(),
         };
-        loop {
-            let mut falls = Vec::new();
-            for (id, in_) in &held {
-                if self.fallen.contains_key(*id) {
+        let mut inside: HashMap<&str, Vec<usize>> = HashMap::new();
+        for (at, (_, in_)) in held.iter().enumerate() {
+            for above in in_.iter().flat_map(Need::ids) {
+                inside.entry(above.as_str()).or_default().push(at);
+            }
+        }
+        let mut open: VecDeque<Id> = named.iter().cloned().collect();
+        while let Some(fallen) = open.pop_front() {
+            for at in inside.get(fallen.as_str()).map(Vec::as_slice).unwrap_or_default() {
+                let (id, in_) = held[*at];
+                if self.fallen.contains_key(id) {
                     continue;
                 }
                 let broken = in_.iter().find(|need| !need.is_met(|above| !self.fell_as(above, harmed)));
                 let above =
                     broken.and_then(|need| need.ids().iter().find(|above| self.fell_as(above, harmed)));
-                if let Some(above) = above {
-                    let mut chain = vec![(*id).clone()];
-                    chain.extend(
-                        self.fallen.get(above).into_iter().flat_map(|fall| fall.chain.iter().cloned()),
-                    );
-                    falls.push(((*id).clone(), Fall { harmed, chain }));
+                if let Some(fall) = above.and_then(|above| self.fallen.get(above)) {
+                    let fall = Fall { harmed, chain: chain(id, &fall.chain) };
+                    self.fallen.insert(id.clone(), fall);
+                    open.push_back(id.clone());
                 }
             }
-            if falls.is_empty() {
-                return;
-            }
-            self.fallen.extend(falls);
         }
     }
 
@@ -137,8 +138,7 @@ impl Harm {
             let next = plan.places.iter().filter(|(id, _)| !is_down(id)).find_map(|(id, place)| {
                 let broken = place.in_.iter().find(|need| !need.is_met(|above| !is_down(above)))?;
                 let above = broken.ids().iter().find_map(|above| self.fallen.get(above))?;
-                let chain = std::iter::once(id.clone()).chain(above.chain.iter().cloned()).collect();
-                Some((id.clone(), Fall { harmed: above.harmed, chain }))
+                Some((id.clone(), Fall { harmed: above.harmed, chain: chain(id, &above.chain) }))
             });
             let Some((id, fall)) = next else { return };
             self.fallen.insert(id, fall);
@@ -168,4 +168,17 @@ impl Harm {
             reach.extend(more);
         }
     }
+}
+
+/// A longer way up says no more, and ten thousand of them would fill the memory.
+const LONGEST_CHAIN: usize = 12;
+
+/// Returns the way up from a place: the place itself, and that of what it is in.
+fn chain(id: &Id, above: &[Id]) -> Vec<Id> {
+    let (near, root) = match above.split_last() {
+        Some((root, near)) => (near, Some(root)),
+        None => (above, None),
+    };
+    let near = near.iter().take(LONGEST_CHAIN);
+    std::iter::once(id).chain(near).chain(root).cloned().collect()
 }

@@ -283,3 +283,16 @@ fn a_home_whose_builder_lacks_what_it_needs_is_no_home() {
     assert_eq!(case.home("db"), Some("spare"));
     assert_eq!(case.chosen(), ["restore"]);
 }
+
+#[test]
+fn ten_thousand_places_in_each_other_fall_one_by_one() {
+    let mut nested = "  p0: { kind: site }\n".to_owned();
+    for at in 1..10_000 {
+        nested += &format!("  p{at}: {{ kind: site, in: [p{}] }}\n", at - 1);
+    }
+    let plan = DB.replace("assets:", &format!("{nested}assets:")).replace("[old, new]", "[p9999, new]");
+    let case = lost(&plan.replace("lose: [here]", "lose: [p0]"));
+    assert_eq!(case.state("db"), AssetState::Lost);
+    let fall = case.route.harm.of_place("p9999").unwrap();
+    assert!(fall.why().ends_with("p0") && fall.chain.len() < 20, "{}", fall.why());
+}
