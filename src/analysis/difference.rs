@@ -1,12 +1,11 @@
 //! What a change does to the promises of plans.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::Standing;
-use super::standing::Kept;
+use super::{Standing, Verdict};
 use crate::value::{Id, Length, schema_of};
 
 /// Which way a change goes.
@@ -79,13 +78,10 @@ pub fn difference(old: &[Standing], new: &[Standing], not_known: Vec<String>) ->
     };
     let (scenarios_before, scenarios_after) = (known(old), known(new));
     let (mut broken, mut mended) = (0, 0);
-    let mut keys: Vec<Key<'_>> = Vec::new();
-    for one in new.iter().chain(old) {
-        let key = (&one.plan, one.scenario.as_ref(), &one.asset);
-        if !keys.contains(&key) {
-            keys.push(key);
-        }
-    }
+    let mut seen: HashSet<Key<'_>> = HashSet::new();
+    let keys = new.iter().chain(old).map(|one| (&one.plan, one.scenario.as_ref(), &one.asset));
+    let keys: Vec<Key<'_>> = keys.filter(|key| seen.insert(*key)).collect();
+    let still: HashSet<(&Id, &Id)> = new.iter().map(|one| (&one.plan, &one.asset)).collect();
     for (plan, scenario, asset) in keys {
         let key = (plan.clone(), scenario.cloned(), asset.clone());
         let place = (plan.clone(), scenario.cloned());
@@ -93,14 +89,25 @@ pub fn difference(old: &[Standing], new: &[Standing], not_known: Vec<String>) ->
         match (before.get(&key), after.get(&key)) {
             (Some(old), Some(new)) => {
                 told.both(old, new);
-                for (was, is) in [(old.point, new.point), (old.time, new.time)] {
-                    broken += usize::from(was == Kept::Kept && matches!(is, Kept::Missed | Kept::Unknown));
-                    mended += usize::from(matches!(was, Kept::Missed | Kept::Unknown) && is == Kept::Kept);
+                let targets = [(&old.rpo, &new.rpo), (&old.rto, &new.rto)];
+                for ((was, is), (wanted, wants)) in
+                    [(old.point, new.point), (old.time, new.time)].into_iter().zip(targets)
+                {
+                    broken +=
+                        usize::from(was == Verdict::Met && matches!(is, Verdict::Missed | Verdict::Unknown));
+                    // A target that was made longer until it fits is no mend.
+                    let is_less =
+                        target_direction(wanted.as_deref(), wants.as_deref()) == Some(Direction::Worse);
+                    let was_missed = matches!(was, Verdict::Missed | Verdict::Unknown);
+                    mended += usize::from(was_missed && is == Verdict::Met && !is_less);
                 }
             }
             // An asset of a scenario that is new or gone as a whole is told with it.
             (Some(old), None) if scenarios_after.contains(&place) => {
-                told.add("hit", &old.hit, "not hit", Direction::Changed);
+                // What no scenario takes any more is no longer looked at.
+                let is_gone = !still.contains(&(plan, asset));
+                let direction = if is_gone { Direction::Worse } else { Direction::Changed };
+                told.add("hit", &old.hit, if is_gone { "in no scenario" } else { "not hit" }, direction);
             }
             (None, Some(new)) if scenarios_before.contains(&place) => {
                 let direction = if new.is_kept() { Direction::Changed } else { Direction::Worse };
@@ -116,32 +123,53 @@ pub fn difference(old: &[Standing], new: &[Standing], not_known: Vec<String>) ->
 /// Plans and scenarios that are new, or gone.
 fn wholes(old: &[Standing], new: &[Standing], changes: &mut Vec<Change>) {
     let mut tell = |from: &[Standing], to: &[Standing], is_new: bool| {
-        let mut told: BTreeSet<(Id, Option<Id>)> = BTreeSet::new();
+        let plans: HashSet<&Id> = from.iter().map(|one| &one.plan).collect();
+        let known: HashSet<(&Id, Option<&Id>)> =
+            from.iter().map(|one| (&one.plan, one.scenario.as_ref())).collect();
+        let mut told: HashSet<(&Id, Option<&Id>)> = HashSet::new();
         for one in to {
-            let is_known = from.iter().any(|other| other.plan == one.plan);
-            let scenario = if is_known { one.scenario.clone() } else { None };
-            let has = from
-                .iter()
-                .any(|other| other.plan == one.plan && (scenario.is_none() || other.scenario == scenario));
-            if (is_known && has) || !told.insert((one.plan.clone(), scenario.clone())) {
+            let is_known = plans.contains(&one.plan);
+            let scenario = one.scenario.as_ref().filter(|_| is_known);
+            let has = is_known && known.contains(&(&one.plan, one.scenario.as_ref()));
+            if has || !told.insert((&one.plan, scenario)) {
                 continue;
             }
+            let of_it = |other: &&Standing| {
+                other.plan == one.plan && (scenario.is_none() || other.scenario.as_ref() == scenario)
+            };
+            let is_kept = to.iter().filter(of_it).all(Standing::is_kept);
             let what = if scenario.is_some() { "scenario" } else { "plan" };
-            let (old, new) = if is_new { ("-", "new") } else { ("there", "gone") };
+            let (old, new, direction) = match (is_new, is_kept) {
+                (true, true) => ("-", "new", Direction::Better),
+                (true, false) => ("-", "new, and not every promise is kept", Direction::Worse),
+                // What is no longer looked at is no longer promised.
+                (false, _) => ("there", "gone", Direction::Worse),
+            };
             changes.push(Change {
                 plan: one.plan.clone(),
-                scenario,
+                scenario: scenario.cloned(),
                 asset: None,
                 what: what.to_owned(),
                 old: old.to_owned(),
                 new: new.to_owned(),
-                // What is no longer looked at is no longer promised.
-                direction: if is_new { Direction::Better } else { Direction::Worse },
+                direction,
             });
         }
     };
     tell(old, new, true);
     tell(new, old, false);
+}
+
+/// Which way a target goes: one that is longer, or not given any more, promises less.
+fn target_direction(old: Option<&str>, new: Option<&str>) -> Option<Direction> {
+    let length = |text: Option<&str>| text.and_then(|text| text.parse::<Length>().ok());
+    match (length(old), length(new)) {
+        _ if old == new => None,
+        (Some(old), Some(new)) if new < old => Some(Direction::Better),
+        (Some(_), _) => Some(Direction::Worse),
+        (None, Some(_)) => Some(Direction::Better),
+        (None, None) => Some(Direction::Changed),
+    }
 }
 
 struct Teller<'a> {
@@ -194,16 +222,16 @@ impl Teller<'_> {
         }
     }
 
-    fn measure(&mut self, what: &str, old: Option<Length>, new: Option<Length>, was: Kept, is: Kept) {
-        let shown = |length: Option<Length>, kept: Kept| {
+    fn measure(&mut self, what: &str, old: Option<Length>, new: Option<Length>, was: Verdict, is: Verdict) {
+        let shown = |length: Option<Length>, kept: Verdict| {
             let length = length.map_or_else(|| "-".to_owned(), |length| length.to_string());
-            if kept == Kept::Missed { format!("{length}, missed") } else { length }
+            if kept == Verdict::Missed { format!("{length}, missed") } else { length }
         };
         let direction = match (old, new) {
             (Some(old), Some(new)) if new < old => Direction::Better,
             (Some(old), Some(new)) if new > old => Direction::Worse,
-            (Some(_), None) if is == Kept::Missed => Direction::Worse,
-            (None, Some(_)) if was == Kept::Missed => Direction::Better,
+            (Some(_), None) if is == Verdict::Missed => Direction::Worse,
+            (None, Some(_)) if was == Verdict::Missed => Direction::Better,
             (Some(_), None) | (None, Some(_)) => Direction::Changed,
             _ if is > was => Direction::Worse,
             _ if is < was => Direction::Better,
@@ -212,18 +240,9 @@ impl Teller<'_> {
         self.add(what, &shown(old, was), &shown(new, is), direction);
     }
 
-    /// A promise that is longer, or not made any more, promises less.
     fn target(&mut self, what: &str, old: Option<&str>, new: Option<&str>) {
-        if old == new {
-            return;
+        if let Some(direction) = target_direction(old, new) {
+            self.add(what, old.unwrap_or("-"), new.unwrap_or("-"), direction);
         }
-        let length = |text: Option<&str>| text.and_then(|text| text.parse::<Length>().ok());
-        let direction = match (length(old), length(new)) {
-            (Some(old), Some(new)) if new < old => Direction::Better,
-            (Some(_), _) => Direction::Worse,
-            (None, Some(_)) => Direction::Better,
-            (None, None) => Direction::Changed,
-        };
-        self.add(what, old.unwrap_or("-"), new.unwrap_or("-"), direction);
     }
 }

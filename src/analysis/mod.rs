@@ -39,7 +39,7 @@ pub use recovery::{Cause, CauseLink, Line, Passing, Recovery, cause, lines};
 pub use schedule::{Schedule, Timing, WaitedFor, schedule};
 pub use simulate::{Odds, simulate};
 pub use simulation::{Failure, Improvement, SimulatedAsset, Simulation, Spread, simulation_schema};
-pub use standing::{Kept, Standing, standings};
+pub use standing::{Standing, standings};
 pub use support::unsupported;
 pub use survival::{CopyFate, Survival, remedy, survival};
 pub use words::{cause_words, sum_words, wait_words};

@@ -2,8 +2,11 @@
 
 use std::collections::{HashMap, HashSet};
 
+use schemars::JsonSchema;
+use serde::Serialize;
+
 use super::{Basis, Recovery, Schedule, Survival, rpo, rto, schedule, survival};
-use crate::graph::Cycle;
+use crate::graph::{Cycle, StepGraph};
 use crate::plan::{Objective, Scenario};
 use crate::resolve::{AssetState, Harmed, Harmful, PointLoss, ResolvedPlan, Route, point_loss};
 use crate::value::{Id, Length};
@@ -24,9 +27,11 @@ pub enum Data {
 }
 
 /// Whether a target is met.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// It is.
+    #[serde(rename = "kept")]
     Met,
     /// Nothing is promised.
     NoTarget,
@@ -108,8 +113,7 @@ pub fn promises(plan: &ResolvedPlan, route: &Route, basis: &Basis) -> Result<Pro
     let scenario = route.scenario.as_ref().and_then(|id| plan.scenarios.get(id));
     let mut survived: HashMap<Id, Survival> =
         survival(plan, route).into_iter().map(|survival| (survival.asset.clone(), survival)).collect();
-    let links = route.stuck.iter().flat_map(|stuck| &stuck.links);
-    let stuck: HashSet<&str> = links.map(|link| link.from.as_str()).collect();
+    let never = never_over(route)?;
     let mut assets = Vec::new();
     for id in plan.assets.keys() {
         let Some(of) = route
@@ -121,8 +125,7 @@ pub fn promises(plan: &ResolvedPlan, route: &Route, basis: &Basis) -> Result<Pro
         };
         let survival = survived.remove(id);
         let (data, point) = data_of(plan, route, scenario, id, survival.as_ref());
-        let is_stuck = stuck.contains(id.as_str());
-        let recovery = schedule.recoveries.get(id).filter(|_| of.stranded.is_none() && !is_stuck);
+        let recovery = schedule.recoveries.get(id).filter(|recovery| !never.contains(&recovery.node));
         assets.push(Promise {
             asset: id.clone(),
             state: of.state,
@@ -135,6 +138,22 @@ pub fn promises(plan: &ResolvedPlan, route: &Route, basis: &Basis) -> Result<Pro
         });
     }
     Ok(Promises { scenario: route.scenario.clone(), assets, schedule })
+}
+
+/// Returns the nodes that are never over: what nothing brings back, what is stuck, and whatever waits for that.
+fn never_over(route: &Route) -> Result<HashSet<usize>, Cycle> {
+    let stuck: HashSet<&str> =
+        route.stuck.iter().flat_map(|stuck| &stuck.links).map(|link| link.from.as_str()).collect();
+    let mut never = HashSet::new();
+    for at in StepGraph::new(&route.nodes).order()? {
+        let node = &route.nodes[at];
+        let is_stranded = route.assets.get(&node.id).is_some_and(|asset| asset.stranded.is_some());
+        let waits = node.after.iter().any(|(before, _)| never.contains(before));
+        if is_stranded || waits || stuck.contains(node.id.as_str()) {
+            never.insert(at);
+        }
+    }
+    Ok(never)
 }
 
 /// Returns what becomes of an asset's data, and how much of it is lost.

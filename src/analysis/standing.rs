@@ -3,8 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{Basis, Data, Promise, Verdict, promises};
-use crate::plan::Objective;
+use super::{Basis, Data, Verdict, promises};
 use crate::resolve::{AssetState, Placement, Request, ResolvedPlan, route};
 use crate::value::{Id, Length};
 
@@ -32,38 +31,13 @@ pub struct Standing {
     /// What is promised of that: a length of time, or `none`.
     pub rpo: Option<String>,
     /// Whether that is kept.
-    pub point: Kept,
+    pub point: Verdict,
     /// When it is back, from the incident on.
     pub recovery_time: Option<Length>,
     /// What is promised of that: a length of time, or `none`.
     pub rto: Option<String>,
     /// Whether that is kept.
-    pub time: Kept,
-}
-
-/// Whether a promise is kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Kept {
-    /// It is.
-    Kept,
-    /// Nothing is promised.
-    NoTarget,
-    /// It cannot be told.
-    Unknown,
-    /// It is not.
-    Missed,
-}
-
-impl From<Verdict> for Kept {
-    fn from(verdict: Verdict) -> Self {
-        match verdict {
-            Verdict::Met => Self::Kept,
-            Verdict::NoTarget => Self::NoTarget,
-            Verdict::Unknown => Self::Unknown,
-            Verdict::Missed => Self::Missed,
-        }
-    }
+    pub time: Verdict,
 }
 
 /// Works out where every promise of a plan stands, in the order of its scenarios and assets.
@@ -91,23 +65,15 @@ pub fn standings(plan: &ResolvedPlan, placement: &Placement, basis: &Basis) -> V
                 },
                 copies_left: promise.survival.as_ref().map(|survival| survival.left().cloned().collect()),
                 recovery_point: promise.point.as_ref().and_then(|point| Some(point.as_ref().ok()?.total())),
-                rpo: promise.rpo.map(shown),
-                point: promise.point_verdict().into(),
+                rpo: promise.rpo.map(|rpo| rpo.to_string()),
+                point: promise.point_verdict(),
                 recovery_time: promise.recovery.as_ref().map(|recovery| recovery.healthy),
-                rto: promise.rto.map(shown),
-                time: time(promise),
+                rto: promise.rto.map(|rto| rto.to_string()),
+                time: promise.time_verdict(),
             });
         }
     }
     all
-}
-
-fn time(promise: &Promise) -> Kept {
-    promise.time_verdict().into()
-}
-
-fn shown(objective: Objective) -> String {
-    objective.to_string()
 }
 
 const fn hit(state: AssetState) -> &'static str {
@@ -125,14 +91,14 @@ const fn hit(state: AssetState) -> &'static str {
 impl Standing {
     /// Whether both promises are kept, as far as any was made.
     pub fn is_kept(&self) -> bool {
-        ![self.point, self.time].iter().any(|kept| matches!(kept, Kept::Missed | Kept::Unknown))
+        ![self.point, self.time].iter().any(|kept| matches!(kept, Verdict::Missed | Verdict::Unknown))
     }
 
     /// How many promises are made, and how many of them are kept.
     pub fn promises(&self) -> (usize, usize) {
         let made = [(self.rpo.is_some(), self.point), (self.rto.is_some(), self.time)];
-        let made: Vec<Kept> =
+        let made: Vec<Verdict> =
             made.into_iter().filter(|(is_made, _)| *is_made).map(|(_, kept)| kept).collect();
-        (made.len(), made.iter().filter(|kept| **kept == Kept::Kept).count())
+        (made.len(), made.iter().filter(|kept| **kept == Verdict::Met).count())
     }
 }

@@ -65,10 +65,18 @@ pub(super) fn run(args: &Args, global: &Global, terminal: &Terminal) -> Result<E
         // The same path on both sides, if one was named.
         None => Side::here(old.path.as_deref(), &workspace),
     };
-    let (before, _) = old.standings(&workspace)?;
-    let (after, broken) = new.standings(&workspace)?;
-    let has_errors = !broken.is_empty();
-    let found = difference(&before, &after, broken);
+    let (mut before, was_broken) = old.standings(&workspace)?;
+    let (mut after, is_broken) = new.standings(&workspace)?;
+    let has_errors = !is_broken.is_empty();
+    // Of a plan that is broken on one side nothing can be compared.
+    let broken: Vec<Broken> = is_broken.into_iter().chain(was_broken).collect();
+    let is_known =
+        |standing: &Standing| !broken.iter().any(|one| one.id.as_deref() == Some(standing.plan.as_str()));
+    before.retain(is_known);
+    after.retain(is_known);
+    let mut names: Vec<String> = broken.into_iter().map(|one| one.name).collect();
+    names.dedup();
+    let found = difference(&before, &after, names);
     terminal.print(&shown(&found, args.format, terminal)?)?;
     let fails = match args.fail_on {
         None => false,
@@ -94,6 +102,14 @@ fn shown(found: &Difference, format: Format, terminal: &Terminal) -> Result<Stri
             serde_json::to_string_pretty(found).map_err(|error| Error::unable(error.to_string()))? + "\n"
         }
     })
+}
+
+/// A plan that has errors, so that nothing can be said of its promises.
+struct Broken {
+    /// Its id, if the file is sound enough to tell.
+    id: Option<String>,
+    /// Its file.
+    name: String,
 }
 
 /// One side of a comparison.
@@ -153,7 +169,7 @@ impl Side {
     }
 
     /// Returns where the promises of this side stand, and the plans that have errors.
-    fn standings(&self, workspace: &Workspace) -> Result<(Vec<Standing>, Vec<String>), Error> {
+    fn standings(&self, workspace: &Workspace) -> Result<(Vec<Standing>, Vec<Broken>), Error> {
         let (files, errors) = files_of(&self.plans);
         if let Some(error) = errors.into_iter().next() {
             return Err(error.into());
@@ -170,7 +186,9 @@ impl Side {
             let is_broken = opened.findings.iter().any(|finding| finding.severity == Severity::Error)
                 || lint::has_broken_names(&opened, &sources);
             if is_broken {
-                broken.push(self.shown(&file));
+                let root = opened.document.as_ref().map(|document| &document.root);
+                let id = root.and_then(|root| root.get("plan")?.as_str().map(str::to_owned));
+                broken.push(Broken { id, name: self.shown(&file) });
             } else {
                 all.extend(standings_of(&opened, &history, None));
             }

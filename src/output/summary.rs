@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use anstyle::{AnsiColor, Style as Paint};
 
 use super::Style;
-use crate::analysis::{Kept, Standing};
+use crate::analysis::{Standing, Verdict};
 use crate::value::{Id, plain};
 
 const HEAD: [&str; 8] = [
@@ -56,9 +56,9 @@ fn row(one: &Standing, style: &Style) -> [String; 8] {
         format!("{} / {}", is.unwrap_or_else(|| "-".to_owned()), wanted.map_or("-", String::as_str))
     };
     let mark = match ([one.point, one.time].into_iter().max(), style.unicode) {
-        (Some(Kept::Missed), true) => "✗ missed",
-        (Some(Kept::Missed), false) => "MISSED",
-        (Some(Kept::Unknown), _) => "not known",
+        (Some(Verdict::Missed), true) => "✗ missed",
+        (Some(Verdict::Missed), false) => "MISSED",
+        (Some(Verdict::Unknown), _) => "not known",
         (_, true) if one.promises().0 > 0 => "✓ kept",
         (_, false) if one.promises().0 > 0 => "kept",
         _ => "none",

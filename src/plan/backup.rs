@@ -239,7 +239,7 @@ impl Keep {
     /// Returns how far back the copy reaches as people count it: seven yearly points stand for seven years. Nothing if
     /// that cannot be said, as of `last` alone.
     ///
-    /// For what is there for sure at any moment, see `resolve::reach_of`.
+    /// What is there for sure at any moment is less: `resolve::clean_reach` counts with that.
     pub fn reaches_back(&self) -> Option<Length> {
         const DAY: u64 = 86_400;
         match self {

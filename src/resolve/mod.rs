@@ -37,7 +37,7 @@ pub use nodes::{Node, NodeKind};
 pub use overlay::overlay;
 pub use placement::Placement;
 pub use points::{
-    Gap, Harmful, PointLoss, Term, clean_reach, emptiness, farthest_apart, longest_gap, point_loss, reach_of,
+    Gap, Harmful, PointLoss, Term, clean_reach, emptiness, farthest_apart, longest_gap, point_loss,
 };
 pub use recipes::{Recipes, Shipped};
 pub use resolved::{RecipePlace, ResolvedPlan, ResolvedStep, Section};

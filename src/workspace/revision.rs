@@ -82,6 +82,18 @@ impl Revision {
 fn git(repository: &Path) -> Command {
     #[expect(clippy::disallowed_methods, reason = "the one place where git is asked for a revision")]
     let mut command = Command::new("git");
+    // In a hook these would lead to another repository; and a missing file is not worth the network.
+    for name in [
+        "GIT_DIR",
+        "GIT_WORK_TREE",
+        "GIT_INDEX_FILE",
+        "GIT_OBJECT_DIRECTORY",
+        "GIT_COMMON_DIR",
+        "GIT_NAMESPACE",
+    ] {
+        command.env_remove(name);
+    }
+    command.env("GIT_NO_LAZY_FETCH", "1").env("GIT_OPTIONAL_LOCKS", "0");
     command.arg("-C").arg(repository).stdin(Stdio::null());
     command
 }

@@ -200,3 +200,35 @@ fn a_summary_shows_where_every_promise_stands() {
     assert_eq!(status, Some(1));
     assert!(stdout.contains("nothing is promised"), "{stdout}");
 }
+
+#[test]
+fn less_is_not_told_as_more() {
+    // A target that is made longer until it fits is no mend.
+    let missed = PLAN.replace("takes: 30m", "takes: 2h");
+    let repository = Repository::new(&missed.replace("rto: 1h", "rto: 3h"));
+    repository.write("old.yaml", &missed);
+    let (_, stdout, _) = repository.diff(&["old.yaml", "plans/shop.yaml"]);
+    assert!(stdout.starts_with("worse, but"), "{stdout}");
+    // A scenario that is new and not survived makes nothing better.
+    let harm = "  harm: { title: T, damage: [db], found_after: 60d }\nsteps:";
+    let json = Repository::new(&PLAN.replace("steps:", harm)).json();
+    assert_eq!(changes(&json), ["worse scenario: - -> new, and not every promise is kept"]);
+    // A plan that is broken is not told as gone as well.
+    let broken = Repository::new(&PLAN.replace("nightly.bucket]", "nightly.buckets]"));
+    let (_, stdout, _) = broken.diff(&["main"]);
+    assert!(!stdout.contains("gone"), "{stdout}");
+}
+
+#[test]
+fn what_waits_for_something_that_never_comes_back_is_never_back() {
+    let app = "backups:\n";
+    let with_app = PLAN
+        .replace(app, "  app: { kind: app, owner: me, homes: [vps, spare], rto: 2h, needs: [db], health: [{ run: a }] }\nbackups:\n")
+        .replace("steps:\n", "steps:\n  start: { restores: [app], on: home, run: ./start.sh, takes: 5m, rerun: safe }\n");
+    let gone = with_app.replace("in: bucket, keep", "in: bucket, optional: true, keep");
+    let repository = Repository::new(&gone);
+    let (_, stdout, _) = drplan(repository.0.path(), &["check", "--summary", "--format", "json"]);
+    let json: Value = serde_json::from_str(&stdout).unwrap();
+    let app = json["summary"].as_array().unwrap().iter().find(|row| row["asset"] == "app").unwrap();
+    assert_eq!((&app["recovery_time"], &app["time"]), (&Value::Null, &Value::from("missed")));
+}

@@ -174,11 +174,6 @@ pub(super) fn clean(keep: &Keep, timeline: &Timeline, found_after: Length) -> Re
     ))
 }
 
-/// Returns how far back a copy reaches for sure.
-pub(super) fn reach(keep: &Keep, timeline: &Timeline) -> Length {
-    tiers(keep, timeline).into_iter().map(|tier| tier.reach).max().unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,6 +1,6 @@
 //! The recovery point, line by line.
 
-use super::kept::{self, Tier, clean};
+use super::kept::{Tier, clean};
 use super::known::{CLEAN, Making};
 use super::timeline::Timeline;
 use crate::document::KeyPath;
@@ -150,17 +150,4 @@ fn clean_tier(
         // What is wrong with the chain is told with its names.
         None => work_out()?,
     }
-}
-
-/// Returns how far back the points of a copy reach for sure.
-///
-/// # Errors
-///
-/// When a schedule of it is none.
-pub fn reach_of(plan: &ResolvedPlan, copy: &str) -> Result<Length, String> {
-    let Some((backup_id, backup, copy_id, declared)) = copy_of(plan, copy) else {
-        return Err("there is no such copy".to_owned());
-    };
-    let timeline = Timeline::of(backup_id, backup, copy_id, true)?;
-    Ok(kept::reach(&declared.keep, &timeline))
 }

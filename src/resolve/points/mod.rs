@@ -13,4 +13,4 @@ mod timeline;
 
 pub use apart::farthest_apart;
 pub use gap::{Gap, longest_gap};
-pub use loss::{Harmful, PointLoss, Term, clean_reach, emptiness, point_loss, reach_of};
+pub use loss::{Harmful, PointLoss, Term, clean_reach, emptiness, point_loss};
