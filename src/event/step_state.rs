@@ -159,6 +159,8 @@ pub fn next(state: &StepState, event: &Event) -> Result<StepState, Illegal> {
         (_, Event::AnswerAwaited { .. }) => illegal("a question"),
         (S::Awaiting { attempt }, Event::Answered { .. }) => Ok(S::Awaiting { attempt: *attempt }),
         (_, Event::Answered { .. }) => illegal("an answer"),
+        (S::Awaiting { attempt }, Event::HandedOver { .. }) => Ok(S::Awaiting { attempt: *attempt }),
+        (_, Event::HandedOver { .. }) => illegal("a hand-over"),
 
         (S::Running { attempt }, Event::StepJudged { attempt: judged, verdict, .. }) if attempt == judged => {
             Ok(match verdict {
@@ -174,6 +176,7 @@ pub fn next(state: &StepState, event: &Event) -> Result<StepState, Illegal> {
             _,
             Event::RunStarted(_)
             | Event::IncidentStaged
+            | Event::RequestHeard { .. }
             | Event::RunResumed { .. }
             | Event::JournalMended { .. }
             | Event::ClockJumped { .. }

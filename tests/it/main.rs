@@ -5,6 +5,7 @@
     reason = "tests touch the world, and a panic is how they fail"
 )]
 
+mod approve;
 mod arithmetic;
 mod bad_input;
 mod check;
@@ -32,5 +33,6 @@ mod quickstart;
 mod recovery_time;
 mod render;
 mod resume;
+mod signers;
 mod simulate;
 mod stage;
