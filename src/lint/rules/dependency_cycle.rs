@@ -2,11 +2,15 @@
 
 use std::collections::HashMap;
 
+use petgraph::algo::toposort;
+use petgraph::graphmap::DiGraphMap;
+
 use crate::document::{KeyPath, Part};
 use crate::finding::{Finding, RuleMeta};
 use crate::graph::StepGraph;
 use crate::lint::rule::rule;
 use crate::lint::{Context, Routed, Rule, Sink, Subject, Wanted, references};
+use crate::plan::{Need, Plan};
 use crate::resolve::{Node, NodeKind};
 use crate::value::Id;
 
@@ -65,6 +69,9 @@ fn is_inside_a_recipe(context: &Context<'_>, nodes: &[&Node]) -> bool {
 
 /// Finds the ways round that are written down as such: steps, assets, places, secrets, copies that name each other.
 fn written(context: &Context<'_>) -> Vec<Vec<(String, KeyPath, String)>> {
+    if !goes_round(context.plan) {
+        return Vec::new();
+    }
     let mut nodes: Vec<Node> = Vec::new();
     let mut at_of: HashMap<String, usize> = HashMap::new();
     let mut paths: HashMap<(usize, usize), KeyPath> = HashMap::new();
@@ -83,7 +90,7 @@ fn written(context: &Context<'_>) -> Vec<Vec<(String, KeyPath, String)>> {
             })
         };
         let (from, to) = (node(from), node(to));
-        nodes[from].after.push((to, String::new()));
+        nodes[from].after.push((to, "".into()));
         paths.entry((from, to)).or_insert(reference.path);
     }
     let name = |at: usize| nodes[at].id.as_str().split_once(':').map_or("", |(_, name)| name).to_owned();
@@ -101,6 +108,36 @@ fn written(context: &Context<'_>) -> Vec<Vec<(String, KeyPath, String)>> {
         nodes.iter().zip(next).map(|(from, to)| edge(*from, *to)).collect()
     };
     StepGraph::new(&nodes).cycles().into_iter().map(|cycle| around(cycle.nodes)).collect()
+}
+
+/// Whether names lead round in a circle at all. Most plans have none, and where each name is written need not be known
+/// for that.
+fn goes_round(plan: &Plan) -> bool {
+    let mut graph: DiGraphMap<(&str, &str), ()> = DiGraphMap::new();
+    let sections = [("steps", &plan.steps), ("prepare", &plan.prepare), ("cleanup", &plan.cleanup)];
+    let steps = sections.into_iter().flat_map(|(section, steps)| {
+        steps.iter().map(move |(id, step)| (section, id.as_str(), step.common.needs.as_slice()))
+    });
+    let assets = plan.assets.iter().map(|(id, asset)| ("assets", id.as_str(), asset.needs.as_slice()));
+    let secrets = plan.secrets.iter().map(|(id, secret)| ("secrets", id.as_str(), secret.needs.as_slice()));
+    let places = plan.places.iter().map(|(id, place)| ("places", id.as_str(), place.in_.as_slice()));
+    for (section, id, needs) in steps.chain(assets).chain(secrets).chain(places) {
+        for need in needs {
+            if let Need::One(needed) = need {
+                graph.add_edge((section, id), (section, needed.as_str()), ());
+            }
+        }
+    }
+    for (backup, declared) in &plan.backups {
+        for (copy, declared) in &declared.copies {
+            if let Some(from) = &declared.from {
+                // A backup's copies name each other alone.
+                let section = backup.as_str();
+                graph.add_edge((section, copy.as_str()), (section, from.as_str()), ());
+            }
+        }
+    }
+    toposort(&graph, None).is_err()
 }
 
 /// Returns what a reference joins, each with its section; nothing if it can join no two of a kind for sure.
