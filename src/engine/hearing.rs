@@ -164,7 +164,7 @@ impl<'a> Hearing<'a> {
         }
         let by = said.by.as_str();
         let people = self.may_answer(&step.id);
-        if !(people.is_empty() && named_by(step).is_empty()) && !people.iter().any(|id| id.as_str() == by) {
+        if !self.is_for_anybody(step) && !people.iter().any(|id| id.as_str() == by) {
             return Some(format!("{by} may not answer it; these may: {}", listed(&people)));
         }
         let approve = approve?;
@@ -192,8 +192,7 @@ impl<'a> Hearing<'a> {
         let held_by = self.state.step(step.id.as_str()).and_then(|record| record.held_by.as_ref());
         let people = people_of(self.plan, named_by(step));
         // Whoever has it may pass it on; whom the plan names may take it back.
-        let may = (people.is_empty() && named_by(step).is_empty())
-            || people.iter().chain(held_by).any(|id| id.as_str() == said.by);
+        let may = self.is_for_anybody(step) || people.iter().chain(held_by).any(|id| id.as_str() == said.by);
         if !may {
             let mut people = people;
             people.extend(held_by.cloned());
@@ -205,6 +204,12 @@ impl<'a> Hearing<'a> {
         }
         let has_it = held_by.map_or(people.as_slice() == [to.clone()], |held_by| held_by == to);
         has_it.then(|| format!("{to} has it already"))
+    }
+
+    /// Whether whoever is there may answer a step: where nobody is named, a role is a word for them.
+    fn is_for_anybody(&self, step: &ResolvedStep) -> bool {
+        let held_by = self.state.step(step.id.as_str()).and_then(|record| record.held_by.as_ref());
+        held_by.is_none() && (named_by(step).is_empty() || self.plan.people.is_empty())
     }
 
     /// Whether somebody who may answer a step must sign.

@@ -157,9 +157,10 @@ pub fn next(state: &StepState, event: &Event) -> Result<StepState, Illegal> {
             Ok(S::Awaiting { attempt: *attempt })
         }
         (_, Event::AnswerAwaited { .. }) => illegal("a question"),
-        (S::Awaiting { attempt }, Event::Answered { .. }) => Ok(S::Awaiting { attempt: *attempt }),
+        (S::Awaiting { attempt }, Event::Answered { .. } | Event::HandedOver { .. }) => {
+            Ok(S::Awaiting { attempt: *attempt })
+        }
         (_, Event::Answered { .. }) => illegal("an answer"),
-        (S::Awaiting { attempt }, Event::HandedOver { .. }) => Ok(S::Awaiting { attempt: *attempt }),
         (_, Event::HandedOver { .. }) => illegal("a hand-over"),
 
         (S::Running { attempt }, Event::StepJudged { attempt: judged, verdict, .. }) if attempt == judged => {

@@ -227,12 +227,13 @@ fn resigned(stage: &Stage, signers: &Signers, person: &str, change: impl Fn(&str
     })
 }
 
+type Change<'a> = Box<dyn Fn(&str) -> String + 'a>;
+
 #[test]
 fn a_forged_inbox_opens_nothing() {
     let (stage, signers) = keyed(GO);
     let run = waiting(&stage, "go");
     let hash = stage.last("run_started", "")["plan_hash"].as_str().unwrap().to_owned();
-    type Change<'a> = Box<dyn Fn(&str) -> String + 'a>;
     let line = |name: &'static str, value: &'static str| -> Change<'static> {
         Box::new(move |text: &str| {
             let is = |line: &&str| line.starts_with(&format!("{name}: "));
