@@ -104,7 +104,7 @@ enum Frame {
         start: u32,
         is_flow: bool,
         anchor: usize,
-        seen: HashMap<Box<str>, Span>,
+        seen: HashMap<Box<str>, Span, ahash::RandomState>,
     },
 }
 
@@ -240,7 +240,7 @@ impl<'a> Builder<'a> {
                     start: span.start,
                     is_flow,
                     anchor,
-                    seen: HashMap::new(),
+                    seen: HashMap::default(),
                 });
                 Ok(())
             }

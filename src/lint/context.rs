@@ -51,8 +51,8 @@ pub struct Context<'a> {
     /// The day for which the plan is checked; none where only names are.
     pub as_of: Option<&'a Date>,
     /// The steps that use a recipe, by id.
-    pub(super) groups: HashMap<&'a str, usize>,
-    entries: HashMap<(&'a str, &'a str), (&'a Key, &'a Node)>,
+    pub(super) groups: HashMap<&'a str, usize, ahash::RandomState>,
+    entries: HashMap<(&'a str, &'a str), (&'a Key, &'a Node), ahash::RandomState>,
     router: OnceCell<Router<'a>>,
     routes: OnceCell<Vec<Routed>>,
     promises: OnceCell<Vec<Option<Promises>>>,

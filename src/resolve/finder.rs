@@ -2,7 +2,7 @@
 
 use std::collections::{HashSet, VecDeque};
 
-use super::copies::{CopyChoice, loss_of};
+use super::copies::{CopyChoice, Losses};
 use super::index::Index;
 use super::reach::Reach;
 use super::reasons::{Because, WAITS, why_not};
@@ -45,10 +45,11 @@ pub(super) struct Finder<'a> {
     pub(super) way: Option<&'a Way<'a>>,
     pub(super) route: Route,
     supply: Supply,
+    losses: Losses,
     /// What taken steps need, and why.
     pending: VecDeque<(Thing, Because)>,
     /// Places and secrets whose own needs are taken already.
-    followed: HashSet<Thing>,
+    followed: HashSet<Thing, ahash::RandomState>,
 }
 
 impl<'a> Finder<'a> {
@@ -70,8 +71,10 @@ impl<'a> Finder<'a> {
             ..Route::default()
         };
         let supply = Supply::new(index, &route);
-        let (pending, followed) = (VecDeque::new(), HashSet::new());
-        let mut finder = Self { index, plan, placement, scenario, way, route, supply, pending, followed };
+        let losses = Losses::default();
+        let (pending, followed) = (VecDeque::new(), HashSet::default());
+        let mut finder =
+            Self { index, plan, placement, scenario, way, route, supply, losses, pending, followed };
         finder.find_goals();
         finder.choose(request.only);
         finder.route
@@ -265,8 +268,9 @@ impl<'a> Finder<'a> {
         let other = self.other_copy(step);
         let restored = together(self.index, &self.route, step, asset);
         for copy in &self.plan.steps[step].common.from {
-            let loss =
-                restored.clone().find_map(|(asset, was)| loss_of(self.plan, scenario, copy, asset, was));
+            let loss = restored
+                .clone()
+                .find_map(|(asset, was)| self.losses.of(self.plan, scenario, copy, asset, was));
             match loss {
                 None if other.as_ref().is_some_and(|other| other != copy.as_str()) => {
                     passed_over.push((copy.clone(), WAITS.to_owned()));

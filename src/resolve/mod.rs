@@ -33,7 +33,7 @@ mod oracle;
 mod tests;
 
 pub use column::{Column, Entries};
-pub use copies::{CopyChoice, Loss, LossKind, copy_of, loss_of};
+pub use copies::{CopyChoice, Loss, LossKind, Losses, copy_of};
 pub use course::{Course, CourseKind, CourseNode};
 pub use expand::resolve;
 pub use harm::{Fall, Harm, Harmed};

@@ -1,6 +1,6 @@
 //! What each thing of a plan relies on, in one route or in every way that the plan allows.
 
-use super::copies::loss_of;
+use super::copies::Losses;
 use super::index::Index;
 use super::reasons::why_not;
 use super::route::{AssetRoute, AssetState, Route};
@@ -104,6 +104,7 @@ pub(super) struct Reliance<'a, 'r> {
     fallen: (Vec<bool>, Vec<bool>),
     /// Whether every way that the plan allows counts, or the chosen one alone.
     every_way: bool,
+    losses: Losses,
 }
 
 impl<'a, 'r> Reliance<'a, 'r> {
@@ -121,7 +122,7 @@ impl<'a, 'r> Reliance<'a, 'r> {
         let has_fallen = |id: &Id| route.harm.of_place(id.as_str()).is_some();
         let places = index.plan.places.keys().map(has_fallen).collect();
         let people = index.plan.people.keys().map(has_fallen).collect();
-        Self { index, route, fallen: (places, people), every_way }
+        Self { index, route, fallen: (places, people), every_way, losses: Losses::default() }
     }
 
     /// Whether a place or a person has not been there before, or has fallen: without help it is not there.
@@ -253,7 +254,9 @@ impl<'a, 'r> Reliance<'a, 'r> {
         let restored = together(index, self.route, at, first_restored(index, self.route, at));
         let scenario = self.scenario();
         let usable = |copy: &&Id| {
-            restored.clone().all(|(asset, was)| loss_of(index.plan, scenario, copy, asset, was).is_none())
+            restored
+                .clone()
+                .all(|(asset, was)| self.losses.of(index.plan, scenario, copy, asset, was).is_none())
         };
         step.common.from.iter().filter(usable).filter_map(|copy| index.copy(copy)).collect()
     }

@@ -1,18 +1,19 @@
 //! Things that wait for each other.
 
+use std::borrow::Borrow;
 use std::collections::HashMap;
 
 use petgraph::algo::toposort;
-use petgraph::graphmap::DiGraphMap;
+use petgraph::graph::DiGraph;
 
 use crate::document::{KeyPath, Part};
 use crate::finding::{Finding, RuleMeta};
 use crate::graph::StepGraph;
 use crate::lint::rule::rule;
 use crate::lint::{Context, Routed, Rule, Sink, Subject, Wanted, references};
-use crate::plan::{Need, Plan};
+use crate::plan::{Backup, Need, Plan, Step};
 use crate::resolve::{Node, NodeKind};
-use crate::value::Id;
+use crate::value::{Id, Key, Table};
 
 rule!(DependencyCycle, "dependency-cycle", Deny, "Things wait for each other, so that none can ever begin.");
 
@@ -113,28 +114,30 @@ fn written(context: &Context<'_>) -> Vec<Vec<(String, KeyPath, String)>> {
 /// Whether names lead round in a circle at all. Most plans have none, and where each name is written need not be known
 /// for that.
 fn goes_round(plan: &Plan) -> bool {
-    let mut graph: DiGraphMap<(&str, &str), ()> = DiGraphMap::new();
-    let sections = [("steps", &plan.steps), ("prepare", &plan.prepare), ("cleanup", &plan.cleanup)];
-    let steps = sections.into_iter().flat_map(|(section, steps)| {
-        steps.iter().map(move |(id, step)| (section, id.as_str(), step.common.needs.as_slice()))
-    });
-    let assets = plan.assets.iter().map(|(id, asset)| ("assets", id.as_str(), asset.needs.as_slice()));
-    let secrets = plan.secrets.iter().map(|(id, secret)| ("secrets", id.as_str(), secret.needs.as_slice()));
-    let places = plan.places.iter().map(|(id, place)| ("places", id.as_str(), place.in_.as_slice()));
-    for (section, id, needs) in steps.chain(assets).chain(secrets).chain(places) {
-        for need in needs {
-            if let Need::One(needed) = need {
-                graph.add_edge((section, id), (section, needed.as_str()), ());
-            }
-        }
-    }
-    for (backup, declared) in &plan.backups {
-        for (copy, declared) in &declared.copies {
-            if let Some(from) = &declared.from {
-                // A backup's copies name each other alone.
-                let section = backup.as_str();
-                graph.add_edge((section, copy.as_str()), (section, from.as_str()), ());
-            }
+    let steps = |table: &Table<Id, Step>| leads_round(table, |step| ones(&step.common.needs));
+    let copies = |backup: &Backup| leads_round(&backup.copies, |copy| copy.from.iter());
+    [&plan.steps, &plan.prepare, &plan.cleanup].into_iter().any(steps)
+        || leads_round(&plan.assets, |asset| ones(&asset.needs))
+        || leads_round(&plan.secrets, |secret| ones(&secret.needs))
+        || leads_round(&plan.places, |place| ones(&place.in_))
+        || plan.backups.values().any(copies)
+}
+
+/// Returns the needs that nothing else can meet.
+fn ones(needs: &[Need]) -> impl Iterator<Item = &Id> {
+    needs.iter().filter_map(|need| if let Need::One(id) = need { Some(id) } else { None })
+}
+
+/// Whether what stands in one table names what stands there as well, and so on, back to itself.
+fn leads_round<'t, K, V: 't, N: Iterator<Item = &'t Id>>(table: &'t Table<K, V>, named: impl Fn(&'t V) -> N) -> bool
+where
+    K: Key + Borrow<str>,
+{
+    let mut graph: DiGraph<(), ()> = DiGraph::with_capacity(table.len(), table.len());
+    let nodes: Vec<_> = table.iter().map(|_| graph.add_node(())).collect();
+    for (from, value) in nodes.iter().zip(table.values()) {
+        for to in named(value).filter_map(|id| nodes.get(table.get_index_of(id.as_str())?)) {
+            graph.add_edge(*from, *to, ());
         }
     }
     toposort(&graph, None).is_err()
