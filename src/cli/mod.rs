@@ -19,6 +19,7 @@ mod simulate;
 mod speech;
 mod status;
 mod terminal;
+mod waiting;
 
 use std::path::{Path, PathBuf};
 

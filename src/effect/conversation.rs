@@ -141,6 +141,9 @@ impl Conversation {
             let hint = if word.is_empty() { String::new() } else { format!("please say {yes} or {no}\n") };
             return (Some(hint + &self.prompt()), None);
         };
+        if note.is_empty() && matches!(decision, Decision::Refuse | Decision::Failed) {
+            return (Some(format!("say why: {no}, and the reason\n") + &self.prompt()), None);
+        }
         let (step, by) = (first.step.clone(), by.clone());
         let note = (!note.is_empty()).then(|| note.to_owned());
         let account = self.login.clone();

@@ -194,6 +194,8 @@ fn read(from: &mut impl BufRead, may_read: &mpsc::Receiver<()>, tell: impl Fn(Ty
         line.clear();
         match read_line(from, &mut line) {
             Ok(0) | Err(_) => break,
+            // Whoever left in the middle of a line has not said it.
+            Ok(_) if !line.ends_with(b"\n") => break,
             Ok(_) => {
                 if !tell(Typed::Line(String::from_utf8_lossy(&line).into_owned())) {
                     return;
@@ -224,8 +226,8 @@ mod tests {
         for _ in 0..3 {
             next_line.send(()).unwrap();
         }
-        read(&mut &b"yes\nno \xff"[..], &may_read, |typed| teller.send(typed).is_ok());
-        let lines = ["yes\n", "no \u{fffd}"].map(|line| Typed::Line(line.to_owned()));
+        read(&mut &b"yes\nno \xff\nhalf"[..], &may_read, |typed| teller.send(typed).is_ok());
+        let lines = ["yes\n", "no \u{fffd}\n"].map(|line| Typed::Line(line.to_owned()));
         let all: Vec<Typed> = told.try_iter().collect();
         assert_eq!(all, lines.into_iter().chain([Typed::End]).collect::<Vec<_>>());
         drop((next_line, told));

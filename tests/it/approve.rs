@@ -297,6 +297,7 @@ fn a_signature_counts_once() {
     answer(&stage, &signers, "ana", &[]).exits(0);
     until("it is heard", || stage.told("answered").len() == 1);
     until("it is put away", || stage.run_dir().join("inbox/done").exists());
+    stage.run(&["status"]).exits(0).says("waits for ivan; 1 of 2 have agreed").says("ana said yes (signed)");
     let request = last_request(&stage);
     forge(&stage, "again.json", &{
         let mut again = request.clone();
