@@ -410,3 +410,45 @@ fn an_answer_that_is_on_record_is_not_asked_for_again() {
     assert_eq!(stage.told("answered").len(), 1);
     assert_eq!(stage.ledger(), ["last"]);
 }
+
+#[test]
+fn whoever_begins_a_run_in_somebodys_name_signs_that() {
+    let (stage, signers) = keyed(
+        "  go: { approve: { by: [lead], distinct_from: starter } }\n  last: { needs: [go], run: echo last >>ledger }\n",
+    );
+    let begin = ["execute", "plan.yaml", "--yes", "--as", "ivan"];
+    // Else Ana could begin as Ivan, and then approve what she began.
+    stage.run(&begin).exits(2).says("ssh-add");
+    assert_eq!(stage.runs().len(), 0, "what never begins leaves no run behind");
+    let agent = Agent::start();
+    agent.add(&signers.private("ivan"));
+    let mut command = stage.drplan(&begin);
+    command.env("SSH_AUTH_SOCK", agent.socket());
+    stage.begin(command).ends().exits(4);
+    let proof = stage.last("run_started", "")["proof"].clone();
+    let (text, signature) = (proof["statement"].as_str().unwrap(), proof["signature"].as_str().unwrap());
+    assert!(text.contains("\nstep: -\n") && text.contains("\ndecision: start\n"), "{text}");
+    assert!(signers.verifies("ivan", text, signature));
+    answer(&stage, &signers, "ivan", &[]).exits(2).says("another person than starter");
+    answer(&stage, &signers, "ana", &[]).exits(0);
+    stage.run(&["resume", "latest"]).exits(0);
+    stage.run(&["report"]).exits(0).says("by ivan (signed, `SHA256:");
+}
+
+#[test]
+fn what_is_said_in_somebodys_name_is_signed_whatever_it_is() {
+    let (stage, signers) =
+        keyed("  a: { run: 'false', rerun: safe }\n  b: { needs: [a], run: echo b >>ledger }\n");
+    stage.execute(&[]).exits(3);
+    let key = signers.private("eve");
+    let key = key.to_str().unwrap();
+    stage.run(&["skip", "latest", "a", "--reason", "x", "--as", "eve"]).exits(2).says("ssh-add");
+    stage.run(&["skip", "latest", "a", "--reason", "done by hand", "--as", "eve", "--key", key]).exits(0);
+    stage.run(&["resume", "latest"]).exits(3).says("SKIPPED by eve");
+    let heard = stage.last("request_heard", "");
+    let (text, signature) =
+        (heard["proof"]["statement"].as_str().unwrap(), heard["proof"]["signature"].as_str().unwrap());
+    assert!(text.contains("\ndecision: skip\nnote: \"done by hand\"\n"), "{text}");
+    assert!(signers.verifies("eve", text, signature));
+    assert_eq!(stage.ledger(), ["b"]);
+}
