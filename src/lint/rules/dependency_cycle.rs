@@ -129,7 +129,10 @@ fn ones(needs: &[Need]) -> impl Iterator<Item = &Id> {
 }
 
 /// Whether what stands in one table names what stands there as well, and so on, back to itself.
-fn leads_round<'t, K, V: 't, N: Iterator<Item = &'t Id>>(table: &'t Table<K, V>, named: impl Fn(&'t V) -> N) -> bool
+fn leads_round<'t, K, V: 't, N: Iterator<Item = &'t Id>>(
+    table: &'t Table<K, V>,
+    named: impl Fn(&'t V) -> N,
+) -> bool
 where
     K: Key + Borrow<str>,
 {

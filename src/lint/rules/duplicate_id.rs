@@ -43,15 +43,17 @@ impl Rule for DuplicateId {
 }
 
 /// Returns everything that shares the one set of names, with the section in which it stands.
-pub(super) fn declared<'a>(context: &'a Context<'_>) -> impl Iterator<Item = (NameKind, &'static str, &'a str)> {
+pub(super) fn declared<'a>(
+    context: &'a Context<'_>,
+) -> impl Iterator<Item = (NameKind, &'static str, &'a str)> {
     let plan = context.plan;
     let places = plan.places.keys().map(|id| (NameKind::Place, "places", id.as_str()));
     let assets = plan.assets.keys().map(|id| (NameKind::Asset, "assets", id.as_str()));
     let people = plan.people.keys().map(|id| (NameKind::Person, "people", id.as_str()));
     let secrets = plan.secrets.keys().map(|name| (NameKind::Secret, "secrets", name.as_str()));
     let steps = [("prepare", &plan.prepare), ("steps", &plan.steps), ("cleanup", &plan.cleanup)];
-    let steps = steps.into_iter().flat_map(|(section, steps)| {
-        steps.keys().map(move |id| (NameKind::Step, section, id.as_str()))
-    });
+    let steps = steps
+        .into_iter()
+        .flat_map(|(section, steps)| steps.keys().map(move |id| (NameKind::Step, section, id.as_str())));
     places.chain(assets).chain(people).chain(secrets).chain(steps)
 }
