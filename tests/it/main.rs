@@ -5,6 +5,7 @@
     reason = "tests touch the world, and a panic is how they fail"
 )]
 
+mod approve;
 mod arithmetic;
 mod bad_input;
 mod check;
@@ -23,6 +24,7 @@ mod imports;
 mod journal;
 mod keeper;
 mod layers;
+mod manual;
 mod mutation;
 mod pages;
 mod people;
@@ -32,5 +34,7 @@ mod quickstart;
 mod recovery_time;
 mod render;
 mod resume;
+mod signers;
 mod simulate;
 mod stage;
+mod typist;
