@@ -99,9 +99,9 @@ impl Losses {
         if let Some(known) = self.0.borrow().get(&question) {
             return known.clone();
         }
-        let loss = loss_of(plan, scenario, reference, (backup_id, backup, copy), home, is_damaged);
-        self.0.borrow_mut().insert(question, loss.clone());
-        loss
+        let answer = loss_of(plan, scenario, reference, (backup_id, backup, copy), home, is_damaged);
+        self.0.borrow_mut().insert(question, answer.clone());
+        answer
     }
 }
 
