@@ -31,6 +31,11 @@ impl Conversation {
         Self { account, open: VecDeque::new(), by: None }
     }
 
+    /// Whether something is asked now.
+    pub(super) fn is_open(&self) -> bool {
+        !self.open.is_empty()
+    }
+
     /// Adds a question; returns what to show now.
     pub(super) fn ask(&mut self, consultation: Consultation) -> Option<String> {
         self.open.push_back(consultation);

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
+use super::desk::Desk;
 use super::holding::{End, Holding, Wish};
 use super::person::{Person, Typed};
 use super::signals::Signals;
@@ -16,7 +17,7 @@ use crate::keeper::{self, Job, Remains, Request};
 use crate::value::{Id, Length, Stamp};
 
 /// What the real world needs to know.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct LiveSetup {
     /// The run's folder.
     pub run_dir: PathBuf,
@@ -26,6 +27,8 @@ pub struct LiveSetup {
     pub interactive: bool,
     /// Who sits there, for questions that anybody may answer.
     pub account: String,
+    /// Where a person is asked; nothing for the plain terminal.
+    pub desk: Option<Desk>,
 }
 
 /// Effects on the real world.
@@ -60,7 +63,7 @@ impl Live {
     ///
     /// When signals or the inbox cannot be listened to.
     pub fn new(setup: LiveSetup) -> io::Result<Self> {
-        let LiveSetup { run_dir, exe, interactive, account } = setup;
+        let LiveSetup { run_dir, exe, interactive, account, desk } = setup;
         let (teller, told) = mpsc::unbounded_channel();
         let mut tasks = JoinSet::new();
 
@@ -91,7 +94,7 @@ impl Live {
             wishes,
             requests: Vec::new(),
             ready: VecDeque::new(),
-            person: Person::new(interactive, account),
+            person: Person::new(interactive, account, desk),
             warnings: Vec::new(),
             tasks,
         })

@@ -2,7 +2,10 @@
 
 use std::io::{self, BufRead, IsTerminal, Write};
 
+use tokio::sync::mpsc::UnboundedReceiver;
+
 use super::conversation::{Conversation, Said};
+use super::desk::Desk;
 use super::{Consultation, words};
 use crate::value::Id;
 
@@ -19,16 +22,18 @@ pub(super) enum Typed {
 #[derive(Debug)]
 pub(super) struct Person {
     conversation: Conversation,
+    /// Where it is asked; nothing for the plain terminal.
+    desk: Option<Desk>,
     is_there: bool,
     is_read: bool,
 }
 
 impl Person {
     /// Knows whether somebody can be asked; reads nothing yet.
-    pub(super) fn new(is_interactive: bool, account: String) -> Self {
+    pub(super) fn new(is_interactive: bool, account: String, desk: Option<Desk>) -> Self {
         // A pipe's content was not meant as answers, whatever the caller thinks.
         let is_there = is_interactive && io::stdin().is_terminal();
-        Self { conversation: Conversation::new(account), is_there, is_read: false }
+        Self { conversation: Conversation::new(account), desk, is_there, is_read: false }
     }
 
     /// Whether somebody may answer.
@@ -45,15 +50,21 @@ impl Person {
         if !self.is_there {
             return;
         }
-        show(self.conversation.ask(consultation));
+        let text = self.conversation.ask(consultation);
+        self.show(text);
         if !self.is_read {
             self.is_read = true;
             let thread = std::thread::Builder::new().name("keyboard".to_owned());
+            let answers = self.desk.as_mut().and_then(Desk::take_answers);
             // It cannot be waited for: a read from a terminal ends when the person wants it to.
-            if let Err(error) = thread.spawn(move || read(&mut io::stdin().lock(), tell)) {
+            let spawned = thread.spawn(move || match answers {
+                Some(answers) => hear(answers, tell),
+                None => read(&mut io::stdin().lock(), tell),
+            });
+            if let Err(error) = spawned {
                 self.is_there = false;
                 let error = words::short(&error.to_string());
-                show(Some(format!("\nnobody can answer here: {error}\n")));
+                self.show(Some(format!("\nnobody can answer here: {error}\n")));
             }
         }
     }
@@ -61,7 +72,8 @@ impl Person {
     /// Takes a question back.
     pub(super) fn withdraw(&mut self, step: &Id) {
         if self.is_there {
-            show(self.conversation.withdraw(step));
+            let text = self.conversation.withdraw(step);
+            self.show(text);
         }
     }
 
@@ -70,7 +82,7 @@ impl Person {
         match typed {
             Typed::Line(line) => {
                 let (shown, said) = self.conversation.hear(&line);
-                show(shown);
+                self.show(shown);
                 said
             }
             Typed::End => {
@@ -79,14 +91,27 @@ impl Person {
             }
         }
     }
+
+    fn show(&self, text: Option<String>) {
+        match (&self.desk, text) {
+            (Some(desk), text) => desk.show(text, self.conversation.is_open()),
+            (None, Some(text)) => {
+                let mut out = io::stderr().lock();
+                // A person who cannot see the question does not answer it.
+                let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+            }
+            (None, None) => {}
+        }
+    }
 }
 
-fn show(text: Option<String>) {
-    if let Some(text) = text {
-        let mut out = io::stderr().lock();
-        // A person who cannot see the question does not answer it.
-        let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+fn hear(mut answers: UnboundedReceiver<String>, tell: impl Fn(Typed) -> bool) {
+    while let Some(line) = answers.blocking_recv() {
+        if !tell(Typed::Line(line)) {
+            return;
+        }
     }
+    tell(Typed::End);
 }
 
 fn read(from: &mut impl BufRead, tell: impl Fn(Typed) -> bool) {

@@ -34,7 +34,8 @@ impl Run {
     fn live_of(&self, exe: &str) -> Live {
         let exe = PathBuf::from(exe);
         let account = "root".to_owned();
-        Live::new(LiveSetup { run_dir: self.path().to_owned(), exe, interactive: false, account }).unwrap()
+        Live::new(LiveSetup { run_dir: self.path().to_owned(), exe, interactive: false, account, desk: None })
+            .unwrap()
     }
 
     fn live(&self) -> Live {
