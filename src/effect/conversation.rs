@@ -31,9 +31,9 @@ impl Conversation {
         Self { account, open: VecDeque::new(), by: None }
     }
 
-    /// Whether something is asked now.
-    pub(super) fn is_open(&self) -> bool {
-        !self.open.is_empty()
+    /// Returns the step that is asked about now.
+    pub(super) fn about(&self) -> Option<&Id> {
+        self.open.front().map(|first| &first.step)
     }
 
     /// Adds a question; returns what to show now.

@@ -94,7 +94,7 @@ impl Person {
 
     fn show(&self, text: Option<String>) {
         match (&self.desk, text) {
-            (Some(desk), text) => desk.show(text, self.conversation.is_open()),
+            (Some(desk), text) => desk.show(text, self.conversation.about().cloned()),
             (None, Some(text)) => {
                 let mut out = io::stderr().lock();
                 // A person who cannot see the question does not answer it.

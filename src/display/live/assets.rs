@@ -144,7 +144,7 @@ impl Clock {
 
     /// Says how it stands in words.
     fn words(&self, is_short: bool) -> String {
-        let or_more = if self.is_vague && !is_short { ", or less: not all is estimated" } else { "" };
+        let best = if self.is_vague && !is_short { "at best " } else { "" };
         match &self.standing {
             Standing::Reached(after) => match self.target {
                 Some(target) if *after > target => {
@@ -160,8 +160,8 @@ impl Clock {
                 let or_more = if self.is_vague { " or more" } else { "" };
                 format!("WILL MISS by {}{or_more}, as estimated", secs(*late))
             }
-            Standing::Tight(spare) => format!("TIGHT, {} to spare{or_more}", secs(*spare)),
-            Standing::OnCourse(spare) => format!("on course, {} to spare{or_more}", secs(*spare)),
+            Standing::Tight(spare) => format!("TIGHT, {best}{} to spare", secs(*spare)),
+            Standing::OnCourse(spare) => format!("on course, {best}{} to spare", secs(*spare)),
             Standing::NoTarget => "no target".to_owned(),
             Standing::Unknown(why) => format!("unknown: {why}"),
             Standing::Unstaged => "the clock starts when the stage is set".to_owned(),

@@ -52,20 +52,22 @@ impl Console {
     pub(super) fn take_again(&mut self) -> io::Result<()> {
         if !self.is_taken() && is_foreground() {
             take()?;
-            self.terminal.clear()?;
+            // The screen is empty again. Clearing it by hand would ask the terminal where its cursor
+            // stands, and the answer comes among the keys.
+            self.terminal = Terminal::new(CrosstermBackend::new(io::stdout()))?;
         }
         Ok(())
     }
 
-    /// Gives the terminal back and stops this process, as Ctrl-Z asks; returns when it goes on.
+    /// Gives the terminal back and stops this process, as Ctrl-Z asks. Another thread may take the
+    /// signal: what runs here may go on for a moment, until the process is told to go on again.
     ///
     /// # Errors
     ///
-    /// When the terminal cannot be taken again.
-    pub(super) fn stop(&mut self) -> io::Result<()> {
+    /// When the system does not stop us.
+    pub(super) fn stop(&self) -> io::Result<()> {
         restore();
-        kill_process(getpid(), Signal::STOP)?;
-        self.take_again()
+        Ok(kill_process(getpid(), Signal::STOP)?)
     }
 
     /// Draws a picture; `draw` returns where the cursor stands, if something is typed.

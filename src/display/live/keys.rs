@@ -28,7 +28,7 @@ pub(super) fn press(view: &mut View, model: &Model, natural: Option<usize>, key:
         return Wish::Nothing;
     }
     let is_control = key.modifiers.contains(KeyModifiers::CONTROL);
-    let is_typing = view.talk.is_open && view.talk.is_answering;
+    let is_typing = view.talk.is_open() && view.talk.is_answering;
     match key.code {
         KeyCode::Up => choose(view, model, natural, -1),
         KeyCode::Down => choose(view, model, natural, 1),
@@ -54,7 +54,7 @@ pub(super) fn press(view: &mut View, model: &Model, natural: Option<usize>, key:
             view.chosen = None;
             view.scrolled = 0;
         }
-        KeyCode::Char('a') if view.talk.is_open => view.talk.is_answering = true,
+        KeyCode::Char('a') if view.talk.is_open() => view.talk.is_answering = true,
         KeyCode::Char('k') => choose(view, model, natural, -1),
         KeyCode::Char('j') => choose(view, model, natural, 1),
         KeyCode::Char('o') => {

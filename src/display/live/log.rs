@@ -6,6 +6,7 @@ use super::model::Model;
 use super::paint::{Paint, Tone, wrap};
 use super::tail::{Stream, Tail};
 use super::view::View;
+use crate::event::StepState;
 
 /// Draws the log: its title, and as many of its last lines as there is room for.
 pub(super) fn lines(
@@ -15,6 +16,9 @@ pub(super) fn lines(
     paint: Paint,
     (width, height): (usize, usize),
 ) -> Vec<Line<'static>> {
+    if height == 0 {
+        return Vec::new();
+    }
     let node = at.and_then(|at| model.state.nodes().get(at).zip(model.state.steps.get(at)));
     let Some((node, record)) = node else { return vec![paint.rule("output", width)] };
     let attempt = record.state.attempt().max(1);
@@ -28,7 +32,11 @@ pub(super) fn lines(
     let mut lines = vec![paint.rule(&title, width)];
     let room = height.saturating_sub(1);
     if tail.lines.is_empty() {
-        let why = if tail.name.is_empty() { "it has written nothing that is kept" } else { "nothing yet" };
+        let why = match record.state {
+            StepState::Running { .. } => "nothing written yet",
+            StepState::Pending => "it has not begun",
+            _ => "it has written nothing",
+        };
         lines.push(Line::from(vec![paint.span(format!(" {why}"), Tone::Quiet)]));
         lines.truncate(height);
         return lines;

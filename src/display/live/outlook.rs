@@ -50,7 +50,9 @@ impl Outlook {
             if matches!(state, StepState::Failed { .. } | StepState::Unknown { .. }) {
                 outlook.blocked[at] = Some(at);
             }
-            outlook.is_vague[at] |= nodes[at].takes.is_none() && nodes[at].kind != OutlineKind::Group;
+            // A group is closed, and an asset looked at, in no time worth an estimate.
+            let is_work = !matches!(nodes[at].kind, OutlineKind::Group | OutlineKind::Health);
+            outlook.is_vague[at] |= nodes[at].takes.is_none() && is_work;
             outlook.until[at] = begins.saturating_add(remaining(model, at, now));
         }
         let ends = |at: &usize| nodes[*at].kind != OutlineKind::Cleanup;

@@ -7,7 +7,7 @@ use super::paint::{Paint, Tone, secs, wrap};
 use super::rows::names;
 use super::view::View;
 use crate::event::StepState;
-use crate::value::{Stamp, plain};
+use crate::value::{Id, Stamp, plain};
 
 /// Draws who is waited for; nothing if nobody is.
 pub(super) fn lines(
@@ -28,6 +28,10 @@ pub(super) fn lines(
     };
     for (at, ask) in model.asks() {
         let step = &model.state.nodes()[at].id;
+        // What is asked at this terminal stands below.
+        if view.talk.about.as_ref() == Some(step) {
+            continue;
+        }
         let what = if ask.approval { "approval of" } else { "to be done by" };
         let open = secs(now.since(&ask.since));
         let since = ask.since.at.time_of_day();
@@ -40,11 +44,8 @@ pub(super) fn lines(
             text.push_str(&format!(", so far {}", plain(&given.join(", "))));
         }
         say(&text, 1, Tone::Ask);
-        // Where it is asked at this terminal, the question stands below.
-        if !view.talk.is_open {
-            say(&format!("\"{}\"", plain(&ask.text)), 3, Tone::Plain);
-        }
-        say(&format!("drplan approve {run} {step} --as PERSON"), 3, Tone::Strong);
+        say(&format!("\"{}\"", plain(&ask.text)), 3, Tone::Plain);
+        say(&command(run, step), 3, Tone::Strong);
     }
     let decides = |state: &StepState| matches!(state, StepState::Unknown { .. });
     for (node, record) in model.state.nodes().iter().zip(&model.state.steps) {
@@ -61,16 +62,27 @@ pub(super) fn lines(
 /// Draws the question that is asked at this terminal; the last line is where the answer is typed.
 ///
 /// Returns the column of the cursor as well, if the keyboard goes there.
-pub(super) fn talk(view: &View, paint: Paint, width: usize) -> (Vec<Line<'static>>, Option<usize>) {
+pub(super) fn talk(
+    model: &Model,
+    view: &View,
+    paint: Paint,
+    width: usize,
+) -> (Vec<Line<'static>>, Option<usize>) {
     let talk = &view.talk;
     let mut lines: Vec<Line<'static>> = Vec::new();
-    for line in &talk.lines {
+    // The title has the step's name already.
+    for line in talk.lines.iter().skip(1) {
         let line = plain_keeping_indent(line);
         lines.extend(
             wrap(&line, width.saturating_sub(2))
                 .into_iter()
                 .map(|line| Line::from(vec![paint.span(format!(" {line}"), Tone::Plain)])),
         );
+    }
+    if let (Some(start), Some(step)) = (&model.state.start, &talk.about) {
+        let elsewhere = format!("(elsewhere: {})", command(start.run.as_str(), step));
+        let wrapped = wrap(&elsewhere, width.saturating_sub(2)).into_iter();
+        lines.extend(wrapped.map(|line| Line::from(vec![paint.span(format!(" {line}"), Tone::Quiet)])));
     }
     let prompt = plain(&talk.prompt);
     let prompt = format!(" {prompt} ");
@@ -88,6 +100,26 @@ pub(super) fn talk(view: &View, paint: Paint, width: usize) -> (Vec<Line<'static
         ]));
     }
     (lines, cursor)
+}
+
+/// Returns what another person types to answer.
+fn command(run: &str, step: &Id) -> String {
+    format!("drplan approve {run} {step} --as PERSON")
+}
+
+/// Returns what stands above the question: who may answer it, and until when.
+pub(super) fn talk_title(model: &Model, view: &View, now: &Stamp) -> String {
+    let Some(step) = &view.talk.about else { return String::new() };
+    let at = model.state.position(step.as_str());
+    let ask = at.and_then(|at| model.ask(at));
+    let what = match ask {
+        Some(ask) if ask.approval => format!(": approval of {}", names(&ask.from)),
+        Some(ask) => format!(": to be done by {}", names(&ask.from)),
+        None => String::new(),
+    };
+    let expires = at.and_then(|at| model.expiry(at, now));
+    let expires = expires.map(|(left, _)| format!(", expires in {}", secs(left))).unwrap_or_default();
+    format!("{step}{what}{expires}")
 }
 
 fn plain_keeping_indent(line: &str) -> String {

@@ -129,6 +129,11 @@ fn words(model: &Model, at: usize, now: &Stamp) -> (String, Tone) {
         StepState::Failed { .. } => (format!("FAILED after {spent}: {}", note()), Tone::Bad),
         StepState::Done { .. } => {
             let what = if node.kind == OutlineKind::Health { "healthy after" } else { "done in" };
+            let tries = if record.state.attempt() > 1 {
+                format!(", attempt {}", record.state.attempt())
+            } else {
+                String::new()
+            };
             let estimate = match node.takes {
                 Some(takes) if spent > takes => {
                     format!(", {} over its estimate", secs(spent.saturating_sub(takes)))
@@ -136,7 +141,7 @@ fn words(model: &Model, at: usize, now: &Stamp) -> (String, Tone) {
                 Some(takes) => format!(" of {takes}"),
                 None => String::new(),
             };
-            (format!("{what} {spent}{estimate}"), Tone::Quiet)
+            (format!("{what} {spent}{estimate}{tries}"), Tone::Quiet)
         }
         StepState::Unneeded => (format!("not needed: {}", note()), Tone::Quiet),
         StepState::Skipped => (format!("SKIPPED: {}", note()), Tone::Warn),

@@ -59,11 +59,16 @@ impl Picture<'_> {
             let (talk, column) =
                 self.talk(width, (room / 2).max(room.saturating_sub(4)).min(height / 2).max(1));
             room = room.saturating_sub(talk.len());
-            let people = self.people(width, if self.view.talk.is_open { room / 2 } else { room * 2 / 3 });
+            let people = self.people(width, room * 2 / 3);
             room = room.saturating_sub(people.len());
             let listed = self.model.state.nodes().len() + usize::from(is_tall);
-            let log = if is_tall { (room / 2).max(room.saturating_sub(listed)) } else { 0 };
-            let steps = self.steps(width, room - log, is_tall);
+            // The log gets what the steps do not need, and no more than it has; both get some.
+            let log = match is_tall {
+                true if self.shown.1.name.is_empty() => room.saturating_sub(listed).min(2),
+                true => room.saturating_sub(listed).max((room / 2).min(self.shown.1.lines.len() + 1).max(2)),
+                false => 0,
+            };
+            let steps = self.steps(width, room.saturating_sub(log), is_tall);
             page.put(&steps);
             page.put(&people);
             page.put(
@@ -188,10 +193,16 @@ impl Picture<'_> {
     fn critical_path(&self, width: usize) -> Line<'static> {
         let (model, paint) = (self.model, self.paint);
         let critical = &self.outlook.critical;
+        let failed = critical.last().and_then(|at| self.outlook.blocked[*at]);
+        if let Some(failed) = failed.and_then(|at| model.state.nodes().get(at)) {
+            let text = format!(" {} the end is held up by {}", paint.critical(), failed.id);
+            return Line::from(vec![paint.span(self.cut(&text, width), Tone::Bad)]);
+        }
         let names: Vec<&str> = critical.iter().map(|at| model.state.nodes()[*at].id.as_str()).collect();
         let is_vague = critical.iter().any(|at| self.outlook.is_vague[*at]);
         let least = if is_vague { "at least " } else { "" };
-        let end = format!(" {} {least}{} to go: ", paint.critical(), secs(self.outlook.end()));
+        let what = if width < 70 { "" } else { "critical path, " };
+        let end = format!(" {} {what}{least}{} to go: ", paint.critical(), secs(self.outlook.end()));
         let room = width.saturating_sub(Line::raw(end.as_str()).width());
         let path = paint.fit(&names.join(paint.arrow()), room);
         Line::from(vec![paint.span(end, Tone::Ask), paint.span(path, Tone::Plain)])
@@ -233,11 +244,12 @@ impl Picture<'_> {
     }
 
     fn talk(&self, width: usize, most: usize) -> (Vec<Line<'static>>, Option<usize>) {
-        if !self.view.talk.is_open {
+        if !self.view.talk.is_open() {
             return (Vec::new(), None);
         }
-        let (mut lines, column) = people::talk(self.view, self.paint, width);
-        let title = self.paint.rule("your answer", width);
+        let (mut lines, column) = people::talk(self.model, self.view, self.paint, width);
+        let title = people::talk_title(self.model, self.view, self.now);
+        let title = self.paint.rule(&title, width);
         if most < 3 {
             lines.drain(..lines.len().saturating_sub(most));
             return (lines, column);
@@ -307,12 +319,12 @@ impl Picture<'_> {
         let view = self.view;
         let up_down = format!("{} step", self.paint.up_down());
         let zoom = if view.is_zoomed { "Tab steps" } else { "Tab log" };
-        let is_answering = view.talk.is_open && view.talk.is_answering;
+        let is_answering = view.talk.is_open() && view.talk.is_answering;
         let keys: Vec<&str> = if is_answering {
             vec!["Enter answer", "Esc look around", "Ctrl-C stop", &up_down, zoom, "PgUp scroll"]
         } else {
             let mut keys = Vec::new();
-            if view.talk.is_open {
+            if view.talk.is_open() {
                 keys.push("a answer");
             }
             keys.push(if view.role == Role::Watches { "q leave" } else { "Ctrl-C stop" });

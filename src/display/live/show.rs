@@ -52,7 +52,7 @@ pub struct Scene {
 #[derive(Debug)]
 enum Told {
     Event(Stamp, Box<Event>),
-    Talk(Option<String>, bool),
+    Talk(Option<String>, Option<Id>),
     Controlled(bool),
     End,
 }
@@ -90,11 +90,11 @@ impl LiveView {
         Teller(self.teller.clone())
     }
 
-    /// Returns where questions are shown. It is given what to show, and whether a question is open after it.
-    pub fn talk(&self) -> impl Fn(Option<String>, bool) + Send + use<> {
+    /// Returns where questions are shown. It is given what to show, and the step that is asked about after it.
+    pub fn talk(&self) -> impl Fn(Option<String>, Option<Id>) + Send + use<> {
         let teller = self.teller.clone();
-        move |text, is_open| {
-            let _ = teller.send(Told::Talk(text, is_open));
+        move |text, about| {
+            let _ = teller.send(Told::Talk(text, about));
         }
     }
 
@@ -182,6 +182,7 @@ const FRAME: Duration = Duration::from_millis(50);
 impl Show {
     async fn until_end(mut self, mut told: UnboundedReceiver<Told>) -> io::Result<()> {
         let mut stops = signal(SignalKind::from_raw(Signal::TSTP.as_raw()))?;
+        let mut goes_on = signal(SignalKind::from_raw(Signal::CONT.as_raw()))?;
         let mut ends = Ends::new(self.view.role)?;
         let mut keys = self.console.is_taken().then(EventStream::new);
         let mut seconds = interval(Duration::from_secs(1));
@@ -217,6 +218,8 @@ impl Show {
                     // Nobody reads the keyboard while another has it.
                     keys = None;
                     self.console.stop()?;
+                    goes_on.recv().await;
+                    is_stale = true;
                 }
                 () = ends.heard() => return Ok(()),
                 _ = seconds.tick() => is_stale = true,
@@ -238,7 +241,7 @@ impl Show {
     fn hear(&mut self, told: Told) -> bool {
         match told {
             Told::Event(stamp, event) => self.model.apply(&stamp, &event),
-            Told::Talk(text, is_open) => self.view.talk.show(text.as_deref(), is_open),
+            Told::Talk(text, about) => self.view.talk.show(text.as_deref(), about),
             Told::Controlled(is_controlled) => self.model.is_controlled = Some(is_controlled),
             Told::End => return false,
         }

@@ -26,41 +26,33 @@ pub(super) struct Talk {
     pub(super) prompt: String,
     /// What was typed.
     pub(super) typed: String,
-    /// Whether a question is open.
-    pub(super) is_open: bool,
+    /// The step that is asked about; nothing while nothing is asked.
+    pub(super) about: Option<Id>,
     /// Whether the keyboard goes to the answer.
     pub(super) is_answering: bool,
 }
 
 impl Talk {
+    pub(super) const fn is_open(&self) -> bool {
+        self.about.is_some()
+    }
+
     /// Takes in what the person is told. What was half typed was meant for what stood there before.
-    pub(super) fn show(&mut self, text: Option<&str>, is_open: bool) {
-        self.typed.clear();
-        if is_open && !self.is_open {
-            self.is_answering = true;
-            self.lines.clear();
-        }
-        self.is_open = is_open;
-        if !is_open {
+    pub(super) fn show(&mut self, text: Option<&str>, about: Option<Id>) {
+        let Some(about) = about else {
             *self = Self::default();
             return;
+        };
+        self.typed.clear();
+        if self.about.as_ref() != Some(&about) {
+            *self = Self { about: Some(about), is_answering: true, ..Self::default() };
         }
-        let mut rest = text.unwrap_or_default();
-        if text.is_some() && !self.prompt.is_empty() {
-            self.prompt.clear();
-        }
-        while let Some((line, tail)) = rest.split_once('\n') {
-            if line.is_empty() {
-                // A new question: what was said before is answered.
-                self.lines.clear();
-            } else {
-                self.lines.push_back(line.to_owned());
-            }
-            rest = tail;
-        }
-        if !rest.is_empty() {
-            rest.clone_into(&mut self.prompt);
-        }
+        let Some(text) = text else { return };
+        // What stands before the last empty line was about another question.
+        let text = text.rsplit_once("\n\n").map_or(text, |(_, last)| last).trim_start_matches('\n');
+        let (lines, prompt) = text.rsplit_once('\n').unwrap_or(("", text));
+        self.lines.extend(lines.lines().map(str::to_owned));
+        prompt.clone_into(&mut self.prompt);
         while self.lines.len() > MOST_TALK {
             self.lines.pop_front();
         }
@@ -102,29 +94,28 @@ impl View {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::sample::id;
 
     #[test]
     fn a_question_that_takes_the_place_of_another_does_not_get_its_answer() {
         let mut talk = Talk::default();
-        talk.show(Some("\ngo (approval)\n  Restore now?\nmia: yes or no? "), true);
+        talk.show(Some("\ngo (approval)\n  Restore now?\nmia: yes or no? "), Some(id("go")));
         assert!(talk.is_answering);
         assert_eq!((talk.lines.len(), &*talk.prompt), (2, "mia: yes or no? "));
         talk.typed.push_str("yes");
-        talk.show(
-            Some("go: no answer is needed any more\n\nwipe (approval)\n  Wipe?\nmia: yes or no? "),
-            true,
-        );
+        let next = "go: no answer is needed any more\n\nwipe (approval)\n  Wipe?\nmia: yes or no? ";
+        talk.show(Some(next), Some(id("wipe")));
         assert_eq!(talk.typed, "");
         assert_eq!(talk.lines, ["wipe (approval)", "  Wipe?"]);
-        talk.show(None, false);
-        assert!(!talk.is_open && talk.lines.is_empty());
+        talk.show(None, None);
+        assert!(!talk.is_open() && talk.lines.is_empty());
     }
 
     #[test]
     fn a_hint_stands_below_the_question() {
         let mut talk = Talk::default();
-        talk.show(Some("\ngo (approval)\nmia: yes or no? "), true);
-        talk.show(Some("please say yes or no\nmia: yes or no? "), true);
+        talk.show(Some("\ngo (approval)\nmia: yes or no? "), Some(id("go")));
+        talk.show(Some("please say yes or no\nmia: yes or no? "), Some(id("go")));
         assert_eq!(talk.lines, ["go (approval)", "please say yes or no"]);
         assert_eq!(talk.prompt, "mia: yes or no? ");
     }
