@@ -32,21 +32,21 @@ impl Listener for Recap {
 }
 
 const fn stays(event: &Event) -> bool {
-    match event {
+    matches!(
+        event,
         Event::RunStarted(_)
-        | Event::StepSkipped { .. }
-        | Event::StepRetried { .. }
-        | Event::StepFinished { outcome: Outcome::Failed { .. }, .. }
-        | Event::StepJudged { verdict: Verdict::Ask, .. }
-        | Event::AnswerRejected { .. }
-        | Event::ClockJumped { .. }
-        | Event::JournalMended { .. }
-        | Event::RunResumed { .. }
-        | Event::StopAsked { .. }
-        | Event::RunSuspended { .. }
-        | Event::RunFinished { .. } => true,
-        _ => false,
-    }
+            | Event::StepSkipped { .. }
+            | Event::StepRetried { .. }
+            | Event::StepFinished { outcome: Outcome::Failed { .. }, .. }
+            | Event::StepJudged { verdict: Verdict::Ask, .. }
+            | Event::AnswerRejected { .. }
+            | Event::ClockJumped { .. }
+            | Event::JournalMended { .. }
+            | Event::RunResumed { .. }
+            | Event::StopAsked { .. }
+            | Event::RunSuspended { .. }
+            | Event::RunFinished { .. }
+    )
 }
 
 #[cfg(test)]

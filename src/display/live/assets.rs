@@ -173,11 +173,9 @@ impl Clock {
     pub(super) fn line(&self, paint: Paint, names: usize, width: usize) -> Line<'static> {
         let tone = self.standing.tone(self.is_late());
         let asset = paint.cell(self.asset.as_str(), names);
-        let left = match (self.target, self.spent, &self.standing) {
-            (_, _, Standing::Reached(_) | Standing::Unknown(_) | Standing::Unstaged) | (None, ..) => None,
-            (Some(target), Some(spent), _) => Some((target, spent)),
-            (Some(_), None, _) => None,
-        };
+        let is_settled =
+            matches!(self.standing, Standing::Reached(_) | Standing::Unknown(_) | Standing::Unstaged);
+        let left = self.target.zip(self.spent).filter(|_| !is_settled);
         let is_short = width < 70;
         let mut spans = vec![paint.span(format!(" {asset}  "), Tone::Plain)];
         let mut room = width.saturating_sub(names + 3);

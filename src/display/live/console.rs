@@ -40,7 +40,7 @@ impl Console {
     }
 
     /// Whether the screen is ours now.
-    pub(super) fn is_taken(&self) -> bool {
+    pub(super) fn is_taken() -> bool {
         TAKEN.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
@@ -50,7 +50,7 @@ impl Console {
     ///
     /// When it does not let us.
     pub(super) fn take_again(&mut self) -> io::Result<()> {
-        if !self.is_taken() && is_foreground() {
+        if !Self::is_taken() && is_foreground() {
             take()?;
             // The screen is empty again. Clearing it by hand would ask the terminal where its cursor
             // stands, and the answer comes among the keys.
@@ -65,7 +65,7 @@ impl Console {
     /// # Errors
     ///
     /// When the system does not stop us.
-    pub(super) fn stop(&self) -> io::Result<()> {
+    pub(super) fn stop() -> io::Result<()> {
         restore();
         Ok(kill_process(getpid(), Signal::STOP)?)
     }

@@ -29,35 +29,34 @@ pub(super) fn press(view: &mut View, model: &Model, natural: Option<usize>, key:
     }
     let is_control = key.modifiers.contains(KeyModifiers::CONTROL);
     let is_typing = view.talk.is_open() && view.talk.is_answering;
-    match key.code {
+    // What types nothing may be reached by letters as well.
+    let code = match key.code {
+        KeyCode::Char(_) if is_control && key.code != KeyCode::Char('u') => return Wish::Nothing,
+        KeyCode::Char('k') if !is_typing => KeyCode::Up,
+        KeyCode::Char('j') if !is_typing => KeyCode::Down,
+        KeyCode::Enter if !is_typing => KeyCode::Tab,
+        code => code,
+    };
+    match code {
         KeyCode::Up => choose(view, model, natural, -1),
         KeyCode::Down => choose(view, model, natural, 1),
         KeyCode::PageUp => view.scrolled = view.scrolled.saturating_add(PAGE),
         KeyCode::PageDown => view.scrolled = view.scrolled.saturating_sub(PAGE),
         KeyCode::Tab => view.is_zoomed = !view.is_zoomed,
-        KeyCode::Char('l') if is_control => {}
-        KeyCode::Char('u') if is_control && is_typing => view.talk.typed.clear(),
-        KeyCode::Char(_) if is_control => {}
-        KeyCode::Enter if is_typing => return Wish::Say(view.talk.take()),
+        KeyCode::Char('u') if is_control => view.talk.typed.clear(),
+        KeyCode::Enter => return Wish::Say(view.talk.take()),
         KeyCode::Backspace if is_typing => {
             view.talk.typed.pop();
         }
         KeyCode::Esc if is_typing => view.talk.is_answering = false,
-        KeyCode::Char(letter) if is_typing => {
-            if view.talk.typed.len() < LONGEST {
-                view.talk.typed.push(letter);
-            }
-        }
-        KeyCode::Enter => view.is_zoomed = !view.is_zoomed,
+        KeyCode::Char(letter) if is_typing && view.talk.typed.len() < LONGEST => view.talk.typed.push(letter),
         KeyCode::Esc => {
             view.is_zoomed = false;
             view.chosen = None;
             view.scrolled = 0;
         }
-        KeyCode::Char('a') if view.talk.is_open() => view.talk.is_answering = true,
-        KeyCode::Char('k') => choose(view, model, natural, -1),
-        KeyCode::Char('j') => choose(view, model, natural, 1),
-        KeyCode::Char('o') => {
+        KeyCode::Char('a') if view.talk.is_open() && !is_typing => view.talk.is_answering = true,
+        KeyCode::Char('o') if !is_typing => {
             view.stream = view.stream.next();
             view.scrolled = 0;
         }

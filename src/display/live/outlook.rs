@@ -53,6 +53,9 @@ impl Outlook {
             // A group is closed, and an asset looked at, in no time worth an estimate.
             let is_work = !matches!(nodes[at].kind, OutlineKind::Group | OutlineKind::Health);
             outlook.is_vague[at] |= nodes[at].takes.is_none() && is_work;
+            // What has taken longer than it should takes nobody knows how much longer.
+            let is_over = state.is_open() && model.spent(at, now) > nodes[at].takes;
+            outlook.is_vague[at] |= is_work && is_over;
             outlook.until[at] = begins.saturating_add(remaining(model, at, now));
         }
         let ends = |at: &usize| nodes[*at].kind != OutlineKind::Cleanup;

@@ -1,6 +1,7 @@
 //! Who is waited for, and the command that they type.
 
 use ratatui::text::Line;
+use unicode_width::UnicodeWidthStr;
 
 use super::model::Model;
 use super::paint::{Paint, Tone, secs, wrap};
@@ -18,6 +19,7 @@ pub(super) fn lines(
     width: usize,
 ) -> Vec<Line<'static>> {
     let run = model.state.start.as_ref().map_or("RUN", |start| start.run.as_str());
+    let is_short = width < 60;
     let mut lines = Vec::new();
     let mut say = |text: &str, indent: usize, tone: Tone| {
         // A command is never cut off: it must be typed as it stands.
@@ -35,16 +37,24 @@ pub(super) fn lines(
         let what = if ask.approval { "approval of" } else { "to be done by" };
         let open = secs(now.since(&ask.since));
         let since = ask.since.at.time_of_day();
-        let mut text = format!("{step}: {what} {}, since {since} UTC ({open})", names(&ask.from));
-        if let Some((left, at)) = model.expiry(at, now) {
-            text.push_str(&format!(", expires {} (in {})", at.time_of_day(), secs(left)));
-        }
+        let who = names(&ask.from);
+        let mut text = match model.expiry(at, now) {
+            None if is_short => format!("{step}: {who}, {open}"),
+            Some((left, _)) if is_short => format!("{step}: {who}, {open}, {} left", secs(left)),
+            None => format!("{step}: {what} {who}, since {since} UTC ({open})"),
+            Some((left, at)) => {
+                let (at, left) = (at.time_of_day(), secs(left));
+                format!("{step}: {what} {who}, since {since} UTC ({open}), expires {at} (in {left})")
+            }
+        };
         let given = &model.state.steps[at].agreed;
         if !given.is_empty() {
             text.push_str(&format!(", so far {}", plain(&given.join(", "))));
         }
         say(&text, 1, Tone::Ask);
-        say(&format!("\"{}\"", plain(&ask.text)), 3, Tone::Plain);
+        if !is_short {
+            say(&format!("\"{}\"", plain(&ask.text)), 3, Tone::Plain);
+        }
         say(&command(run, step), 3, Tone::Strong);
     }
     let decides = |state: &StepState| matches!(state, StepState::Unknown { .. });
@@ -59,47 +69,50 @@ pub(super) fn lines(
     lines
 }
 
-/// Draws the question that is asked at this terminal; the last line is where the answer is typed.
-///
-/// Returns the column of the cursor as well, if the keyboard goes there.
-pub(super) fn talk(
-    model: &Model,
-    view: &View,
-    paint: Paint,
-    width: usize,
-) -> (Vec<Line<'static>>, Option<usize>) {
+/// The question that is asked at this terminal.
+pub(super) struct Talk {
+    /// What is asked.
+    pub(super) text: Vec<Line<'static>>,
+    /// How it is answered from elsewhere.
+    pub(super) elsewhere: Vec<Line<'static>>,
+    /// Where the answer is typed: what stands before the cursor, and the end of what was typed.
+    pub(super) prompt: Vec<Line<'static>>,
+    /// The column of the cursor in the last of these lines, if the keyboard goes there.
+    pub(super) cursor: Option<usize>,
+}
+
+/// No more lines of what was typed are shown.
+const MOST_TYPED: usize = 2;
+
+/// Draws the question that is asked at this terminal.
+pub(super) fn talk(model: &Model, view: &View, paint: Paint, width: usize) -> Talk {
     let talk = &view.talk;
-    let mut lines: Vec<Line<'static>> = Vec::new();
+    let drawn = |lines: Vec<String>, tone: Tone| -> Vec<Line<'static>> {
+        lines.into_iter().map(|line| Line::from(vec![paint.span(format!(" {line}"), tone)])).collect()
+    };
     // The title has the step's name already.
-    for line in talk.lines.iter().skip(1) {
-        let line = plain_keeping_indent(line);
-        lines.extend(
-            wrap(&line, width.saturating_sub(2))
-                .into_iter()
-                .map(|line| Line::from(vec![paint.span(format!(" {line}"), Tone::Plain)])),
-        );
-    }
-    if let (Some(start), Some(step)) = (&model.state.start, &talk.about) {
-        let elsewhere = format!("(elsewhere: {})", command(start.run.as_str(), step));
-        let wrapped = wrap(&elsewhere, width.saturating_sub(2)).into_iter();
-        lines.extend(wrapped.map(|line| Line::from(vec![paint.span(format!(" {line}"), Tone::Quiet)])));
-    }
-    let prompt = plain(&talk.prompt);
-    let prompt = format!(" {prompt} ");
-    // The end of what is typed is seen, however long it is.
-    let room = width.saturating_sub(1);
-    let typed: Vec<String> = wrap(&format!("{prompt}{}", talk.typed), room);
-    let last = typed.len().saturating_sub(1);
-    let mut cursor = None;
-    for (at, line) in typed.into_iter().enumerate() {
-        if at == last && talk.is_answering {
-            cursor = Some(Line::raw(line.clone()).width());
+    let text = talk.lines.iter().skip(1).flat_map(|line| wrap(&plain(line), width.saturating_sub(2)));
+    let elsewhere = match (&model.state.start, &talk.about) {
+        (Some(start), Some(step)) => {
+            wrap(&format!("(elsewhere: {})", command(start.run.as_str(), step)), width.saturating_sub(2))
         }
-        lines.push(Line::from(vec![
-            paint.span(line, if talk.is_answering { Tone::Ask } else { Tone::Quiet }),
-        ]));
+        _ => Vec::new(),
+    };
+    let mut prompt = wrap(&plain(&talk.prompt), width.saturating_sub(3));
+    let first = prompt.pop().unwrap_or_default();
+    let mut typed = wrap(&format!("{first} {}", talk.typed), width.saturating_sub(3));
+    if typed.len() > MOST_TYPED + 1 {
+        typed.drain(1..typed.len() - MOST_TYPED);
     }
-    (lines, cursor)
+    prompt.extend(typed);
+    let cursor = prompt.last().filter(|_| talk.is_answering).map(|line| line.width() + 1);
+    let tone = if talk.is_answering { Tone::Ask } else { Tone::Quiet };
+    Talk {
+        text: drawn(text.collect(), Tone::Plain),
+        elsewhere: drawn(elsewhere, Tone::Quiet),
+        prompt: drawn(prompt, tone),
+        cursor,
+    }
 }
 
 /// Returns what another person types to answer.
@@ -120,9 +133,4 @@ pub(super) fn talk_title(model: &Model, view: &View, now: &Stamp) -> String {
     let expires = at.and_then(|at| model.expiry(at, now));
     let expires = expires.map(|(left, _)| format!(", expires in {}", secs(left))).unwrap_or_default();
     format!("{step}{what}{expires}")
-}
-
-fn plain_keeping_indent(line: &str) -> String {
-    let indent = line.len() - line.trim_start_matches(' ').len();
-    format!("{:indent$}{}", "", plain(line))
 }

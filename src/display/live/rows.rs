@@ -19,12 +19,13 @@ pub(super) fn listed(model: &Model) -> Vec<usize> {
         StepState::Failed { .. } => 1,
         StepState::Awaiting { .. } => 2,
         StepState::Running { .. } | StepState::Retrying { .. } => 3,
+        StepState::Pending if model.state.nodes()[*at].kind == OutlineKind::Cleanup => 5,
         StepState::Pending => 4,
-        _ => 5,
+        _ => 6,
     };
     let mut rows: Vec<usize> = model.order.clone();
     rows.sort_by_key(group);
-    let past = rows.partition_point(|at| group(at) < 5);
+    let past = rows.partition_point(|at| group(at) < 6);
     // What ended last is the news.
     let ended = |at: &usize| model.state.steps[*at].ended.as_ref().map(|stamp| stamp.at);
     rows[past..].sort_by_key(|at| std::cmp::Reverse(ended(at)));
@@ -107,7 +108,7 @@ fn words(model: &Model, at: usize, now: &Stamp) -> (String, Tone) {
     let node = &model.state.nodes()[at];
     let record = &model.state.steps[at];
     let spent = secs(model.spent(at, now).unwrap_or(Length::ZERO));
-    let note = || record.note.as_deref().unwrap_or("nobody knows why");
+    let reason = || record.note.as_deref().unwrap_or("nobody knows why");
     match &record.state {
         StepState::Pending => (pending(model, at), Tone::Quiet),
         StepState::Running { attempt } => {
@@ -123,10 +124,10 @@ fn words(model: &Model, at: usize, now: &Stamp) -> (String, Tone) {
         StepState::Awaiting { .. } => (awaiting(model, at, now, spent), Tone::Ask),
         StepState::Retrying { attempt } => {
             let until = secs(model.until_retry(at, now).unwrap_or(Length::ZERO));
-            (format!("again in {until}; attempt {attempt} failed: {}", note()), Tone::Warn)
+            (format!("again in {until}; attempt {attempt} failed: {}", reason()), Tone::Warn)
         }
-        StepState::Unknown { .. } => (format!("INTERRUPTED, a person must decide: {}", note()), Tone::Bad),
-        StepState::Failed { .. } => (format!("FAILED after {spent}: {}", note()), Tone::Bad),
+        StepState::Unknown { .. } => (format!("INTERRUPTED, a person must decide: {}", reason()), Tone::Bad),
+        StepState::Failed { .. } => (format!("FAILED after {spent}: {}", reason()), Tone::Bad),
         StepState::Done { .. } => {
             let what = if node.kind == OutlineKind::Health { "healthy after" } else { "done in" };
             let tries = if record.state.attempt() > 1 {
@@ -143,8 +144,8 @@ fn words(model: &Model, at: usize, now: &Stamp) -> (String, Tone) {
             };
             (format!("{what} {spent}{estimate}{tries}"), Tone::Quiet)
         }
-        StepState::Unneeded => (format!("not needed: {}", note()), Tone::Quiet),
-        StepState::Skipped => (format!("SKIPPED: {}", note()), Tone::Warn),
+        StepState::Unneeded => (format!("not needed: {}", reason()), Tone::Quiet),
+        StepState::Skipped => (format!("SKIPPED: {}", reason()), Tone::Warn),
         StepState::Assumed => ("would run".to_owned(), Tone::Quiet),
     }
 }
@@ -183,7 +184,9 @@ fn pending(model: &Model, at: usize) -> String {
     let waits: Vec<&str> =
         nodes[at].after.iter().filter(open).map(|before| nodes[*before].id.as_str()).collect();
     let takes = nodes[at].takes.map(|takes| format!("takes {takes}, ")).unwrap_or_default();
-    if waits.is_empty() {
+    if nodes[at].kind == OutlineKind::Cleanup {
+        format!("{takes}at the end")
+    } else if waits.is_empty() {
         format!("{takes}waits for its turn")
     } else {
         format!("{takes}after {}", waits.join(", "))

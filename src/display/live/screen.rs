@@ -33,7 +33,7 @@ impl Picture<'_> {
     pub(super) fn draw(&self, buffer: &mut Buffer) -> Option<Position> {
         let area = buffer.area;
         let (width, height) = (usize::from(area.width), usize::from(area.height));
-        let mut page = Page { buffer, area, next: 0 };
+        let mut page = Page { buffer, area, next: 0, is_ascii: !self.paint.0.unicode };
         if width < SMALLEST.0 || height < SMALLEST.1 {
             page.put(&[Line::raw(self.paint.fit("too small", width))]);
             return None;
@@ -53,13 +53,14 @@ impl Picture<'_> {
             let is_tall = height >= 18;
             let clocks = self.clocks(width, height);
             // Even on the smallest screen a step and the question are seen.
-            let clocks = &clocks[..clocks.len().min(room.saturating_sub(2))];
+            let most = if self.view.talk.is_open() && !is_tall { 1 } else { room };
+            let clocks = &clocks[..clocks.len().min(most).min(room.saturating_sub(2))];
             page.put(clocks);
             room -= clocks.len();
-            let (talk, column) =
-                self.talk(width, (room / 2).max(room.saturating_sub(4)).min(height / 2).max(1));
+            let most = if is_tall { height / 2 } else { room.saturating_sub(1) };
+            let (talk, column) = self.talk(width, most);
             room = room.saturating_sub(talk.len());
-            let people = self.people(width, room * 2 / 3);
+            let people = self.people(width, room * 2 / 3, is_tall);
             room = room.saturating_sub(people.len());
             let listed = self.model.state.nodes().len() + usize::from(is_tall);
             // The log gets what the steps do not need, and no more than it has; both get some.
@@ -120,7 +121,7 @@ impl Picture<'_> {
         let mut counts = String::new();
         let count =
             |is: fn(&StepState) -> bool| model.state.steps.iter().filter(|step| is(&step.state)).count();
-        let done = count(|state| state.releases());
+        let done = count(StepState::releases);
         counts.push_str(&format!("{dot}{done} of {} done", model.state.steps.len()));
         for (number, what) in [
             (count(|state| matches!(state, StepState::Failed { .. })), "FAILED"),
@@ -247,37 +248,45 @@ impl Picture<'_> {
         if !self.view.talk.is_open() {
             return (Vec::new(), None);
         }
-        let (mut lines, column) = people::talk(self.model, self.view, self.paint, width);
-        let title = people::talk_title(self.model, self.view, self.now);
-        let title = self.paint.rule(&title, width);
-        if most < 3 {
-            lines.drain(..lines.len().saturating_sub(most));
-            return (lines, column);
+        let mut talk = people::talk(self.model, self.view, self.paint, width);
+        // What is typed is seen before all; then what is asked, then who may answer and how.
+        let prompt = &mut talk.prompt;
+        prompt.drain(..prompt.len().saturating_sub(most));
+        let mut room = most - prompt.len();
+        let mut lines = Vec::new();
+        if room > 1 {
+            let title = people::talk_title(self.model, self.view, self.now);
+            lines.push(self.paint.rule(&title, width));
+            room -= 1;
         }
-        if lines.len() + 1 > most {
-            // The question's beginning and the prompt are seen; its middle gives way.
-            let from = (most - 3).min(lines.len());
-            let gone = lines.len() + 2 - most;
-            let more = format!(" {} {gone} more lines: `drplan status` shows them", self.paint.ellipsis());
-            let more = Line::from(vec![self.paint.span(self.paint.fit(&more, width), Tone::Quiet)]);
-            let to = lines.len() - 1;
-            lines.splice(from..to, [more]);
+        if talk.text.len() > room && room > 0 {
+            let gone = talk.text.len() + 1 - room;
+            let more = format!("{} {gone} more lines on a larger screen", self.paint.ellipsis());
+            talk.text.truncate(room - 1);
+            let more = self.paint.span(format!(" {}", self.paint.fit(&more, width - 2)), Tone::Quiet);
+            talk.text.push(Line::from(vec![more]));
         }
-        lines.insert(0, title);
-        (lines, column)
+        talk.text.truncate(room);
+        room -= talk.text.len();
+        lines.extend(talk.text);
+        if talk.elsewhere.len() <= room {
+            lines.extend(talk.elsewhere);
+        }
+        lines.extend(talk.prompt);
+        (lines, talk.cursor)
     }
 
-    fn people(&self, width: usize, most: usize) -> Vec<Line<'static>> {
+    fn people(&self, width: usize, most: usize, has_title: bool) -> Vec<Line<'static>> {
         let mut lines = people::lines(self.model, self.view, self.now, self.paint, width);
         if lines.is_empty() || most == 0 {
             return Vec::new();
         }
-        if most >= 4 {
+        if has_title && most >= 4 {
             lines.insert(0, self.paint.rule("waiting for people", width));
         }
         if lines.len() > most {
             lines.truncate(most.saturating_sub(1));
-            let more = format!(" {} more: `drplan status` lists them", self.paint.ellipsis());
+            let more = format!(" {} more on a larger screen", self.paint.ellipsis());
             lines.push(Line::from(vec![self.paint.span(self.paint.fit(&more, width), Tone::Quiet)]));
         }
         lines
@@ -353,6 +362,7 @@ struct Page<'b> {
     buffer: &'b mut Buffer,
     area: Rect,
     next: usize,
+    is_ascii: bool,
 }
 
 impl Page<'_> {
@@ -362,7 +372,13 @@ impl Page<'_> {
             if y >= self.area.height {
                 return;
             }
-            self.buffer.set_line(self.area.x, self.area.y + y, line, self.area.width);
+            let mut line = line.clone();
+            for span in line.spans.iter_mut().filter(|span| self.is_ascii && !span.content.is_ascii()) {
+                // What the plan's author and the steps have written may hold any letter.
+                span.content =
+                    span.content.chars().map(|letter| if letter.is_ascii() { letter } else { '?' }).collect();
+            }
+            self.buffer.set_line(self.area.x, self.area.y + y, &line, self.area.width);
             self.next += 1;
         }
     }

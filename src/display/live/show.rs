@@ -184,7 +184,7 @@ impl Show {
         let mut stops = signal(SignalKind::from_raw(Signal::TSTP.as_raw()))?;
         let mut goes_on = signal(SignalKind::from_raw(Signal::CONT.as_raw()))?;
         let mut ends = Ends::new(self.view.role)?;
-        let mut keys = self.console.is_taken().then(EventStream::new);
+        let mut keys = Console::is_taken().then(EventStream::new);
         let mut seconds = interval(Duration::from_secs(1));
         seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut frames = interval(FRAME);
@@ -217,7 +217,7 @@ impl Show {
                 _ = stops.recv() => {
                     // Nobody reads the keyboard while another has it.
                     keys = None;
-                    self.console.stop()?;
+                    Console::stop()?;
                     goes_on.recv().await;
                     is_stale = true;
                 }
@@ -226,7 +226,7 @@ impl Show {
                 _ = frames.tick(), if is_stale => {
                     is_stale = false;
                     self.console.take_again()?;
-                    if self.console.is_taken() {
+                    if Console::is_taken() {
                         if keys.is_none() {
                             keys = Some(EventStream::new());
                         }
@@ -267,12 +267,12 @@ impl Show {
         let chosen = self.view.chosen.as_ref().and_then(|id| self.model.state.position(id.as_str()));
         let at = chosen.or_else(|| natural(&self.model, &outlook));
         let step = at.and_then(|at| self.model.state.nodes().get(at).zip(self.model.state.steps.get(at)));
-        let none = tail::Tail::default();
+        let nothing = tail::Tail::default();
         let tail = match step {
             Some((node, record)) => {
                 self.reader.read(&self.run_dir, &node.id, record.state.attempt().max(1), self.view.stream)
             }
-            None => &none,
+            None => &nothing,
         };
         let picture = Picture {
             model: &self.model,
