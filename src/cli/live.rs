@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::Terminal;
 use super::execute::EventFormat;
 use super::frozen::Frozen;
 use super::session::{self, Session};
-use crate::display::{JsonLines, Lines, LiveView, Look, Recap, Role, Scene};
-use crate::effect::Desk;
+use crate::display::{Handle, JsonLines, Lines, LiveView, Look, Recap, Role, Scene};
+use crate::effect::{Answers, Desk};
 use crate::error::Error;
 use crate::event::{Event, Listener, Mode, RunState};
 use crate::exit::Exit;
@@ -18,7 +19,7 @@ use crate::journal::{Follow, Writer};
 use crate::keeper;
 use crate::plan::Action;
 use crate::report;
-use crate::value::{Id, Length, RunId, Stamp};
+use crate::value::{Id, Length, RunId, Stamp, plain};
 
 /// Who hears of a run's events at this terminal.
 pub(super) enum Listening {
@@ -33,6 +34,34 @@ pub(super) struct Seen {
     teller: Box<dyn Listener>,
     recap: Recap,
     view: LiveView,
+    warnings: Arc<Mutex<Vec<String>>>,
+}
+
+/// Questions, and what goes wrong beside the run, as the live view shows them.
+#[derive(Debug)]
+struct ViewDesk {
+    view: Handle,
+    /// What is told once more when the view is gone.
+    warnings: Arc<Mutex<Vec<String>>>,
+}
+
+impl Desk for ViewDesk {
+    fn show(&self, text: Option<String>, about: Option<Id>) {
+        self.view.show(text, about);
+    }
+
+    fn warn(&self, text: &str) {
+        self.view.notice(&format!("warning: {text}"));
+        self.warnings.lock().unwrap_or_else(PoisonError::into_inner).push(plain(text));
+    }
+
+    fn give_way(&self) {
+        self.view.give_way();
+    }
+
+    fn come_back(&self) {
+        self.view.come_back();
+    }
 }
 
 impl Listening {
@@ -53,7 +82,7 @@ impl Listening {
         match LiveView::begin(scene) {
             Ok(view) => {
                 let teller = Box::new(view.listener());
-                Self::Seen(Box::new(Seen { teller, recap: Recap::new(look), view }))
+                Self::Seen(Box::new(Seen { teller, recap: Recap::new(look), view, warnings: Arc::default() }))
             }
             // A terminal that cannot do it still shows lines.
             Err(_) => Self::Printed(Box::new(Lines::new(out(), look))),
@@ -61,12 +90,13 @@ impl Listening {
     }
 
     /// Returns where questions are asked, if the view has the terminal.
-    pub(super) fn desk(&mut self) -> Option<Desk> {
+    pub(super) fn desk(&mut self) -> Option<(Arc<dyn Desk>, Answers)> {
         match self {
             Self::Printed(_) => None,
             Self::Seen(seen) => {
                 let answers = seen.view.take_answers()?;
-                Some(Desk::new(seen.view.talk(), answers))
+                let desk = ViewDesk { view: seen.view.handle(), warnings: Arc::clone(&seen.warnings) };
+                Some((Arc::new(desk), answers))
             }
         }
     }
@@ -77,7 +107,9 @@ impl Listening {
             Self::Printed(_) => String::new(),
             Self::Seen(seen) => {
                 drop(seen.view);
-                seen.recap.text().to_owned()
+                let warnings = seen.warnings.lock().unwrap_or_else(PoisonError::into_inner);
+                let warnings: String = warnings.iter().map(|text| format!("warning: {text}\n")).collect();
+                format!("{}{warnings}", seen.recap.text())
             }
         }
     }

@@ -88,6 +88,10 @@ impl Listener for Lines {
         {
             return;
         }
+        // What a request led to is told by the other events.
+        if matches!(event, Event::RequestHeard { useless: None, .. }) {
+            return;
+        }
         let line = line_of(self.look, stamp, event, state);
         self.gone = self.out.write_all(line.as_bytes()).and_then(|()| self.out.flush()).is_err();
     }

@@ -10,5 +10,5 @@ mod recap;
 
 pub use json::{JsonLines, LineOut, schema};
 pub use line::{Lines, Look};
-pub use live::{LiveView, Role, Scene};
+pub use live::{Handle, LiveView, Role, Scene};
 pub use recap::Recap;

@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 use super::{
     Consultation, Effects, Ending, FoundPoint, Happening, Question, Reply, Work, ask, points, signals,
 };
+use crate::journal::Found;
 use crate::keeper;
 use crate::value::{Id, Length, Stamp};
 
@@ -140,6 +141,8 @@ impl Effects for Dry {
     fn withdraw(&mut self, step: &Id) {
         self.forget(|other, _| other == step);
     }
+
+    fn put_away(&mut self, _: &Found) {}
 
     fn wake_after(&mut self, ticket: u64, delay: Length) {
         self.schedule(delay, Happening::Woke { ticket });

@@ -21,7 +21,7 @@ mod signals;
 mod tests;
 mod words;
 
-pub use desk::Desk;
+pub use desk::{Answers, Desk};
 pub use dry::Dry;
 pub use http_step::{carry_out_request, request_job};
 pub use live::{Live, LiveSetup};
@@ -31,7 +31,7 @@ pub(crate) use scripted::Scripted;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use crate::event::Answer;
+use crate::approval::{Decision, Key, Matter};
 use crate::journal;
 use crate::keeper;
 use crate::probe::Probe;
@@ -82,6 +82,40 @@ pub struct Consultation {
     pub approval: bool,
     /// How long it should take, for a dry run.
     pub estimate: Length,
+    /// What an answer is about, for those who must sign theirs.
+    pub matter: Matter,
+    /// Those who must sign, and with what.
+    pub signers: BTreeMap<Id, Signer>,
+    /// To whom it may be handed over.
+    pub others: Vec<Id>,
+}
+
+/// How a person signs an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signer {
+    /// The person's key in the plan.
+    pub key: Key,
+    /// As what the person answers.
+    pub role: Id,
+}
+
+/// What a person at the terminal says to a question.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spoken {
+    /// The step.
+    pub step: Id,
+    /// Who says it.
+    pub by: String,
+    /// What.
+    pub decision: Decision,
+    /// To whom it is handed over.
+    pub to: Option<Id>,
+    /// In their own words.
+    pub note: Option<String>,
+    /// The account at the terminal.
+    pub account: String,
+    /// The text that was signed, and the armored signature.
+    pub signed: Option<(String, String)>,
 }
 
 /// A question about the world.
@@ -153,18 +187,11 @@ pub enum Happening {
         ticket: u64,
     },
     /// A person at the terminal answered.
-    Said {
-        /// The step.
-        step: Id,
-        /// Who says it.
-        by: String,
-        /// What.
-        answer: Answer,
-        /// In their own words.
-        note: Option<String>,
-    },
-    /// A request came from elsewhere.
-    Requested(journal::Request),
+    Said(Box<Spoken>),
+    /// Nobody answers at the terminal any more.
+    PersonLeft,
+    /// Something came into the inbox.
+    Requested(Box<journal::Found>),
     /// A signal asked to stop; the how-manieth.
     Interrupted(u32),
     /// The process of a step ended where nobody could see how: it must be judged.
@@ -232,6 +259,9 @@ pub trait Effects {
 
     /// Takes back a question to a person that somebody has answered elsewhere.
     fn withdraw(&mut self, step: &Id);
+
+    /// Puts a file of the inbox away: what it led to is in the journal.
+    fn put_away(&mut self, found: &journal::Found);
 
     /// Tells with [`Happening::Woke`] when the time is up.
     fn wake_after(&mut self, ticket: u64, delay: Length);

@@ -5,6 +5,7 @@
     reason = "tests touch the world, and a panic is how they fail"
 )]
 
+mod approve;
 mod arithmetic;
 mod bad_input;
 mod check;
@@ -24,6 +25,7 @@ mod journal;
 mod keeper;
 mod layers;
 mod live;
+mod manual;
 mod mutation;
 mod pages;
 mod people;
@@ -34,5 +36,7 @@ mod recovery_time;
 mod render;
 mod resume;
 mod screen;
+mod signers;
 mod simulate;
 mod stage;
+mod typist;

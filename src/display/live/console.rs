@@ -59,6 +59,11 @@ impl Console {
         Ok(())
     }
 
+    /// Gives the terminal back, until it is taken again.
+    pub(super) fn release() {
+        restore();
+    }
+
     /// Gives the terminal back and stops this process, as Ctrl-Z asks. Another thread may take the
     /// signal: what runs here may go on for a moment, until the process is told to go on again.
     ///

@@ -24,4 +24,4 @@ mod tail;
 mod tests;
 mod view;
 
-pub use show::{LiveView, Role, Scene};
+pub use show::{Handle, LiveView, Role, Scene};

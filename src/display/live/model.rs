@@ -59,6 +59,11 @@ impl Model {
                 let ask = Ask { from: from.clone(), approval: *approval, text: text.clone(), since };
                 self.asks.insert(at, ask);
             }
+            Event::HandedOver { to, .. } => {
+                if let Some(ask) = self.asks.get_mut(&at) {
+                    ask.from = vec![to.clone()];
+                }
+            }
             Event::RetryPlanned { delay, .. } => {
                 self.retries.insert(at, (stamp.clone(), *delay));
             }

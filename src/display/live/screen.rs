@@ -181,7 +181,8 @@ impl Picture<'_> {
         if is_left && state.result.is_none() {
             return Some(format!("go on: drplan resume {run}"));
         }
-        match (state.stop?, self.view.role) {
+        let Some(stop) = state.stop else { return self.view.notice.clone() };
+        match (stop, self.view.role) {
             (StopHow::Drain, Role::Controls) => {
                 Some("nothing more starts; what runs may end. Ctrl-C again ends it.".to_owned())
             }

@@ -53,8 +53,42 @@ pub struct Scene {
 enum Told {
     Event(Stamp, Box<Event>),
     Talk(Option<String>, Option<Id>),
+    Notice(String),
+    /// The terminal is wanted by somebody else; the sender hears when it is free.
+    Away(Sender<()>),
+    Back,
     Controlled(bool),
     End,
+}
+
+/// A way to speak to the person at the screen. It does not care whether the view is still there.
+#[derive(Clone, Debug)]
+pub struct Handle(UnboundedSender<Told>);
+
+impl Handle {
+    /// Shows something; `about` is the step that is asked about after it, if any.
+    pub fn show(&self, text: Option<String>, about: Option<Id>) {
+        let _ = self.0.send(Told::Talk(text, about));
+    }
+
+    /// Tells of something beside the run.
+    pub fn notice(&self, text: &str) {
+        let _ = self.0.send(Told::Notice(text.to_owned()));
+    }
+
+    /// Gives the terminal back for a while; it is free when this returns.
+    pub fn give_way(&self) {
+        let (left, is_left) = channel();
+        if self.0.send(Told::Away(left)).is_ok() {
+            // Whoever hears nothing: the view is gone, and the terminal free.
+            let _ = is_left.recv();
+        }
+    }
+
+    /// Takes the terminal again.
+    pub fn come_back(&self) {
+        let _ = self.0.send(Told::Back);
+    }
 }
 
 /// A live view that is on the screen; it goes away when this is dropped.
@@ -90,12 +124,9 @@ impl LiveView {
         Teller(self.teller.clone())
     }
 
-    /// Returns where questions are shown. It is given what to show, and the step that is asked about after it.
-    pub fn talk(&self) -> impl Fn(Option<String>, Option<Id>) + Send + use<> {
-        let teller = self.teller.clone();
-        move |text, about| {
-            let _ = teller.send(Told::Talk(text, about));
-        }
+    /// Returns a way to speak to the person at the screen.
+    pub fn handle(&self) -> Handle {
+        Handle(self.teller.clone())
     }
 
     /// Returns the lines that are typed as answers; nothing the second time. They end with the view.
@@ -190,13 +221,23 @@ impl Show {
         let mut frames = interval(FRAME);
         frames.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut is_stale = true;
+        let mut is_away = false;
         loop {
             tokio::select! {
                 heard = told.recv() => {
                     let mut next = heard;
                     while let Some(heard) = next {
-                        if !self.hear(heard) {
-                            return Ok(());
+                        match heard {
+                            Told::Away(left) => {
+                                // Nobody reads the keyboard while another has it.
+                                keys = None;
+                                is_away = true;
+                                Console::release();
+                                let _ = left.send(());
+                            }
+                            Told::Back => is_away = false,
+                            Told::End => return Ok(()),
+                            heard => self.hear(heard),
                         }
                         next = told.try_recv().ok();
                     }
@@ -215,7 +256,6 @@ impl Show {
                     None => return Ok(()),
                 },
                 _ = stops.recv() => {
-                    // Nobody reads the keyboard while another has it.
                     keys = None;
                     Console::stop()?;
                     goes_on.recv().await;
@@ -223,7 +263,7 @@ impl Show {
                 }
                 () = ends.heard() => return Ok(()),
                 _ = seconds.tick() => is_stale = true,
-                _ = frames.tick(), if is_stale => {
+                _ = frames.tick(), if is_stale && !is_away => {
                     is_stale = false;
                     self.console.take_again()?;
                     if Console::is_taken() {
@@ -237,15 +277,14 @@ impl Show {
         }
     }
 
-    /// Takes in what was told; returns whether the view goes on.
-    fn hear(&mut self, told: Told) -> bool {
+    fn hear(&mut self, told: Told) {
         match told {
             Told::Event(stamp, event) => self.model.apply(&stamp, &event),
-            Told::Talk(text, about) => self.view.talk.show(text.as_deref(), about),
+            Told::Talk(text, about) => self.view.hear(text.as_deref(), about),
+            Told::Notice(text) => self.view.notice = Some(text),
             Told::Controlled(is_controlled) => self.model.is_controlled = Some(is_controlled),
-            Told::End => return false,
+            Told::Away(_) | Told::Back | Told::End => {}
         }
-        true
     }
 
     /// Takes in a key; returns whether the view goes on.

@@ -184,7 +184,7 @@ fn a_busy_drill() {
 fn a_question_is_answered_on_the_screen() {
     let mut stage = Stage::new(&busy(), 30);
     let question = "\ngo (approval)\n  Restore now, over what is there?\nwho are you (dba, lead)? ";
-    stage.view.talk.show(Some(question), Some(id("go")));
+    stage.view.hear(Some(question), Some(id("go")));
     stage.is((80, 24), "question-80x24.txt");
     stage.types("leax");
     assert_eq!(stage.press(KeyCode::Backspace), Wish::Nothing);
@@ -192,7 +192,7 @@ fn a_question_is_answered_on_the_screen() {
     let (_, cursor) = stage.draw(80, 24);
     assert_eq!(cursor, Some(Position { x: 30, y: 22 }));
     assert_eq!(stage.press(KeyCode::Enter), Wish::Say("lead".into()));
-    stage.view.talk.show(Some("lead: yes or no, then a note if you like? "), Some(id("go")));
+    stage.view.hear(Some("lead: yes or no, then a note if you like? "), Some(id("go")));
     stage.types("yes, the stage is ours alone, and it has been announced to everybody");
     stage.is((40, 12), "question-40x12.txt");
     // Whoever looks around types no answer by it.
@@ -209,7 +209,7 @@ fn a_question_is_answered_on_the_screen() {
 fn a_long_question_leaves_room_for_its_answer() {
     let mut stage = Stage::new(&busy(), 30);
     let lines: String = (1..40).map(|n| format!("  {n}. Turn valve {n}.\n")).collect();
-    stage.view.talk.show(Some(&format!("\ngo (to do)\n{lines}ops: done or failed? ")), Some(id("go")));
+    stage.view.hear(Some(&format!("\ngo (to do)\n{lines}ops: done or failed? ")), Some(id("go")));
     for (width, height) in [(80, 24), (40, 12), (30, 6)] {
         let text = stage.text(width, height);
         assert!(text.contains("ops: done or failed?"), "{text}");
@@ -302,7 +302,7 @@ fn a_command_is_never_cut_off() {
 #[test]
 fn every_size_shows_what_it_can() {
     let mut question = Stage::new(&busy(), 30);
-    question.view.talk.show(Some("\ngo (approval)\n  Restore?\nwho are you (dba, lead)? "), Some(id("go")));
+    question.view.hear(Some("\ngo (approval)\n  Restore?\nwho are you (dba, lead)? "), Some(id("go")));
     let mut zoomed = Stage::new(&busy(), 30);
     zoomed.view.is_zoomed = true;
     let mut over = Sample::begin(start());
@@ -346,6 +346,8 @@ fn foreign_text_cannot_move_the_cursor() {
             verified: false,
             answer: Answer::Yes,
             note: None,
+            account: None,
+            proof: None,
         },
     );
     let text = Stage::new(&sample, 0).text(120, 40);

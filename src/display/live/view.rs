@@ -37,25 +37,36 @@ impl Talk {
         self.about.is_some()
     }
 
-    /// Takes in what the person is told. What was half typed was meant for what stood there before.
-    pub(super) fn show(&mut self, text: Option<&str>, about: Option<Id>) {
+    /// Takes in what the person is told; returns what is about no open question.
+    ///
+    /// What was half typed was meant for what stood there before.
+    pub(super) fn show(&mut self, text: Option<&str>, about: Option<Id>) -> Option<String> {
+        let text = text.unwrap_or_default();
         let Some(about) = about else {
             *self = Self::default();
-            return;
+            return Some(text.trim().to_owned()).filter(|text| !text.is_empty());
         };
         self.typed.clear();
         if self.about.as_ref() != Some(&about) {
             *self = Self { about: Some(about), is_answering: true, ..Self::default() };
         }
-        let Some(text) = text else { return };
-        // What stands before the last empty line was about another question.
-        let text = text.rsplit_once("\n\n").map_or(text, |(_, last)| last).trim_start_matches('\n');
+        // Before an empty line stands what came of another question.
+        let (before, text) = match text.rsplit_once("\n\n") {
+            Some((before, text)) => {
+                self.lines.clear();
+                (before.trim(), text)
+            }
+            None => ("", text.trim_start_matches('\n')),
+        };
         let (lines, prompt) = text.rsplit_once('\n').unwrap_or(("", text));
         self.lines.extend(lines.lines().map(str::to_owned));
-        prompt.clone_into(&mut self.prompt);
+        if !prompt.is_empty() {
+            prompt.clone_into(&mut self.prompt);
+        }
         while self.lines.len() > MOST_TALK {
             self.lines.pop_front();
         }
+        Some(before.to_owned()).filter(|before| !before.is_empty())
     }
 
     /// Takes the line that was typed.
@@ -76,6 +87,8 @@ pub(super) struct View {
     /// How many lines the log is scrolled up.
     pub(super) scrolled: usize,
     pub(super) talk: Talk,
+    /// What happened beside the run.
+    pub(super) notice: Option<String>,
 }
 
 impl View {
@@ -87,7 +100,13 @@ impl View {
             stream: Stream::default(),
             scrolled: 0,
             talk: Talk::default(),
+            notice: None,
         }
+    }
+
+    /// Takes in what the person is told.
+    pub(super) fn hear(&mut self, text: Option<&str>, about: Option<Id>) {
+        self.notice = self.talk.show(text, about);
     }
 }
 
@@ -104,10 +123,11 @@ mod tests {
         assert_eq!((talk.lines.len(), &*talk.prompt), (2, "mia: yes or no? "));
         talk.typed.push_str("yes");
         let next = "go: no answer is needed any more\n\nwipe (approval)\n  Wipe?\nmia: yes or no? ";
-        talk.show(Some(next), Some(id("wipe")));
+        let before = talk.show(Some(next), Some(id("wipe")));
+        assert_eq!(before.as_deref(), Some("go: no answer is needed any more"));
         assert_eq!(talk.typed, "");
         assert_eq!(talk.lines, ["wipe (approval)", "  Wipe?"]);
-        talk.show(None, None);
+        assert_eq!(talk.show(None, None), None);
         assert!(!talk.is_open() && talk.lines.is_empty());
     }
 
