@@ -452,3 +452,30 @@ fn what_is_said_in_somebodys_name_is_signed_whatever_it_is() {
     assert!(signers.verifies("eve", text, signature));
     assert_eq!(stage.ledger(), ["b"]);
 }
+
+#[test]
+fn each_attempt_has_a_time_of_its_own() {
+    let stage = Stage::new(
+        "people: { ana: { name: Ana, contact: x } }\nsteps:\n  go: { approve: { by: [ana], expires: 2s } }\n  other: { approve: { by: [ana] } }\n",
+    );
+    let run = waiting(&stage, "go");
+    let begun = std::time::Instant::now();
+    stage.run(&["approve", "latest", "go", "--as", "ana", "--refuse", "--note", "not yet"]).exits(0);
+    until("it is refused", || stage.has_told("step_finished", "go"));
+    until("half of its time is over", || begun.elapsed().as_millis() > 1000);
+    stage.run(&["retry", "latest", "go", "--reason", "they talked"]).exits(0);
+    until("it is asked again and nobody answers", || stage.told("step_finished").len() == 2);
+    drop(run);
+    let text = fs::read_to_string(stage.run_dir().join("journal.jsonl")).unwrap();
+    let records: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let at = |kind: &str| {
+        let of = |record: &&Value| {
+            record["event"]["type"] == kind
+                && record["event"]["step"] == "go"
+                && record["event"]["attempt"] == 2
+        };
+        records.iter().find(of).unwrap()["boot_ms"].as_u64().unwrap()
+    };
+    let waited = at("step_finished") - at("step_started");
+    assert!(waited >= 2000, "the second attempt was given {waited} ms");
+}
