@@ -18,6 +18,7 @@ mod session;
 mod simulate;
 mod status;
 mod terminal;
+mod typed;
 
 use std::path::{Path, PathBuf};
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::Terminal;
 use super::execute::EventFormat;
 use super::frozen::Frozen;
+use super::typed::Answers;
 use crate::display::{JsonLines, Lines, Look};
 use crate::effect::{Dry, Live, LiveSetup};
 use crate::engine::{self, Halt, Setup};
@@ -35,6 +36,8 @@ pub(super) struct Session<'a> {
     pub(super) account: String,
     pub(super) format: EventFormat,
     pub(super) stays: bool,
+    /// The secrets that a person has typed.
+    pub(super) answers: Answers,
 }
 
 impl Session<'_> {
@@ -82,6 +85,7 @@ impl Session<'_> {
                         run_dir: self.run_dir.clone(),
                         exe,
                         account: self.account.clone(),
+                        answers: self.answers,
                         interactive: terminal.interactive && self.format == EventFormat::Human,
                     };
                     let effects = Live::new(live)?;

@@ -8,7 +8,8 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::{
-    Consultation, Effects, Ending, FoundPoint, Happening, Question, Reply, Work, ask, points, signals,
+    Consultation, Effects, Ending, Errand, FoundPoint, Happening, Question, Reply, Work, ask, points,
+    secrets, signals,
 };
 use crate::keeper;
 use crate::value::{Id, Length, Stamp};
@@ -121,6 +122,17 @@ impl Effects for Dry {
         } else {
             let why = question.moot.unwrap_or_else(|| "not asked: the plan alone is looked at".to_owned());
             self.schedule(Length::ZERO, Happening::Replied { ticket, reply: Reply::Unknown(why) });
+        }
+    }
+
+    fn fetch(&mut self, ticket: u64, errand: Errand) {
+        if self.asks {
+            self.look(
+                async move { Happening::Fetched { ticket, fetched: secrets::fetch(errand, None).await } },
+            );
+        } else {
+            let fetched = Ok(secrets::nothing_of(&errand));
+            self.schedule(Length::ZERO, Happening::Fetched { ticket, fetched });
         }
     }
 

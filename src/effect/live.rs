@@ -1,19 +1,21 @@
 //! The real world.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
 use super::holding::{End, Holding, Wish};
 use super::person::{Person, Typed};
 use super::signals::Signals;
-use super::{Consultation, Effects, Happening, Question, Work, ask, points};
+use super::{Consultation, Effects, Errand, Happening, Question, Work, ask, points, secrets};
 use crate::journal;
 use crate::keeper::{self, Job, Remains, Request};
-use crate::value::{Id, Length, Stamp};
+use crate::value::{Id, Length, Name, Stamp};
 
 /// What the real world needs to know.
 #[derive(Clone, Debug)]
@@ -26,6 +28,8 @@ pub struct LiveSetup {
     pub interactive: bool,
     /// Who sits there, for questions that anybody may answer.
     pub account: String,
+    /// The secrets that a person has typed before the run began.
+    pub answers: BTreeMap<Name, SecretString>,
 }
 
 /// Effects on the real world.
@@ -41,6 +45,7 @@ pub struct Live {
     requests: Vec<Request>,
     ready: VecDeque<Happening>,
     person: Person,
+    answers: Arc<BTreeMap<Name, SecretString>>,
     warnings: Vec<String>,
     tasks: JoinSet<()>,
 }
@@ -60,7 +65,7 @@ impl Live {
     ///
     /// When signals or the inbox cannot be listened to.
     pub fn new(setup: LiveSetup) -> io::Result<Self> {
-        let LiveSetup { run_dir, exe, interactive, account } = setup;
+        let LiveSetup { run_dir, exe, interactive, account, answers } = setup;
         let (teller, told) = mpsc::unbounded_channel();
         let mut tasks = JoinSet::new();
 
@@ -92,6 +97,7 @@ impl Live {
             requests: Vec::new(),
             ready: VecDeque::new(),
             person: Person::new(interactive, account),
+            answers: Arc::new(answers),
             warnings: Vec::new(),
             tasks,
         })
@@ -164,6 +170,7 @@ impl Effects for Live {
     fn act(&mut self, work: Work) {
         let mut job = Job::new(work.step, work.attempt, work.program, work.cwd);
         job.env = work.env;
+        job.secrets = work.secrets.iter().map(|secret| secret.expose_secret().to_owned()).collect();
         job.timeout = work.timeout;
         self.requests.push(Request::Start(Box::new(job)));
     }
@@ -192,6 +199,13 @@ impl Effects for Live {
 
     fn ask(&mut self, ticket: u64, question: Question) {
         self.begin(async move { Happening::Replied { ticket, reply: ask::ask(question).await } });
+    }
+
+    fn fetch(&mut self, ticket: u64, errand: Errand) {
+        let answers = self.answers.clone();
+        self.begin(async move {
+            Happening::Fetched { ticket, fetched: secrets::fetch(errand, Some(&answers)).await }
+        });
     }
 
     fn find_point(&mut self, ticket: u64, at: Option<PathBuf>, moot: Option<String>) {

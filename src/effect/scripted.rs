@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::path::PathBuf;
 
-use super::{Consultation, Effects, Ending, Happening, Question, Reply, Work};
+use super::{Consultation, Effects, Ending, Errand, Happening, Question, Reply, Work};
 use crate::keeper::{self, Cause, Exit, Outcome};
 use crate::value::{Id, Length, Stamp};
 
@@ -53,6 +53,8 @@ impl Effects for &mut Scripted {
     fn ask(&mut self, ticket: u64, _: Question) {
         self.will_come.push_back(Happening::Replied { ticket, reply: Reply::Yes(String::new()) });
     }
+
+    fn fetch(&mut self, _: u64, _: Errand) {}
 
     fn find_point(&mut self, _: u64, _: Option<PathBuf>, _: Option<String>) {}
 

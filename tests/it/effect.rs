@@ -34,7 +34,8 @@ impl Run {
     fn live_of(&self, exe: &str) -> Live {
         let exe = PathBuf::from(exe);
         let account = "root".to_owned();
-        Live::new(LiveSetup { run_dir: self.path().to_owned(), exe, interactive: false, account }).unwrap()
+        let (run_dir, answers) = (self.path().to_owned(), BTreeMap::new());
+        Live::new(LiveSetup { run_dir, exe, interactive: false, account, answers }).unwrap()
     }
 
     fn live(&self) -> Live {
@@ -47,6 +48,7 @@ impl Run {
             attempt: 1,
             program: ["bash", "-euo", "pipefail", "-c", script].map(str::to_owned).to_vec(),
             env: BTreeMap::from([("PATH".to_owned(), "/usr/bin:/bin".to_owned())]),
+            secrets: Vec::new(),
             cwd: self.path().to_owned(),
             timeout: None,
             estimate: Length::ZERO,

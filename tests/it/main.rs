@@ -7,6 +7,7 @@
 
 mod arithmetic;
 mod bad_input;
+mod canary;
 mod check;
 mod corpus;
 mod deadlock;
@@ -32,5 +33,6 @@ mod quickstart;
 mod recovery_time;
 mod render;
 mod resume;
+mod secrets;
 mod simulate;
 mod stage;
