@@ -49,6 +49,8 @@ impl Session<'_> {
         resumed: Vec<Event>,
         terminal: &Terminal,
     ) -> Result<Exit, Error> {
+        // From here on secrets are in our memory.
+        keeper::seal();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let plan_file = self.workspace.root.join(&self.frozen.plan_file);
         let exe = std::env::current_exe()?;

@@ -11,6 +11,7 @@ use secrecy::zeroize::Zeroizing;
 
 use super::Terminal;
 use crate::error::Error;
+use crate::keeper;
 use crate::plan::SecretSource;
 use crate::resolve::{Course, CourseKind, ResolvedPlan};
 use crate::value::{Name, plain};
@@ -46,6 +47,7 @@ pub(super) fn ask(
     if questions.is_empty() {
         return Ok(answers);
     }
+    keeper::seal();
     let names = || questions.keys().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     let no_one = || {
         let error = Error::unable(format!("a person must type {}, and nobody is at the terminal", names()));

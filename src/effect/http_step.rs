@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::http::{self, Filled};
 use super::words::last_line;
 use super::{Env, Reply};
-use crate::keeper::Mask;
+use crate::keeper::{self, Mask};
 use crate::probe::{Expect, HttpRequest};
 
 /// The variable that hands the request over; never an argument, because anybody may read those.
@@ -60,6 +60,7 @@ pub fn request_job(
 
 /// Sends the request in the environment, prints the answer, and returns the exit code: 0 if it is as expected.
 pub fn carry_out_request() -> i32 {
+    keeper::seal();
     #[expect(clippy::disallowed_methods, reason = "the keeper hands the request over in the environment")]
     let text = std::env::var(VARIABLE).unwrap_or_default();
     match carry_out(&text, &mut std::io::stdout().lock()) {

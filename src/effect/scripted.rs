@@ -34,6 +34,7 @@ impl Effects for &mut Scripted {
             stdout_bytes: 0,
             stderr_bytes: 0,
             lost_bytes: 0,
+            told_secret: false,
         };
         self.will_come.push_back(Happening::Ended { step, attempt, ending: Ending::Kept(Box::new(outcome)) });
     }

@@ -48,6 +48,9 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
                 let after = self.step(at).and_then(|step| step.common.timeout).unwrap_or_default();
                 Failure::TimedOut { after }
             }
+            (Cause::Ended, Exit::Code(0)) if outcome.told_secret => Failure::BadOutput {
+                why: "a secret was written to $DRPLAN_OUTPUT, and outputs are on record".to_owned(),
+            },
             (Cause::Ended, Exit::Code(0)) => {
                 return match self.step(at).map(|step| step.common.verify.clone()) {
                     Some(probes) => self.look(at, Purpose::Verify, probes),

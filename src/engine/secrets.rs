@@ -10,7 +10,7 @@ use super::run::Error;
 use crate::effect::{Effects, Env, Errand, Fetched, Origin, Wanted};
 use crate::event::{Event, Failure, StepState};
 use crate::journal::Store;
-use crate::keeper::Mask;
+use crate::keeper::{Mask, is_maskable};
 use crate::plan::{Action, SecretSource, Wait};
 use crate::probe::Command;
 use crate::resolve::{ResolvedStep, Section};
@@ -90,6 +90,10 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         let Doing::Fetching(then) = std::mem::take(&mut self.doing[at]) else { return Ok(()) };
         match fetched {
             Ok(Fetched { known, unknown }) => {
+                for (name, _) in known.iter().filter(|(_, value)| !is_maskable(value.expose_secret())) {
+                    let by = self.id(at).clone();
+                    self.note(Event::SecretUnmasked { by, secret: name.clone() })?;
+                }
                 self.held.insert(at, Held { known, unknown });
                 match then {
                     Then::Begin if self.halted.is_some() && self.section(at) != Section::Cleanup => {

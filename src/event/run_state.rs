@@ -131,7 +131,7 @@ impl RunState {
             }
             (Event::RunSuspended { waits_for }, _) => self.suspended = Some(waits_for.clone()),
             (Event::RunFinished { result }, _) => self.result = Some(*result),
-            (Event::JournalMended { .. } | Event::ClockJumped { .. }, _) => {}
+            (Event::JournalMended { .. } | Event::ClockJumped { .. } | Event::SecretUnmasked { .. }, _) => {}
             _ => self.apply_to_step(event, stamp)?,
         }
         self.last = Some(stamp.clone());

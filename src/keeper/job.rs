@@ -40,6 +40,7 @@ pub(super) struct Running {
     /// Timers and whoever else ends with it.
     pub(super) tasks: Vec<AbortHandle>,
     key: Key,
+    mask: Mask,
     folder: PathBuf,
     token: String,
     started: Stamp,
@@ -89,6 +90,7 @@ pub(super) fn begin(job: &Job, run_dir: &std::path::Path, session: Pid) -> Begun
                 stdout_bytes: 0,
                 stderr_bytes: 0,
                 lost_bytes: 0,
+                told_secret: false,
             };
             write_outcome(&attempt_folder, &outcome);
             return Begun::Ended(outcome);
@@ -118,6 +120,7 @@ pub(super) fn begin(job: &Job, run_dir: &std::path::Path, session: Pid) -> Begun
         exit: None,
         tasks: Vec::new(),
         key: (job.step.clone(), job.attempt),
+        mask,
         folder: attempt_folder,
         token,
         started,
@@ -154,6 +157,7 @@ impl Running {
             *bytes = total;
             lost_bytes += lost;
         }
+        let told_secret = !self.mask.is_empty() && folder::mask_output(&self.folder, &self.mask);
         let outcome = Outcome {
             step: self.key.0,
             attempt: self.key.1,
@@ -165,6 +169,7 @@ impl Running {
             stdout_bytes: bytes[0],
             stderr_bytes: bytes[1],
             lost_bytes,
+            told_secret,
         };
         write_outcome(&self.folder, &outcome);
         (outcome, self.streams)

@@ -92,7 +92,7 @@ pub async fn await_process(pid: i32, start_time: u64) -> io::Result<()> {
 ///
 /// When the file cannot be read, has more than 1 MiB, or is not UTF-8.
 pub fn outputs(run_dir: &Path, step: &Id, attempt: u32) -> Result<String, FolderError> {
-    let path = attempt_folder(run_dir, step, attempt).join("output");
+    let path = attempt_folder(run_dir, step, attempt).join(folder::OUTPUT);
     let text = folder::read_limited(&path, LONGEST_OUTPUT)?.unwrap_or_default();
     String::from_utf8(text)
         .map_err(|error| FolderError::Malformed { path, why: error.utf8_error().to_string() })

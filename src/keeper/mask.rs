@@ -42,6 +42,8 @@ pub struct Mask {
     held: Vec<u8>,
     /// How much of `held` belongs to a secret for which `***` was already written.
     masked: usize,
+    /// Whether any secret has stood in the stream.
+    has_masked: bool,
 }
 
 impl Mask {
@@ -61,12 +63,17 @@ impl Mask {
             let automaton = AhoCorasick::new(&forms)?;
             Some(Arc::new(Patterns { forms, longest, automaton }))
         };
-        Ok(Self { patterns, held: Vec::new(), masked: 0 })
+        Ok(Self { patterns, held: Vec::new(), masked: 0, has_masked: false })
     }
 
     /// Whether there is anything to take out.
     pub const fn is_empty(&self) -> bool {
         self.patterns.is_none()
+    }
+
+    /// Whether any secret was taken out so far.
+    pub(super) const fn has_masked(&self) -> bool {
+        self.has_masked
     }
 
     /// Masks what was read, and appends to `to` what is safe to show.
@@ -102,7 +109,8 @@ impl Mask {
 
     /// Returns bytes without secrets.
     pub fn hide_bytes(&self, bytes: &[u8]) -> Vec<u8> {
-        let mut mask = Self { patterns: self.patterns.clone(), held: Vec::new(), masked: 0 };
+        let mut mask =
+            Self { patterns: self.patterns.clone(), held: Vec::new(), masked: 0, has_masked: false };
         let mut shown = Vec::with_capacity(bytes.len());
         mask.push(bytes, &mut shown);
         mask.finish(&mut shown);
@@ -125,6 +133,7 @@ impl Mask {
             if start >= covered {
                 to.extend_from_slice(&self.held[covered..start]);
                 to.extend_from_slice(STARS);
+                self.has_masked = true;
                 covered = end;
             } else {
                 covered = covered.max(end);

@@ -30,5 +30,5 @@ pub use folder::{FolderError, ProcessRecord, attempt_folder};
 pub use judge::{Remains, await_process, is_kept, outputs, remains};
 pub use mask::{Mask, is_maskable};
 pub use message::{Cause, Exit, Job, Notice, Outcome, Refusal, Request, VERSION};
-pub use process::start_time;
+pub use process::{seal, start_time};
 pub use server::{ServeError, serve};

@@ -9,7 +9,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use rustix::fs::{Access, access};
-use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open, pidfd_send_signal};
+use rustix::process::{
+    DumpableBehavior, Pid, PidfdFlags, Resource, Rlimit, Signal, getrlimit, kill_process_group, pidfd_open,
+    pidfd_send_signal, set_dumpable_behavior, setrlimit,
+};
 
 use super::message::Job;
 
@@ -36,14 +39,15 @@ pub(super) fn spawn(job: &Job, folder: &Path, token: &str) -> Result<Spawned, St
         .args(arguments)
         .env_clear()
         .envs(&job.env)
-        .env("DRPLAN_OUTPUT", folder.join("output"))
+        .env("DRPLAN_OUTPUT", folder.join(super::folder::OUTPUT))
         .env(TOKEN, token)
         .current_dir(&job.cwd)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .process_group(0);
-    let mut child = command.spawn().map_err(|error| {
+    let spawned = if job.secrets.is_empty() { command.spawn() } else { without_core(|| command.spawn()) };
+    let mut child = spawned.map_err(|error| {
         if job.cwd.is_dir() {
             format!("cannot start `{}`: {error}", path.display())
         } else {
@@ -58,6 +62,26 @@ pub(super) fn spawn(job: &Job, folder: &Path, token: &str) -> Result<Spawned, St
         }
         _ => Err(format!("`{name}` was started without pipes")),
     }
+}
+
+/// Starts something that leaves no core file if it crashes: its environment would stand in it.
+///
+/// The limit is soft, so that a step which wants a core file can still have one. We have one thread, so
+/// nothing else is started meanwhile.
+fn without_core<T>(start: impl FnOnce() -> T) -> T {
+    let before = getrlimit(Resource::Core);
+    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), ..before });
+    let started = start();
+    let _ = setrlimit(Resource::Core, before);
+    started
+}
+
+/// Sees to it that nobody but root can look into this process, and that it leaves no core file: it holds secrets.
+///
+/// What it starts is not kept from leaving one.
+pub fn seal() {
+    // Where the kernel knows of no such thing, `/proc` is still for the same account alone.
+    let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
 }
 
 /// Finds a program as the step's own shell would.

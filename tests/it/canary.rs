@@ -40,6 +40,11 @@ fn shifted_base64() -> Vec<Vec<u8>> {
         .collect()
 }
 
+/// Whether a canary can be seen in some bytes.
+pub(crate) fn is_singing(bytes: &[u8]) -> bool {
+    traces().iter().any(|trace| bytes.windows(trace.len()).any(|window| window == trace))
+}
+
 /// Returns every file, folder name and link below a folder in which a canary can be seen; what lies in a vault may.
 pub(crate) fn singing_below(folder: &Path) -> Vec<String> {
     let mut found = Vec::new();
