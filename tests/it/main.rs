@@ -36,3 +36,4 @@ mod resume;
 mod secrets;
 mod simulate;
 mod stage;
+mod tree;

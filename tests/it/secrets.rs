@@ -288,7 +288,7 @@ fn leaves_core(folder: &std::path::Path, mut program: Vec<String>, is_ready: imp
         .spawn()
         .unwrap();
     until("it runs", is_ready);
-    rustix::process::kill_process(rustix::process::Pid::from_child(&child), rustix::process::Signal::ABRT)
+    rustix::process::kill_process(rustix::process::Pid::from_child(&child), rustix::process::Signal::ABORT)
         .unwrap();
     child.wait().unwrap().core_dumped()
 }
