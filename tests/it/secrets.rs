@@ -1,5 +1,10 @@
 //! Secrets: fetched for the steps that name them, and nowhere to be seen.
 
+use std::io::{Read, Write};
+use std::process::{Child, Command, Stdio};
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
 use crate::canary::{self, canary};
 use crate::stage::{Stage, keepers_below, until};
 
@@ -247,6 +252,9 @@ fn while_a_step_runs_nobody_else_has_its_secrets() {
     let stage =
         stage(&format!("{SECRETS}steps:\n  a: {{ secrets: [BY_ENV, BY_COMMAND], run: 'read x <gate' }}\n"));
     stage.fifo("gate");
+    let core = getrlimit(Resource::Core);
+    assert_ne!(core.maximum, Some(0), "this machine allows no core files at all");
+    setrlimit(Resource::Core, Rlimit { current: core.maximum, ..core }).unwrap();
     let mut command = stage.drplan(&["execute", "plan.yaml", "--yes"]);
     command.env("THE_SOURCE", canary("env"));
     let run = stage.begin(command);
@@ -328,4 +336,79 @@ fn without_a_terminal_nothing_is_asked_and_nothing_started() {
     stage.execute(&[]).exits(2).says("a person must type `TYPED`, and nobody is at the terminal");
     assert!(stage.ledger().is_empty() && stage.runs().is_empty());
     stage.run(&["execute", "plan.yaml", "--dry-run"]).exits(0);
+}
+
+/// A terminal of its own, with drplan at it.
+struct AtTerminal {
+    child: Child,
+    shown: String,
+}
+
+impl AtTerminal {
+    fn new(stage: &Stage, line: &str) -> Self {
+        let exe = env!("CARGO_BIN_EXE_drplan");
+        let mut command = stage.drplan(&[]);
+        let paths = command.get_envs().filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())));
+        let env: Vec<_> = paths.collect();
+        command = Command::new("script");
+        command.args(["-qec", &line.replace("drplan", exe), "/dev/null"]).current_dir(stage.path());
+        command.env_clear().envs(env).env("SHELL", "/bin/sh");
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        Self { child: command.spawn().unwrap(), shown: String::new() }
+    }
+
+    /// Reads until a text is on the screen, then types.
+    fn when(&mut self, shown: &str, typed: &str) {
+        let out = self.child.stdout.as_mut().unwrap();
+        let mut byte = [0];
+        while !self.shown.contains(shown) {
+            assert_eq!(out.read(&mut byte).unwrap(), 1, "never: {shown:?} in {:?}", self.shown);
+            self.shown.push(char::from(byte[0]));
+        }
+        self.child.stdin.as_mut().unwrap().write_all(typed.as_bytes()).unwrap();
+    }
+
+    fn ends(mut self) -> (i32, String) {
+        let mut rest = Vec::new();
+        self.child.stdout.as_mut().unwrap().read_to_end(&mut rest).unwrap();
+        self.shown.push_str(&String::from_utf8_lossy(&rest));
+        (self.child.wait().unwrap().code().unwrap(), self.shown)
+    }
+}
+
+const TYPED: &str = "secrets: { TYPED: { ask: 'The root password' } }
+steps:
+  a: { secrets: [TYPED], run: 'test \"$TYPED\" = \"$(cat vault/typed)\" && echo a >>ledger; echo \"$TYPED\"' }
+  b: { needs: [a], secrets: [TYPED], run: 'test \"$TYPED\" = \"$(cat vault/typed)\" && echo b >>ledger' }
+";
+
+#[test]
+fn at_a_terminal_a_secret_is_typed_once_and_not_shown() {
+    let stage = stage(TYPED);
+    let typed = canary("typed").replace('\'', "");
+    stage.write("vault/typed", &typed);
+    let mut terminal = AtTerminal::new(&stage, "drplan execute plan.yaml --yes");
+    terminal.when("The root password (TYPED): ", &format!("{typed}\n"));
+    let (code, shown) = terminal.ends();
+    assert_eq!(code, 0, "{shown}");
+    assert_eq!(stage.ledger(), ["a", "b"]);
+    assert_eq!(shown.matches("The root password").count(), 1, "{shown}");
+    assert!(!canary::is_singing(shown.as_bytes()), "{shown}");
+}
+
+#[test]
+fn whoever_does_not_want_to_type_gets_the_terminal_back_as_it_was() {
+    let stage = stage(TYPED);
+    for keys in ["half\u{3}", "\n"] {
+        let mut terminal =
+            AtTerminal::new(&stage, "drplan execute plan.yaml --yes; echo code $?; stty -a | tr ';' '\n'");
+        terminal.when("(TYPED): ", keys);
+        let (_, shown) = terminal.ends();
+        assert!(shown.contains("`TYPED` was not given; nothing was started"), "{shown}");
+        assert!(shown.contains("code 2"), "{shown}");
+        assert!(shown.split_whitespace().any(|word| word == "echo"), "{shown}");
+        assert!(shown.split_whitespace().any(|word| word == "isig"), "{shown}");
+        assert!(!shown.contains("half"), "{shown}");
+    }
+    assert!(stage.ledger().is_empty() && stage.runs().is_empty());
 }
