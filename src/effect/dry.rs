@@ -116,6 +116,8 @@ impl Effects for Dry {
         Err(format!("{step} did not really run"))
     }
 
+    fn forget_outputs(&mut self, _: &Id, _: u32) {}
+
     fn ask(&mut self, ticket: u64, question: Question) {
         if self.asks {
             self.look(async move { Happening::Replied { ticket, reply: ask::ask(question).await } });

@@ -197,6 +197,12 @@ impl Effects for Live {
         keeper::outputs(&self.run_dir, step, attempt).map_err(|error| format!("cannot {error}"))
     }
 
+    fn forget_outputs(&mut self, step: &Id, attempt: u32) {
+        if let Err(error) = keeper::forget_outputs(&self.run_dir, step, attempt) {
+            self.warnings.push(format!("cannot {error}"));
+        }
+    }
+
     fn ask(&mut self, ticket: u64, question: Question) {
         self.begin(async move { Happening::Replied { ticket, reply: ask::ask(question).await } });
     }

@@ -254,6 +254,9 @@ pub trait Effects {
     /// Returns what a step wrote to `$DRPLAN_OUTPUT`.
     fn outputs(&mut self, step: &Id, attempt: u32) -> Result<String, String>;
 
+    /// Removes what a step wrote to `$DRPLAN_OUTPUT`, where nobody has taken its secrets out.
+    fn forget_outputs(&mut self, step: &Id, attempt: u32);
+
     /// Asks a question. The answer is told as [`Happening::Replied`].
     fn ask(&mut self, ticket: u64, question: Question);
 

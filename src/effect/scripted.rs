@@ -51,6 +51,8 @@ impl Effects for &mut Scripted {
         Ok(String::new())
     }
 
+    fn forget_outputs(&mut self, _: &Id, _: u32) {}
+
     fn ask(&mut self, ticket: u64, _: Question) {
         self.will_come.push_back(Happening::Replied { ticket, reply: Reply::Yes(String::new()) });
     }

@@ -210,7 +210,13 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         let attempt = self.attempt(at);
         match verdict {
             Verdict::Kept | Verdict::NeverRan => {}
-            Verdict::Done | Verdict::Again | Verdict::Ask => self.unlock(at),
+            Verdict::Done | Verdict::Again | Verdict::Ask => {
+                self.unlock(at);
+                // No keeper was there at its end to take secrets out, and nobody reads it any more.
+                if self.step(at).is_some_and(|step| !step.common.secrets.is_empty()) {
+                    self.effects.forget_outputs(self.id(at), attempt);
+                }
+            }
         }
         self.note(Event::StepJudged { step: self.id(at).clone(), attempt, verdict, why: why.to_owned() })
     }

@@ -119,3 +119,18 @@ pub fn outputs(run_dir: &Path, step: &Id, attempt: u32) -> Result<String, Folder
     String::from_utf8(text)
         .map_err(|error| FolderError::Malformed { path, why: error.utf8_error().to_string() })
 }
+
+/// Removes what an attempt wrote to `$DRPLAN_OUTPUT`, if it wrote anything.
+///
+/// # Errors
+///
+/// When the file cannot be removed.
+pub fn forget_outputs(run_dir: &Path, step: &Id, attempt: u32) -> Result<(), FolderError> {
+    let path = attempt_folder(run_dir, step, attempt).join(folder::OUTPUT);
+    match std::fs::remove_file(&path) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => {
+            Err(FolderError::Unreadable { path, source })
+        }
+        _ => Ok(()),
+    }
+}

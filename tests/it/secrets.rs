@@ -325,6 +325,24 @@ fn neither_controller_nor_keeper_leaves_a_core_file() {
     stage.let_go("gate");
 }
 
+#[test]
+fn what_a_step_wrote_before_a_crash_is_not_left_with_a_secret_in_it() {
+    let stage = stage(&format!(
+        "{SECRETS}steps:\n  a:\n    secrets: [BY_FILE]\n    rerun: never\n    run: |\n      echo \"X=$BY_FILE\" >>\"$DRPLAN_OUTPUT\"; echo \"$BY_FILE\"; touch wrote; read x <gate\n"
+    ));
+    stage.fifo("gate");
+    let run = stage.start(&["execute", "plan.yaml", "--yes"]);
+    until("it has written", || stage.has("wrote"));
+    let (pid, _) = stage.process_of("a", 1).unwrap();
+    run.crash();
+    stage.crash_keeper();
+    let group = rustix::process::Pid::from_raw(pid).unwrap();
+    rustix::process::kill_process_group(group, rustix::process::Signal::KILL).unwrap();
+    stage.run(&["resume", "latest"]).exits(4);
+    assert_eq!(stage.last("step_judged", "a")["verdict"], "ask");
+    assert!(!stage.run_dir().join("steps/a/1/output").exists());
+}
+
 // Those that a person types.
 
 #[test]
