@@ -12,6 +12,7 @@
 #![warn(missing_docs)]
 
 pub mod analysis;
+pub mod approval;
 pub mod cli;
 pub mod config;
 pub mod display;

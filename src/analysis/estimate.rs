@@ -58,7 +58,7 @@ pub fn estimates(plan: &ResolvedPlan, route: &Route, measured: &Measured) -> Vec
             let of_whole = measured.median(group.as_str()).map(|_| Length::ZERO);
             return Estimate { planned: of_whole.or(planned), ..Estimate::default() };
         }
-        Estimate { planned, measured: measured.median(step.id.as_str()), fetch: fetch(plan, route, step) }
+        Estimate { planned, measured: measured.median(step.id.as_str()), fetch: fetch(plan, route, node) }
     };
     route.nodes.iter().map(of).collect()
 }
@@ -72,8 +72,9 @@ pub(super) fn recovering<'a>(plan: &'a ResolvedPlan, node: &Node) -> Option<&'a 
 }
 
 /// Returns the time to get back the copy that a step restores from; of the copies that were not chosen, nothing.
-fn fetch(plan: &ResolvedPlan, route: &Route, step: &ResolvedStep) -> Length {
-    let choice = route.chosen.get(&step.id).and_then(|choice| choice.copy.as_ref());
+fn fetch(plan: &ResolvedPlan, route: &Route, node: &Node) -> Length {
+    let NodeKind::Step(at) = node.kind else { return Length::ZERO };
+    let choice = route.chosen.at(at).and_then(|choice| choice.copy.as_ref());
     let copy = choice.and_then(|choice| copy_of(plan, choice.copy.as_str()));
     copy.and_then(|(_, _, _, copy)| copy.fetch).unwrap_or_default()
 }

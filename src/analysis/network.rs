@@ -108,8 +108,7 @@ impl Network {
     ///
     /// The shortest way round, if there is one.
     pub fn new(plan: &ResolvedPlan, route: &Route, basis: &Basis) -> Result<Self, Cycle> {
-        let graph = StepGraph::new(&route.nodes);
-        let order = graph.order()?;
+        let order = StepGraph::new(&route.nodes).order()?;
         let estimates = estimates(plan, route, &basis.measured);
         let groups = Groups::new(plan, route, &order, &estimates);
         let whole = |estimate: &Estimate| estimate.work().saturating_add(estimate.fetch).as_millis();
@@ -122,7 +121,12 @@ impl Network {
             let carrier = groups.carrier(at);
             fetches[carrier] = estimate.fetch.as_millis().min(lengths[carrier]);
         }
-        let before: Vec<Vec<usize>> = (0..graph.len()).map(|at| graph.before(at)).collect();
+        let mut before: Vec<Vec<usize>> = vec![Vec::new(); route.nodes.len()];
+        for (at, node) in route.nodes.iter().enumerate() {
+            for (earlier, _) in &node.after {
+                before[*earlier].push(at);
+            }
+        }
         let node_of = by_rank(plan, route, &order, &before, &lengths);
         let mut rank_of = vec![0; node_of.len()];
         for (rank, at) in (0..).zip(&node_of) {
@@ -141,7 +145,7 @@ impl Network {
                 None => (Demand::Nothing, NONE),
             };
             members.push(Member { demand, lock, after: (start, small(after.len())) });
-            open.push(small(graph.after(at).len()));
+            open.push(small(node.after.len()));
         }
         let mut crews_of = vec![Vec::new(); limits.people.len()];
         for (crew, people) in (0..).zip(&limits.crews) {
@@ -215,7 +219,7 @@ fn by_rank(
     }
     for at in order.iter().rev() {
         let own = match route.nodes[*at].kind {
-            NodeKind::Health(_) => plan.assets.get(&route.nodes[*at].id).and_then(|asset| asset.priority),
+            NodeKind::Health(asset) => plan.assets[asset].priority,
             NodeKind::Step(_) => None,
         };
         let later = before[*at].iter().map(|next| priority[*next]).min();

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{Basis, Recovery, Schedule, Survival, rpo, rto, schedule, survival};
 use crate::graph::{Cycle, StepGraph};
 use crate::plan::{Objective, Scenario};
-use crate::resolve::{AssetState, Harmed, Harmful, PointLoss, ResolvedPlan, Route, point_loss};
+use crate::resolve::{AssetRoute, AssetState, Harmed, Harmful, PointLoss, ResolvedPlan, Route, point_loss};
 use crate::value::{Id, Length};
 
 /// What becomes of an asset's data.
@@ -111,18 +111,12 @@ pub struct Promises {
 pub fn promises(plan: &ResolvedPlan, route: &Route, basis: &Basis) -> Result<Promises, Cycle> {
     let schedule = schedule(plan, route, basis)?;
     let scenario = route.scenario.as_ref().and_then(|id| plan.scenarios.get(id));
-    let mut survived: HashMap<Id, Survival> =
+    let mut survived: HashMap<Id, Survival, ahash::RandomState> =
         survival(plan, route).into_iter().map(|survival| (survival.asset.clone(), survival)).collect();
     let never = never_over(route)?;
     let mut assets = Vec::new();
-    for id in plan.assets.keys() {
-        let Some(of) = route
-            .assets
-            .get(id)
-            .filter(|of| !matches!(of.state, AssetState::Untouched | AssetState::LeftOut))
-        else {
-            continue;
-        };
+    let is_hit = |of: &AssetRoute| !matches!(of.state, AssetState::Untouched | AssetState::LeftOut);
+    for (id, of) in route.assets.iter().filter(|(_, of)| is_hit(of)) {
         let survival = survived.remove(id);
         let (data, point) = data_of(plan, route, scenario, id, survival.as_ref());
         let recovery = schedule.recoveries.get(id).filter(|recovery| !never.contains(&recovery.node));
@@ -145,6 +139,9 @@ fn never_over(route: &Route) -> Result<HashSet<usize>, Cycle> {
     let stuck: HashSet<&str> =
         route.stuck.iter().flat_map(|stuck| &stuck.links).map(|link| link.from.as_str()).collect();
     let mut never = HashSet::new();
+    if stuck.is_empty() && route.assets.values().all(|asset| asset.stranded.is_none()) {
+        return Ok(never);
+    }
     for at in StepGraph::new(&route.nodes).order()? {
         let node = &route.nodes[at];
         let is_stranded = route.assets.get(&node.id).is_some_and(|asset| asset.stranded.is_some());

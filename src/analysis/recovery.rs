@@ -80,7 +80,7 @@ pub(super) fn recoveries(plan: &ResolvedPlan, route: &Route, timings: &[Timing])
 
 /// Returns the health checks of the assets that are hit and come back, as positions in the route.
 pub(super) fn recoveries_of(route: &Route) -> impl Iterator<Item = usize> {
-    let is_one = |node: &Node| matches!(node.kind, NodeKind::Health(_)) && comes_back(route, &node.id);
+    let is_one = |node: &Node| matches!(node.kind, NodeKind::Health(asset) if comes_back(route, asset));
     route.nodes.iter().enumerate().filter(move |(_, node)| is_one(node)).map(|(at, _)| at)
 }
 
@@ -96,8 +96,8 @@ pub fn cause(plan: &ResolvedPlan, route: &Route, schedule: &Schedule, recovery: 
 }
 
 /// Whether an asset is hit and comes back.
-fn comes_back(route: &Route, asset: &Id) -> bool {
-    let asset = route.assets.get(asset);
+fn comes_back(route: &Route, asset: usize) -> bool {
+    let asset = route.assets.at(asset);
     asset.is_some_and(|asset| asset.stranded.is_none() && asset.state != AssetState::Untouched)
 }
 

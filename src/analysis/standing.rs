@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Basis, Data, Verdict, promises};
-use crate::resolve::{AssetState, Placement, Request, ResolvedPlan, route};
+use crate::resolve::{AssetState, Placement, Request, ResolvedPlan, Router};
 use crate::value::{Id, Length};
 
 /// Where the promises for an asset stand in a scenario.
@@ -47,8 +47,9 @@ pub fn standings(plan: &ResolvedPlan, placement: &Placement, basis: &Basis) -> V
     let scenarios: Vec<Option<&Id>> =
         if plan.scenarios.is_empty() { vec![None] } else { plan.scenarios.keys().map(Some).collect() };
     let mut all = Vec::new();
+    let router = Router::new(plan);
     for scenario in scenarios {
-        let route = route(plan, placement, &Request { scenario, ..Request::default() });
+        let route = router.route(placement, &Request { scenario, ..Request::default() });
         let Ok(promises) = promises(plan, &route, basis) else { continue };
         for promise in &promises.assets {
             let of = route.assets.get(&promise.asset);

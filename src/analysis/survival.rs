@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::plan::{Backup, Objective};
-use crate::resolve::{AssetState, Loss, LossKind, ResolvedPlan, Route, loss_of};
+use crate::resolve::{AssetState, Loss, LossKind, Losses, ResolvedPlan, Route};
 use crate::value::Id;
 
 use super::rpo;
@@ -47,16 +47,22 @@ impl Survival {
 pub fn survival(plan: &ResolvedPlan, route: &Route) -> Vec<Survival> {
     let scenario = route.scenario.as_ref().and_then(|id| plan.scenarios.get(id));
     let Some(scenario) = scenario else { return Vec::new() };
-    let mut backups_of: HashMap<&Id, Vec<(&Id, &Backup)>> = HashMap::new();
-    for (backup, declared) in &plan.backups {
+    let mut backups_of: HashMap<&Id, Vec<usize>, ahash::RandomState> = HashMap::default();
+    // Each copy is named once, however many assets it holds.
+    let names = |(backup, declared): (&Id, &Backup)| -> Vec<Id> {
+        declared.copies.keys().map(|copy| Id::trusted(format!("{backup}.{copy}"))).collect()
+    };
+    let names: Vec<Vec<Id>> = plan.backups.iter().map(names).collect();
+    for (backup, declared) in plan.backups.values().enumerate() {
         for asset in &*declared.of {
             let backups = backups_of.entry(asset).or_default();
             // An asset that is listed twice is backed up once.
-            if backups.last().is_none_or(|(last, _)| *last != backup) {
-                backups.push((backup, declared));
+            if backups.last().is_none_or(|last| *last != backup) {
+                backups.push(backup);
             }
         }
     }
+    let losses = Losses::default();
     let mut all = Vec::new();
     for (id, asset) in &route.assets {
         if !matches!(asset.state, AssetState::Lost | AssetState::Damaged) {
@@ -66,11 +72,9 @@ pub fn survival(plan: &ResolvedPlan, route: &Route) -> Vec<Survival> {
         let backups = backups_of.get(id).map(Vec::as_slice).unwrap_or_default();
         let copies: Vec<CopyFate> = backups
             .iter()
-            .flat_map(|(backup, declared)| {
-                declared.copies.keys().map(move |copy| Id::trusted(format!("{backup}.{copy}")))
-            })
+            .flat_map(|backup| names.get(*backup).into_iter().flatten().cloned())
             .map(|copy| {
-                let loss = loss_of(plan, Some((scenario, &route.harm)), &copy, id, asset.was.as_ref());
+                let loss = losses.of(plan, Some((scenario, &route.harm)), &copy, id, asset.was.as_ref());
                 CopyFate { copy, loss }
             })
             .collect();

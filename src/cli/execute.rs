@@ -366,7 +366,7 @@ fn targets_of(plan: &ResolvedPlan, route: &Route) -> Vec<Target> {
             .get(id)
             .filter(|hit| !matches!(hit.state, AssetState::Untouched | AssetState::LeftOut))?;
         let (rto, rpo) = crate::resolve::targets_in(scenario, id, asset);
-        Some(Target { asset: id.clone(), rto, rpo, why: hit.why.clone() })
+        Some(Target { asset: id.clone(), rto, rpo, why: hit.why.to_string() })
     });
     hit.collect()
 }

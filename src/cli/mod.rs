@@ -16,9 +16,11 @@ mod resume;
 mod schema;
 mod session;
 mod simulate;
+mod speech;
 mod status;
 mod terminal;
 mod typed;
+mod waiting;
 
 use std::path::{Path, PathBuf};
 
@@ -88,8 +90,11 @@ enum Command {
     Execute(execute::Args),
     /// Take up a run where it was left
     Resume(resume::Args),
-    /// Answer a step that waits for a person
+    /// Answer a step that waits for a person: approve it, or say that it is done
+    #[command(visible_alias = "done")]
     Approve(request::ApproveArgs),
+    /// Give a manual step into other hands
+    HandOver(request::HandOverArgs),
     /// Go on without a step
     Skip(request::StepArgs),
     /// Try a failed step again
@@ -154,6 +159,7 @@ fn run(cli: Cli, terminal: &mut Terminal) -> Result<Exit, Error> {
         Command::Execute(args) => execute::run(&args, &cli.global, terminal),
         Command::Resume(args) => resume::run(&args, &cli.global, terminal),
         Command::Approve(args) => request::approve(&args, &cli.global, terminal),
+        Command::HandOver(args) => request::hand_over(&args, &cli.global, terminal),
         Command::Skip(args) => request::skip(&args, &cli.global, terminal),
         Command::Retry(args) => request::retry(&args, &cli.global, terminal),
         Command::Abort(args) => request::abort(&args, &cli.global, terminal),

@@ -12,7 +12,7 @@ use crate::document::{Limits, SourceId, Sources, read};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::graph::one_line;
-use crate::resolve::{Request, ResolvedPlan, route};
+use crate::resolve::{Request, ResolvedPlan, Router};
 use crate::runbook::{
     FileView, IndexEntry, Marker, Material, RunbookTemplate, TemplateFault, difference, folder_of_file,
     index, runbook, used_recipes,
@@ -149,8 +149,9 @@ fn pages_of(path: &Path, workspace: &Workspace, templates: &Templates) -> Result
     let mut pages = Pages { files: BTreeMap::new() };
     let basis = choose::basis(workspace, plan, None);
     let mut entries = Vec::new();
+    let router = Router::new(plan);
     for scenario in scenarios {
-        let route = route(plan, &opened.placement, &Request { scenario, ..Request::default() });
+        let route = router.route(&opened.placement, &Request { scenario, ..Request::default() });
         let forecast =
             forecast(plan, &route, &basis).map_err(|cycle| graph::goes_round(&cycle, &route, path))?;
         let view = runbook(&material, &route, &forecast);

@@ -1,13 +1,15 @@
-//! `drplan approve`, `refuse`, `skip`, `retry` and `abort`: what a person says to a run from another terminal.
+//! `drplan approve`, `hand-over`, `skip`, `retry` and `abort`: what a person says to a run from another terminal.
 
 use super::frozen::Frozen;
 use super::session;
+use super::speech::{Composed, SignArgs, Speech};
 use super::{Global, Terminal};
-use crate::engine::people_of;
+use crate::approval::Decision;
+use crate::engine::Hearing;
 use crate::error::Error;
-use crate::event::{RunResult, RunState, StepState};
+use crate::event::{RunResult, RunState};
 use crate::exit::Exit;
-use crate::journal::{self, Kind, LockError, Request, Writer};
+use crate::journal::{self, LockError, Request, Writer};
 use crate::plan::Action;
 use crate::value::{Id, did_you_mean};
 
@@ -16,21 +18,45 @@ use crate::value::{Id, did_you_mean};
 #[command(after_help = "Examples:
   drplan approve latest go-live --as ana
   drplan approve latest point-dns --as ivan --note \"A record set at 14:05\"
-  drplan approve latest go-live --as ana --refuse --note \"the count of messages is wrong\"")]
+  drplan approve latest go-live --as ana --refuse --note \"the count of messages is wrong\"
+
+Where the plan has a key of yours, the answer is signed with it: by your ssh agent, or with ~/.ssh/id_….
+To sign on another machine:
+  drplan approve latest go-live --as ana --write answer.txt
+  ssh-keygen -Y sign -n drplan-approval@v1 -f ~/.ssh/id_ed25519 answer.txt
+  drplan approve latest go-live --signed answer.txt")]
 pub(super) struct ApproveArgs {
     /// The run: its id, the beginning of it, or `latest`
     pub run: String,
     /// The step
     pub step: String,
-    /// Who you are in the plan: the id of a person
-    #[arg(long = "as", value_name = "PERSON")]
-    pub person: Option<String>,
-    /// Refuse, or say that it cannot be done
+    /// Refuse, or say that it cannot be done; needs `--note`
     #[arg(long)]
     pub refuse: bool,
     /// In your own words
     #[arg(long, value_name = "TEXT")]
     pub note: Option<String>,
+    #[command(flatten)]
+    pub sign: SignArgs,
+}
+
+/// Arguments of `drplan hand-over`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:
+  drplan hand-over latest point-dns --as ivan --to ana --note \"the form is filled in, not sent\"")]
+pub(super) struct HandOverArgs {
+    /// The run: its id, the beginning of it, or `latest`
+    pub run: String,
+    /// The step
+    pub step: String,
+    /// Who does it from now on: the id of a person
+    #[arg(long, value_name = "PERSON")]
+    pub to: Id,
+    /// How far it is
+    #[arg(long, value_name = "TEXT")]
+    pub note: String,
+    #[command(flatten)]
+    pub sign: SignArgs,
 }
 
 /// Arguments of `drplan skip` and `drplan retry`.
@@ -43,9 +69,8 @@ pub(super) struct StepArgs {
     /// Why
     #[arg(long, value_name = "TEXT")]
     pub reason: String,
-    /// Who you are in the plan: the id of a person
-    #[arg(long = "as", value_name = "PERSON")]
-    pub person: Option<String>,
+    #[command(flatten)]
+    pub sign: SignArgs,
 }
 
 /// Arguments of `drplan abort`.
@@ -56,72 +81,76 @@ pub(super) struct AbortArgs {
     /// Why
     #[arg(long, value_name = "TEXT")]
     pub reason: String,
-    /// Who you are in the plan: the id of a person
-    #[arg(long = "as", value_name = "PERSON")]
-    pub person: Option<String>,
+    #[command(flatten)]
+    pub sign: SignArgs,
 }
 
 pub(super) fn approve(args: &ApproveArgs, global: &Global, terminal: &Terminal) -> Result<Exit, Error> {
-    let kind = if args.refuse { Kind::Refuse } else { Kind::Approve };
     let target = Target::find(global, &args.run)?;
     let step = target.step(&args.step)?;
-    let (frozen, _) = Frozen::read(&target.run_dir)?;
-    if !matches!(
-        target.state.step(step.as_str()).map(|record| &record.state),
-        Some(StepState::Awaiting { .. })
-    ) {
-        return Err(Error::unable(format!("`{step}` does not wait for an answer")));
+    if args.refuse
+        && args.note.as_deref().is_none_or(|note| note.trim().is_empty())
+        && args.sign.signed.is_none()
+    {
+        return Err(Error::unable("a refusal says why").hint("add --note TEXT: it stands in the report"));
     }
-    let allowed = match frozen.plan.step(step.as_str()).map(|step| &step.action) {
-        Some(Action::Approve(approve)) => people_of(&frozen.plan, &approve.by),
-        Some(Action::Manual { by: Some(by), .. }) => people_of(&frozen.plan, std::slice::from_ref(by)),
-        _ => Vec::new(),
+    let is_manual = target
+        .frozen
+        .plan
+        .step(step.as_str())
+        .is_some_and(|step| matches!(step.action, Action::Manual { .. }));
+    let decision = match (args.refuse, is_manual) {
+        (false, false) => Decision::Approve,
+        (true, false) => Decision::Refuse,
+        (false, true) => Decision::Done,
+        (true, true) => Decision::Failed,
     };
-    let by = who_answers(args.person.as_deref(), &allowed)?;
-    target.send(kind, Some(step), args.note.clone(), by, terminal)
+    let speech = Speech { decision, step: Some(step), to: None, note: args.note.clone() };
+    target.send(speech, &args.sign, terminal)
 }
 
-/// Says who answers; where the plan names people, one of them must be named.
-fn who_answers(person: Option<&str>, allowed: &[Id]) -> Result<String, Error> {
-    let names = || allowed.iter().map(Id::as_str).collect::<Vec<_>>().join(", ");
-    match person {
-        Some(person) if allowed.is_empty() || allowed.iter().any(|id| id.as_str() == person) => {
-            Ok(person.to_owned())
-        }
-        Some(person) => {
-            let error = Error::unable(format!("{} may not answer this step", person.escape_debug()));
-            Err(error.hint(format!("these may: {}", names())))
-        }
-        None if allowed.is_empty() => Ok(session::account()),
-        None => Err(Error::unable("the plan says who may answer this step; say who you are")
-            .hint(format!("add --as PERSON, one of: {}", names()))),
-    }
+pub(super) fn hand_over(args: &HandOverArgs, global: &Global, terminal: &Terminal) -> Result<Exit, Error> {
+    let note = given(&args.note)?;
+    let target = Target::find(global, &args.run)?;
+    let step = target.step(&args.step)?;
+    let speech = Speech {
+        decision: Decision::HandOver,
+        step: Some(step),
+        to: Some(args.to.clone()),
+        note: Some(note),
+    };
+    target.send(speech, &args.sign, terminal)
 }
 
 pub(super) fn skip(args: &StepArgs, global: &Global, terminal: &Terminal) -> Result<Exit, Error> {
-    about_step(Kind::Skip, args, global, terminal)
+    about_step(Decision::Skip, args, global, terminal)
 }
 
 pub(super) fn retry(args: &StepArgs, global: &Global, terminal: &Terminal) -> Result<Exit, Error> {
-    about_step(Kind::Retry, args, global, terminal)
+    about_step(Decision::Retry, args, global, terminal)
 }
 
-fn about_step(kind: Kind, args: &StepArgs, global: &Global, terminal: &Terminal) -> Result<Exit, Error> {
+fn about_step(
+    decision: Decision,
+    args: &StepArgs,
+    global: &Global,
+    terminal: &Terminal,
+) -> Result<Exit, Error> {
     let reason = given(&args.reason)?;
     let target = Target::find(global, &args.run)?;
     let step = target.step(&args.step)?;
-    let by = args.person.clone().unwrap_or_else(session::account);
-    target.send(kind, Some(step), Some(reason), by, terminal)
+    let speech = Speech { decision, step: Some(step), to: None, note: Some(reason) };
+    target.send(speech, &args.sign, terminal)
 }
 
 /// Gives a run up. Without a controller, this process becomes it for the moment.
 pub(super) fn abort(args: &AbortArgs, global: &Global, terminal: &Terminal) -> Result<Exit, Error> {
     let reason = given(&args.reason)?;
     let target = Target::find(global, &args.run)?;
-    let by = args.person.clone().unwrap_or_else(session::account);
-    let request = Request { reason: Some(reason), ..Request::new(Kind::Abort, &by, session::now()) };
+    let speech = Speech { decision: Decision::Abort, step: None, to: None, note: Some(reason) };
+    let Some(request) = target.compose(speech, &args.sign, terminal)? else { return Ok(Exit::Done) };
     journal::put(&target.run_dir, &request).map_err(|error| Error::unable(format!("cannot {error}")))?;
-    match Writer::vacant(&target.run_dir, &session::holder(&by, session::now())) {
+    match Writer::vacant(&target.run_dir, &session::holder(&request.by, session::now())) {
         Err(LockError::Locked { .. }) => {
             terminal.print("asked; the run's controller ends what runs and gives the run up\n")?;
             Ok(Exit::Done)
@@ -152,6 +181,7 @@ struct Target {
     run: crate::value::RunId,
     run_dir: std::path::PathBuf,
     state: RunState,
+    frozen: Frozen,
 }
 
 impl Target {
@@ -159,12 +189,16 @@ impl Target {
         let (_, runs, run) = super::find_run(global, wanted)?;
         let run_dir = runs.dir(&run);
         let state = super::resume::state_of(&session::read_journal(&run_dir)?)?;
-        match state.result {
-            None | Some(RunResult::Failed) => Ok(Self { run, run_dir, state }),
-            Some(_) => {
-                Err(Error::unable(format!("the run {run} is over")).hint("`drplan report` shows how it went"))
-            }
+        if !matches!(state.result, None | Some(RunResult::Failed)) {
+            let error = Error::unable(format!("the run {run} is over"));
+            return Err(error.hint("`drplan report` shows how it went"));
         }
+        let (frozen, hash) = Frozen::read(&run_dir)?;
+        if state.start.as_ref().is_some_and(|start| start.plan_hash != hash) {
+            let error = Error::unable(format!("what the run {run} was frozen into has been changed since"));
+            return Err(error.hint("restore frozen/run.json from a copy of the run's folder"));
+        }
+        Ok(Self { run, run_dir, state, frozen })
     }
 
     fn step(&self, wanted: &str) -> Result<Id, Error> {
@@ -179,15 +213,33 @@ impl Target {
         }
     }
 
-    fn send(
+    /// Makes the request; nothing if it is to be signed elsewhere first.
+    fn compose(
         &self,
-        kind: Kind,
-        step: Option<Id>,
-        reason: Option<String>,
-        by: String,
+        speech: Speech,
+        sign: &SignArgs,
         terminal: &Terminal,
-    ) -> Result<Exit, Error> {
-        let request = Request { step, reason, ..Request::new(kind, by, session::now()) };
+    ) -> Result<Option<Request>, Error> {
+        let Some(start) = self.state.start.as_deref() else {
+            return Err(Error::unable(format!("the run {} never began: its journal is empty", self.run)));
+        };
+        let hearing = Hearing { plan: &self.frozen.plan, start, state: &self.state };
+        match speech.request(&hearing, sign, terminal)? {
+            Composed::Request(request) => Ok(Some(*request)),
+            Composed::Written => Ok(None),
+            Composed::Refused(request, error) => {
+                // Who tried what is on record; a run that is over records nothing more.
+                if self.state.result.is_none() {
+                    journal::put(&self.run_dir, &request)
+                        .map_err(|error| Error::unable(format!("cannot {error}")))?;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn send(&self, speech: Speech, sign: &SignArgs, terminal: &Terminal) -> Result<Exit, Error> {
+        let Some(request) = self.compose(speech, sign, terminal)? else { return Ok(Exit::Done) };
         journal::put(&self.run_dir, &request).map_err(|error| Error::unable(format!("cannot {error}")))?;
         // Asked after the request was left: a controller that has gone by then cannot have heard it.
         let is_left = Writer::vacant(&self.run_dir, &session::holder(&request.by, session::now())).is_ok();

@@ -88,6 +88,8 @@ impl Session<'_> {
                         exe,
                         account: self.account.clone(),
                         answers: self.answers,
+                        login: account(),
+                        home: home(),
                         interactive: terminal.interactive && self.format == EventFormat::Human,
                     };
                     let effects = Live::new(live)?;
@@ -195,6 +197,11 @@ pub(super) fn account() -> String {
     let by_env =
         ["USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok().filter(|v| !v.is_empty()));
     by_env.unwrap_or_else(|| format!("uid-{}", rustix::process::getuid().as_raw()))
+}
+
+/// Returns the folder in which a person's usual keys are.
+pub(super) fn home() -> Option<PathBuf> {
+    std::env::var_os("HOME").filter(|home| !home.is_empty()).map(PathBuf::from)
 }
 
 /// Returns the machine's name.

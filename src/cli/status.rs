@@ -52,7 +52,8 @@ pub(super) enum ReportFormat {
 pub(super) fn status(args: &StatusArgs, global: &Global, terminal: &Terminal) -> Result<Exit, Error> {
     let (_, runs, run) = super::find_run(global, &args.run)?;
     let run_dir = runs.dir(&run);
-    let state = super::resume::state_of(&session::read_journal(&run_dir)?)?;
+    let journal = session::read_journal(&run_dir)?;
+    let state = super::resume::state_of(&journal)?;
     let Some(start) = &state.start else {
         return Err(Error::unable(format!("the run {run} never began: its journal is empty")));
     };
@@ -63,12 +64,16 @@ pub(super) fn status(args: &StatusArgs, global: &Global, terminal: &Terminal) ->
         standing(&state, &runs, &run)
     );
     let width = state.nodes().iter().map(|node| node.id.as_str().len()).max().unwrap_or(0);
+    let waiting = super::waiting::waiting(&run_dir, &state, &journal.records);
     for (node, record) in state.nodes().iter().zip(&state.steps) {
         let note = match (&record.state, &record.note) {
             (StepState::Done { .. }, _) | (_, None) => String::new(),
             (_, Some(note)) => format!("  {}", note.lines().next().unwrap_or_default().escape_debug()),
         };
         text.push_str(&format!("  {:width$}  {}{note}\n", node.id.as_str(), record.state.title()));
+        for (_, line) in waiting.iter().filter(|(step, _)| *step == node.id) {
+            text.push_str(&format!("  {:width$}    {line}\n", ""));
+        }
     }
     terminal.print(&text)?;
     Ok(Exit::Done)

@@ -91,6 +91,10 @@ impl Listener for Lines {
         {
             return;
         }
+        // What a request led to is told by the other events.
+        if matches!(event, Event::RequestHeard { useless: None, .. }) {
+            return;
+        }
         let line = self.line(stamp, event, state);
         self.gone = self.out.write_all(line.as_bytes()).and_then(|()| self.out.flush()).is_err();
     }

@@ -1,8 +1,8 @@
 //! What is said of each event.
 
 use crate::event::{
-    Answer, Event, Failure, Outcome, Outline, OutlineKind, Point, RunResult, RunStarted, RunState, StepState,
-    StopHow, Verdict,
+    Answer, Event, Failure, Outcome, Outline, OutlineKind, Point, Proof, RunResult, RunStarted, RunState,
+    StepState, StopHow, Verdict,
 };
 use crate::value::{Id, Length, Stamp, plain};
 
@@ -100,14 +100,25 @@ pub(super) fn phrase(stamp: &Stamp, event: &Event, state: &RunState) -> Phrase {
         Event::AnswerAwaited { step, from, approval, text, .. } => {
             say(Mark::Asks, asked(run, step, from, *approval, text))
         }
-        Event::Answered { by, verified, answer, note, .. } => {
+        Event::Answered { by, answer, note, account, proof, .. } => {
             let (mark, said) = match answer {
                 Answer::Yes => (Mark::Notes, "yes"),
                 Answer::No => (Mark::Failed, "NO"),
             };
-            let proof = if *verified { "signed" } else { "unverified" };
+            let proof = proven(proof.as_deref(), account.as_deref());
             let words = note.as_ref().map(|note| format!(": \"{}\"", plain(note))).unwrap_or_default();
             say(mark, format!("{} says {said} ({proof}){words}", plain(by)))
+        }
+        Event::HandedOver { by, to, note, account, proof, .. } => {
+            let proof = proven(proof.as_deref(), account.as_deref());
+            let words = note.as_ref().map(|note| format!(": \"{}\"", plain(note))).unwrap_or_default();
+            say(Mark::Asks, format!("{} hands it over to {to} ({proof}){words}", plain(by)))
+        }
+        Event::RequestHeard { file, useless: None, .. } => {
+            say(Mark::Notes, format!("{} in the inbox was heard", plain(file)))
+        }
+        Event::RequestHeard { file, useless: Some(why), .. } => {
+            say(Mark::Failed, format!("{} in the inbox counts for nothing: {}", plain(file), plain(why)))
         }
         Event::AnswerRejected { by, why, .. } => {
             say(Mark::Failed, format!("what {} said does not count: {}", plain(by), plain(why)))
@@ -259,6 +270,15 @@ fn asked(run: &str, step: &Id, from: &[Id], approval: bool, text: &str) -> Strin
         format!("needs the approval of {who}: \"{text}\" Type: {command}")
     } else {
         format!("must be done by {who}: \"{text}\" When it is done, type: {command}")
+    }
+}
+
+/// Says what shows that it was said by who is said to have said it.
+fn proven(proof: Option<&Proof>, account: Option<&str>) -> String {
+    match (proof, account) {
+        (Some(proof), _) => format!("signed, {}", plain(&proof.key)),
+        (None, Some(account)) => format!("unverified, account {}", plain(account)),
+        (None, None) => "unverified".to_owned(),
     }
 }
 

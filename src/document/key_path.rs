@@ -1,12 +1,13 @@
 //! The way from the root of a document to a value.
 
 use std::fmt;
+use std::sync::Arc;
 
 /// One step of the way.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Segment {
     /// Into a mapping.
-    Key(Box<str>),
+    Key(Arc<str>),
     /// Into a list.
     Index(usize),
 }

@@ -1,5 +1,7 @@
 //! The tree.
 
+use std::sync::Arc;
+
 use super::{KeyPath, Segment};
 
 /// A stretch of a text, in bytes: from `start` up to, but not including, `end`.
@@ -14,8 +16,8 @@ pub struct Span {
 /// A key of a mapping.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Key {
-    /// The key.
-    pub text: Box<str>,
+    /// The key; the same text is kept once for a document.
+    pub text: Arc<str>,
     /// Where it is written.
     pub span: Span,
 }

@@ -1,6 +1,7 @@
 //! Events of the YAML parser to a tree. The one file that knows the parser.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use granit_parser::{Event, Options, Parser, ScalarStyle, Span as ParserSpan, StructureStyle, options};
 
@@ -104,7 +105,7 @@ enum Frame {
         start: u32,
         is_flow: bool,
         anchor: usize,
-        seen: HashMap<Box<str>, Span>,
+        seen: HashMap<Arc<str>, Span, ahash::RandomState>,
     },
 }
 
@@ -113,6 +114,8 @@ struct Builder<'a> {
     limits: &'a Limits,
     stack: Vec<Frame>,
     anchors: HashMap<usize, (Node, usize)>,
+    /// Every key so far: thousands of steps have the same few.
+    keys: HashSet<Arc<str>, ahash::RandomState>,
     alias_nodes: usize,
     documents: usize,
     root: Option<Node>,
@@ -130,6 +133,7 @@ impl<'a> Builder<'a> {
             limits,
             stack: Vec::new(),
             anchors: HashMap::new(),
+            keys: HashSet::default(),
             alias_nodes: 0,
             documents: 0,
             root: None,
@@ -240,14 +244,15 @@ impl<'a> Builder<'a> {
                     start: span.start,
                     is_flow,
                     anchor,
-                    seen: HashMap::new(),
+                    seen: HashMap::default(),
                 });
                 Ok(())
             }
             Event::SequenceEnd => {
-                let Some(Frame::Seq { items, start, is_flow, anchor }) = self.stack.pop() else {
+                let Some(Frame::Seq { mut items, start, is_flow, anchor }) = self.stack.pop() else {
                     return Err(Stop);
                 };
+                items.shrink_to_fit();
                 // The parser's end of a block runs on to the next token.
                 let end =
                     if is_flow { span.end } else { items.last().map_or(span.start, |item| item.span.end) };
@@ -255,9 +260,10 @@ impl<'a> Builder<'a> {
                 Ok(())
             }
             Event::MappingEnd => {
-                let Some(Frame::Map { entries, start, is_flow, anchor, .. }) = self.stack.pop() else {
+                let Some(Frame::Map { mut entries, start, is_flow, anchor, .. }) = self.stack.pop() else {
                     return Err(Stop);
                 };
+                entries.shrink_to_fit();
                 let last = entries.last().map_or(span.start, |(key, value)| value.span.end.max(key.span.end));
                 let end = if is_flow { span.end } else { last };
                 self.place(Node { kind: Kind::Map(entries), span: Span { start, end } }, anchor);
@@ -304,16 +310,21 @@ impl<'a> Builder<'a> {
             let issue = self.report("yaml-merge-key", "merge keys (`<<`) are not part of YAML 1.2", span);
             issue.help = Some("write the keys out".to_owned());
         }
+        let own = self.keys.get(text).cloned().unwrap_or_else(|| {
+            let own: Arc<str> = text.into();
+            self.keys.insert(Arc::clone(&own));
+            own
+        });
         let Some(Frame::Map { entries, key, seen, .. }) = self.stack.last_mut() else { return };
         let before = if entries.len() < SMALL_MAP {
-            entries.iter().find(|(key, _)| *key.text == *text).map(|(key, _)| key.span)
+            entries.iter().find(|(key, _)| Arc::ptr_eq(&key.text, &own)).map(|(key, _)| key.span)
         } else {
             if seen.is_empty() {
                 seen.extend(entries.iter().map(|(key, _)| (key.text.clone(), key.span)));
             }
-            seen.insert(text.into(), span)
+            seen.insert(Arc::clone(&own), span)
         };
-        *key = Some(Key { text: text.into(), span });
+        *key = Some(Key { text: own, span });
         if let Some(first) = before {
             let issue = self.report("duplicate-key", format!("`{text}` is given twice"), span);
             issue.other = Some((first, "first given here"));

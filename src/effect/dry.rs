@@ -11,6 +11,7 @@ use super::{
     Consultation, Effects, Ending, Errand, FoundPoint, Happening, Question, Reply, Work, ask, points,
     secrets, signals,
 };
+use crate::journal::Found;
 use crate::keeper;
 use crate::value::{Id, Length, Stamp};
 
@@ -154,6 +155,8 @@ impl Effects for Dry {
     fn withdraw(&mut self, step: &Id) {
         self.forget(|other, _| other == step);
     }
+
+    fn put_away(&mut self, _: &Found) {}
 
     fn wake_after(&mut self, ticket: u64, delay: Length) {
         self.schedule(delay, Happening::Woke { ticket });

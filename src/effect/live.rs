@@ -1,6 +1,6 @@
 //! The real world.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,9 +10,9 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
 use super::holding::{End, Holding, Wish};
-use super::person::{Person, Typed};
+use super::person::{Heard, Person, Typed, show};
 use super::signals::Signals;
-use super::{Consultation, Effects, Errand, Happening, Question, Work, ask, points, secrets};
+use super::{Consultation, Effects, Errand, Happening, Question, Spoken, Work, ask, points, secrets};
 use crate::journal;
 use crate::keeper::{self, Job, Remains, Request};
 use crate::value::{Id, Length, Name, Stamp};
@@ -30,6 +30,10 @@ pub struct LiveSetup {
     pub account: String,
     /// The secrets that a person has typed before the run began.
     pub answers: BTreeMap<Name, SecretString>,
+    /// The account of the machine.
+    pub login: String,
+    /// Where the keys of whoever sits there usually are.
+    pub home: Option<PathBuf>,
 }
 
 /// Effects on the real world.
@@ -46,7 +50,8 @@ pub struct Live {
     ready: VecDeque<Happening>,
     person: Person,
     answers: Arc<BTreeMap<Name, SecretString>>,
-    warnings: Vec<String>,
+    /// Files of the inbox that were told of and not yet put away.
+    told_of: HashSet<String>,
     tasks: JoinSet<()>,
 }
 
@@ -54,6 +59,7 @@ pub struct Live {
 enum Told {
     Happening(Happening),
     Typed(Typed),
+    Signed(Result<Spoken, String>),
     Arrived,
     Warning(String),
 }
@@ -65,7 +71,7 @@ impl Live {
     ///
     /// When signals or the inbox cannot be listened to.
     pub fn new(setup: LiveSetup) -> io::Result<Self> {
-        let LiveSetup { run_dir, exe, interactive, account, answers } = setup;
+        let LiveSetup { run_dir, exe, interactive, account, login, home, answers } = setup;
         let (teller, told) = mpsc::unbounded_channel();
         let mut tasks = JoinSet::new();
 
@@ -89,23 +95,34 @@ impl Live {
         });
         tasks.spawn(holding.hold(granted));
 
-        Ok(Self {
+        let mut live = Self {
             run_dir,
             told,
             teller,
             wishes,
             requests: Vec::new(),
             ready: VecDeque::new(),
-            person: Person::new(interactive, account),
+            person: Person::new(interactive, account, login, home),
             answers: Arc::new(answers),
-            warnings: Vec::new(),
+            told_of: HashSet::new(),
             tasks,
-        })
+        };
+        // What lay there before we came is heard before anything is begun.
+        live.look_into_inbox();
+        Ok(live)
     }
 
-    /// Returns what went wrong beside the run since the last call, such as requests that make no sense.
-    pub fn take_warnings(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.warnings)
+    fn look_into_inbox(&mut self) {
+        match journal::look(&self.run_dir) {
+            Ok(found) => {
+                for found in found {
+                    if self.told_of.insert(found.file.clone()) {
+                        self.ready.push_back(Happening::Requested(Box::new(found)));
+                    }
+                }
+            }
+            Err(error) => warn(&format!("cannot {error}")),
+        }
     }
 
     fn begin(&mut self, happening: impl Future<Output = Happening> + Send + 'static) {
@@ -127,29 +144,32 @@ impl Live {
     fn hear(&mut self, told: Told) -> Option<Happening> {
         match told {
             Told::Happening(happening) => return Some(happening),
-            Told::Typed(typed) => {
-                let said = self.person.hear(typed)?;
-                return Some(Happening::Said {
-                    step: said.step,
-                    by: said.by,
-                    answer: said.answer,
-                    note: said.note,
-                });
-            }
-            Told::Arrived => match journal::take_all(&self.run_dir) {
-                Ok(taken) => {
-                    self.ready.extend(taken.requests.into_iter().map(Happening::Requested));
-                    let bad = taken.bad.into_iter();
-                    self.warnings.extend(
-                        bad.map(|bad| format!("{} in the inbox is not a request: {}", bad.name, bad.why)),
-                    );
+            Told::Typed(typed) => match self.person.hear(typed, keeper::stamp().at)? {
+                Heard::Said(spoken) => return Some(Happening::Said(Box::new(spoken))),
+                Heard::Left => return Some(Happening::PersonLeft),
+                Heard::ToSign(signing) => {
+                    let teller = self.teller.clone();
+                    self.tasks.spawn_blocking(move || {
+                        let _ = teller.send(Told::Signed(signing.sign()));
+                    });
                 }
-                Err(error) => self.warnings.push(format!("cannot {error}")),
             },
-            Told::Warning(warning) => self.warnings.push(warning),
+            Told::Signed(signed) => {
+                return self.person.hear_signed(signed).map(|spoken| Happening::Said(Box::new(spoken)));
+            }
+            Told::Arrived => {
+                self.look_into_inbox();
+                return self.ready.pop_front();
+            }
+            Told::Warning(warning) => warn(&warning),
         }
         None
     }
+}
+
+/// Tells the person at the terminal, or the log, what goes wrong beside the run.
+fn warn(text: &str) {
+    show(Some(format!("warning: {text}\n")));
 }
 
 async fn watch_inbox(mut watch: journal::Watch, teller: mpsc::UnboundedSender<Told>) {
@@ -199,7 +219,7 @@ impl Effects for Live {
 
     fn forget_outputs(&mut self, step: &Id, attempt: u32) {
         if let Err(error) = keeper::forget_outputs(&self.run_dir, step, attempt) {
-            self.warnings.push(format!("cannot {error}"));
+            warn(&format!("cannot {error}"));
         }
     }
 
@@ -225,6 +245,17 @@ impl Effects for Live {
 
     fn withdraw(&mut self, step: &Id) {
         self.person.withdraw(step);
+    }
+
+    fn put_away(&mut self, found: &journal::Found) {
+        match journal::put_away(&self.run_dir, found) {
+            Ok(_) => {
+                // One of the same name may come again, or has come already.
+                self.told_of.remove(&found.file);
+                let _ = self.teller.send(Told::Arrived);
+            }
+            Err(error) => warn(&format!("cannot {error}")),
+        }
     }
 
     fn wake_after(&mut self, ticket: u64, delay: Length) {

@@ -34,7 +34,7 @@ use std::path::PathBuf;
 
 use secrecy::SecretString;
 
-use crate::event::Answer;
+use crate::approval::{Decision, Key, Matter};
 use crate::journal;
 use crate::keeper;
 use crate::probe::Probe;
@@ -108,6 +108,40 @@ pub struct Consultation {
     pub approval: bool,
     /// How long it should take, for a dry run.
     pub estimate: Length,
+    /// What an answer is about, for those who must sign theirs.
+    pub matter: Matter,
+    /// Those who must sign, and with what.
+    pub signers: BTreeMap<Id, Signer>,
+    /// To whom it may be handed over.
+    pub others: Vec<Id>,
+}
+
+/// How a person signs an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signer {
+    /// The person's key in the plan.
+    pub key: Key,
+    /// As what the person answers.
+    pub role: Id,
+}
+
+/// What a person at the terminal says to a question.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spoken {
+    /// The step.
+    pub step: Id,
+    /// Who says it.
+    pub by: String,
+    /// What.
+    pub decision: Decision,
+    /// To whom it is handed over.
+    pub to: Option<Id>,
+    /// In their own words.
+    pub note: Option<String>,
+    /// The account at the terminal.
+    pub account: String,
+    /// The text that was signed, and the armored signature.
+    pub signed: Option<(String, String)>,
 }
 
 /// A question about the world.
@@ -186,18 +220,11 @@ pub enum Happening {
         ticket: u64,
     },
     /// A person at the terminal answered.
-    Said {
-        /// The step.
-        step: Id,
-        /// Who says it.
-        by: String,
-        /// What.
-        answer: Answer,
-        /// In their own words.
-        note: Option<String>,
-    },
-    /// A request came from elsewhere.
-    Requested(journal::Request),
+    Said(Box<Spoken>),
+    /// Nobody answers at the terminal any more.
+    PersonLeft,
+    /// Something came into the inbox.
+    Requested(Box<journal::Found>),
     /// A signal asked to stop; the how-manieth.
     Interrupted(u32),
     /// The process of a step ended where nobody could see how: it must be judged.
@@ -271,6 +298,9 @@ pub trait Effects {
 
     /// Takes back a question to a person that somebody has answered elsewhere.
     fn withdraw(&mut self, step: &Id);
+
+    /// Puts a file of the inbox away: what it led to is in the journal.
+    fn put_away(&mut self, found: &journal::Found);
 
     /// Tells with [`Happening::Woke`] when the time is up.
     fn wake_after(&mut self, ticket: u64, delay: Length);

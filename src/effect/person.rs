@@ -1,10 +1,13 @@
 //! The person at the terminal.
 
 use std::io::{self, BufRead, IsTerminal, Write};
+use std::path::PathBuf;
+use std::sync::mpsc;
 
-use super::conversation::{Conversation, Said};
-use super::{Consultation, words};
-use crate::value::Id;
+use super::conversation::Conversation;
+use super::{Consultation, Spoken, words};
+use crate::approval::{Key, Statement, nonce, sign};
+use crate::value::{Id, Moment};
 
 /// What comes from the keyboard.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,20 +18,61 @@ pub(super) enum Typed {
     End,
 }
 
+/// What a person has said.
+#[derive(Debug)]
+pub(super) enum Heard {
+    /// An answer.
+    Said(Spoken),
+    /// An answer that must be signed first.
+    ToSign(Box<Signing>),
+    /// They are gone.
+    Left,
+}
+
+/// An answer that is to be signed.
+#[derive(Debug)]
+pub(super) struct Signing {
+    spoken: Spoken,
+    key: Key,
+    statement: Statement,
+    home: Option<PathBuf>,
+}
+
+impl Signing {
+    /// Signs; the person may be asked for a passphrase. Takes as long as the person does.
+    pub(super) fn sign(self) -> Result<Spoken, String> {
+        let text = self.statement.to_string();
+        let signature = sign(&text, &self.key, None, self.home.as_deref());
+        let signature = signature.map_err(|error| format!("cannot {error}"))?;
+        Ok(Spoken { signed: Some((text, signature)), ..self.spoken })
+    }
+}
+
 /// A person who may answer, while there is a terminal.
 #[derive(Debug)]
 pub(super) struct Person {
     conversation: Conversation,
+    /// Where the person's usual keys are.
+    home: Option<PathBuf>,
     is_there: bool,
-    is_read: bool,
+    /// Lets the keyboard be read for the next line; none before the first question.
+    next_line: Option<mpsc::Sender<()>>,
+    /// The question whose answer is being signed, unless it was taken back meanwhile.
+    signed: Option<Consultation>,
 }
 
 impl Person {
     /// Knows whether somebody can be asked; reads nothing yet.
-    pub(super) fn new(is_interactive: bool, account: String) -> Self {
+    pub(super) fn new(is_interactive: bool, account: String, login: String, home: Option<PathBuf>) -> Self {
         // A pipe's content was not meant as answers, whatever the caller thinks.
         let is_there = is_interactive && io::stdin().is_terminal();
-        Self { conversation: Conversation::new(account), is_there, is_read: false }
+        Self {
+            conversation: Conversation::new(account, login),
+            home,
+            is_there,
+            next_line: None,
+            signed: None,
+        }
     }
 
     /// Whether somebody may answer.
@@ -46,42 +90,96 @@ impl Person {
             return;
         }
         show(self.conversation.ask(consultation));
-        if !self.is_read {
-            self.is_read = true;
+        if self.next_line.is_none() {
+            let (next_line, may_read) = mpsc::channel();
             let thread = std::thread::Builder::new().name("keyboard".to_owned());
             // It cannot be waited for: a read from a terminal ends when the person wants it to.
-            if let Err(error) = thread.spawn(move || read(&mut io::stdin().lock(), tell)) {
+            if let Err(error) = thread.spawn(move || read(&mut io::stdin().lock(), &may_read, tell)) {
                 self.is_there = false;
                 let error = words::short(&error.to_string());
                 show(Some(format!("\nnobody can answer here: {error}\n")));
             }
+            // If the thread is gone already, nobody reads.
+            let _ = next_line.send(());
+            self.next_line = Some(next_line);
         }
     }
 
     /// Takes a question back.
     pub(super) fn withdraw(&mut self, step: &Id) {
         if self.is_there {
+            self.signed.take_if(|consultation| consultation.step == *step);
             show(self.conversation.withdraw(step));
         }
     }
 
     /// Understands what was typed.
-    pub(super) fn hear(&mut self, typed: Typed) -> Option<Said> {
-        match typed {
-            Typed::Line(line) => {
-                let (shown, said) = self.conversation.hear(&line);
-                show(shown);
-                said
+    pub(super) fn hear(&mut self, typed: Typed, now: Moment) -> Option<Heard> {
+        let Typed::Line(line) = typed else {
+            self.is_there = false;
+            return Some(Heard::Left);
+        };
+        let (shown, said) = self.conversation.hear(&line);
+        let Some((consultation, spoken)) = said else {
+            show(shown);
+            self.read_on();
+            return None;
+        };
+        let signer = consultation.signers.iter().find(|(person, _)| person.as_str() == spoken.by);
+        let (Some((person, signer)), Ok(nonce)) = (signer, nonce()) else {
+            show(shown);
+            self.read_on();
+            return Some(Heard::Said(spoken));
+        };
+        let statement = Statement {
+            matter: consultation.matter.clone(),
+            person: person.clone(),
+            role: signer.role.clone(),
+            decision: spoken.decision,
+            to: spoken.to.clone(),
+            note: spoken.note.clone(),
+            at: now,
+            nonce,
+        };
+        show(Some(format!("signing with the key of {person}, {}\n", signer.key.fingerprint())));
+        let (key, home) = (signer.key.clone(), self.home.clone());
+        self.signed = Some(consultation);
+        // Until it is signed the keyboard is for the passphrase, and nothing else is asked.
+        Some(Heard::ToSign(Box::new(Signing { spoken, key, statement, home })))
+    }
+
+    /// Takes what came of signing; the answer, if there is one.
+    pub(super) fn hear_signed(&mut self, signed: Result<Spoken, String>) -> Option<Spoken> {
+        let consultation = self.signed.take();
+        let said = match signed {
+            Ok(spoken) => {
+                show(self.conversation.show_next());
+                Some(spoken)
             }
-            Typed::End => {
-                self.is_there = false;
+            Err(why) => {
+                show(Some(format!("it is not signed: {why}\n")));
+                // What was answered elsewhere meanwhile is not asked again.
+                match consultation {
+                    Some(consultation) => show(self.conversation.ask_first(consultation)),
+                    None => show(self.conversation.show_next()),
+                }
                 None
             }
+        };
+        self.read_on();
+        said
+    }
+
+    fn read_on(&self) {
+        if let Some(next_line) = &self.next_line {
+            // If the thread is gone, nobody reads.
+            let _ = next_line.send(());
         }
     }
 }
 
-fn show(text: Option<String>) {
+/// Shows something to the person at the terminal.
+pub(super) fn show(text: Option<String>) {
     if let Some(text) = text {
         let mut out = io::stderr().lock();
         // A person who cannot see the question does not answer it.
@@ -89,13 +187,15 @@ fn show(text: Option<String>) {
     }
 }
 
-fn read(from: &mut impl BufRead, tell: impl Fn(Typed) -> bool) {
+/// Reads a line whenever it may, to the end.
+fn read(from: &mut impl BufRead, may_read: &mpsc::Receiver<()>, tell: impl Fn(Typed) -> bool) {
     let mut line = Vec::new();
-    loop {
+    while may_read.recv().is_ok() {
         line.clear();
-        match from.read_until(b'\n', &mut line) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+        match read_line(from, &mut line) {
             Ok(0) | Err(_) => break,
+            // Whoever left in the middle of a line has not said it.
+            Ok(_) if !line.ends_with(b"\n") => break,
             Ok(_) => {
                 if !tell(Typed::Line(String::from_utf8_lossy(&line).into_owned())) {
                     return;
@@ -106,19 +206,34 @@ fn read(from: &mut impl BufRead, tell: impl Fn(Typed) -> bool) {
     tell(Typed::End);
 }
 
+fn read_line(from: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<usize> {
+    loop {
+        match from.read_until(b'\n', line) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            read => return read,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn reads_lines_to_the_end() {
-        let (teller, told) = std::sync::mpsc::channel();
-        read(&mut &b"yes\nno \xff"[..], |typed| teller.send(typed).is_ok());
-        drop(teller);
-        let lines = ["yes\n", "no \u{fffd}"].map(|line| Typed::Line(line.to_owned()));
-        assert_eq!(
-            told.into_iter().collect::<Vec<_>>(),
-            lines.into_iter().chain([Typed::End]).collect::<Vec<_>>()
-        );
+    fn reads_lines_to_the_end_one_by_one() {
+        let (teller, told) = mpsc::channel();
+        let (next_line, may_read) = mpsc::channel();
+        for _ in 0..3 {
+            next_line.send(()).unwrap();
+        }
+        read(&mut &b"yes\nno \xff\nhalf"[..], &may_read, |typed| teller.send(typed).is_ok());
+        let lines = ["yes\n", "no \u{fffd}\n"].map(|line| Typed::Line(line.to_owned()));
+        let all: Vec<Typed> = told.try_iter().collect();
+        assert_eq!(all, lines.into_iter().chain([Typed::End]).collect::<Vec<_>>());
+        drop((next_line, told));
+        // Whatever has not been allowed is not read.
+        let mut rest = &b"passphrase\n"[..];
+        read(&mut rest, &may_read, |_| true);
+        assert_eq!(rest, b"passphrase\n");
     }
 }

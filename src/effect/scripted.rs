@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::path::PathBuf;
 
 use super::{Consultation, Effects, Ending, Errand, Happening, Question, Reply, Work};
+use crate::journal::Found;
 use crate::keeper::{self, Cause, Exit, Outcome};
 use crate::value::{Id, Length, Stamp};
 
@@ -64,6 +65,8 @@ impl Effects for &mut Scripted {
     fn consult(&mut self, _: Consultation) {}
 
     fn withdraw(&mut self, _: &Id) {}
+
+    fn put_away(&mut self, _: &Found) {}
 
     fn wake_after(&mut self, ticket: u64, _: Length) {
         self.will_come.push_back(Happening::Woke { ticket });

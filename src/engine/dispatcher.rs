@@ -10,7 +10,7 @@ use super::secrets::Held;
 use super::{Halt, Setup};
 use crate::effect::{Consultation, Effects, Errand, Happening, Question, Work};
 use crate::event::{Event, Failure, Listener, Outcome, Point, RunState, StepState, StopHow};
-use crate::journal::{Store, Writer};
+use crate::journal::{Found, Store, Writer};
 use crate::resolve::{CourseKind, ResolvedStep, Section};
 use crate::value::{Id, Length, Stamp};
 
@@ -22,6 +22,7 @@ pub(super) enum Act {
     FindPoint(u64, Option<PathBuf>, Option<String>),
     Consult(Consultation),
     Withdraw(Id),
+    PutAway(Box<Found>),
     Wake(u64, Length),
     Stop(Id, u32),
     Acknowledge(Id, u32),
@@ -284,6 +285,7 @@ impl<'a, E: Effects, S: Store> Dispatcher<'a, E, S> {
                 Act::FindPoint(ticket, at, moot) => self.effects.find_point(ticket, at, moot),
                 Act::Consult(consultation) => self.effects.consult(consultation),
                 Act::Withdraw(step) => self.effects.withdraw(&step),
+                Act::PutAway(found) => self.effects.put_away(&found),
                 Act::Wake(ticket, delay) => self.effects.wake_after(ticket, delay),
                 Act::Stop(step, attempt) => self.effects.stop(&step, attempt),
                 Act::Acknowledge(step, attempt) => self.effects.acknowledge(&step, attempt),
@@ -317,8 +319,10 @@ impl<'a, E: Effects, S: Store> Dispatcher<'a, E, S> {
                 Some(Ticket::Expiry(at)) => self.hear_expiry(at),
                 _ => Ok(()),
             },
-            Happening::Said { step, by, answer, note } => self.hear_answer(&step, by, answer, note),
-            Happening::Requested(request) => self.hear_request(request),
+            Happening::Said(spoken) => self.hear_said((*spoken).into()),
+            Happening::Requested(found) => self.hear_request(*found),
+            // Whether anybody is left to wait for is asked next.
+            Happening::PersonLeft => Ok(()),
             Happening::Interrupted(count) => self.hear_interrupt(count),
         }
     }

@@ -3,9 +3,11 @@
 //! The engine owns the run's state. It records, then acts, then tells its listeners. It knows neither
 //! who listens nor whether the world it acts on is real.
 
+mod answers;
 mod dispatcher;
 mod ending;
 mod environment;
+mod hearing;
 mod looks;
 mod node;
 mod outputs;
@@ -20,7 +22,7 @@ mod starting;
 #[cfg(test)]
 mod tests;
 
+pub use hearing::{Hearing, Said, people_of};
 pub use looks::NEWEST;
-pub use people::people_of;
 pub use run::{Error, run};
 pub use setup::{Halt, Setup};

@@ -4,7 +4,7 @@ use super::dispatcher::{Act, Dispatcher, Gate};
 use super::run::Error;
 use crate::effect::{Effects, Ending, Happening};
 use crate::event::{Event, Failure, Outcome, StepState, StopHow, Verdict};
-use crate::journal::{Kind, Record, Store};
+use crate::journal::{Kind, Record, Request, Store};
 use crate::keeper::Remains;
 use crate::plan::Action;
 use crate::value::Id;
@@ -43,7 +43,8 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         // An abort that came while nobody controlled the run is heard before anything is started.
         let mut heard = Vec::new();
         while let Some(happening) = self.effects.next_now() {
-            if matches!(&happening, Happening::Requested(request) if request.kind == Kind::Abort && request.step.is_none())
+            let is_abort = |request: &Request| request.kind == Kind::Abort && request.step.is_none();
+            if matches!(&happening, Happening::Requested(found) if found.request.as_ref().is_ok_and(is_abort))
             {
                 self.hear(happening)?;
             } else {
@@ -58,7 +59,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         }
         for at in nodes {
             match self.state.steps[at].state {
-                StepState::Awaiting { .. } => self.ask_anew(at),
+                StepState::Awaiting { .. } => self.ask_anew(at)?,
                 StepState::Retrying { .. } => self.mark_ready(at),
                 _ => {}
             }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Failure, Outcome};
+use super::{Failure, Outcome, Proof};
 use crate::value::{Id, Length, Moment, Name, RunId};
 
 /// What kind of run it is.
@@ -292,6 +292,43 @@ pub enum Event {
         /// In the person's own words.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         note: Option<String>,
+        /// The account that it came from, where nothing proves who it was.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        account: Option<String>,
+        /// What was signed, and the signature.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        proof: Option<Box<Proof>>,
+    },
+    /// A person gave what is to be done into other hands.
+    HandedOver {
+        /// The step.
+        step: Id,
+        /// Who: a person of the plan, or the account's name.
+        by: String,
+        /// To whom.
+        to: Id,
+        /// In the person's own words: how far it is.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        note: Option<String>,
+        /// The account that it came from, where nothing proves who it was.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        account: Option<String>,
+        /// What was signed, and the signature.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        proof: Option<Box<Proof>>,
+    },
+    /// A file of the inbox was heard: it is recorded with what it led to, and removed only then.
+    RequestHeard {
+        /// The file's name.
+        file: String,
+        /// SHA-256 of what stood in it, in hexadecimal: the same request is not heard twice.
+        sha256: String,
+        /// Why it counted for nothing, where that stands in no other event.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        useless: Option<String>,
+        /// What was signed, and the signature, where that stands in no other event.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        proof: Option<Box<Proof>>,
     },
     /// An answer or a request did not count.
     AnswerRejected {
@@ -382,6 +419,8 @@ impl Event {
             | Self::StepRetried { .. }
             | Self::AnswerAwaited { .. }
             | Self::Answered { .. }
+            | Self::HandedOver { .. }
+            | Self::RequestHeard { .. }
             | Self::AnswerRejected { .. }
             | Self::StepJudged { .. }
             | Self::RunResumed { .. }
@@ -407,11 +446,13 @@ impl Event {
             | Self::StepRetried { step, .. }
             | Self::AnswerAwaited { step, .. }
             | Self::Answered { step, .. }
+            | Self::HandedOver { step, .. }
             | Self::AnswerRejected { step, .. }
             | Self::StepJudged { step, .. }
             | Self::StillWaiting { step, .. } => Some(step),
             Self::RunStarted(_)
             | Self::IncidentStaged
+            | Self::RequestHeard { .. }
             | Self::RunResumed { .. }
             | Self::JournalMended { .. }
             | Self::ClockJumped { .. }

@@ -6,6 +6,7 @@
 mod kind;
 mod listener;
 mod outcome;
+mod proof;
 mod run_state;
 #[cfg(test)]
 pub(crate) mod sample;
@@ -16,5 +17,6 @@ pub use kind::{
 };
 pub use listener::Listener;
 pub use outcome::{Failure, Outcome};
+pub use proof::Proof;
 pub use run_state::{Misfit, RunState, StepRecord};
 pub use step_state::{Illegal, StepState, next};

@@ -1,9 +1,9 @@
 //! What the events of a run add up to.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{
-    Answer, Event, Illegal, Outcome, Outline, Point, RunResult, RunStarted, StepState, StopHow, next,
+    Answer, Event, Illegal, Outcome, Outline, Point, Proof, RunResult, RunStarted, StepState, StopHow, next,
 };
 use crate::value::{Id, Moment, Name, Stamp};
 
@@ -28,6 +28,12 @@ pub struct StepRecord {
     pub agreed: Vec<String>,
     /// Who answered last, if anybody.
     pub answered_by: Option<String>,
+    /// Whether the last answer was that it must not go on, or cannot be done.
+    pub denied: bool,
+    /// To whom it was handed over.
+    pub held_by: Option<Id>,
+    /// Who has handed it over, in any attempt.
+    pub handed_by: Vec<String>,
 }
 
 /// All that the events of a run add up to.
@@ -51,6 +57,10 @@ pub struct RunState {
     pub result: Option<RunResult>,
     /// How often a controller took it up again.
     pub resumed: u32,
+    /// The requests that were heard, by the SHA-256 of their files.
+    pub heard: BTreeSet<String>,
+    /// The statements that persons have signed, by their nonces: each counts once.
+    pub nonces: BTreeSet<String>,
     positions: HashMap<Id, usize>,
 }
 
@@ -131,6 +141,10 @@ impl RunState {
             }
             (Event::RunSuspended { waits_for }, _) => self.suspended = Some(waits_for.clone()),
             (Event::RunFinished { result }, _) => self.result = Some(*result),
+            (Event::RequestHeard { sha256, proof, .. }, _) => {
+                self.heard.insert(sha256.clone());
+                self.use_up(proof.as_deref());
+            }
             (Event::JournalMended { .. } | Event::ClockJumped { .. } | Event::SecretUnmasked { .. }, _) => {}
             _ => self.apply_to_step(event, stamp)?,
         }
@@ -155,6 +169,8 @@ impl RunState {
                 record.begun = Some(stamp.clone());
                 // What was agreed to was the attempt before.
                 record.agreed.clear();
+                record.denied = false;
+                record.held_by = None;
             }
             Event::StepFinished { outcome, outputs, .. } => {
                 record.outputs.clone_from(outputs);
@@ -171,15 +187,27 @@ impl RunState {
             Event::AnswerAwaited { text, .. } => record.note = Some(text.clone()),
             Event::Answered { by, answer, .. } => {
                 record.answered_by = Some(by.clone());
+                record.denied = *answer == Answer::No;
                 if *answer == Answer::Yes {
                     record.agreed.push(by.clone());
                 }
+            }
+            Event::HandedOver { by, to, .. } => {
+                record.held_by = Some(to.clone());
+                record.handed_by.push(by.clone());
             }
             _ => {}
         }
         if changed && !record.state.is_open() {
             record.ended = Some(stamp.clone());
         }
+        if let Event::Answered { proof, .. } | Event::HandedOver { proof, .. } = event {
+            self.use_up(proof.as_deref());
+        }
         Ok(())
+    }
+
+    fn use_up(&mut self, proof: Option<&Proof>) {
+        self.nonces.extend(proof.and_then(Proof::nonce).map(str::to_owned));
     }
 }

@@ -122,7 +122,15 @@ impl Sample {
         self.until_question()
             .then(
                 30,
-                Event::Answered { step: id("go"), by, verified: false, answer: Answer::Yes, note: None },
+                Event::Answered {
+                    step: id("go"),
+                    by,
+                    verified: false,
+                    answer: Answer::Yes,
+                    note: None,
+                    account: Some("root".to_owned()),
+                    proof: None,
+                },
             )
             .ends(0, "go", Outcome::Done)
             .then(

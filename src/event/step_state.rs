@@ -157,8 +157,11 @@ pub fn next(state: &StepState, event: &Event) -> Result<StepState, Illegal> {
             Ok(S::Awaiting { attempt: *attempt })
         }
         (_, Event::AnswerAwaited { .. }) => illegal("a question"),
-        (S::Awaiting { attempt }, Event::Answered { .. }) => Ok(S::Awaiting { attempt: *attempt }),
+        (S::Awaiting { attempt }, Event::Answered { .. } | Event::HandedOver { .. }) => {
+            Ok(S::Awaiting { attempt: *attempt })
+        }
         (_, Event::Answered { .. }) => illegal("an answer"),
+        (_, Event::HandedOver { .. }) => illegal("a hand-over"),
 
         (S::Running { attempt }, Event::StepJudged { attempt: judged, verdict, .. }) if attempt == judged => {
             Ok(match verdict {
@@ -174,6 +177,7 @@ pub fn next(state: &StepState, event: &Event) -> Result<StepState, Illegal> {
             _,
             Event::RunStarted(_)
             | Event::IncidentStaged
+            | Event::RequestHeard { .. }
             | Event::RunResumed { .. }
             | Event::JournalMended { .. }
             | Event::ClockJumped { .. }

@@ -74,7 +74,7 @@ mod tests {
             .map(|(at, after)| Node {
                 id: Id::trusted(format!("s{at}")),
                 kind: NodeKind::Step(at),
-                after: after.iter().map(|before| (*before, String::new())).collect(),
+                after: after.iter().map(|before| (*before, "".into())).collect(),
             })
             .collect();
         StepGraph::new(&nodes)

@@ -294,12 +294,11 @@ impl Drawing<'_> {
 
     fn rest(&mut self) {
         let (plan, route) = (self.plan, self.route);
-        let passed: Vec<_> =
-            plan.steps.iter().filter_map(|step| route.passed_over.get_key_value(&step.id)).collect();
+        let passed: Vec<_> = route.passed_over(plan).collect();
         if !passed.is_empty() {
             self.heading("Not chosen");
             for (id, why) in passed {
-                self.line(Style::new(), &format!("{id}: {}", one_line(why)), 2, 4);
+                self.line(Style::new(), &format!("{id}: {}", one_line(&why)), 2, 4);
             }
         }
         let stranded: Vec<(&Id, &String)> =

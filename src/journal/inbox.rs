@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
@@ -33,6 +34,8 @@ pub enum Kind {
     Skip,
     /// Try a failed step again.
     Retry,
+    /// Give what is to be done into other hands.
+    HandOver,
 }
 
 /// A request to the controller of a run.
@@ -49,19 +52,43 @@ pub struct Request {
     /// Why, in the person's own words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// Who asks.
+    /// To whom a step is handed over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<Id>,
+    /// Who asks: a person of the plan, or the account's name.
     pub by: String,
+    /// The account that asks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
     /// When it was asked.
     pub at: Moment,
-    /// An armored SSH signature, where the request must be proven.
+    /// The text that was signed, where the request must be proven.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub statement: Option<String>,
+    /// Why it was refused where it was asked: it is to be recorded, not heard.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
+    /// The armored SSH signature of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signature: Option<String>,
 }
 
 impl Request {
-    /// Makes a request without step, reason and signature.
+    /// Makes a request that says who asks what, and when.
     pub fn new(kind: Kind, by: impl Into<String>, at: Moment) -> Self {
-        Self { v: VERSION, kind, step: None, reason: None, by: by.into(), at, signature: None }
+        Self {
+            v: VERSION,
+            kind,
+            step: None,
+            reason: None,
+            to: None,
+            by: by.into(),
+            account: None,
+            at,
+            statement: None,
+            refused: None,
+            signature: None,
+        }
     }
 }
 
@@ -77,22 +104,15 @@ fn failed(path: &Path) -> impl Fn(io::Error) -> InboxError {
     move |source| InboxError { path: path.to_owned(), source }
 }
 
-/// A file in the inbox that is no request; it lies in `inbox/bad` now.
+/// A file of the inbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Bad {
+pub struct Found {
     /// The file's name.
-    pub name: String,
-    /// What is wrong with it.
-    pub why: String,
-}
-
-/// What was in the inbox, the oldest first.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
-pub struct Taken {
-    /// What is asked.
-    pub requests: Vec<Request>,
-    /// What cannot be understood.
-    pub bad: Vec<Bad>,
+    pub file: String,
+    /// SHA-256 of what stands in it, in hexadecimal.
+    pub sha256: String,
+    /// What is asked, or why it cannot be understood.
+    pub request: Result<Request, String>,
 }
 
 /// Leaves a request for the controller of a run: it appears whole or not at all.
@@ -107,24 +127,27 @@ pub fn put(run_dir: &Path, request: &Request) -> Result<PathBuf, InboxError> {
     let mut file = tempfile::Builder::new().prefix(".new-").tempfile_in(&inbox).map_err(&failed)?;
     let text = serde_json::to_vec(request).map_err(|error| failed(error.into()))?;
     file.write_all(&text).and_then(|()| file.as_file().sync_data()).map_err(&failed)?;
-    let name = format!("{}-{}.json", request.at.compact(), random_letters().map_err(&failed)?);
+    // What is asked first is heard first, also within a second.
+    let millis = request.at.as_unix_millis().rem_euclid(1000);
+    let letters = random_letters().map_err(&failed)?;
+    let name = format!("{}-{millis:03}-{letters}.json", request.at.compact());
     let path = inbox.join(name);
     file.persist_noclobber(&path).map_err(|error| failed(error.error))?;
     Ok(path)
 }
 
-/// Takes all requests: reads them and moves them to `inbox/done`, or `inbox/bad`.
+/// Reads what lies in the inbox, the oldest first. Nothing is moved: that is for [`put_away`], once
+/// what was read is on record.
 ///
 /// # Errors
 ///
-/// When the inbox cannot be read, or a file in it cannot be moved; what was taken before that lies
-/// in `done`.
-pub fn take_all(run_dir: &Path) -> Result<Taken, InboxError> {
+/// When the inbox cannot be read.
+pub fn look(run_dir: &Path) -> Result<Vec<Found>, InboxError> {
     let inbox = run_dir.join(INBOX);
     let failed = failed(&inbox);
     let entries = match fs::read_dir(&inbox) {
         Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Taken::default()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(failed(error)),
     };
     let mut names = Vec::new();
@@ -138,24 +161,48 @@ pub fn take_all(run_dir: &Path) -> Result<Taken, InboxError> {
         }
     }
     names.sort();
-    let mut taken = Taken::default();
-    for (name, path) in names {
+    let found = names.into_iter().map(|(file, path)| {
         let read = read(&path);
-        let folder = inbox.join(if read.is_ok() { "done" } else { "bad" });
-        create(&folder).and_then(|()| fs::rename(&path, folder.join(&name))).map_err(&failed)?;
-        match read {
-            Ok(request) => taken.requests.push(request),
-            Err(why) => taken.bad.push(Bad { name, why }),
-        }
+        let sha256 = hash_of(&file, &read);
+        Found { file, sha256, request: read.and_then(|bytes| understand(&bytes)) }
+    });
+    Ok(found.collect())
+}
+
+/// Moves what was found to `inbox/done`, or to `inbox/bad` if it was no request; whether it was there.
+///
+/// Another file of the same name is left where it is: nobody has heard it yet.
+///
+/// # Errors
+///
+/// When it cannot be moved; that somebody else has moved it is none.
+pub fn put_away(run_dir: &Path, found: &Found) -> Result<bool, InboxError> {
+    let inbox = run_dir.join(INBOX);
+    let failed = failed(&inbox);
+    let path = inbox.join(&found.file);
+    if hash_of(&found.file, &read(&path)) != found.sha256 {
+        return Ok(false);
     }
-    Ok(taken)
+    let folder = inbox.join(if found.request.is_ok() { "done" } else { "bad" });
+    create(&folder).map_err(&failed)?;
+    match fs::rename(path, folder.join(&found.file)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(failed(error)),
+        Ok(()) => Ok(true),
+    }
+}
+
+/// Returns what a file is known by: its content, or its name where it cannot be read.
+fn hash_of(file: &str, read: &Result<Vec<u8>, String>) -> String {
+    let bytes = read.as_deref().unwrap_or(file.as_bytes());
+    Sha256::digest(bytes).iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
 }
 
 fn create(folder: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
-fn read(path: &Path) -> Result<Request, String> {
+fn read(path: &Path) -> Result<Vec<u8>, String> {
     let regular = fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file());
     if !regular {
         return Err("it is not a file".to_owned());
@@ -163,10 +210,11 @@ fn read(path: &Path) -> Result<Request, String> {
     let mut text = Vec::new();
     let read = fs::File::open(path).and_then(|file| file.take(LONGEST + 1).read_to_end(&mut text));
     read.map_err(|error| error.to_string())?;
-    if text.len() as u64 > LONGEST {
-        return Err("it is too long".to_owned());
-    }
-    let request: Request = serde_json::from_slice(&text).map_err(|error| error.to_string())?;
+    if text.len() as u64 > LONGEST { Err("it is too long".to_owned()) } else { Ok(text) }
+}
+
+fn understand(text: &[u8]) -> Result<Request, String> {
+    let request: Request = serde_json::from_slice(text).map_err(|error| error.to_string())?;
     if request.v == VERSION { Ok(request) } else { Err(format!("it has version {}", request.v)) }
 }
 
@@ -235,7 +283,7 @@ mod tests {
     async fn requests_arrive() {
         let dir = tempfile::tempdir().unwrap();
         let mut watch = Watch::new(dir.path()).unwrap();
-        assert_eq!(take_all(dir.path()).unwrap(), Taken::default());
+        assert_eq!(look(dir.path()).unwrap(), []);
         let mut request = Request::new(Kind::Skip, "eve", "2026-11-22T21:00:00Z".parse().unwrap());
         request.step = Some("restore/unpack".parse().unwrap());
         request.reason = Some("done by hand".to_owned());
@@ -243,11 +291,20 @@ mod tests {
         watch.arrival().await.unwrap();
         fs::File::create(dir.path().join("inbox/x.json")).unwrap().write_all(b"{").unwrap();
         watch.arrival().await.unwrap();
-        let taken = take_all(dir.path()).unwrap();
-        assert_eq!(taken.requests, [request]);
-        assert_eq!(taken.bad[0].name, "x.json");
+        let found = look(dir.path()).unwrap();
+        assert_eq!(look(dir.path()).unwrap(), found, "looking moves nothing");
+        assert_eq!(found[0].request, Ok(request));
+        assert_eq!((found[1].file.as_str(), found[1].request.is_err()), ("x.json", true));
+        for found in &found {
+            assert!(put_away(dir.path(), found).unwrap());
+            assert!(!put_away(dir.path(), found).unwrap());
+        }
         assert!(dir.path().join("inbox/bad/x.json").exists());
         assert_eq!(fs::read_dir(dir.path().join("inbox/done")).unwrap().count(), 1);
-        assert_eq!(take_all(dir.path()).unwrap(), Taken::default());
+        assert_eq!(look(dir.path()).unwrap(), []);
+        // Another one of the same name has not been heard.
+        fs::File::create(dir.path().join("inbox/x.json")).unwrap().write_all(b"[").unwrap();
+        assert!(!put_away(dir.path(), &found[1]).unwrap());
+        assert_eq!(look(dir.path()).unwrap().len(), 1);
     }
 }

@@ -14,7 +14,7 @@ mod store;
 mod writer;
 
 pub use format::{FIRST_PREV, Flaw, Record, VERSION};
-pub use inbox::{Bad, InboxError, Kind, Request, Taken, Watch, put, take_all};
+pub use inbox::{Found, InboxError, Kind, Request, Watch, look, put, put_away};
 pub use lock::{Held, Holder, Lock, LockError};
 pub use reader::{Journal, ReadError, read, read_from};
 pub use runs::{Runs, RunsError};

@@ -9,7 +9,7 @@ use crate::document::{Document, Key, KeyPath, Node, Part, Place, Segment, Source
 use crate::graph::{Cycle, StepGraph};
 use crate::history::History;
 use crate::plan::{Operation, Plan};
-use crate::resolve::{Imports, Placement, Request, ResolvedPlan, Route, route};
+use crate::resolve::{Imports, Placement, Request, ResolvedPlan, Route, Router};
 use crate::value::{Date, Id, did_you_mean, slip_of};
 use crate::workspace::{Opened, Variant};
 
@@ -51,8 +51,9 @@ pub struct Context<'a> {
     /// The day for which the plan is checked; none where only names are.
     pub as_of: Option<&'a Date>,
     /// The steps that use a recipe, by id.
-    pub(super) groups: HashMap<&'a str, usize>,
-    entries: HashMap<(&'a str, &'a str), (&'a Key, &'a Node)>,
+    pub(super) groups: HashMap<&'a str, usize, ahash::RandomState>,
+    entries: HashMap<(&'a str, &'a str), (&'a Key, &'a Node), ahash::RandomState>,
+    router: OnceCell<Router<'a>>,
     routes: OnceCell<Vec<Routed>>,
     promises: OnceCell<Vec<Option<Promises>>>,
     guesses: &'a Cell<usize>,
@@ -86,6 +87,7 @@ impl<'a> Context<'a> {
             as_of: None,
             names: Names::of(&variant.plan, &variant.resolved),
             entries: entries.collect(),
+            router: OnceCell::new(),
             routes: OnceCell::new(),
             promises: OnceCell::new(),
             guesses,
@@ -132,6 +134,11 @@ impl<'a> Context<'a> {
         Place { source: self.document.source, span }
     }
 
+    /// Returns what finds routes.
+    pub fn router(&self) -> &Router<'a> {
+        self.router.get_or_init(|| Router::new(self.resolved))
+    }
+
     /// Returns the routes: one for each scenario, or the only one of a plan without scenarios.
     pub fn routes(&self) -> &[Routed] {
         self.routes.get_or_init(|| {
@@ -142,7 +149,7 @@ impl<'a> Context<'a> {
             };
             let find = |scenario| {
                 let request = Request { scenario, ..Request::default() };
-                let route = route(self.resolved, self.placement, &request);
+                let route = self.router().route(self.placement, &request);
                 let order = StepGraph::new(&route.nodes).order();
                 Routed { route, order }
             };
@@ -185,7 +192,7 @@ impl<'a> Context<'a> {
             let homes = moved.filter_map(|(id, asset)| Some((id.clone(), asset.home.clone()?)));
             let placement = Placement { homes: homes.collect(), ..self.placement.clone() };
             let request = Request { operation: Operation::Failback, ..Request::default() };
-            (!placement.homes.is_empty()).then(|| route(self.resolved, &placement, &request))
+            (!placement.homes.is_empty()).then(|| self.router().route(&placement, &request))
         })
     }
 

@@ -90,7 +90,7 @@ impl<'a> Context<'a> {
 }
 
 /// Returns a place and everything that it is in.
-pub(super) fn with_all_above<'a>(context: &Context<'a>, place: &'a Id) -> Vec<&'a Id> {
+pub(super) fn with_all_above<'c>(context: &'c Context<'_>, place: &'c Id) -> Vec<&'c Id> {
     let mut all = vec![place];
     let mut at = 0;
     while let Some(id) = all.get(at) {

@@ -64,7 +64,7 @@ impl NameKind {
 /// Everything that has a name in a plan.
 #[derive(Debug, Default)]
 pub struct Names<'a> {
-    known: HashMap<&'a str, Vec<NameKind>>,
+    known: HashMap<&'a str, Vec<NameKind>, ahash::RandomState>,
     in_order: Vec<(&'a str, NameKind)>,
 }
 

@@ -101,7 +101,7 @@ impl Eye<'_> {
                 .needs
                 .iter()
                 .flat_map(crate::plan::Need::ids)
-                .filter_map(|need| Some((ids.iter().position(|id| *id == need)?, String::new())))
+                .filter_map(|need| Some((ids.iter().position(|id| *id == need)?, "".into())))
                 .collect(),
         };
         let nodes: Vec<Node> = self.recipe.steps.iter().enumerate().map(node).collect();

@@ -124,27 +124,32 @@ impl<'a> Walk<'a> {
         if let Some(activation) = &plan.activation {
             self.maybe(&root.key("activation"), "by", activation.by.as_ref(), DOERS);
         }
+        let people = root.key("people");
         for (id, person) in &plan.people {
-            self.needs(&root.key("people").key(id.as_str()), "in", &person.in_, PLACES);
+            self.needs(&people.key(id.as_str()), "in", &person.in_, PLACES);
         }
+        let secrets = root.key("secrets");
         for (name, secret) in &plan.secrets {
-            self.needs(&root.key("secrets").key(name.as_str()), "needs", &secret.needs, THINGS);
+            self.needs(&secrets.key(name.as_str()), "needs", &secret.needs, THINGS);
         }
+        let places = root.key("places");
         for (id, place) in &plan.places {
-            let path = root.key("places").key(id.as_str());
+            let path = places.key(id.as_str());
             self.needs(&path, "in", &place.in_, PLACES);
             self.ids(&path, "erasable_by", place.erasable_by.as_deref().unwrap_or_default(), PLACES);
             self.needs(&path, "needs", &place.needs, THINGS);
         }
+        let assets = root.key("assets");
         for (id, asset) in &plan.assets {
-            let path = root.key("assets").key(id.as_str());
+            let path = assets.key(id.as_str());
             self.ids(&path, "homes", &asset.homes, PLACES);
             self.needs(&path, "needs", &asset.needs, THINGS);
             self.needs(&path, "wants", &asset.wants, THINGS);
             self.probes(&path, "health", &asset.health);
         }
+        let backups = root.key("backups");
         for (id, backup) in &plan.backups {
-            let path = root.key("backups").key(id.as_str());
+            let path = backups.key(id.as_str());
             self.ids(&path, "of", &backup.of, ASSETS);
             for (id, copy) in &backup.copies {
                 self.copy(&path.key("copies").key(id.as_str()), copy);
@@ -153,15 +158,17 @@ impl<'a> Walk<'a> {
         for (at, consistent) in plan.consistent.iter().enumerate() {
             self.ids(&root.key("consistent").index(at), "assets", &consistent.assets, ASSETS);
         }
+        let policy = root.key("policy");
         for (at, exception) in plan.policy.exceptions.iter().enumerate() {
-            let path = root.key("policy").key("except").index(at);
+            let path = policy.key("except").index(at);
             self.maybe(&path, "asset", exception.asset.as_ref(), ASSETS);
             self.maybe(&path, "scenario", exception.scenario.as_ref(), SCENARIOS);
             self.maybe(&path, "step", exception.step.as_ref(), STEPS);
             self.maybe(&path, "place", exception.place.as_ref(), PLACES);
         }
+        let scenarios = root.key("scenarios");
         for (id, scenario) in &plan.scenarios {
-            let path = root.key("scenarios").key(id.as_str());
+            let path = scenarios.key(id.as_str());
             self.ids(&path, "lose", &scenario.lose, LOSABLE);
             self.ids(&path, "damage", &scenario.damage, ASSETS);
             self.ids(&path, "compromise", &scenario.compromise, PLACES);

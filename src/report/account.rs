@@ -130,6 +130,26 @@ pub struct Decision {
     pub what: String,
     /// In the person's own words.
     pub note: Option<String>,
+    /// The account that it came from, where nothing proves who it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+    /// The fingerprint of the key that it is signed with; text and signature stand in the journal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+}
+
+/// What somebody said or asked that did not count.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Rejected {
+    /// When.
+    pub at: Moment,
+    /// Who is said to have said it; the file of the inbox if nobody can say.
+    pub by: String,
+    /// About which step; none if about the run.
+    pub step: Option<Id>,
+    /// Why it did not count.
+    pub why: String,
 }
 
 /// Something that the plan has and the run left out.
@@ -192,6 +212,9 @@ pub struct Report {
     pub omitted: Vec<LeftOut>,
     /// What people said and decided, in order.
     pub decisions: Vec<Decision>,
+    /// What somebody said or asked that did not count, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rejected: Vec<Rejected>,
     /// What it waits for, if the controller left on purpose.
     pub waits_for: Option<Vec<String>>,
     /// What a reader must know to judge the numbers: clock jumps, a mended journal, a changed plan.
@@ -264,6 +287,7 @@ impl Report {
             assets: measure(&state, newest),
             omitted: start.omitted.iter().map(left_out).collect(),
             decisions: events.iter().filter_map(|(stamp, event)| decision(stamp, event)).collect(),
+            rejected: events.iter().filter_map(|(stamp, event)| rejected(stamp, event)).collect(),
             waits_for: state.suspended,
             notes,
         })
@@ -347,15 +371,45 @@ fn decision(stamp: &Stamp, event: &Event) -> Option<Decision> {
     let (by, step, what, note) = match event {
         Event::Answered { step, by, answer, note, .. } => {
             let what = if *answer == Answer::Yes { "said yes to" } else { "said no to" };
-            (by, Some(step), what, note.clone())
+            (by, Some(step), what.to_owned(), note.clone())
         }
-        Event::StepSkipped { step, by, reason } => (by, Some(step), "skipped", Some(reason.clone())),
-        Event::StepRetried { step, by, reason } => (by, Some(step), "had tried again", Some(reason.clone())),
+        Event::HandedOver { step, by, to, note, .. } => {
+            (by, Some(step), format!("handed over to {to}:"), note.clone())
+        }
+        Event::StepSkipped { step, by, reason } => {
+            (by, Some(step), "skipped".to_owned(), Some(reason.clone()))
+        }
+        Event::StepRetried { step, by, reason } => {
+            (by, Some(step), "had tried again".to_owned(), Some(reason.clone()))
+        }
         Event::StopAsked { by, reason, .. } => {
-            (by, None, "asked to stop", Some(reason.clone()).filter(|reason| !reason.is_empty()))
+            (by, None, "asked to stop".to_owned(), Some(reason.clone()).filter(|reason| !reason.is_empty()))
         }
         _ => return None,
     };
-    let verified = matches!(event, Event::Answered { verified: true, .. });
-    Some(Decision { at: stamp.at, by: by.clone(), verified, step: step.cloned(), what: what.into(), note })
+    let (proof, account) = match event {
+        Event::Answered { proof, account, .. } | Event::HandedOver { proof, account, .. } => {
+            (proof.as_ref(), account.clone())
+        }
+        _ => (None, None),
+    };
+    Some(Decision {
+        at: stamp.at,
+        by: by.clone(),
+        verified: proof.is_some(),
+        step: step.cloned(),
+        what,
+        note,
+        account,
+        key: proof.map(|proof| proof.key.clone()),
+    })
+}
+
+fn rejected(stamp: &Stamp, event: &Event) -> Option<Rejected> {
+    let (by, step, why) = match event {
+        Event::AnswerRejected { step, by, why } => (by, Some(step.clone()), why),
+        Event::RequestHeard { file, useless: Some(why), .. } => (file, None, why),
+        _ => return None,
+    };
+    Some(Rejected { at: stamp.at, by: by.clone(), step, why: why.clone() })
 }

@@ -12,6 +12,7 @@ pub fn markdown(report: &Report) -> String {
     points(report, &mut text);
     left_out(report, &mut text);
     people(report, &mut text);
+    rejected(report, &mut text);
     taking_back(report, &mut text);
     if !report.notes.is_empty() {
         text.push_str("## Notes\n\n");
@@ -203,13 +204,34 @@ fn people(report: &Report, text: &mut String) {
     text.push_str("## Who decided\n\n");
     for decision in &report.decisions {
         let step = decision.step.as_ref().map(|id| format!(" `{id}`")).unwrap_or_default();
-        let proof = if decision.verified { "signed" } else { "unverified" };
+        let proof = match (&decision.key, &decision.account) {
+            (Some(key), _) => format!("signed, `{}`", key.replace('`', "")),
+            (None, Some(account)) => format!("unverified, account {}", cell(account)),
+            (None, None) => "unverified".to_owned(),
+        };
         let note = decision.note.as_ref().map(|note| format!(": {}", cell(note))).unwrap_or_default();
         text.push_str(&format!(
             "- {}: {} ({proof}) {}{step}{note}\n",
             decision.at.for_people(),
             cell(&decision.by),
-            decision.what
+            cell(&decision.what)
+        ));
+    }
+    text.push('\n');
+}
+
+fn rejected(report: &Report, text: &mut String) {
+    if report.rejected.is_empty() {
+        return;
+    }
+    text.push_str("## What did not count\n\n");
+    for rejected in &report.rejected {
+        let step = rejected.step.as_ref().map(|id| format!(" on `{id}`")).unwrap_or_default();
+        text.push_str(&format!(
+            "- {}: {}{step}: {}\n",
+            rejected.at.for_people(),
+            cell(&rejected.by),
+            cell(&rejected.why)
         ));
     }
     text.push('\n');

@@ -10,7 +10,7 @@ mod summary;
 #[cfg(test)]
 mod tests;
 
-pub use account::{Decision, LeftOut, Report, Standing, StepAccount, schema as report_schema};
+pub use account::{Decision, LeftOut, Rejected, Report, Standing, StepAccount, schema as report_schema};
 pub use headline::headline;
 pub use json::{json, record_json};
 pub use markdown::markdown;

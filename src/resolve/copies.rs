@@ -1,5 +1,8 @@
 //! Which copies of a backup can be used in a scenario, and why the others cannot.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+
 use super::{Harm, Harmed, ResolvedPlan, clean_reach, emptiness};
 use crate::plan::{Backup, Copy, Keep, Scenario};
 use crate::value::{Id, Length};
@@ -64,23 +67,54 @@ pub fn copy_of<'a>(
     Some((backup_id, backup, copy_id, copy))
 }
 
-/// Says why a copy cannot be used for an asset in a scenario; nothing if it can.
-///
-/// `home` is where the asset lives when the scenario strikes.
-pub fn loss_of(
+/// What a copy is asked for: the copy, the home of the asset, and whether the asset's data is spoiled.
+type Question = (Id, Option<Id>, bool);
+
+/// Which copies cannot be used in one scenario. What one backup holds is asked about asset by asset, and the answer is
+/// nearly always the same: it is worked out once.
+#[derive(Debug, Default)]
+pub struct Losses(RefCell<HashMap<Question, Option<Loss>, ahash::RandomState>>);
+
+impl Losses {
+    /// Says why a copy cannot be used for an asset in the scenario; nothing if it can.
+    ///
+    /// `home` is where the asset lives when the scenario strikes. Plan and scenario are the same each time.
+    pub fn of(
+        &self,
+        plan: &ResolvedPlan,
+        scenario: Option<(&Scenario, &Harm)>,
+        reference: &Id,
+        asset: &Id,
+        home: Option<&Id>,
+    ) -> Option<Loss> {
+        let lost = |kind, why: String| Some(Loss { kind, why });
+        let Some((backup_id, backup, _, copy)) = copy_of(plan, reference.as_str()) else {
+            return lost(LossKind::NotOfIt, "there is no such copy".to_owned());
+        };
+        if !backup.of.contains(asset) {
+            return lost(LossKind::NotOfIt, format!("does not hold {asset}"));
+        }
+        let is_damaged = scenario.is_some_and(|(_, harm)| harm.is_damaged(asset));
+        let question = (reference.clone(), home.cloned(), is_damaged);
+        if let Some(known) = self.0.borrow().get(&question) {
+            return known.clone();
+        }
+        let answer = loss_of(plan, scenario, reference, (backup_id, backup, copy), home, is_damaged);
+        self.0.borrow_mut().insert(question, answer.clone());
+        answer
+    }
+}
+
+/// Says why a copy cannot be used for what it holds; nothing if it can.
+fn loss_of(
     plan: &ResolvedPlan,
     scenario: Option<(&Scenario, &Harm)>,
     reference: &Id,
-    asset: &Id,
+    (backup_id, backup, copy): (&Id, &Backup, &Copy),
     home: Option<&Id>,
+    is_damaged: bool,
 ) -> Option<Loss> {
     let lost = |kind, why: String| Some(Loss { kind, why });
-    let Some((backup_id, backup, _, copy)) = copy_of(plan, reference.as_str()) else {
-        return lost(LossKind::NotOfIt, "there is no such copy".to_owned());
-    };
-    if !backup.of.contains(asset) {
-        return lost(LossKind::NotOfIt, format!("does not hold {asset}"));
-    }
     if copy.optional == Some(true) {
         return lost(LossKind::OnPaper, "is optional: nobody can rely on it".to_owned());
     }
@@ -107,9 +141,8 @@ pub fn loss_of(
     if let Some((place, fall)) = place.and_then(|place| Some((place, harm.of_place(place.as_str())?))) {
         return lost(LossKind::Gone, format!("lies in {place}, which {}", fall.why()));
     }
-    let spoiled = harm.is_damaged(asset);
     let intruder = !scenario.compromise.is_empty();
-    if !spoiled && !intruder {
+    if !is_damaged && !intruder {
         return emptiness(plan, reference.as_str()).map(|why| Loss { kind: LossKind::Expired, why });
     }
     let found_after = scenario.found_after.unwrap_or_default();

@@ -3,18 +3,22 @@
 //! [`resolve`] expands a plan once, into a [`ResolvedPlan`] that graph, analysis, engine and runbook read.
 //! [`route`] says, for a scenario, what is hit, where things go, and which steps and copies bring them back.
 
+mod column;
 mod copies;
 mod course;
 mod expand;
 mod finder;
+mod goals;
 mod harm;
 mod imports;
+mod index;
 mod merge;
 mod nodes;
 mod overlay;
 mod placement;
 mod points;
 mod reach;
+mod reasons;
 mod recipes;
 mod reliance;
 mod resolved;
@@ -28,7 +32,8 @@ mod oracle;
 #[cfg(test)]
 mod tests;
 
-pub use copies::{CopyChoice, Loss, LossKind, copy_of, loss_of};
+pub use column::{Column, Entries};
+pub use copies::{CopyChoice, Loss, LossKind, Losses, copy_of};
 pub use course::{Course, CourseKind, CourseNode};
 pub use expand::resolve;
 pub use harm::{Fall, Harm, Harmed};
@@ -41,6 +46,6 @@ pub use points::{
 };
 pub use recipes::{Recipes, Shipped};
 pub use resolved::{RecipePlace, ResolvedPlan, ResolvedStep, Section};
-pub use route::{AssetRoute, AssetState, Request, Route, StepChoice, route};
+pub use route::{AssetRoute, AssetState, Request, Route, Router, StepChoice, route};
 pub use stuck::{End, Link, Stuck};
 pub use targets::targets_in;

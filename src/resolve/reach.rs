@@ -8,13 +8,13 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use super::reliance::{Kind, Reliance, Requirement, Thing};
+use super::reliance::{Kind, Reliance, Requirement, Requirements, Thing};
 
 /// What can be had, in which round, and what each thing relies on.
-pub(super) struct Reach {
+pub(super) struct Reach<'a> {
     things: Vec<Thing>,
     at_of: Positions,
-    requirements: Vec<Vec<Requirement>>,
+    requirements: Vec<Requirements<'a>>,
     /// The round in which a thing could be had; none if it cannot.
     rounds: Vec<Option<usize>>,
     /// Whether a thing is there without anything being done.
@@ -66,9 +66,39 @@ impl Positions {
     }
 }
 
+/// Lists of numbers by number, laid out as one.
+struct Lists {
+    begins: Vec<usize>,
+    items: Vec<usize>,
+}
+
+impl Lists {
+    /// Sorts pairs of list and item into so many lists; in each, the items keep their order.
+    fn new(count: usize, pairs: &[(usize, usize)]) -> Self {
+        let mut begins = vec![0; count + 1];
+        for (list, _) in pairs {
+            begins[*list + 1] += 1;
+        }
+        for at in 0..count {
+            begins[at + 1] += begins[at];
+        }
+        let mut next = begins.clone();
+        let mut items = vec![0; pairs.len()];
+        for (list, item) in pairs {
+            items[next[*list]] = *item;
+            next[*list] += 1;
+        }
+        Self { begins, items }
+    }
+
+    fn of(&self, list: usize) -> &[usize] {
+        &self.items[self.begins[list]..self.begins[list + 1]]
+    }
+}
+
 /// Some of the things that were asked about.
 pub(super) struct Behind<'a> {
-    reach: &'a Reach,
+    reach: &'a Reach<'a>,
     marked: Vec<bool>,
 }
 
@@ -84,9 +114,9 @@ impl Behind<'_> {
     }
 }
 
-impl Reach {
+impl<'a> Reach<'a> {
     /// Works out what can be had of some things, and of all that they rely on.
-    pub(super) fn new(reliance: &Reliance<'_>, roots: impl IntoIterator<Item = Thing>) -> Self {
+    pub(super) fn new(reliance: &Reliance<'a, '_>, roots: impl IntoIterator<Item = Thing>) -> Self {
         let mut reach = Self {
             things: Vec::new(),
             at_of: Positions::default(),
@@ -123,21 +153,23 @@ impl Reach {
     fn solve(&mut self) {
         let count = self.things.len();
         self.rounds = vec![None; count];
-        // For each thing, the requirements that it helps to meet: thing and position.
-        let mut helps: Vec<Vec<(usize, usize)>> = vec![Vec::new(); count];
-        let mut missing: Vec<Vec<usize>> = Vec::with_capacity(count);
-        let mut unmet = vec![0_usize; count];
+        // Requirements are numbered through; each knows whose it is, and each thing which ones it helps to meet.
+        let mut whose: Vec<usize> = Vec::new();
+        let mut missing: Vec<usize> = Vec::new();
+        let mut unmet: Vec<usize> = Vec::with_capacity(count);
+        let mut links: Vec<(usize, usize)> = Vec::new();
         for (at, requirements) in self.requirements.iter().enumerate() {
-            missing.push(requirements.iter().map(|requirement| requirement.at_least).collect());
-            unmet[at] = requirements.iter().filter(|requirement| requirement.at_least > 0).count();
-            for (which, requirement) in requirements.iter().enumerate() {
-                for needed in &requirement.any {
-                    if let Some(needed) = self.at_of.get(*needed) {
-                        helps[needed].push((at, which));
-                    }
-                }
+            let mut open = 0;
+            for requirement in requirements.iter().filter(|requirement| requirement.at_least > 0) {
+                let needed = requirement.any.iter().filter_map(|needed| self.at_of.get(*needed));
+                links.extend(needed.map(|needed| (needed, whose.len())));
+                whose.push(at);
+                missing.push(requirement.at_least);
+                open += 1;
             }
+            unmet.push(open);
         }
+        let helps = Lists::new(count, &links);
         let mut ready: Vec<usize> = (0..count).filter(|at| unmet[*at] == 0).collect();
         let mut round = 0;
         while !ready.is_empty() {
@@ -145,18 +177,17 @@ impl Reach {
             for at in &ready {
                 self.rounds[*at] = Some(round);
             }
-            for at in ready {
-                for (dependant, which) in &helps[at] {
-                    let left = &mut missing[*dependant][*which];
-                    if *left == 0 {
-                        continue;
-                    }
-                    *left -= 1;
-                    if *left == 0 {
-                        unmet[*dependant] -= 1;
-                        if unmet[*dependant] == 0 {
-                            next.push(*dependant);
-                        }
+            for requirement in ready.iter().flat_map(|at| helps.of(*at)) {
+                let left = &mut missing[*requirement];
+                if *left == 0 {
+                    continue;
+                }
+                *left -= 1;
+                if *left == 0 {
+                    let dependant = whose[*requirement];
+                    unmet[dependant] -= 1;
+                    if unmet[dependant] == 0 {
+                        next.push(dependant);
                     }
                 }
             }
@@ -181,15 +212,16 @@ impl Reach {
     }
 
     /// Returns what a thing relies on.
-    pub(super) fn requirements(&self, thing: Thing) -> &[Requirement] {
-        self.at_of.get(thing).and_then(|at| self.requirements.get(at)).map(Vec::as_slice).unwrap_or_default()
+    pub(super) fn requirements(&self, thing: Thing) -> &Requirements<'a> {
+        const NONE: &Requirements<'_> = &Requirements::NONE;
+        self.at_of.get(thing).and_then(|at| self.requirements.get(at)).unwrap_or(NONE)
     }
 
     /// Of a requirement of a thing, returns what will serve: first what stands, then what can be had before the
     /// thing itself, in the order in which they are written.
     ///
     /// Where not enough can be had, those follow that cannot, so that it shows what is waited for in vain.
-    pub(super) fn serving<'a>(&self, thing: Thing, requirement: &'a Requirement) -> Cow<'a, [Thing]> {
+    pub(super) fn serving<'r>(&self, thing: Thing, requirement: &'r Requirement) -> Cow<'r, [Thing]> {
         if requirement.any.len() <= 1 && requirement.at_least >= 1 {
             return Cow::Borrowed(&requirement.any);
         }
@@ -203,6 +235,10 @@ impl Reach {
                 _ => 3,
             }
         };
+        if requirement.at_least == 1 {
+            let best = requirement.any.iter().min_by_key(|needed| worth(needed));
+            return Cow::Borrowed(best.map(std::slice::from_ref).unwrap_or_default());
+        }
         let mut serving = requirement.any.clone();
         serving.sort_by_key(worth);
         serving.truncate(requirement.at_least);
@@ -216,7 +252,7 @@ impl Reach {
         let mut behind = Behind { reach: self, marked: vec![false; self.things.len()] };
         let mut open: Vec<Thing> = roots.into_iter().filter(|root| behind.mark(*root)).collect();
         while let Some(thing) = open.pop() {
-            for requirement in self.requirements(thing) {
+            for requirement in self.requirements(thing).iter() {
                 let next = match self.round(thing) {
                     Some(_) => self.serving(thing, requirement),
                     None => Cow::Borrowed(requirement.any.as_slice()),

@@ -2,15 +2,18 @@
 //!
 //! One pure function, used by graph, analysis, execute and render alike, so that they cannot disagree.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::HashMap;
 
 use super::copies::CopyChoice;
 use super::finder::{Finder, Way};
+use super::index::Index;
 use super::nodes::{Node, order};
 use super::reach::Reach;
-use super::reliance::{Index, Reliance, Thing};
+use super::reasons::{NOBODY, why_passed_over};
+use super::reliance::{Reliance, Thing};
 use super::stuck::{Stuck, stuck};
-use super::{Harm, Placement, ResolvedPlan, ResolvedStep, Section};
+use super::{Column, Harm, Placement, ResolvedPlan, ResolvedStep};
 use crate::plan::Operation;
 use crate::value::Id;
 
@@ -64,7 +67,7 @@ pub struct AssetRoute {
     /// What the scenario does with it.
     pub state: AssetState,
     /// Why, for people: "its home vps-00 is lost with fsn".
-    pub why: String,
+    pub why: Cow<'static, str>,
     /// Where it lives when the scenario strikes.
     pub was: Option<Id>,
     /// Where it lives afterwards.
@@ -96,11 +99,11 @@ pub struct Route {
     /// What fell.
     pub harm: Harm,
     /// Every asset of the plan.
-    pub assets: BTreeMap<Id, AssetRoute>,
+    pub assets: Column<AssetRoute>,
     /// The chosen steps, by the id that a person wrote.
-    pub chosen: BTreeMap<Id, StepChoice>,
-    /// The steps that were not chosen, each with the reason.
-    pub passed_over: BTreeMap<Id, String>,
+    pub chosen: Column<StepChoice>,
+    /// What was found against steps while others were chosen, by position.
+    pub(super) against: HashMap<usize, Cow<'static, str>>,
     /// What can never begin, and why.
     pub stuck: Vec<Stuck>,
     /// The nodes, in the order of the plan, each with what it waits for.
@@ -119,62 +122,104 @@ impl Route {
             place => Some(Id::trusted(place)),
         }
     }
+
+    /// Returns the steps that were not chosen, in the order of the plan, each with the reason.
+    ///
+    /// The reasons are made when they are asked for: most of thousands of steps are never looked at.
+    pub fn passed_over<'r>(
+        &'r self,
+        plan: &'r ResolvedPlan,
+    ) -> impl Iterator<Item = (&'r Id, Cow<'static, str>)> {
+        let steps = plan.steps.iter().enumerate();
+        steps.filter_map(|(at, step)| Some((&step.id, why_passed_over(plan, self, at)?)))
+    }
+
+    /// Returns why a step was not chosen; nothing if it was, or if there is no such step.
+    pub fn why_passed_over(&self, plan: &ResolvedPlan, step: &Id) -> Option<Cow<'static, str>> {
+        why_passed_over(plan, self, self.chosen.position(step)?)
+    }
 }
 
-/// Finds the route.
-///
-/// Of alternatives the first in the file that can be used is taken. Where that makes something wait for what it
-/// brings back, another way is looked for over everything that the plan allows; if there is none, the route says
-/// what is stuck.
-pub fn route(plan: &ResolvedPlan, placement: &Placement, request: &Request<'_>) -> Route {
-    let index = Index::new(plan);
-    let mut route = Finder::find(plan, placement, request, None);
-    let mut reach =
-        Reach::new(&Reliance::of_route(&index, &route), things(plan, &route).map(|(_, thing)| thing));
-    if !reach.has_all() {
-        let every_way = Reliance::of_every_way(&index, &route);
-        let all = Reach::new(&every_way, things(plan, &route).map(|(_, thing)| thing));
-        let is_better = reach.lacking().any(|thing| all.round(thing).is_some());
-        let way = Way { reliance: &every_way, reach: &all, first_choice: &reach };
-        let other = is_better.then(|| Finder::find(plan, placement, request, Some(&way)));
-        if let Some(other) = other {
-            reach =
-                Reach::new(&Reliance::of_route(&index, &other), things(plan, &other).map(|(_, thing)| thing));
+/// Finds the routes of a plan: looks through the plan once, for all of them.
+pub struct Router<'a>(Index<'a>);
+
+impl std::fmt::Debug for Router<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Router").field(&self.0.plan.plan).finish()
+    }
+}
+
+impl<'a> Router<'a> {
+    /// Looks through a plan.
+    pub fn new(plan: &'a ResolvedPlan) -> Self {
+        Self(Index::new(plan))
+    }
+
+    /// Finds a route.
+    ///
+    /// Of alternatives the first in the file that can be used is taken. Where that makes something wait for what it
+    /// brings back, another way is looked for over everything that the plan allows; if there is none, the route says
+    /// what is stuck.
+    pub fn route(&self, placement: &Placement, request: &Request<'_>) -> Route {
+        let index = &self.0;
+        let mut route = Finder::find(index, placement, request, None);
+        let mut reach = Reach::new(&Reliance::of_route(index, &route), things(index, &route));
+        if let Some(other) = other_way(index, placement, request, &route, &reach) {
             route = other;
+            reach = Reach::new(&Reliance::of_route(index, &route), things(index, &route));
         }
+        if request.scenario.is_some() || request.operation == Operation::Failback || !request.only.is_empty()
+        {
+            leave_out_the_unneeded(index, &mut route, &reach);
+        }
+        route.stuck = stuck(index, &route.harm, &reach, things(index, &route));
+        route.nodes = order(index, &route, &reach, request.with_stage);
+        route
     }
-    if request.scenario.is_some() || request.operation == Operation::Failback || !request.only.is_empty() {
-        leave_out_the_unneeded(plan, &mut route, &reach);
+}
+
+/// Finds the route of a plan, as [`Router::route`] does.
+pub fn route(plan: &ResolvedPlan, placement: &Placement, request: &Request<'_>) -> Route {
+    Router::new(plan).route(placement, request)
+}
+
+/// Returns another way where something of a route is stuck, and would not be on every way.
+fn other_way(
+    index: &Index<'_>,
+    placement: &Placement,
+    request: &Request<'_>,
+    route: &Route,
+    reach: &Reach<'_>,
+) -> Option<Route> {
+    if reach.has_all() {
+        return None;
     }
-    let reliance = Reliance::of_route(&index, &route);
-    let stuck = stuck(plan, &route.harm, &reliance, &reach, things(plan, &route));
-    let nodes = order(plan, &route, &reliance, &reach, request.with_stage);
-    route.stuck = stuck;
-    route.nodes = nodes;
-    route
+    let all = Reach::new(&Reliance::of_every_way(index, route), things(index, route));
+    let is_better = reach.lacking().any(|thing| all.round(thing).is_some());
+    let way = Way { reach: &all, first_choice: reach };
+    is_better.then(|| Finder::find(index, placement, request, Some(&way)))
 }
 
 /// Nothing runs that nothing relies on: of several that would do, only those that serve.
-fn leave_out_the_unneeded(plan: &ResolvedPlan, route: &mut Route, reach: &Reach) {
-    let assets = things(plan, route).map(|(_, thing)| thing).filter(|thing| matches!(thing, Thing::Asset(_)));
+fn leave_out_the_unneeded(index: &Index<'_>, route: &mut Route, reach: &Reach<'_>) {
+    let assets = things(index, route).filter(|thing| matches!(thing, Thing::Asset(_)));
     let behind = reach.behind(assets);
-    for (at, step) in plan.steps.iter().enumerate() {
-        if !behind.contains(Thing::Step(at)) && route.chosen.remove(&step.id).is_some() {
-            route.passed_over.insert(step.id.clone(), "nothing that runs needs it".to_owned());
-        }
+    let steps = things(index, route).filter(|thing| !behind.contains(*thing));
+    let unneeded: Vec<usize> =
+        steps.filter_map(|thing| if let Thing::Step(at) = thing { Some(at) } else { None }).collect();
+    for at in unneeded {
+        route.chosen.take(at);
+        route.against.insert(at, NOBODY.into());
     }
 }
 
 /// Returns what a route wants: the steps that it takes, and the assets that it brings back.
-fn things<'a>(plan: &'a ResolvedPlan, route: &'a Route) -> impl Iterator<Item = (Id, Thing)> + 'a {
-    let steps = plan.steps.iter().enumerate().filter(|(_, step)| {
-        step.part_of.is_none() && step.section == Section::Steps && route.chosen.contains_key(&step.id)
-    });
-    let steps = steps.map(|(at, step)| (step.id.clone(), Thing::Step(at)));
-    let is_hit = |id: &Id| {
-        let state = route.assets.get(id).map(|asset| asset.state);
+fn things<'a>(index: &'a Index<'_>, route: &'a Route) -> impl Iterator<Item = Thing> + 'a {
+    let steps = (0..index.plan.steps.len()).filter(|at| route.chosen.has(*at) && index.is_own_step(*at));
+    let is_hit = |at: &usize| {
+        let state = route.assets.at(*at).map(|asset| asset.state);
         !matches!(state, None | Some(AssetState::Untouched | AssetState::LeftOut))
     };
-    let assets = plan.assets.keys().enumerate().filter(move |(_, id)| is_hit(id));
-    steps.chain(assets.map(|(at, id)| (id.clone(), Thing::Asset(at))))
+    let assets = (0..index.plan.assets.len()).filter(is_hit);
+    steps.map(Thing::Step).chain(assets.map(Thing::Asset))
 }

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use super::index::Index;
 use super::reach::Reach;
-use super::reliance::{Kind, Reliance, Requirement, Thing};
+use super::reliance::{Kind, Requirement, Thing};
 use super::{Harm, ResolvedPlan};
 use crate::document::KeyPath;
 use crate::value::Id;
@@ -71,18 +72,18 @@ impl Stuck {
 
 /// Finds what of some steps and assets can never begin; one story for each end.
 pub(super) fn stuck(
-    plan: &ResolvedPlan,
+    index: &Index<'_>,
     harm: &Harm,
-    reliance: &Reliance<'_>,
-    reach: &Reach,
-    nodes: impl Iterator<Item = (Id, Thing)>,
+    reach: &Reach<'_>,
+    nodes: impl Iterator<Item = Thing>,
 ) -> Vec<Stuck> {
-    let teller = Teller { plan, harm, reliance, reach };
+    let teller = Teller { plan: index.plan, harm, index, reach };
     let mut stories: Vec<(BTreeSet<Thing>, Stuck)> = Vec::new();
-    for (id, thing) in nodes {
+    for thing in nodes {
         if reach.round(thing).is_some() {
             continue;
         }
+        let id = Id::trusted(index.name_of(thing));
         let (ends_at, links, end) = teller.tell(thing);
         match stories.iter_mut().find(|(known, _)| !known.is_disjoint(&ends_at)) {
             Some((_, story)) => {
@@ -101,8 +102,8 @@ pub(super) fn stuck(
 struct Teller<'a> {
     plan: &'a ResolvedPlan,
     harm: &'a Harm,
-    reliance: &'a Reliance<'a>,
-    reach: &'a Reach,
+    index: &'a Index<'a>,
+    reach: &'a Reach<'a>,
 }
 
 impl Teller<'_> {
@@ -132,11 +133,11 @@ impl Teller<'_> {
             way.push(next);
         }
         // Whatever has no unmet requirement could be had, so the way never ends here.
-        (BTreeSet::from([start]), links, End::Gone(self.reliance.name(start), "cannot be had".to_owned()))
+        (BTreeSet::from([start]), links, End::Gone(self.index.name_of(start), "cannot be had".to_owned()))
     }
 
     fn gone(&self, at: Thing, requirement: &Requirement) -> End {
-        let name = self.reliance.name(at);
+        let name = self.index.name_of(at);
         match (at, requirement.kind) {
             (Thing::Asset(_), _) => End::Stranded(Id::trusted(name)),
             (Thing::Place(_), _) => {
@@ -156,13 +157,13 @@ impl Teller<'_> {
 
     fn role(&self, at: Thing, requirement: &Requirement) -> String {
         use crate::plan::Action;
-        let Thing::Step(step) = at else { return self.reliance.name(at) };
+        let Thing::Step(step) = at else { return self.index.name_of(at) };
         let who = match self.plan.steps.get(step).map(|step| &step.action) {
             Some(Action::Manual { by: Some(by), .. }) => by.to_string(),
             Some(Action::Approve(approve)) if requirement.kind == Kind::Approve => {
                 approve.by.iter().map(Id::as_str).collect::<Vec<_>>().join(" or ")
             }
-            _ => requirement.any.first().map(|person| self.reliance.name(*person)).unwrap_or_default(),
+            _ => requirement.any.first().map(|person| self.index.name_of(*person)).unwrap_or_default(),
         };
         if requirement.at_least > 1 { format!("{who} ({} are needed)", requirement.at_least) } else { who }
     }
@@ -173,13 +174,13 @@ impl Teller<'_> {
             (requirement.kind, from, to),
             (Kind::Needs(_), Thing::Step(_) | Thing::Asset(_) | Thing::Secret(_), _)
         );
-        Link { from: self.reliance.name(from), to: self.reliance.name(to), path, says, is_plain }
+        Link { from: self.index.name_of(from), to: self.index.name_of(to), path, says, is_plain }
     }
 
     /// Returns where it is written that one thing relies on another, and what it says.
     fn written(&self, from: Thing, to: Thing, requirement: &Requirement) -> (KeyPath, String) {
-        let (name, other) = (self.reliance.name(from), self.reliance.name(to));
-        let path = self.reliance.declared(from);
+        let (name, other) = (self.index.name_of(from), self.index.name_of(to));
+        let path = self.index.declared(from);
         let thing = match to {
             Thing::Secret(_) => format!("the secret `{other}`"),
             _ => format!("`{other}`"),
@@ -222,7 +223,7 @@ impl Teller<'_> {
             }
             Kind::On => (path.key("on"), format!("`{name}` is done on {thing}")),
             Kind::Controller => (
-                self.reliance.declared(to).key("controller"),
+                self.index.declared(to).key("controller"),
                 format!("`{name}` is run from {thing}, a controller"),
             ),
             Kind::Secret(at) => {
@@ -248,10 +249,10 @@ impl Teller<'_> {
             Kind::By => (path.key("manual"), format!("`{name}` is done by {thing}")),
             Kind::Approve => (path.key("approve").key("by"), format!("`{name}` is approved by {thing}")),
             Kind::RestoredBy => {
-                (self.reliance.declared(to).key("restores"), format!("`{name}` is restored by {thing}"))
+                (self.index.declared(to).key("restores"), format!("`{name}` is restored by {thing}"))
             }
             Kind::ProvidedBy => {
-                (self.reliance.declared(to).key("provides"), format!("`{name}` is provided by {thing}"))
+                (self.index.declared(to).key("provides"), format!("`{name}` is provided by {thing}"))
             }
             Kind::Within(place, at) => {
                 let Some((place, declared)) = self.plan.places.get_index(place) else { return (path, name) };

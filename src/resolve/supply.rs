@@ -3,77 +3,82 @@
 //! This looks at places and people alone. What else a step relies on is looked at once the route is known, so that a
 //! secret that cannot be had is told as a story and not as a place that nobody provides.
 
-use std::collections::{HashMap, HashSet};
-
-use super::{Harm, ResolvedPlan};
-use crate::plan::Need;
+use super::Route;
+use super::index::Index;
+use super::reasons::why_not;
+use super::reliance::{Requirement, Thing};
 use crate::value::Id;
 
-/// The places that can be there, and the steps that can provide them.
+/// The places that can be there, and the steps that can provide them, by position.
 #[derive(Debug, Default)]
-pub(super) struct Supply<'a> {
-    places: HashSet<&'a str>,
-    steps: HashSet<usize>,
+pub(super) struct Supply {
+    places: Vec<bool>,
+    people: Vec<bool>,
+    steps: Vec<bool>,
 }
 
-impl<'a> Supply<'a> {
+impl Supply {
     /// Works it out by going forward from what stands, each step once: chains of places can be long.
-    pub(super) fn new(plan: &'a ResolvedPlan, harm: &Harm, providers: &HashMap<&'a str, Vec<usize>>) -> Self {
-        let mut supply = Self::default();
-        let stands = |id: &Id| {
-            plan.places.get(id).is_some_and(|place| place.exists) && harm.of_place(id.as_str()).is_none()
+    pub(super) fn new(index: &Index<'_>, route: &Route) -> Self {
+        let plan = index.plan;
+        let is_well = |id: &Id| route.harm.of_place(id.as_str()).is_none();
+        let mut supply = Self {
+            places: plan.places.iter().map(|(id, place)| place.exists && is_well(id)).collect(),
+            people: plan.people.keys().map(is_well).collect(),
+            steps: vec![false; plan.steps.len()],
         };
-        let mut ready: Vec<&'a Id> = plan.places.keys().filter(|id| stands(id)).collect();
-        supply.places.extend(ready.iter().map(|id| id.as_str()));
-        let mut steps: Vec<usize> = providers.values().flatten().copied().collect();
-        steps.sort_unstable();
-        steps.dedup();
+        let mut open: Vec<usize> = index.providers.iter().flatten().copied().collect();
+        open.sort_unstable();
+        open.dedup();
+        open.retain(|at| why_not(plan, route, &plan.steps[*at], &plan.steps[*at]).is_none());
         // What waits for a place: the steps that need it, or provide something in it.
-        let mut waiting: HashMap<&'a str, Vec<usize>> = HashMap::new();
-        for at in &steps {
-            for id in wants(plan, *at).flat_map(Need::ids).filter(|id| plan.places.contains_key(*id)) {
-                waiting.entry(id.as_str()).or_default().push(*at);
+        let mut waiting: Vec<Vec<usize>> = vec![Vec::new(); plan.places.len()];
+        for at in &open {
+            for thing in wants(index, *at).flat_map(|need| &need.any) {
+                if let Thing::Place(place) = thing {
+                    waiting[*place].push(*at);
+                }
             }
         }
-        let mut open = steps;
+        let mut ready: Vec<usize> = (0..plan.places.len()).filter(|at| supply.places[*at]).collect();
         loop {
             for at in open.drain(..) {
-                if !supply.steps.contains(&at) && supply.can_do(plan, harm, at) {
-                    supply.steps.insert(at);
-                    let provided = plan.steps[at].common.provides.iter();
-                    let new = provided.filter(|id| supply.places.insert(id.as_str()));
-                    ready.extend(new);
+                if !supply.steps[at] && supply.can_do(index, at) {
+                    supply.steps[at] = true;
+                    for place in &index.provides[at] {
+                        if !std::mem::replace(&mut supply.places[*place], true) {
+                            ready.push(*place);
+                        }
+                    }
                 }
             }
             let Some(place) = ready.pop() else { return supply };
-            open.extend(waiting.get(place.as_str()).into_iter().flatten());
+            open.extend(&waiting[place]);
         }
     }
 
-    fn can_do(&self, plan: &'a ResolvedPlan, harm: &Harm, at: usize) -> bool {
-        let own = &plan.steps[at].common.provides;
-        let is_had = |id: &Id| {
-            let has_fallen = plan.people.contains_key(id) && harm.of_place(id.as_str()).is_some();
-            let is_missing = plan.places.contains_key(id) && !self.places.contains(id.as_str());
-            own.contains(id) || !(has_fallen || is_missing)
+    fn can_do(&self, index: &Index<'_>, at: usize) -> bool {
+        let is_had = |thing: &&Thing| match thing {
+            Thing::Place(place) => self.places[*place] || index.provides[at].contains(place),
+            Thing::Person(person) => self.people[*person],
+            Thing::Step(_) | Thing::Asset(_) | Thing::Secret(_) | Thing::Copy(..) => true,
         };
-        wants(plan, at).all(|need| need.is_met(is_had))
+        wants(index, at).all(|need| need.any.iter().filter(is_had).count() >= need.at_least)
     }
 
     /// Whether a place can be there.
-    pub(super) fn has(&self, place: &Id) -> bool {
-        self.places.contains(place.as_str())
+    pub(super) fn has(&self, place: usize) -> bool {
+        self.places.get(place).is_some_and(|is_there| *is_there)
     }
 
     /// Whether a step can provide what it provides.
     pub(super) fn can_provide(&self, step: usize) -> bool {
-        self.steps.contains(&step)
+        self.steps.get(step).is_some_and(|can| *can)
     }
 }
 
 /// What a step needs, and what the places that it provides are in.
-fn wants(plan: &ResolvedPlan, at: usize) -> impl Iterator<Item = &Need> {
-    let common = &plan.steps[at].common;
-    let parents = common.provides.iter().filter_map(|id| plan.places.get(id)).flat_map(|place| &place.in_);
-    common.needs.iter().chain(parents)
+fn wants<'i>(index: &'i Index<'_>, at: usize) -> impl Iterator<Item = &'i Requirement> {
+    let parents = index.provides[at].iter().flat_map(|place| index.within(*place));
+    index.needs(Thing::Step(at)).iter().chain(parents)
 }

@@ -1,5 +1,7 @@
 //! The cases of the route: the table in `book/src/route.md`, as tests.
 
+use std::collections::BTreeMap;
+
 use super::*;
 use crate::document::Sources;
 use crate::plan::{Loaded, Operation, load};
@@ -17,6 +19,7 @@ places:
 /// The route of a plan, in the words of the tests.
 struct Case {
     route: Route,
+    passed_over: BTreeMap<String, String>,
 }
 
 fn case(rest: &str, scenario: Option<&str>, operation: Operation, placement: &[(&str, &str)]) -> Case {
@@ -35,7 +38,10 @@ fn case(rest: &str, scenario: Option<&str>, operation: Operation, placement: &[(
     };
     let scenario = scenario.map(id);
     let request = Request { scenario: scenario.as_ref(), operation, only: &[], with_stage: false };
-    Case { route: route(&resolved, &placement, &request) }
+    let route = route(&resolved, &placement, &request);
+    let passed_over =
+        route.passed_over(&resolved).map(|(id, why)| (id.to_string(), why.into_owned())).collect();
+    Case { route, passed_over }
 }
 
 fn lost(rest: &str) -> Case {
@@ -52,7 +58,9 @@ impl Case {
     }
 
     fn chosen(&self) -> Vec<&str> {
-        self.route.chosen.keys().map(Id::as_str).collect()
+        let mut chosen: Vec<&str> = self.route.chosen.keys().map(Id::as_str).collect();
+        chosen.sort_unstable();
+        chosen
     }
 
     fn copy(&self, step: &str) -> Option<&str> {
@@ -60,7 +68,7 @@ impl Case {
     }
 
     fn against(&self, step: &str) -> &str {
-        &self.route.passed_over[step]
+        &self.passed_over[step]
     }
 
     fn order(&self) -> Vec<(&str, Vec<&str>)> {

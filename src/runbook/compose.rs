@@ -87,7 +87,7 @@ pub fn runbook(material: &Material<'_>, route: &Route, forecast: &Forecast) -> R
             .filter(|(_, asset)| !hit(asset.state))
             .map(|(id, asset)| Reason {
                 name: asset_title(plan, id.as_str()).to_owned(),
-                why: asset.why.clone(),
+                why: asset.why.to_string(),
             })
             .collect(),
         places: places(&setting),
@@ -95,11 +95,9 @@ pub fn runbook(material: &Material<'_>, route: &Route, forecast: &Forecast) -> R
         diagram: mermaid(plan, route, &forecast.outline).trim_end().to_owned(),
         groups: groups(&setting),
         has_steps: !forecast.outline.items.is_empty(),
-        not_chosen: plan
-            .steps
-            .iter()
-            .filter_map(|step| Some((step, route.passed_over.get(&step.id)?)))
-            .map(|(step, why)| Reason { name: step.id.to_string(), why: why.clone() })
+        not_chosen: route
+            .passed_over(plan)
+            .map(|(step, why)| Reason { name: step.to_string(), why: why.into_owned() })
             .collect(),
         missing: missing(route),
         afterwards: afterwards(plan, route),
@@ -241,7 +239,7 @@ fn asset_view(setting: &Setting<'_>, id: &Id, asset: &AssetRoute) -> AssetView {
         id: id.to_string(),
         title: asset_title(plan, id.as_str()).to_owned(),
         state: state_word(asset.state).to_owned(),
-        why: asset.why.clone(),
+        why: asset.why.to_string(),
         home: asset.home.as_ref().map(ToString::to_string),
         was: asset.was.as_ref().filter(|was| asset.home.as_ref() != Some(*was)).map(ToString::to_string),
         homes_passed_over: reasons(&asset.homes_passed_over),

@@ -48,11 +48,11 @@ impl Key for Field {
 
 /// A mapping in the order of the file, because the order of alternatives has a meaning.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Table<K: Key, V>(IndexMap<K, V>);
+pub struct Table<K: Key, V>(IndexMap<K, V, ahash::RandomState>);
 
 impl<K: Key, V> Default for Table<K, V> {
     fn default() -> Self {
-        Self(IndexMap::new())
+        Self(IndexMap::default())
     }
 }
 
@@ -64,7 +64,7 @@ impl<K: Key, V> Table<K, V> {
 }
 
 impl<K: Key, V> Deref for Table<K, V> {
-    type Target = IndexMap<K, V>;
+    type Target = IndexMap<K, V, ahash::RandomState>;
 
     fn deref(&self) -> &Self::Target {
         &self.0
@@ -124,7 +124,8 @@ impl<'de, K: Key, V: Deserialize<'de>> Deserialize<'de> for Table<K, V> {
             }
 
             fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut table = IndexMap::with_capacity(map.size_hint().unwrap_or(0));
+                let capacity = map.size_hint().unwrap_or(0);
+                let mut table = IndexMap::with_capacity_and_hasher(capacity, ahash::RandomState::default());
                 while let Some(text) = map.next_key::<Cow<'de, str>>()? {
                     let key = K::parse_key(&text).map_err(de::Error::custom)?;
                     if table.insert(key, map.next_value()?).is_some() {

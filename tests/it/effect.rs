@@ -34,8 +34,16 @@ impl Run {
     fn live_of(&self, exe: &str) -> Live {
         let exe = PathBuf::from(exe);
         let account = "root".to_owned();
-        let (run_dir, answers) = (self.path().to_owned(), BTreeMap::new());
-        Live::new(LiveSetup { run_dir, exe, interactive: false, account, answers }).unwrap()
+        Live::new(LiveSetup {
+            run_dir: self.path().to_owned(),
+            exe,
+            interactive: false,
+            login: account.clone(),
+            account,
+            home: None,
+            answers: BTreeMap::new(),
+        })
+        .unwrap()
     }
 
     fn live(&self) -> Live {
@@ -199,12 +207,21 @@ async fn requests_and_alarms_are_told() {
     let request = journal::Request::new(journal::Kind::Abort, "eve", "2026-11-22T21:00:00Z".parse().unwrap());
     journal::put(run.path(), &request).unwrap();
     let mut live = run.live();
-    let is_request = |happening| matches!(happening, Happening::Requested(found) if found == request);
-    assert!(is_request(within(live.next()).await));
+    let found = |happening: Happening| match happening {
+        Happening::Requested(found) => *found,
+        other => panic!("{other:?}"),
+    };
+    let first = found(within(live.next()).await);
+    assert_eq!(first.request, Ok(request.clone()));
     fs::write(run.path().join("inbox/x.json"), "{").unwrap();
-    journal::put(run.path(), &request).unwrap();
-    assert!(is_request(within(live.next()).await));
-    assert!(live.take_warnings()[0].starts_with("x.json in the inbox is not a request"));
+    let bad = found(within(live.next()).await);
+    assert_eq!((bad.file.as_str(), bad.request.is_err()), ("x.json", true));
+    // Each is told once, and lies there until it is on record.
+    assert!(run.path().join("inbox").join(&first.file).exists());
+    live.put_away(&first);
+    live.put_away(&bad);
+    assert!(run.path().join("inbox/done").join(&first.file).exists());
+    assert!(run.path().join("inbox/bad/x.json").exists());
     live.wake_after(9, Length::from_millis(5));
     assert!(matches!(within(live.next()).await, Happening::Woke { ticket: 9 }));
     assert!(!live.has_person());

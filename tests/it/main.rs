@@ -5,6 +5,7 @@
     reason = "tests touch the world, and a panic is how they fail"
 )]
 
+mod approve;
 mod arithmetic;
 mod bad_input;
 mod canary;
@@ -24,6 +25,7 @@ mod imports;
 mod journal;
 mod keeper;
 mod layers;
+mod manual;
 mod mutation;
 mod pages;
 mod people;
@@ -34,6 +36,8 @@ mod recovery_time;
 mod render;
 mod resume;
 mod secrets;
+mod signers;
 mod simulate;
 mod stage;
 mod tree;
+mod typist;

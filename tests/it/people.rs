@@ -63,8 +63,8 @@ fn two_who_must_agree_are_two_people() {
     let run = waiting(&stage, "go");
     stage.run(&["approve", "latest", "go", "--as", "ana"]).exits(0);
     until("it is heard", || stage.told("answered").len() == 1);
-    stage.run(&["approve", "latest", "go", "--as", "ana"]).exits(0);
-    until("it is heard", || stage.told("answered").len() == 2);
+    stage.run(&["approve", "latest", "go", "--as", "ana"]).exits(2).says("ana has agreed already");
+    until("it is on record", || stage.has_told("answer_rejected", "go"));
     assert!(!stage.has_told("step_finished", "go"), "one person counted twice");
     stage.run(&["approve", "latest", "go", "--as", "ivan"]).exits(0).says("controller hears it");
     run.ends().exits(0);
@@ -114,7 +114,8 @@ fn what_was_agreed_to_before_a_refusal_counts_no_more() {
     let run = waiting(&stage, "go");
     stage.run(&["approve", "latest", "go", "--as", "ana"]).exits(0);
     until("it is heard", || stage.told("answered").len() == 1);
-    stage.run(&["approve", "latest", "go", "--as", "ivan", "--refuse"]).exits(0);
+    stage.run(&["approve", "latest", "go", "--as", "ivan", "--refuse"]).exits(2).says("says why");
+    stage.run(&["approve", "latest", "go", "--as", "ivan", "--refuse", "--note", "no"]).exits(0);
     run.ends().exits(3);
     stage.run(&["retry", "latest", "go", "--reason", "they talked"]).exits(0);
     stage.run(&["resume", "latest"]).exits(4);

@@ -1,14 +1,19 @@
 //! Things that wait for each other.
 
+use std::borrow::Borrow;
 use std::collections::HashMap;
+
+use petgraph::algo::toposort;
+use petgraph::graph::DiGraph;
 
 use crate::document::{KeyPath, Part};
 use crate::finding::{Finding, RuleMeta};
 use crate::graph::StepGraph;
 use crate::lint::rule::rule;
 use crate::lint::{Context, Routed, Rule, Sink, Subject, Wanted, references};
+use crate::plan::{Backup, Need, Plan, Step};
 use crate::resolve::{Node, NodeKind};
-use crate::value::Id;
+use crate::value::{Id, Key, Table};
 
 rule!(DependencyCycle, "dependency-cycle", Deny, "Things wait for each other, so that none can ever begin.");
 
@@ -65,6 +70,9 @@ fn is_inside_a_recipe(context: &Context<'_>, nodes: &[&Node]) -> bool {
 
 /// Finds the ways round that are written down as such: steps, assets, places, secrets, copies that name each other.
 fn written(context: &Context<'_>) -> Vec<Vec<(String, KeyPath, String)>> {
+    if !goes_round(context.plan) {
+        return Vec::new();
+    }
     let mut nodes: Vec<Node> = Vec::new();
     let mut at_of: HashMap<String, usize> = HashMap::new();
     let mut paths: HashMap<(usize, usize), KeyPath> = HashMap::new();
@@ -83,7 +91,7 @@ fn written(context: &Context<'_>) -> Vec<Vec<(String, KeyPath, String)>> {
             })
         };
         let (from, to) = (node(from), node(to));
-        nodes[from].after.push((to, String::new()));
+        nodes[from].after.push((to, "".into()));
         paths.entry((from, to)).or_insert(reference.path);
     }
     let name = |at: usize| nodes[at].id.as_str().split_once(':').map_or("", |(_, name)| name).to_owned();
@@ -101,6 +109,41 @@ fn written(context: &Context<'_>) -> Vec<Vec<(String, KeyPath, String)>> {
         nodes.iter().zip(next).map(|(from, to)| edge(*from, *to)).collect()
     };
     StepGraph::new(&nodes).cycles().into_iter().map(|cycle| around(cycle.nodes)).collect()
+}
+
+/// Whether names lead round in a circle at all. Most plans have none, and where each name is written need not be known
+/// for that.
+fn goes_round(plan: &Plan) -> bool {
+    let steps = |table: &Table<Id, Step>| leads_round(table, |step| ones(&step.common.needs));
+    let copies = |backup: &Backup| leads_round(&backup.copies, |copy| copy.from.iter());
+    [&plan.steps, &plan.prepare, &plan.cleanup].into_iter().any(steps)
+        || leads_round(&plan.assets, |asset| ones(&asset.needs))
+        || leads_round(&plan.secrets, |secret| ones(&secret.needs))
+        || leads_round(&plan.places, |place| ones(&place.in_))
+        || plan.backups.values().any(copies)
+}
+
+/// Returns the needs that nothing else can meet.
+fn ones(needs: &[Need]) -> impl Iterator<Item = &Id> {
+    needs.iter().filter_map(|need| if let Need::One(id) = need { Some(id) } else { None })
+}
+
+/// Whether what stands in one table names what stands there as well, and so on, back to itself.
+fn leads_round<'t, K, V: 't, N: Iterator<Item = &'t Id>>(
+    table: &'t Table<K, V>,
+    named: impl Fn(&'t V) -> N,
+) -> bool
+where
+    K: Key + Borrow<str>,
+{
+    let mut graph: DiGraph<(), ()> = DiGraph::with_capacity(table.len(), table.len());
+    let nodes: Vec<_> = table.iter().map(|_| graph.add_node(())).collect();
+    for (from, value) in nodes.iter().zip(table.values()) {
+        for to in named(value).filter_map(|id| nodes.get(table.get_index_of(id.as_str())?)) {
+            graph.add_edge(*from, *to, ());
+        }
+    }
+    toposort(&graph, None).is_err()
 }
 
 /// Returns what a reference joins, each with its section; nothing if it can join no two of a kind for sure.

@@ -9,7 +9,7 @@ use crate::lint::holdings::listed;
 use crate::lint::rule::rule;
 use crate::lint::{Context, Rule, Sink, Subject};
 use crate::plan::{Environment, PlaceOverlay};
-use crate::resolve::{Course, Request, route};
+use crate::resolve::{Course, Request};
 use crate::value::Id;
 
 rule!(
@@ -36,8 +36,9 @@ impl Rule for DrillNotClosed {
         let mut open: BTreeMap<(String, String), BTreeSet<Id>> = BTreeMap::new();
         for routed in context.routes().iter().filter(|routed| routed.order.is_ok()) {
             let scenario = routed.route.scenario.as_ref();
-            let route =
-                route(plan, context.placement, &Request { scenario, with_stage: true, ..Request::default() });
+            let route = context
+                .router()
+                .route(context.placement, &Request { scenario, with_stage: true, ..Request::default() });
             let course =
                 Course::new(plan, &route, &vec![None; route.nodes.len()], &vec![0; route.nodes.len()]);
             for end in open_ends(plan, &course) {

@@ -19,20 +19,21 @@ impl Rule for DuplicateId {
     }
 
     fn check(&self, context: &Context<'_>, sink: &mut Sink) {
-        let mut first_of: HashMap<&str, (NameKind, KeyPath)> = HashMap::new();
-        for (kind, path, id) in declared(context) {
+        let mut first_of: HashMap<&str, (NameKind, &'static str), ahash::RandomState> = HashMap::default();
+        for (kind, section, id) in declared(context) {
             let Some((other, first)) = first_of.get(id) else {
-                first_of.insert(id, (kind, path));
+                first_of.insert(id, (kind, section));
                 continue;
             };
+            let path = |section: &str| KeyPath::root().key(section).key(id);
             let message = if kind == *other {
                 format!("there are two {} `{id}`", kind.many())
             } else {
                 format!("`{id}` is {} and {}", other.one(), kind.one())
             };
             let finding = Finding::error(Self::META.name, message)
-                .at(context.place(&path, Part::Key), "the second")
-                .related(context.place(first, Part::Key), "the first")
+                .at(context.place(&path(section), Part::Key), "the second")
+                .related(context.place(&path(first), Part::Key), "the first")
                 .help(
                     "places, assets, people, secrets and steps share one set of names; rename one of the two",
                 );
@@ -42,16 +43,17 @@ impl Rule for DuplicateId {
 }
 
 /// Returns everything that shares the one set of names, with the section in which it stands.
-pub(super) fn declared<'a>(context: &'a Context<'_>) -> impl Iterator<Item = (NameKind, KeyPath, &'a str)> {
+pub(super) fn declared<'a>(
+    context: &'a Context<'_>,
+) -> impl Iterator<Item = (NameKind, &'static str, &'a str)> {
     let plan = context.plan;
-    let ids = |table: Vec<&'a str>, kind, section: &'static str| {
-        table.into_iter().map(move |id| (kind, KeyPath::root().key(section).key(id), id))
-    };
-    ids(plan.places.keys().map(AsRef::as_ref).collect(), NameKind::Place, "places")
-        .chain(ids(plan.assets.keys().map(AsRef::as_ref).collect(), NameKind::Asset, "assets"))
-        .chain(ids(plan.people.keys().map(AsRef::as_ref).collect(), NameKind::Person, "people"))
-        .chain(ids(plan.secrets.keys().map(AsRef::as_ref).collect(), NameKind::Secret, "secrets"))
-        .chain(ids(plan.prepare.keys().map(AsRef::as_ref).collect(), NameKind::Step, "prepare"))
-        .chain(ids(plan.steps.keys().map(AsRef::as_ref).collect(), NameKind::Step, "steps"))
-        .chain(ids(plan.cleanup.keys().map(AsRef::as_ref).collect(), NameKind::Step, "cleanup"))
+    let places = plan.places.keys().map(|id| (NameKind::Place, "places", id.as_str()));
+    let assets = plan.assets.keys().map(|id| (NameKind::Asset, "assets", id.as_str()));
+    let people = plan.people.keys().map(|id| (NameKind::Person, "people", id.as_str()));
+    let secrets = plan.secrets.keys().map(|name| (NameKind::Secret, "secrets", name.as_str()));
+    let steps = [("prepare", &plan.prepare), ("steps", &plan.steps), ("cleanup", &plan.cleanup)];
+    let steps = steps
+        .into_iter()
+        .flat_map(|(section, steps)| steps.keys().map(move |id| (NameKind::Step, section, id.as_str())));
+    places.chain(assets).chain(people).chain(secrets).chain(steps)
 }

@@ -1,6 +1,6 @@
 //! A replica that is promoted while the old original may still be written to.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use crate::document::{KeyPath, Part};
 use crate::finding::{Finding, RuleMeta};
@@ -25,18 +25,36 @@ impl Rule for PromotionWithoutFence {
     }
 
     fn check(&self, context: &Context<'_>, sink: &mut Sink) {
+        // What a step does is read once, however many scenarios it runs in.
+        let mut read: HashMap<usize, Option<String>> = HashMap::new();
         for routed in context.routes() {
             for (at, node) in routed.route.nodes.iter().enumerate() {
                 let NodeKind::Step(step) = node.kind else { continue };
-                let Some(step) = context.resolved.steps.get(step) else { continue };
-                judge(context, routed, at, step, sink);
+                let Some(declared) = context.resolved.steps.get(step) else { continue };
+                if !moves(context, routed, declared) {
+                    continue;
+                }
+                let words = read.entry(step).or_insert_with(|| promotion(&declared.action));
+                judge(context, routed, (at, declared), words.as_deref(), sink);
             }
         }
     }
 }
 
-fn judge(context: &Context<'_>, routed: &Routed, at: usize, step: &ResolvedStep, sink: &mut Sink) {
-    let Some(how) = how(context, routed, step) else { return };
+/// Whether a step brings something back elsewhere than where it has lived.
+fn moves(context: &Context<'_>, routed: &Routed, step: &ResolvedStep) -> bool {
+    let assets = context.written_step(step).common.restores.iter();
+    assets.filter_map(|asset| routed.route.assets.get(asset)).any(|asset| asset.home != asset.was)
+}
+
+fn judge(
+    context: &Context<'_>,
+    routed: &Routed,
+    (at, step): (usize, &ResolvedStep),
+    words: Option<&str>,
+    sink: &mut Sink,
+) {
+    let Some(how) = how(context, routed, step, words) else { return };
     let whole = context.written_step(step);
     let mut fenced: Option<BTreeSet<&Id>> = None;
     for asset in &whole.common.restores {
@@ -71,8 +89,8 @@ fn judge(context: &Context<'_>, routed: &Routed, at: usize, step: &ResolvedStep,
 }
 
 /// Says by what a step promotes; nothing if it does not.
-fn how(context: &Context<'_>, routed: &Routed, step: &ResolvedStep) -> Option<String> {
-    if let Some(words) = promotion(&step.action) {
+fn how(context: &Context<'_>, routed: &Routed, step: &ResolvedStep, words: Option<&str>) -> Option<String> {
+    if let Some(words) = words {
         return Some(format!("`{words}`"));
     }
     let choice = routed.route.chosen.get(step.id.as_str())?.copy.as_ref()?;

@@ -1,7 +1,7 @@
 //! A thing with the name of something that the language itself means.
 
 use super::duplicate_id::declared;
-use crate::document::Part;
+use crate::document::{KeyPath, Part};
 use crate::finding::{Finding, RuleMeta};
 use crate::lint::rule::rule;
 use crate::lint::{Context, Rule, Sink, Stage, Subject};
@@ -26,11 +26,11 @@ impl Rule for ReservedId {
     }
 
     fn check(&self, context: &Context<'_>, sink: &mut Sink) {
-        for (kind, path, id) in declared(context) {
+        for (kind, section, id) in declared(context) {
             let Some((_, meaning)) = WORDS.iter().find(|(word, _)| *word == id) else { continue };
             let message = format!("{} cannot be called `{id}`", kind.one());
             let finding = Finding::error(Self::META.name, message)
-                .at(context.place(&path, Part::Key), "reserved")
+                .at(context.place(&KeyPath::root().key(section).key(id), Part::Key), "reserved")
                 .help(format!("`{id}` means {meaning}; choose another name"));
             sink.add(finding, Subject::default());
         }

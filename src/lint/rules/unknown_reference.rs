@@ -60,11 +60,11 @@ struct Wrong {
 }
 
 /// How often each name stands in the plan, but where it is given.
-struct Uses<'a>(HashMap<&'a str, usize>);
+struct Uses<'a>(HashMap<&'a str, usize, ahash::RandomState>);
 
 impl<'a> Uses<'a> {
     fn of(references: &[Reference<'a>]) -> Self {
-        let mut counts = HashMap::new();
+        let mut counts = HashMap::default();
         for reference in references {
             *counts.entry(reference.name).or_insert(0) += 1;
             // A backup stands in the name of each of its copies.

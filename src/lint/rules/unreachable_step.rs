@@ -1,5 +1,6 @@
 //! A step that no scenario ever needs.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use crate::document::{KeyPath, Part};
@@ -24,15 +25,12 @@ impl Rule for UnreachableStep {
         if context.plan.scenarios.is_empty() {
             return;
         }
-        let mut reached: HashSet<Id> = HashSet::new();
-        for routed in context.routes() {
-            reached.extend(routed.route.chosen.keys().cloned());
-        }
-        let is_left = |reached: &HashSet<Id>| context.plan.steps.keys().any(|id| !reached.contains(id));
+        let is_left = |id: &&Id| !context.routes().iter().any(|routed| routed.route.chosen.contains_key(*id));
+        let mut left: Vec<&Id> = context.plan.steps.keys().filter(is_left).collect();
         // The ways back take as long again to find; most plans need no look at them.
-        if is_left(&reached) {
+        if !left.is_empty() {
             for route in context.ways_back() {
-                reached.extend(route.chosen.into_keys());
+                left.retain(|id| !route.chosen.contains_key(*id));
             }
         }
         // Why an asset is stranded is told at the asset; the steps that would restore it are no fault of their own.
@@ -40,13 +38,12 @@ impl Rule for UnreachableStep {
         let stranded: HashSet<&Id> =
             assets.filter(|(_, asset)| asset.stranded.is_some()).map(|(id, _)| id).collect();
         let excused = excused(context, &stranded);
-        let left = |id: &Id| !reached.contains(id) && !excused.contains(id);
-        for id in context.plan.steps.keys().filter(|id| left(id)) {
+        for id in left.into_iter().filter(|id| !excused.contains(id)) {
             let path = KeyPath::root().key("steps").key(id.as_str());
-            let why: HashSet<&str> = context
+            let why: HashSet<Cow<'_, str>> = context
                 .routes()
                 .iter()
-                .filter_map(|routed| routed.route.passed_over.get(id).map(String::as_str))
+                .filter_map(|routed| routed.route.why_passed_over(context.resolved, id))
                 .collect();
             let mut finding = Finding::warning(Self::META.name, format!("no scenario ever runs `{id}`"))
                 .at(context.place(&path, Part::Key), "is never reached");

@@ -1,0 +1,110 @@
+//! A person's public key, and the signatures made with its other half.
+
+use std::fmt;
+
+use ssh_key::{Algorithm, HashAlg, PublicKey, SshSig};
+
+/// What the signatures are for; one that was made for something else, such as a Git commit, does not count.
+pub const NAMESPACE: &str = "drplan-approval@v1";
+
+/// A public SSH key, as in `~/.ssh/id_ed25519.pub`.
+///
+/// Two are equal if they are the same key, whatever comment they bear.
+#[derive(Clone, Debug)]
+pub struct Key(PublicKey);
+
+/// Why a text is no key to check signatures with.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum KeyError {
+    /// It is the half that nobody else may see.
+    #[error("this is a private key")]
+    Private,
+    /// It is no key at all.
+    #[error("this is not a public SSH key")]
+    Malformed,
+    /// It is a key of a kind that this version cannot check.
+    #[error("signatures of an {0} key cannot be checked")]
+    Unsupported(String),
+}
+
+impl Key {
+    /// Reads a line of a `.pub` file: the algorithm, the key in base64, and perhaps a comment.
+    ///
+    /// # Errors
+    ///
+    /// When it is not one, or of a kind whose signatures cannot be checked.
+    pub fn parse(text: &str) -> Result<Self, KeyError> {
+        if text.contains("PRIVATE KEY") {
+            return Err(KeyError::Private);
+        }
+        let key = PublicKey::from_openssh(text.trim()).map_err(|_| KeyError::Malformed)?;
+        match key.algorithm() {
+            Algorithm::Ed25519 | Algorithm::SkEd25519 | Algorithm::SkEcdsaSha2NistP256 => Ok(Self(key)),
+            Algorithm::Ecdsa { curve: ssh_key::EcdsaCurve::NistP256 | ssh_key::EcdsaCurve::NistP384 } => {
+                Ok(Self(key))
+            }
+            other => Err(KeyError::Unsupported(other.as_str().to_owned())),
+        }
+    }
+
+    /// Returns the fingerprint as `ssh-keygen -l` shows it: `SHA256:…`.
+    pub fn fingerprint(&self) -> String {
+        self.0.fingerprint(HashAlg::Sha256).to_string()
+    }
+
+    /// Checks an armored signature over a text.
+    ///
+    /// # Errors
+    ///
+    /// When it is not a signature of this very text by this very key for [`NAMESPACE`]; in words.
+    pub fn verify(&self, text: &str, signature: &str) -> Result<(), String> {
+        let signature = SshSig::from_pem(signature.trim())
+            .map_err(|error| format!("the signature is malformed: {error}"))?;
+        if signature.namespace() != NAMESPACE {
+            let other = signature.namespace().escape_debug();
+            return Err(format!("the signature is for `{other}`, not for `{NAMESPACE}`"));
+        }
+        if signature.public_key() != self.0.key_data() {
+            let other = PublicKey::from(signature.public_key().clone()).fingerprint(HashAlg::Sha256);
+            return Err(format!("it is signed with the key {other}, not with {}", self.fingerprint()));
+        }
+        let verified = self.0.verify(NAMESPACE, text.as_bytes(), &signature);
+        verified.map_err(|_| "the signature does not fit the text: one of them was changed".to_owned())
+    }
+}
+
+impl PartialEq for Key {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.key_data() == other.0.key_data()
+    }
+}
+
+impl Eq for Key {}
+
+impl fmt::Display for Key {
+    /// The key as one line without its comment.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bare = PublicKey::from(self.0.key_data().clone());
+        f.write_str(&bare.to_openssh().map_err(|_| fmt::Error)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ED25519: &str =
+        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti foo@bar.com";
+
+    #[test]
+    fn reads_public_keys_alone() {
+        let key = Key::parse(ED25519).unwrap();
+        assert_eq!(key.to_string(), ED25519.trim_end_matches(" foo@bar.com"));
+        assert_eq!(Key::parse(&format!(" {key} other\n")).unwrap(), key);
+        assert!(key.fingerprint().starts_with("SHA256:"));
+        assert_eq!(Key::parse("ssh-ed25519 AAAA"), Err(KeyError::Malformed));
+        assert_eq!(Key::parse(""), Err(KeyError::Malformed));
+        assert_eq!(Key::parse("-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA"), Err(KeyError::Private));
+        assert!(key.verify("x", "-----BEGIN SSH SIGNATURE-----").unwrap_err().contains("malformed"));
+    }
+}
