@@ -105,11 +105,11 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
                     Then::Look(look) => self.look_again(at, look),
                 }
             }
-            Err(why) => self.fail_for_secret(at, then, why),
+            Err(why) => self.fail_for_secret(at, &then, why),
         }
     }
 
-    fn fail_for_secret(&mut self, at: usize, then: Then, why: String) -> Result<(), Error> {
+    fn fail_for_secret(&mut self, at: usize, then: &Then, why: String) -> Result<(), Error> {
         match then {
             Then::Begin => {
                 if matches!(self.state.steps[at].state, StepState::Pending | StepState::Retrying { .. }) {

@@ -306,7 +306,7 @@ fn neither_controller_nor_keeper_leaves_a_core_file() {
     let stage = stage(&format!("{SECRETS}steps:\n  a: {{ secrets: [BY_ENV], run: 'read x <gate' }}\n"));
     stage.fifo("gate");
     let exe = env!("CARGO_BIN_EXE_drplan").to_owned();
-    let state = stage.path().join(".drplan").display().to_string();
+    let runs_in = stage.path().join(".drplan").display().to_string();
     let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
     // That one could be left here at all.
     let elsewhere = tempfile::tempdir().unwrap();
@@ -317,7 +317,7 @@ fn neither_controller_nor_keeper_leaves_a_core_file() {
         "no core files here"
     );
 
-    let controller = words(&[&exe, "--state", &state, "execute", "plan.yaml", "--yes"]);
+    let controller = words(&[&exe, "--state", &runs_in, "execute", "plan.yaml", "--yes"]);
     assert!(!leaves_core(stage.path(), controller, || stage.process_of("a", 1).is_some()));
     let other = tempfile::tempdir().unwrap();
     let keeper = words(&[&exe, "keeper-process", other.path().to_str().unwrap()]);
