@@ -9,8 +9,9 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
+use super::desk::{Answers, Desk};
 use super::holding::{End, Holding, Wish};
-use super::person::{Heard, Person, Typed, show};
+use super::person::{Heard, Person, Typed};
 use super::signals::Signals;
 use super::{Consultation, Effects, Errand, Happening, Question, Spoken, Work, ask, points, secrets};
 use crate::journal;
@@ -18,7 +19,7 @@ use crate::keeper::{self, Job, Remains, Request};
 use crate::value::{Id, Length, Name, Stamp};
 
 /// What the real world needs to know.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct LiveSetup {
     /// The run's folder.
     pub run_dir: PathBuf,
@@ -34,6 +35,8 @@ pub struct LiveSetup {
     pub login: String,
     /// Where the keys of whoever sits there usually are.
     pub home: Option<PathBuf>,
+    /// Where a person is asked, and what is typed there; nothing for the plain terminal.
+    pub desk: Option<(Arc<dyn Desk>, Answers)>,
 }
 
 /// Effects on the real world.
@@ -71,7 +74,7 @@ impl Live {
     ///
     /// When signals or the inbox cannot be listened to.
     pub fn new(setup: LiveSetup) -> io::Result<Self> {
-        let LiveSetup { run_dir, exe, interactive, account, login, home, answers } = setup;
+        let LiveSetup { run_dir, exe, interactive, account, login, home, desk, answers } = setup;
         let (teller, told) = mpsc::unbounded_channel();
         let mut tasks = JoinSet::new();
 
@@ -102,8 +105,8 @@ impl Live {
             wishes,
             requests: Vec::new(),
             ready: VecDeque::new(),
-            person: Person::new(interactive, account, login, home),
             answers: Arc::new(answers),
+            person: Person::new(interactive, account, login, home, desk),
             told_of: HashSet::new(),
             tasks,
         };
@@ -121,7 +124,7 @@ impl Live {
                     }
                 }
             }
-            Err(error) => warn(&format!("cannot {error}")),
+            Err(error) => self.person.warn(&format!("cannot {error}")),
         }
     }
 
@@ -161,16 +164,13 @@ impl Live {
                 self.look_into_inbox();
                 return self.ready.pop_front();
             }
-            Told::Warning(warning) => warn(&warning),
+            Told::Warning(warning) => self.person.warn(&warning),
         }
         None
     }
 }
 
 /// Tells the person at the terminal, or the log, what goes wrong beside the run.
-fn warn(text: &str) {
-    show(Some(format!("warning: {text}\n")));
-}
 
 async fn watch_inbox(mut watch: journal::Watch, teller: mpsc::UnboundedSender<Told>) {
     // What lay there before we watched must be taken once.
@@ -254,7 +254,7 @@ impl Effects for Live {
                 self.told_of.remove(&found.file);
                 let _ = self.teller.send(Told::Arrived);
             }
-            Err(error) => warn(&format!("cannot {error}")),
+            Err(error) => self.person.warn(&format!("cannot {error}")),
         }
     }
 

@@ -5,6 +5,7 @@
 
 mod ask;
 mod conversation;
+mod desk;
 mod dry;
 mod holding;
 mod http;
@@ -21,6 +22,7 @@ mod signals;
 mod tests;
 mod words;
 
+pub use desk::{Answers, Desk};
 pub use dry::Dry;
 pub use http_step::{carry_out_request, request_job};
 pub use live::{Live, LiveSetup};

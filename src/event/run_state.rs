@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{
-    Answer, Event, Illegal, Outcome, Outline, Point, Proof, RunResult, RunStarted, StepState, StopHow, next,
+    Answer, Event, Illegal, Mode, Outcome, Outline, OutlineKind, Point, Proof, RunResult, RunStarted,
+    StepState, StopHow, next,
 };
-use crate::value::{Id, Moment, Name, Stamp};
+use crate::value::{Id, Length, Moment, Name, Stamp};
 
 /// What is known of a node of the route.
 #[derive(Clone, Debug, Default)]
@@ -106,6 +107,26 @@ impl RunState {
         }
         let said = self.start.as_ref().and_then(|start| start.incident_at);
         said.or_else(|| self.started.as_ref().map(|started| started.at))
+    }
+
+    /// Returns the time between the incident and a stamp of the run; nothing while a drill's stage is not set.
+    ///
+    /// By the boot clock as far as it was there: from the staging or the start of the run on. What lies
+    /// before the start can only be taken from the calendar.
+    pub fn since_incident(&self, stamp: &Stamp) -> Option<Length> {
+        if let Some(staged) = &self.staged {
+            return Some(stamp.since(staged));
+        }
+        let (start, started) = (self.start.as_ref()?, self.started.as_ref()?);
+        if start.mode == Mode::Drill && start.nodes.iter().any(|node| node.kind == OutlineKind::Prepare) {
+            return None;
+        }
+        let Some(said) = start.incident_at else { return Some(stamp.since(started)) };
+        Some(match started.at.since(said) {
+            Some(before) => before.saturating_add(stamp.since(started)),
+            // Said to begin while the run was on its way already.
+            None => stamp.since(started).saturating_sub(said.since(started.at).unwrap_or(Length::ZERO)),
+        })
     }
 
     /// Takes in an event.

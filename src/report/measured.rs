@@ -149,25 +149,6 @@ fn is_health(state: &RunState, asset: &Id) -> bool {
     state.nodes().iter().any(|node| node.kind == OutlineKind::Health && node.id == *asset)
 }
 
-/// Returns the time between the incident and a stamp of the run.
-///
-/// By the boot clock as far as it was there: from the staging or the start of the run on. What lies
-/// before the start can only be taken from the calendar.
-fn since_incident(state: &RunState, stamp: &Stamp) -> Option<Length> {
-    if let Some(staged) = &state.staged {
-        return Some(stamp.since(staged));
-    }
-    let started = state.started.as_ref()?;
-    let Some(said) = state.start.as_ref().and_then(|start| start.incident_at) else {
-        return Some(stamp.since(started));
-    };
-    Some(match started.at.since(said) {
-        Some(before) => before.saturating_add(stamp.since(started)),
-        // Said to begin while the run was on its way already.
-        None => stamp.since(started).saturating_sub(said.since(started.at).unwrap_or(Length::ZERO)),
-    })
-}
-
 fn recovery_time(state: &RunState, target: &Target, healthy: Option<&StepRecord>) -> Found {
     if is_dry(state) {
         return expected_time(state, target);
@@ -179,7 +160,8 @@ fn recovery_time(state: &RunState, target: &Target, healthy: Option<&StepRecord>
         return Found::Unknown("nothing in this run looks at its health".into());
     }
     if let Some(end) = healthy.and_then(|record| record.ended.as_ref()) {
-        return since_incident(state, end)
+        return state
+            .since_incident(end)
             .map_or_else(|| Found::Unknown("the run has no start".into()), |time| Found::Length(time, None));
     }
     let skipped = state.step(target.asset.as_str()).is_some_and(|record| record.state == StepState::Skipped);
@@ -189,7 +171,7 @@ fn recovery_time(state: &RunState, target: &Target, healthy: Option<&StepRecord>
     if state.result.is_some() {
         return Found::Never("it did not become healthy in this run".into());
     }
-    let elapsed = state.last.as_ref().and_then(|last| since_incident(state, last));
+    let elapsed = state.last.as_ref().and_then(|last| state.since_incident(last));
     match (elapsed, target.rto) {
         (Some(elapsed), Some(rto)) if elapsed > rto => {
             Found::Never(format!("not healthy {} after the incident", elapsed.rounded()))

@@ -42,6 +42,7 @@ impl Run {
             account,
             home: None,
             answers: BTreeMap::new(),
+            desk: None,
         })
         .unwrap()
     }
