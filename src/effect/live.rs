@@ -219,7 +219,7 @@ impl Effects for Live {
 
     fn forget_outputs(&mut self, step: &Id, attempt: u32) {
         if let Err(error) = keeper::forget_outputs(&self.run_dir, step, attempt) {
-            warn(&format!("cannot {error}"));
+            self.person.warn(&format!("cannot {error}"));
         }
     }
 

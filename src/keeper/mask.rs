@@ -215,6 +215,9 @@ fn add_text_forms(text: &str, forms: &mut Vec<Vec<u8>>) {
         forms.extend([true, false].map(|upper| ascii_alone(&json, upper).into_bytes()));
         forms.push(json.into_bytes());
     }
+    for hex in [|byte| format!("{byte:02x}"), |byte: u8| format!("{byte:02X}")] {
+        forms.push(text.bytes().map(hex).collect::<String>().into_bytes());
+    }
     // `set -x` and `export -p` of a shell.
     forms.push(text.replace('\'', r"'\''").into_bytes());
     let mut quoted = String::with_capacity(text.len());
@@ -347,6 +350,7 @@ mod tests {
             }
         }
         assert_eq!(masked(&["hunter2"], &[b"aHVudGVyMg== aHVudGVyMg"]), "*** ***");
+        assert_eq!(masked(&["/unter2"], &[b"2f756e74657232 2F756E74657232"]), "*** ***");
     }
 
     #[test]
