@@ -9,12 +9,8 @@ use clap::ValueEnum;
 use super::choose;
 use super::frozen::Frozen;
 use super::session::{self, Session};
-<<<<<<< HEAD
-use super::{Global, Terminal, speech};
-=======
 use super::typed;
-use super::{Global, Terminal};
->>>>>>> s3-secrets
+use super::{Global, Terminal, speech};
 use crate::analysis::{Network, OpenEnd, estimate, open_ends, unsupported};
 use crate::document::Sources;
 use crate::error::Error;
