@@ -8,7 +8,7 @@ use super::Terminal;
 use super::execute::EventFormat;
 use super::frozen::Frozen;
 use crate::display::{JsonLines, Lines, Look};
-use crate::effect::{Dry, Live, LiveSetup};
+use crate::effect::{Dry, DrySetup, Live, LiveSetup};
 use crate::engine::{self, Halt, Setup};
 use crate::error::Error;
 use crate::event::{Event, Listener, Mode, RunResult, RunStarted};
@@ -72,7 +72,12 @@ impl Session<'_> {
         let outcome = runtime.block_on(async {
             match setup.mode() {
                 Mode::DryRun | Mode::DryPlan => {
-                    let effects = Dry::new(setup.mode() == Mode::DryRun, keeper::stamp());
+                    let effects = Dry::new(DrySetup {
+                        asks: setup.mode() == Mode::DryRun,
+                        start: keeper::stamp(),
+                        run_dir: self.run_dir.clone(),
+                        exe,
+                    });
                     Ok::<_, Error>(
                         engine::run(&setup, effects, writer, &mut *listener, earlier, resumed).await,
                     )

@@ -21,6 +21,11 @@ use crate::value::{Length, Moment, Text};
 
 /// Asks a question and returns the answer.
 pub(super) async fn ask(question: Question) -> Reply {
+    ask_after(&[], question).await
+}
+
+/// Asks a question; these words come before the program of a command.
+pub(super) async fn ask_after(before: &[String], question: Question) -> Reply {
     let Question { probe, env, cwd, shell, moot } = question;
     if let Some(why) = moot {
         return Reply::Unknown(why);
@@ -36,6 +41,7 @@ pub(super) async fn ask(question: Question) -> Reply {
             if let Some(reply) = program.iter().find_map(|word| unknown_in(&Text::new(word), &env)) {
                 return reply;
             }
+            let program: Vec<String> = before.iter().cloned().chain(program).collect();
             let look = Look { program: &program, env: &env.values, cwd: &cwd, timeout: limit };
             return run::run(look, &probe.expect).await;
         }

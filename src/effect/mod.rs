@@ -4,7 +4,9 @@
 //! another implementation that never acts, so the engine has no way to tell the two apart.
 
 mod ask;
+mod confine;
 mod conversation;
+mod demand;
 mod dry;
 mod holding;
 mod http;
@@ -20,7 +22,9 @@ mod signals;
 mod tests;
 mod words;
 
-pub use dry::Dry;
+pub use confine::become_confined;
+pub use demand::{Demand, Need};
+pub use dry::{Dry, DrySetup};
 pub use http_step::{carry_out_request, request_job};
 pub use live::{Live, LiveSetup};
 #[cfg(test)]
@@ -30,6 +34,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::approval::{Decision, Key, Matter};
+use crate::event::{Check, Confined};
 use crate::journal;
 use crate::keeper;
 use crate::probe::Probe;
@@ -188,6 +193,8 @@ pub enum Happening {
     Said(Box<Spoken>),
     /// Nobody answers at the terminal any more.
     PersonLeft,
+    /// Something that the real thing will need was looked for.
+    Checked(Check),
     /// Something came into the inbox.
     Requested(Box<journal::Found>),
     /// A signal asked to stop; the how-manieth.
@@ -228,6 +235,17 @@ pub enum FoundPoint {
 pub trait Effects {
     /// Returns the time.
     fn now(&mut self) -> Stamp;
+
+    /// Says what keeps probes from writing, if they are to be kept from it.
+    fn confined(&self) -> Option<(Confined, String)> {
+        None
+    }
+
+    /// Looks for all that the real thing will need, where this is not the real thing.
+    async fn look_ahead(&mut self, demands: Vec<Demand>) -> Vec<Check> {
+        drop(demands);
+        Vec::new()
+    }
 
     /// Starts the work of a step. It is told as [`Happening::Ended`].
     fn act(&mut self, work: Work);

@@ -143,7 +143,18 @@ pub(super) async fn run(look: Look<'_>, expect: &Expect) -> Reply {
     }
 }
 
+/// Runs a command and returns what it has printed, the errors behind the rest, however it ended.
+pub(super) async fn said(look: Look<'_>) -> Result<String, String> {
+    let (_, out, err) = to_its_end(look).await?;
+    Ok([out.kept, err.kept].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).join("\n"))
+}
+
 async fn try_run(look: Look<'_>, expect: &Expect) -> Result<String, String> {
+    let (status, out, err) = to_its_end(look).await?;
+    judge(status, &out, &err, expect)
+}
+
+async fn to_its_end(look: Look<'_>) -> Result<(Option<ExitStatus>, Stream, Stream), String> {
     let (mut group, mut out, mut err) = start(&look)?;
     #[expect(clippy::disallowed_methods, reason = "the time limit of a probe")]
     let limit = tokio::time::sleep(look.timeout.as_duration());
@@ -173,7 +184,7 @@ async fn try_run(look: Look<'_>, expect: &Expect) -> Result<String, String> {
     let status = group.end();
     out.drain();
     err.drain();
-    judge(status, &out, &err, expect)
+    Ok((status, out, err))
 }
 
 fn start(look: &Look<'_>) -> Result<(Group, Stream, Stream), String> {

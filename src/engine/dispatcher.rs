@@ -126,8 +126,9 @@ impl<'a, E: Effects, S: Store> Dispatcher<'a, E, S> {
     }
 
     /// Begins a new run.
-    pub(super) fn begin(&mut self) -> Result<(), Error> {
+    pub(super) async fn begin(&mut self) -> Result<(), Error> {
         self.note(Event::RunStarted(Box::new(self.setup.start.clone())))?;
+        self.look_ahead().await?;
         self.count();
         self.release()?;
         self.commit()
@@ -312,6 +313,7 @@ impl<'a, E: Effects, S: Store> Dispatcher<'a, E, S> {
             Happening::Requested(found) => self.hear_request(*found),
             // Whether anybody is left to wait for is asked next.
             Happening::PersonLeft => Ok(()),
+            Happening::Checked(check) => self.note(Event::Checked(check)),
             Happening::Interrupted(count) => self.hear_interrupt(count),
         }
     }

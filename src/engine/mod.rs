@@ -13,6 +13,7 @@ mod node;
 mod outputs;
 mod people;
 mod points;
+mod preflight;
 mod resume;
 mod run;
 mod settle;

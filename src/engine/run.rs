@@ -35,7 +35,7 @@ pub async fn run<E: Effects, S: Store>(
 ) -> Result<(Halt, RunState), Error> {
     let mut dispatcher = Dispatcher::new(setup, effects, writer, listener);
     if earlier.is_empty() {
-        dispatcher.begin()?;
+        dispatcher.begin().await?;
     } else {
         dispatcher.resume(earlier, resumed).await?;
     }

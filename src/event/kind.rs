@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Failure, Outcome, Proof};
+use super::{Check, Confined, Delivery, Failure, Outcome, Proof};
 use crate::value::{Id, Length, Moment, Name, RunId};
 
 /// What kind of run it is.
@@ -388,6 +388,24 @@ pub enum Event {
         /// How it ended.
         result: RunResult,
     },
+    /// A dry run says whether its probes can change anything.
+    ProbesConfined {
+        /// What keeps them from writing.
+        by: Confined,
+        /// What this means, or why nothing does.
+        note: String,
+    },
+    /// A dry run has asked for something that the real thing will need.
+    Checked(Check),
+    /// A dry run comes to something that names values which are known only when the real thing runs.
+    ValuesUnknown {
+        /// The step or asset.
+        step: Id,
+        /// The names.
+        names: Vec<String>,
+    },
+    /// Somebody was told of something that happened in the run, or could not be.
+    Told(Delivery),
     /// Shown and forgotten: a health probe or `wait` was not yet content.
     StillWaiting {
         /// The node.
@@ -421,7 +439,11 @@ impl Event {
             | Self::ClockJumped { .. }
             | Self::StopAsked { .. }
             | Self::RunSuspended { .. }
-            | Self::RunFinished { .. } => true,
+            | Self::RunFinished { .. }
+            | Self::ProbesConfined { .. }
+            | Self::Checked(_)
+            | Self::ValuesUnknown { .. }
+            | Self::Told(_) => true,
             Self::StillWaiting { .. } => false,
         }
     }
@@ -441,6 +463,7 @@ impl Event {
             | Self::HandedOver { step, .. }
             | Self::AnswerRejected { step, .. }
             | Self::StepJudged { step, .. }
+            | Self::ValuesUnknown { step, .. }
             | Self::StillWaiting { step, .. } => Some(step),
             Self::RunStarted(_)
             | Self::IncidentStaged
@@ -450,7 +473,10 @@ impl Event {
             | Self::ClockJumped { .. }
             | Self::StopAsked { .. }
             | Self::RunSuspended { .. }
-            | Self::RunFinished { .. } => None,
+            | Self::RunFinished { .. }
+            | Self::ProbesConfined { .. }
+            | Self::Checked(_)
+            | Self::Told(_) => None,
         }
     }
 }

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{
-    Answer, Event, Illegal, Outcome, Outline, Point, Proof, RunResult, RunStarted, StepState, StopHow, next,
+    Answer, Check, Confined, Delivery, Event, Illegal, Outcome, Outline, Point, Proof, RunResult, RunStarted,
+    StepState, StopHow, next,
 };
 use crate::value::{Id, Moment, Name, Stamp};
 
@@ -34,6 +35,8 @@ pub struct StepRecord {
     pub held_by: Option<Id>,
     /// Who has handed it over, in any attempt.
     pub handed_by: Vec<String>,
+    /// The values that it names and that are known only when the real thing runs.
+    pub unknown: Vec<String>,
 }
 
 /// All that the events of a run add up to.
@@ -61,6 +64,12 @@ pub struct RunState {
     pub heard: BTreeSet<String>,
     /// The statements that persons have signed, by their nonces: each counts once.
     pub nonces: BTreeSet<String>,
+    /// What keeps the probes of a dry run from writing, and what this means.
+    pub confined: Option<(Confined, String)>,
+    /// What a dry run has asked for.
+    pub checks: Vec<Check>,
+    /// Who was told of what, or could not be.
+    pub deliveries: Vec<Delivery>,
     positions: HashMap<Id, usize>,
 }
 
@@ -129,6 +138,8 @@ impl RunState {
                 self.result = None;
                 self.resumed += 1;
             }
+            // That the run is over can be told only once it is.
+            (Event::Told(delivery), Some(_)) => self.deliveries.push(delivery.clone()),
             (_, Some(_)) if self.result.is_some() => {
                 return Err(Misfit::Run("the run goes on after its end"));
             }
@@ -145,6 +156,8 @@ impl RunState {
                 self.heard.insert(sha256.clone());
                 self.use_up(proof.as_deref());
             }
+            (Event::ProbesConfined { by, note }, _) => self.confined = Some((*by, note.clone())),
+            (Event::Checked(check), _) => self.checks.push(check.clone()),
             (Event::JournalMended { .. } | Event::ClockJumped { .. }, _) => {}
             _ => self.apply_to_step(event, stamp)?,
         }
@@ -164,6 +177,7 @@ impl RunState {
         record.state = state;
         match event {
             Event::PointChosen { point, .. } => record.point = Some(point.clone()),
+            Event::ValuesUnknown { names, .. } => record.unknown.clone_from(names),
             Event::StepStarted { .. } => {
                 record.started.get_or_insert_with(|| stamp.clone());
                 record.begun = Some(stamp.clone());

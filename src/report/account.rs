@@ -8,7 +8,8 @@ use serde_json::Value;
 
 use super::measured::{Measured, incident, measure, targets_met};
 use crate::event::{
-    Answer, Event, Misfit, Mode, Outline, OutlineKind, Point, RunResult, RunState, StepRecord, StepState,
+    Answer, Check, Confined, Delivery, Event, Misfit, Mode, Outline, OutlineKind, Point, RunResult, RunState,
+    StepRecord, StepState,
 };
 use crate::value::{Id, Length, Moment, Name, RunId, Stamp, schema_of};
 
@@ -109,6 +110,9 @@ pub struct StepAccount {
     pub answered_by: Option<String>,
     /// The names of the values that it left; the values stay in the journal.
     pub outputs: Vec<Name>,
+    /// The values that it names and that only the real thing will know.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unknown: Vec<String>,
     /// How it is taken back, if the plan says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undo: Option<String>,
@@ -160,6 +164,16 @@ pub struct LeftOut {
     pub step: Id,
     /// Why.
     pub why: String,
+}
+
+/// What kept the probes of a dry run from writing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Confinement {
+    /// By what.
+    pub by: Confined,
+    /// What this means, or why nothing did.
+    pub note: String,
 }
 
 /// What the journal of a run proves.
@@ -217,6 +231,15 @@ pub struct Report {
     pub rejected: Vec<Rejected>,
     /// What it waits for, if the controller left on purpose.
     pub waits_for: Option<Vec<String>>,
+    /// What kept the probes of a dry run from writing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confined: Option<Confinement>,
+    /// What a dry run has looked for, and whether it is there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<Check>,
+    /// Who was told of what, or could not be.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deliveries: Vec<Delivery>,
     /// What a reader must know to judge the numbers: clock jumps, a mended journal, a changed plan.
     pub notes: Vec<String>,
 }
@@ -289,6 +312,9 @@ impl Report {
             decisions: events.iter().filter_map(|(stamp, event)| decision(stamp, event)).collect(),
             rejected: events.iter().filter_map(|(stamp, event)| rejected(stamp, event)).collect(),
             waits_for: state.suspended,
+            confined: state.confined.map(|(by, note)| Confinement { by, note }),
+            checks: state.checks,
+            deliveries: state.deliveries,
             notes,
         })
     }
@@ -325,6 +351,7 @@ impl StepAccount {
             note: record.note.clone(),
             answered_by: record.answered_by.clone(),
             outputs: record.outputs.keys().cloned().collect(),
+            unknown: record.unknown.clone(),
             undo: node.undo.clone(),
         }
     }

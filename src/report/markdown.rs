@@ -1,5 +1,6 @@
 //! The report for people: Markdown for the incident's channel.
 
+use super::looked::{looked_at, told, unknown};
 use super::{Compared, Reached, Report, Standing, StepAccount, headline};
 use crate::event::{Mode, OutlineKind, RunResult};
 use crate::value::{Length, Moment, plain};
@@ -10,9 +11,12 @@ pub fn markdown(report: &Report) -> String {
     targets(report, &mut text);
     timeline(report, &mut text);
     points(report, &mut text);
+    looked_at(report, &mut text);
+    unknown(report, &mut text);
     left_out(report, &mut text);
     people(report, &mut text);
     rejected(report, &mut text);
+    told(report, &mut text);
     taking_back(report, &mut text);
     if !report.notes.is_empty() {
         text.push_str("## Notes\n\n");

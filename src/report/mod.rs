@@ -3,6 +3,7 @@
 mod account;
 mod headline;
 mod json;
+mod looked;
 mod markdown;
 mod measured;
 mod record;
@@ -10,7 +11,9 @@ mod summary;
 #[cfg(test)]
 mod tests;
 
-pub use account::{Decision, LeftOut, Rejected, Report, Standing, StepAccount, schema as report_schema};
+pub use account::{
+    Confinement, Decision, LeftOut, Rejected, Report, Standing, StepAccount, schema as report_schema,
+};
 pub use headline::headline;
 pub use json::{json, record_json};
 pub use markdown::markdown;
