@@ -22,6 +22,9 @@ use crate::workspace::Workspace;
 /// How long an asset may take to become healthy unless somebody says otherwise.
 pub(super) const PATIENCE: Length = Length::from_secs(600);
 
+/// How long is waited at the end for messages that are still on their way, unless somebody says otherwise.
+const LAST_WORDS: Length = Length::from_secs(10);
+
 /// The variables that commands inherit.
 const INHERITED: [&str; 8] = ["PATH", "HOME", "USER", "LOGNAME", "LANG", "TZ", "TMPDIR", "SSH_AUTH_SOCK"];
 
@@ -59,6 +62,7 @@ impl Session<'_> {
             exe: exe.clone(),
             max_parallel: self.frozen.max_parallel,
             patience: self.frozen.patience,
+            last_words: self.workspace.config.defaults.last_words.unwrap_or(LAST_WORDS),
             stays: self.stays,
         };
         let out = Box::new(io::stdout());

@@ -36,6 +36,8 @@ pub struct Defaults {
     pub max_parallel: Option<NonZeroUsize>,
     /// How long an asset may take to become healthy once it is restored, and a probe that is waited for; 10m if nothing is said.
     pub patience: Option<Length>,
+    /// How long to wait at the end of a run for messages (`notify`) that are still on their way; 10s if nothing is said.
+    pub last_words: Option<Length>,
 }
 
 /// Why the settings cannot be read.

@@ -10,7 +10,9 @@ use tokio::task::JoinSet;
 use super::holding::{End, Holding, Wish};
 use super::person::{Heard, Person, Typed, show};
 use super::signals::Signals;
-use super::{Consultation, Effects, Happening, Question, Spoken, Work, ask, points};
+use super::tell::Heralds;
+use super::{Channel, Consultation, Effects, Happening, Message, Question, Spoken, Work, ask, points};
+use crate::event::Delivery;
 use crate::journal;
 use crate::keeper::{self, Job, Remains, Request};
 use crate::value::{Id, Length, Stamp};
@@ -47,6 +49,7 @@ pub struct Live {
     person: Person,
     /// Files of the inbox that were told of and not yet put away.
     told_of: HashSet<String>,
+    heralds: Heralds,
     tasks: JoinSet<()>,
 }
 
@@ -55,6 +58,7 @@ enum Told {
     Happening(Happening),
     Typed(Typed),
     Signed(Result<Spoken, String>),
+    Delivered(usize, Delivery),
     Arrived,
     Warning(String),
 }
@@ -99,6 +103,7 @@ impl Live {
             ready: VecDeque::new(),
             person: Person::new(interactive, account, login, home),
             told_of: HashSet::new(),
+            heralds: Heralds::default(),
             tasks,
         };
         // What lay there before we came is heard before anything is begun.
@@ -156,6 +161,10 @@ impl Live {
                 return self.ready.pop_front();
             }
             Told::Warning(warning) => warn(&warning),
+            Told::Delivered(channel, delivery) => {
+                self.heralds.arrived(channel);
+                return Some(Happening::Told(delivery));
+            }
         }
         None
     }
@@ -247,6 +256,36 @@ impl Effects for Live {
             }
             Happening::Woke { ticket }
         });
+    }
+
+    fn tell(&mut self, channel: &Channel, message: Message) {
+        let teller = self.teller.clone();
+        self.heralds.tell(channel, message, move |number, delivery| {
+            let _ = teller.send(Told::Delivered(number, delivery));
+        });
+    }
+
+    async fn last_deliveries(&mut self, within: Length) -> Vec<Delivery> {
+        let mut deliveries = Vec::new();
+        let waited = keeper::wait(within);
+        tokio::pin!(waited);
+        while !self.heralds.is_idle() {
+            tokio::select! {
+                _ = &mut waited => break,
+                told = self.told.recv() => match told {
+                    Some(Told::Delivered(channel, delivery)) => {
+                        self.heralds.arrived(channel);
+                        deliveries.push(delivery);
+                    }
+                    // Who is in a hurry does not wait for this.
+                    Some(Told::Happening(Happening::Interrupted(_))) | None => break,
+                    // Requests stay in the inbox, and what the keeper tells it tells again.
+                    Some(_) => {}
+                },
+            }
+        }
+        deliveries.extend(self.heralds.give_up());
+        deliveries
     }
 
     fn has_person(&self) -> bool {

@@ -18,6 +18,7 @@ mod run;
 #[cfg(test)]
 mod scripted;
 mod signals;
+mod tell;
 #[cfg(test)]
 mod tests;
 mod words;
@@ -29,12 +30,13 @@ pub use http_step::{carry_out_request, request_job};
 pub use live::{Live, LiveSetup};
 #[cfg(test)]
 pub(crate) use scripted::Scripted;
+pub use tell::{Address, Channel, Message, Way};
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::approval::{Decision, Key, Matter};
-use crate::event::{Check, Confined};
+use crate::event::{Check, Confined, Delivery};
 use crate::journal;
 use crate::keeper;
 use crate::probe::Probe;
@@ -197,6 +199,8 @@ pub enum Happening {
     Checked(Check),
     /// Something came into the inbox.
     Requested(Box<journal::Found>),
+    /// Somebody was told of something, or could not be.
+    Told(Delivery),
     /// A signal asked to stop; the how-manieth.
     Interrupted(u32),
     /// The process of a step ended where nobody could see how: it must be judged.
@@ -284,6 +288,16 @@ pub trait Effects {
 
     /// Whether a person at the terminal may answer.
     fn has_person(&self) -> bool;
+
+    /// Tells somebody of something, beside the run. What became of it is told as [`Happening::Told`].
+    fn tell(&mut self, _: &Channel, _: Message) {}
+
+    /// Waits for what is on its way to somebody, but not longer; returns what became of it.
+    ///
+    /// Nothing else that happens meanwhile is lost: whoever takes the run up again hears of it.
+    async fn last_deliveries(&mut self, _: Length) -> Vec<Delivery> {
+        Vec::new()
+    }
 
     /// Waits for the next happening.
     async fn next(&mut self) -> Happening;

@@ -271,6 +271,9 @@ impl<'a, E: Effects, S: Store> Dispatcher<'a, E, S> {
             for event in &batch {
                 self.listener.hear(&stamp, event, &self.state);
             }
+            for event in &batch {
+                self.announce(&stamp, event);
+            }
         }
         for act in acts {
             match act {
@@ -313,6 +316,7 @@ impl<'a, E: Effects, S: Store> Dispatcher<'a, E, S> {
             Happening::Requested(found) => self.hear_request(*found),
             // Whether anybody is left to wait for is asked next.
             Happening::PersonLeft => Ok(()),
+            Happening::Told(delivery) => self.note(Event::Told(delivery)),
             Happening::Checked(check) => self.note(Event::Checked(check)),
             Happening::Interrupted(count) => self.hear_interrupt(count),
         }

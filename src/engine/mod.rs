@@ -10,6 +10,7 @@ mod environment;
 mod hearing;
 mod looks;
 mod node;
+mod notices;
 mod outputs;
 mod people;
 mod points;

@@ -41,6 +41,9 @@ pub async fn run<E: Effects, S: Store>(
     }
     let halt = dispatcher.dispatch().await;
     dispatcher.leave(&halt).await;
+    if halt.is_ok() {
+        dispatcher.see_off().await?;
+    }
     let state = dispatcher.into_state();
     halt.map(|halt| (halt, state))
 }

@@ -139,7 +139,11 @@ impl RunState {
                 self.resumed += 1;
             }
             // That the run is over can be told only once it is.
-            (Event::Told(delivery), Some(_)) => self.deliveries.push(delivery.clone()),
+            (Event::Told(delivery), Some(_)) => {
+                self.deliveries.push(delivery.clone());
+                // When this arrived says nothing of when the run ended.
+                return Ok(());
+            }
             (_, Some(_)) if self.result.is_some() => {
                 return Err(Misfit::Run("the run goes on after its end"));
             }
