@@ -8,6 +8,7 @@ use rustix::fs::statvfs;
 use tokio::task::spawn_blocking;
 
 use super::run::{self, Look};
+use super::tell;
 use super::words::short;
 use crate::event::{Check, Found};
 use crate::value::{Id, Length, Tool};
@@ -53,6 +54,8 @@ pub enum Need {
         /// How many bytes.
         bytes: u64,
     },
+    /// An environment variable of the controller, without which nothing fails.
+    Variable(String),
     /// Something that the plan itself answers.
     Known(Found, String),
 }
@@ -70,6 +73,10 @@ pub(super) async fn check(before: &[String], demand: Demand) -> Check {
     let Demand { what, steps, need } = demand;
     let (found, note) = match need {
         Need::Known(found, note) => (found, note),
+        Need::Variable(name) => match tell::variable(&name) {
+            Some(_) => (Found::Met, format!("{name} is set")),
+            None => (Found::Unknown, format!("{name} is not set: as it is, nobody would be told")),
+        },
         Need::Room { folder, bytes } => {
             let looked = spawn_blocking(move || room(&folder, bytes)).await;
             looked.unwrap_or_else(|error| (Found::Unknown, error.to_string()))

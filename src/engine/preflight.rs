@@ -1,6 +1,6 @@
 //! What a course needs before anything of it can be done; a dry run looks whether it is there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::dispatcher::Dispatcher;
 use super::hearing::people_of;
@@ -8,7 +8,7 @@ use super::run::Error;
 use crate::effect::{Demand, Effects, Need};
 use crate::event::{Event, Found};
 use crate::journal::Store;
-use crate::plan::{Action, Approve};
+use crate::plan::{Action, Approve, Tell, WebhookUrl};
 use crate::resolve::{CourseKind, ResolvedStep};
 use crate::value::{Id, Text};
 
@@ -19,7 +19,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         let Some((by, note)) = self.effects.confined() else { return Ok(()) };
         self.note(Event::ProbesConfined { by, note })?;
         self.commit()?;
-        let demands = self.tools().into_iter().chain(self.answers()).collect();
+        let demands = self.tools().into_iter().chain(self.answers()).chain(self.hooks()).collect();
         for check in self.effects.look_ahead(demands).await {
             self.note(Event::Checked(check))?;
         }
@@ -65,6 +65,24 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
             CourseKind::Health => None,
         });
         steps.filter_map(|step| self.answer(step)).collect()
+    }
+
+    /// Returns the variables that hold the URLs of webhooks; a run without them goes on, and tells nobody.
+    fn hooks(&self) -> Vec<Demand> {
+        let variables = self.setup.plan.notify.iter().filter_map(|notification| match &notification.tell {
+            Tell::Webhook(webhook) => match &webhook.url {
+                WebhookUrl::Env(name) => Some(name),
+                WebhookUrl::Url(_) => None,
+            },
+            Tell::Command(_) => None,
+        });
+        let variables: BTreeSet<&String> = variables.collect();
+        let demand = |name: &String| Demand {
+            what: format!("webhook ${name}"),
+            steps: Vec::new(),
+            need: Need::Variable(name.clone()),
+        };
+        variables.into_iter().map(demand).collect()
     }
 
     fn answer(&self, step: &ResolvedStep) -> Option<Demand> {

@@ -183,6 +183,9 @@ pub struct RunStarted {
     pub host: String,
     /// When the incident began, if that was said.
     pub incident_at: Option<Moment>,
+    /// When somebody decided that it is a disaster: as was said, or when a real run was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub declared_at: Option<Moment>,
     /// The plan's `detect` and `decide`, which a drill adds to what it measured.
     pub assumed: Length,
     /// The targets of the assets that the route brings back.

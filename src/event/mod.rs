@@ -3,6 +3,7 @@
 //! The engine's only voice is [`Event`]. The journal keeps events, the display and the report read
 //! them, and [`RunState`] is what they add up to, whether they come from a live run or from the disk.
 
+mod boots;
 mod check;
 mod kind;
 mod listener;

@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use super::boots::Boots;
 use super::{
-    Answer, Check, Confined, Delivery, Event, Illegal, Outcome, Outline, Point, Proof, RunResult, RunStarted,
-    StepState, StopHow, next,
+    Answer, Check, Confined, Delivery, Event, Illegal, Mode, Outcome, Outline, OutlineKind, Point, Proof,
+    RunResult, RunStarted, StepState, StopHow, next,
 };
-use crate::value::{Id, Moment, Name, Stamp};
+use crate::value::{Id, Length, Moment, Name, Stamp};
 
 /// What is known of a node of the route.
 #[derive(Clone, Debug, Default)]
@@ -71,6 +72,7 @@ pub struct RunState {
     /// Who was told of what, or could not be.
     pub deliveries: Vec<Delivery>,
     positions: HashMap<Id, usize>,
+    boots: Boots,
 }
 
 /// An event that does not fit what happened before it.
@@ -115,6 +117,33 @@ impl RunState {
         }
         let said = self.start.as_ref().and_then(|start| start.incident_at);
         said.or_else(|| self.started.as_ref().map(|started| started.at))
+    }
+
+    /// Returns the time between two moments of the run; neither a moved calendar nor a reboot falsifies it.
+    pub fn between(&self, earlier: &Stamp, later: &Stamp) -> Length {
+        self.boots.between(earlier, later)
+    }
+
+    /// Returns the time between the incident and a stamp of the run; nothing while a drill's stage is not set.
+    ///
+    /// By the boot clock as far as it was there: from the staging or the start of the run on. What lies
+    /// before the start can only be taken from the calendar.
+    pub fn since_incident(&self, stamp: &Stamp) -> Option<Length> {
+        if let Some(staged) = &self.staged {
+            return Some(self.between(staged, stamp));
+        }
+        let (start, started) = (self.start.as_ref()?, self.started.as_ref()?);
+        if start.mode == Mode::Drill && start.nodes.iter().any(|node| node.kind == OutlineKind::Prepare) {
+            return None;
+        }
+        let Some(said) = start.incident_at else { return Some(self.between(started, stamp)) };
+        Some(match started.at.since(said) {
+            Some(before) => before.saturating_add(self.between(started, stamp)),
+            // Said to begin while the run was on its way already.
+            None => {
+                self.between(started, stamp).saturating_sub(said.since(started.at).unwrap_or(Length::ZERO))
+            }
+        })
     }
 
     /// Takes in an event.
@@ -165,6 +194,7 @@ impl RunState {
             (Event::JournalMended { .. } | Event::ClockJumped { .. }, _) => {}
             _ => self.apply_to_step(event, stamp)?,
         }
+        self.boots.hear(stamp);
         self.last = Some(stamp.clone());
         Ok(())
     }

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::measured::{Measured, incident, measure, targets_met};
+use super::measured::{Measured, incident, into_run, measure, targets_met};
 use crate::event::{
     Answer, Check, Confined, Delivery, Event, Misfit, Mode, Outline, OutlineKind, Point, RunResult, RunState,
     StepRecord, StepState,
@@ -96,6 +96,10 @@ pub struct StepAccount {
     pub started: Option<Moment>,
     /// When it ended.
     pub ended: Option<Moment>,
+    /// How long after the run's start it began, or ended if it never began, by a clock that no change of the
+    /// calendar moves: the order of what happened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<Length>,
     /// How long it took, by a clock that no change of the calendar moves.
     pub duration: Option<Length>,
     /// How long the plan said it would take.
@@ -210,6 +214,9 @@ pub struct Report {
     pub started: Moment,
     /// When the incident began; none while the stage of a drill is not set.
     pub incident: Option<Moment>,
+    /// When somebody decided that it is a disaster: said, or when the run was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub declared: Option<Moment>,
     /// When it ended; none if it is not over.
     pub ended: Option<Moment>,
     /// How long it has taken until its last event.
@@ -280,7 +287,7 @@ impl Report {
             return Err(Misfit::Run("the run does not begin with its start"));
         };
         let account = |(node, record): (&Outline, &StepRecord)| {
-            StepAccount::of(node, record, attempts.get(&node.id).copied().unwrap_or(0))
+            StepAccount::of(&state, node, record, attempts.get(&node.id).copied().unwrap_or(0))
         };
         let mut notes: Vec<String> = events.iter().filter_map(|(stamp, event)| note(stamp, event)).collect();
         if start.mode == Mode::Real && start.incident_at.is_none() {
@@ -302,8 +309,9 @@ impl Report {
             host: start.host.clone(),
             started: started.at,
             incident: incident(&state),
+            declared: start.declared_at,
             ended: state.result.map(|_| last.at),
-            duration: last.since(started),
+            duration: state.between(started, last),
             result: state.result,
             resumed: state.resumed,
             steps: start.nodes.iter().zip(&state.steps).map(account).collect(),
@@ -331,7 +339,7 @@ impl Report {
 }
 
 impl StepAccount {
-    fn of(node: &Outline, record: &StepRecord, attempts: u32) -> Self {
+    fn of(run: &RunState, node: &Outline, record: &StepRecord, attempts: u32) -> Self {
         let state = Standing::of(&record.state);
         // A step that failed and was taken up again still bears the end of its failure.
         let ended = record.ended.as_ref().filter(|_| state.is_ended());
@@ -344,7 +352,8 @@ impl StepAccount {
             state,
             started: record.started.as_ref().map(|stamp| stamp.at),
             ended: ended.map(|stamp| stamp.at),
-            duration: ended.zip(worked).map(|(ended, started)| ended.since(started)),
+            after: record.started.as_ref().or(record.ended.as_ref()).map(|stamp| into_run(run, stamp)),
+            duration: ended.zip(worked).map(|(ended, started)| run.between(started, ended)),
             estimate: node.takes,
             attempts,
             point: record.point.clone(),

@@ -61,9 +61,10 @@ fn about(report: &Report) -> String {
         Some(at) => format!("Incident: {}. ", at.for_people()),
         None => "Incident: the stage is not set. ".to_owned(),
     };
+    let declared = report.declared.map(|at| format!("Declared: {}. ", at.for_people())).unwrap_or_default();
     let ended = report.ended.map_or_else(|| "not over".to_owned(), Moment::for_people);
     format!(
-        "**{}**: {}{place}, operation {}, by {} on {}.\n{incident}Started: {}. Ended: {ended}. Took: {}.",
+        "**{}**: {}{place}, operation {}, by {} on {}.\n{incident}{declared}Started: {}. Ended: {ended}. Took: {}.",
         cell(&report.title),
         report.mode.title(),
         cell(&report.operation),
@@ -145,7 +146,7 @@ fn timeline(report: &Report, text: &mut String) {
     text.push_str("| Step | Began | Ended | Took | Estimate | State |\n|--|--|--|--|--|--|\n");
     let mut steps: Vec<&StepAccount> = report.steps.iter().collect();
     // In the order of what happened; what never began stands last, in the order of the plan.
-    steps.sort_by_key(|step| (step.started.or(step.ended).is_none(), step.started.or(step.ended)));
+    steps.sort_by_key(|step| (step.after.is_none(), step.after));
     let moment = |at: Option<Moment>| {
         at.map_or_else(|| "–".to_owned(), |at| at.for_people().trim_end_matches(" UTC").to_owned())
     };

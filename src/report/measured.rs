@@ -58,6 +58,9 @@ pub struct Measured {
     pub asset: Id,
     /// What the route does with it.
     pub why: String,
+    /// When the first step that restores it began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub begun: Option<Moment>,
     /// When the last step that restores it ended.
     pub restored: Option<Moment>,
     /// When it was found healthy.
@@ -94,6 +97,7 @@ pub fn measure(state: &RunState, newest: &BTreeMap<Id, Moment>) -> Vec<Measured>
             Measured {
                 asset: target.asset.clone(),
                 why: target.why.clone(),
+                begun: begun(state, &target.asset).map(|stamp| stamp.at),
                 restored: restored(state, &target.asset).map(|stamp| stamp.at),
                 healthy: healthy.and_then(|record| record.ended.as_ref()).map(|stamp| stamp.at),
                 rto: compare(target.rto, assumed, recovery_time(state, target, healthy)),
@@ -149,25 +153,6 @@ fn is_health(state: &RunState, asset: &Id) -> bool {
     state.nodes().iter().any(|node| node.kind == OutlineKind::Health && node.id == *asset)
 }
 
-/// Returns the time between the incident and a stamp of the run.
-///
-/// By the boot clock as far as it was there: from the staging or the start of the run on. What lies
-/// before the start can only be taken from the calendar.
-fn since_incident(state: &RunState, stamp: &Stamp) -> Option<Length> {
-    if let Some(staged) = &state.staged {
-        return Some(stamp.since(staged));
-    }
-    let started = state.started.as_ref()?;
-    let Some(said) = state.start.as_ref().and_then(|start| start.incident_at) else {
-        return Some(stamp.since(started));
-    };
-    Some(match started.at.since(said) {
-        Some(before) => before.saturating_add(stamp.since(started)),
-        // Said to begin while the run was on its way already.
-        None => stamp.since(started).saturating_sub(said.since(started.at).unwrap_or(Length::ZERO)),
-    })
-}
-
 fn recovery_time(state: &RunState, target: &Target, healthy: Option<&StepRecord>) -> Found {
     if is_dry(state) {
         return expected_time(state, target);
@@ -179,7 +164,8 @@ fn recovery_time(state: &RunState, target: &Target, healthy: Option<&StepRecord>
         return Found::Unknown("nothing in this run looks at its health".into());
     }
     if let Some(end) = healthy.and_then(|record| record.ended.as_ref()) {
-        return since_incident(state, end)
+        return state
+            .since_incident(end)
             .map_or_else(|| Found::Unknown("the run has no start".into()), |time| Found::Length(time, None));
     }
     let skipped = state.step(target.asset.as_str()).is_some_and(|record| record.state == StepState::Skipped);
@@ -189,7 +175,7 @@ fn recovery_time(state: &RunState, target: &Target, healthy: Option<&StepRecord>
     if state.result.is_some() {
         return Found::Never("it did not become healthy in this run".into());
     }
-    let elapsed = state.last.as_ref().and_then(|last| since_incident(state, last));
+    let elapsed = state.last.as_ref().and_then(|last| state.since_incident(last));
     match (elapsed, target.rto) {
         (Some(elapsed), Some(rto)) if elapsed > rto => {
             Found::Never(format!("not healthy {} after the incident", elapsed.rounded()))
@@ -205,7 +191,7 @@ fn expected_time(state: &RunState, target: &Target) -> Found {
     let end = passed.and_then(|record| record.ended.as_ref()).zip(state.started.as_ref());
     match end {
         Some((end, started)) => {
-            Found::Length(end.since(started), Some("expected, by the plan's estimates".into()))
+            Found::Length(state.between(started, end), Some("expected, by the plan's estimates".into()))
         }
         None => Found::Unknown("the dry run did not get there".into()),
     }
@@ -225,7 +211,21 @@ fn restored<'a>(state: &'a RunState, asset: &'a Id) -> Option<&'a Stamp> {
     if !restorers(state, asset).all(|(_, record)| is_reached(&record.state)) {
         return None;
     }
-    restorers(state, asset).filter_map(|(_, record)| record.ended.as_ref()).max_by_key(|stamp| stamp.at)
+    restorers(state, asset)
+        .filter_map(|(_, record)| record.ended.as_ref())
+        .max_by_key(|stamp| into_run(state, stamp))
+}
+
+/// Returns when the first step that restores an asset began.
+fn begun<'a>(state: &'a RunState, asset: &'a Id) -> Option<&'a Stamp> {
+    restorers(state, asset)
+        .filter_map(|(_, record)| record.started.as_ref())
+        .min_by_key(|stamp| into_run(state, stamp))
+}
+
+/// Returns how long after the run's start something happened: its order, whatever the calendar did.
+pub(super) fn into_run(state: &RunState, stamp: &Stamp) -> Length {
+    state.started.as_ref().map_or(Length::ZERO, |started| state.between(started, stamp))
 }
 
 /// Returns the point that a step used: its own, else that of a step inside it.

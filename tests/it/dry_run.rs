@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use crate::stage::Stage;
+use crate::stage::{Ran, Stage};
 
 const DRY: [&str; 3] = ["execute", "plan.yaml", "--dry-run"];
 
@@ -17,6 +17,13 @@ fn found(stage: &Stage, what: &str) -> Value {
     let checks = stage.journal().into_iter().filter(|event| event["type"] == "checked");
     let found = checks.into_iter().find(|check| check["what"] == what);
     found.unwrap_or_else(|| panic!("{what:?} was not looked for: {:#?}", stage.journal()))
+}
+
+/// Carries out a dry run, and forgets those before: two of one second have no order.
+#[track_caller]
+fn dry(stage: &Stage, more: &[&str]) -> Ran {
+    let _ = fs::remove_dir_all(stage.path().join(".drplan/runs"));
+    stage.run(&[&DRY[..], more].concat())
 }
 
 /// A program that says which version it is.
@@ -61,7 +68,7 @@ fn a_probe_of_a_dry_run_writes_nothing_but_into_a_folder_of_its_own() {
     ));
     let before = all_files(stage.path());
     let written = fs::metadata(stage.path().join("plan.yaml")).unwrap().modified().unwrap();
-    stage.run(&DRY).exits(0).says("Probes are confined");
+    dry(&stage, &[]).exits(0).says("Probes are confined");
     assert_eq!(stage.last("probes_confined", "")["by"], "mounts", "this machine can do that");
     assert!(stage.has_told("step_unneeded", "a"), "the probe could do what it may: {:#?}", stage.journal());
     assert_eq!(all_files(stage.path()), before);
@@ -132,7 +139,7 @@ fn tools_are_looked_for_in_their_versions() {
     tool(&stage, "old", "echo old 9.6; echo asked >>asked");
     tool(&stage, "silent", "test \"$1\" = -V && echo 1.5 >&2");
     tool(&stage, "errs", "echo nothing to see");
-    let ran = stage.run(&DRY).exits(1).says("IMPOSSIBLE").says("never-heard-of");
+    let ran = dry(&stage, &[]).exits(1).says("IMPOSSIBLE").says("never-heard-of");
     assert!(ran.out.contains("3 things that it needs are not there"), "{}", ran.out);
     let sh = found(&stage, "tool sh");
     assert_eq!((sh["found"].as_str(), sh["steps"].to_string()), (Some("met"), "[\"a\",\"b\"]".to_owned()));
@@ -150,6 +157,7 @@ fn tools_are_looked_for_in_their_versions() {
     assert_eq!((stage.ledger().len(), stage.has("asked")), (0, false));
     // All of it is told, though some of it is missing.
     assert_eq!(stage.told("step_finished").len(), 2);
+    fs::remove_dir_all(stage.path().join(".drplan/runs")).unwrap();
     stage.run(&["execute", "plan.yaml", "--dry-run=plan"]).exits(0);
     assert!(stage.told("checked").is_empty(), "a dry run of the plan alone asks nothing");
 }
@@ -161,7 +169,7 @@ fn tools_of_recipes_are_looked_for() {
         "mine.yaml",
         "version: 1\nrecipe: mine\ntitle: Mine\ntools: [never-heard-of]\nsteps: { x: { run: echo x >>ledger } }\n",
     );
-    stage.run(&DRY).exits(1);
+    dry(&stage, &[]).exits(1);
     assert_eq!(found(&stage, "tool never-heard-of")["steps"].to_string(), "[\"a\"]");
 }
 
@@ -173,7 +181,7 @@ fn a_tool_that_a_step_before_may_bring_is_not_known() {
          \x20 build: { provides: [new], run: echo a >>ledger }\n\
          \x20 use: { needs: [new], on: new, run: echo b >>ledger, needs_tools: [never-heard-of] }\n",
     );
-    stage.run(&DRY).exits(0).says("build comes first");
+    dry(&stage, &[]).exits(0).says("build comes first");
     assert_eq!(found(&stage, "tool never-heard-of")["found"], "unknown");
 }
 
@@ -195,11 +203,11 @@ fn an_approval_that_nobody_can_give_makes_it_impossible() {
          \x20 go: { approve: { by: [lead], distinct_from: starter, quorum: 2 } }\n\
          \x20 work: { manual: Do it., by: lead }\n",
     );
-    stage.run(&[&DRY[..], &["--as", "ana"]].concat()).exits(1).says("besides ana");
+    dry(&stage, &["--as", "ana"]).exits(1).says("besides ana");
     assert_eq!(found(&stage, "approval by lead")["found"], "unmet");
     assert_eq!(found(&stage, "work by lead")["found"], "met");
     // Who begins it is none of the two: the account.
-    stage.run(&DRY).exits(0).says("ana (no key), ivan (no key)");
+    dry(&stage, &[]).exits(0).says("ana (no key), ivan (no key)");
 }
 
 // Room.
@@ -217,13 +225,13 @@ fn a_recovery_point_must_fit_where_it_goes() {
     );
     stage.write("mine.yaml", recipe);
     stage.write("vault/20261102T000000Z/x", "text");
-    stage.run(&DRY).exits(0);
+    dry(&stage, &[]).exits(0);
     assert_eq!(found(&stage, "room for the recovery point")["found"], "met");
     assert_eq!(found(&stage, "room for the run's record")["found"], "met");
     // A file that says that it is larger than any disk of a test.
     let huge = fs::File::create(stage.path().join("vault/20261102T000000Z/huge")).unwrap();
     huge.set_len(8 << 40).unwrap();
-    stage.run(&DRY).exits(1).says("8192 GiB needed");
+    dry(&stage, &[]).exits(1).says("8192 GiB needed");
     assert_eq!(found(&stage, "room for the recovery point")["found"], "unmet");
     assert_eq!(stage.ledger().len(), 0);
 }
@@ -246,7 +254,7 @@ fn unknown_values_reach_exactly_what_depends_on_them() {
         "mine.yaml",
         "version: 1\nrecipe: mine\ntitle: Mine\ninputs: { address: { description: Where } }\nsteps: { note: { run: 'echo \"$INPUT_ADDRESS\" >>ledger' } }\n",
     );
-    stage.run(&DRY).exits(0).says("not known before the real thing: HOST_IP");
+    dry(&stage, &[]).exits(0).says("not known before the real thing: HOST_IP");
     let mut unknown: Vec<String> = stage
         .journal()
         .into_iter()
@@ -256,7 +264,12 @@ fn unknown_values_reach_exactly_what_depends_on_them() {
     unknown.sort();
     assert_eq!(
         unknown,
-        ["dns [\"HOST_IP\"]", "recipe/note [\"INPUT_ADDRESS\",\"PORT\"]", "use-it [\"HOST_IP\"]"],
+        [
+            "dns [\"HOST_IP\"]",
+            "recipe [\"PORT\"]",
+            "recipe/note [\"INPUT_ADDRESS\",\"PORT\"]",
+            "use-it [\"HOST_IP\"]"
+        ],
     );
     let report = fs::read_to_string(stage.run_dir().join("report.md")).unwrap();
     assert!(report.contains("## Not known before the real thing"), "{report}");
@@ -271,7 +284,7 @@ fn a_point_is_unknown_only_where_one_is_restored() {
         "mine.yaml",
         "version: 1\nrecipe: mine\ntitle: Mine\ninputs: { address: { description: Where } }\nsteps: { note: { run: 'echo \"$INPUT_ADDRESS\" >>ledger' } }\n",
     );
-    stage.run(&DRY).exits(1).says("`$POINT_PATH` has no value here");
+    dry(&stage, &[]).exits(1).says("`$POINT_PATH` has no value here");
     stage.execute(&[]).exits(3);
     assert_eq!(stage.ledger().len(), 0);
 }
@@ -283,13 +296,13 @@ fn expected_times_stand_against_the_targets() {
     let stage = Stage::new(
         "places: { base: { kind: host }, spare: { kind: host } }\n\
          assets: { data: { kind: files, homes: [base, spare], rto: 1h, health: [ { file: never } ] } }\n\
-         scenarios: { loss: { lose: [base], detect: 10m, decide: 5m } }\n\
+         scenarios: { loss: { title: Loss, lose: [base], detect: 10m, decide: 5m } }\n\
          steps:\n\
          \x20 a: { run: echo a >>ledger, takes: 20m }\n\
          \x20 b: { restores: [data], needs: [a], on: home, run: echo b >>ledger, takes: 40m }\n",
     );
     // What was expected and not reached is told; whether it could be done at all is the exit code.
-    stage.run(&DRY).exits(0).says("1h15m").says("missed");
+    dry(&stage, &[]).exits(0).says("1h15m").says("missed");
     let report: Value =
         serde_json::from_slice(&fs::read(stage.run_dir().join("report.json")).unwrap()).unwrap();
     let rto = &report["assets"][0]["rto"];

@@ -585,10 +585,6 @@ fn what_this_version_cannot_do_is_refused_by_name() {
         ),
         ("steps: { a: { run: echo a >>ledger, each: [x, y] } }\n", "each"),
         ("steps: { a: { plan: child.yaml } }\n", "child plans"),
-        (
-            "notify: [ { on: [run-started], webhook: { url: { env: HOOK } } } ]\nsteps: { a: { run: echo a >>ledger } }\n",
-            "notify",
-        ),
         ("imports: { net: net.yaml }\nsteps: { a: { run: echo a >>ledger } }\n", "imports"),
     ] {
         let stage = Stage::new(plan);
