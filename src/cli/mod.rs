@@ -19,6 +19,8 @@ mod simulate;
 mod speech;
 mod status;
 mod terminal;
+#[cfg(feature = "otel")]
+mod traces;
 mod waiting;
 
 use std::path::{Path, PathBuf};

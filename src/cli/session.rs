@@ -81,6 +81,7 @@ impl Session<'_> {
                         start: keeper::stamp(),
                         run_dir: self.run_dir.clone(),
                         exe,
+                        confines: self.workspace.config.defaults.confine.unwrap_or(true),
                     });
                     Ok::<_, Error>(
                         engine::run(&setup, effects, writer, &mut *listener, earlier, resumed).await,
@@ -113,6 +114,10 @@ impl Session<'_> {
         drop(setup);
         drop((state, listener, self.frozen, self.start));
         let (report, markdown) = write_report(&run_dir)?;
+        #[cfg(feature = "otel")]
+        if halt == Halt::Over && matches!(report.mode, Mode::Real | Mode::Drill) {
+            super::traces::send(&run_dir, terminal);
+        }
         if format == EventFormat::Human {
             let shown = super::shown(&markdown);
             terminal.print(&format!("\n{}\nreport: {shown}\n", report::summary(&report)))?;
@@ -147,9 +152,7 @@ pub(super) fn write_report(run_dir: &Path) -> Result<(Report, PathBuf), Error> {
 
 /// Makes the report of a run from its journal.
 pub(super) fn report_of(run_dir: &Path) -> Result<Report, Error> {
-    let journal = read_journal(run_dir)?;
-    let events: Vec<(Stamp, Event)> =
-        journal.records.into_iter().map(|record| (record.stamp, record.event)).collect();
+    let events = events_of(run_dir)?;
     let newest = newest_of(&events);
     Report::with_newest(&events, &newest)
         .map_err(|error| Error::unable(format!("the journal makes no sense: {error}")))
@@ -166,6 +169,12 @@ fn newest_of(events: &[(Stamp, Event)]) -> BTreeMap<Id, Moment> {
         }
     }
     newest
+}
+
+/// Reads the events of a run's journal.
+pub(super) fn events_of(run_dir: &Path) -> Result<Vec<(Stamp, Event)>, Error> {
+    let journal = read_journal(run_dir)?;
+    Ok(journal.records.into_iter().map(|record| (record.stamp, record.event)).collect())
 }
 
 /// Reads a run's journal.

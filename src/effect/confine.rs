@@ -41,11 +41,15 @@ pub(super) struct Cell {
 }
 
 impl Cell {
+    /// Confines nothing; says why.
+    pub(super) fn open(why: &str) -> Self {
+        Self { by: Confined::Nothing, note: why.to_owned(), before: Vec::new() }
+    }
+
     /// Tries which way the system allows; `tmp` becomes the folder for temporary files.
     pub(super) fn try_out(exe: &Path, tmp: &Path) -> Self {
         if let Err(error) = std::fs::create_dir_all(tmp) {
-            let note = format!("cannot make {}: {error}", tmp.display());
-            return Self { by: Confined::Nothing, note, before: Vec::new() };
+            return Self::open(&format!("cannot make {}: {error}", tmp.display()));
         }
         let mut reasons = Vec::new();
         for (by, word, note) in [
@@ -70,7 +74,7 @@ impl Cell {
                 Err(why) => reasons.push(format!("{word}: {why}")),
             }
         }
-        Self { by: Confined::Nothing, note: reasons.join("; "), before: Vec::new() }
+        Self::open(&reasons.join("; "))
     }
 }
 

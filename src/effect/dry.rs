@@ -28,6 +28,8 @@ pub struct DrySetup {
     pub run_dir: PathBuf,
     /// The binary of drplan, which confines the probes.
     pub exe: PathBuf,
+    /// Whether they are to be confined.
+    pub confines: bool,
 }
 
 /// Effects that never act: a clock of its own jumps from one assumed end to the next.
@@ -63,7 +65,7 @@ enum Told {
 impl Dry {
     /// Makes a world in which nothing is done. Must be called inside the runtime.
     pub fn new(setup: DrySetup) -> Self {
-        let DrySetup { asks, start, run_dir, exe } = setup;
+        let DrySetup { asks, start, run_dir, exe, confines } = setup;
         let (teller, told) = mpsc::unbounded_channel();
         let mut tasks = JoinSet::new();
         // Where signals cannot be heard the system ends us, and nothing is lost.
@@ -71,7 +73,10 @@ impl Dry {
             let teller = teller.clone();
             tasks.spawn(signals.tell(move |count| teller.send(Told::Interrupted(count)).is_ok()));
         }
-        let cell = asks.then(|| Cell::try_out(&exe, &tmp_of(&run_dir)));
+        let cell = asks.then(|| match confines {
+            true => Cell::try_out(&exe, &tmp_of(&run_dir)),
+            false => Cell::open("drplan.yaml says `confine: false`"),
+        });
         Self {
             asks,
             clock: start,

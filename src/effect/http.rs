@@ -42,11 +42,14 @@ pub(super) fn fill_request(request: &HttpRequest, env: &Env) -> Result<Filled, R
 }
 
 /// Returns a request that posts JSON.
-pub(super) fn json_to(url: &str, body: &serde_json::Value) -> Filled {
+pub(super) fn json_to(url: &str, headers: &[(String, String)], body: &serde_json::Value) -> Filled {
     Filled {
         method: Method::Post,
         url: url.to_owned(),
-        headers: vec![("Content-Type".to_owned(), "application/json".to_owned())],
+        headers: [("Content-Type".to_owned(), "application/json".to_owned())]
+            .into_iter()
+            .chain(headers.iter().cloned())
+            .collect(),
         body: Some(body.to_string()),
     }
 }

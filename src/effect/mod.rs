@@ -21,6 +21,8 @@ mod signals;
 mod tell;
 #[cfg(test)]
 mod tests;
+#[cfg(feature = "otel")]
+mod traces;
 mod words;
 
 pub use confine::become_confined;
@@ -31,6 +33,8 @@ pub use live::{Live, LiveSetup};
 #[cfg(test)]
 pub(crate) use scripted::Scripted;
 pub use tell::{Address, Channel, Message, Way};
+#[cfg(feature = "otel")]
+pub use traces::Collector;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -178,7 +178,7 @@ async fn deliver(way: &Way, message: &Message) -> Result<(), Trouble> {
                     is_final: true,
                 })?,
             };
-            let request = http::json_to(&url, &message.body);
+            let request = http::json_to(&url, &[], &message.body);
             let sent = spawn_blocking(move || http::send(&request, Some(LIMIT.as_duration()))).await;
             let sent = sent.unwrap_or_else(|error| Err(error.to_string()));
             // Whoever has the URL may write to the channel: it stands in no record.

@@ -273,7 +273,13 @@ fn work(step: &str, program: &str, secs: u64) -> Work {
 
 /// A dry run's world, with a program that can confine nothing.
 fn dry(asks: bool, run_dir: &Path) -> Dry {
-    Dry::new(DrySetup { asks, start: stamp(), run_dir: run_dir.to_owned(), exe: "/bin/false".into() })
+    Dry::new(DrySetup {
+        asks,
+        start: stamp(),
+        run_dir: run_dir.to_owned(),
+        exe: "/bin/false".into(),
+        confines: true,
+    })
 }
 
 #[tokio::test]

@@ -10,6 +10,8 @@ mod record;
 mod summary;
 #[cfg(test)]
 mod tests;
+#[cfg(feature = "otel")]
+mod trace;
 
 pub use account::{
     Confinement, Decision, LeftOut, Rejected, Report, Standing, StepAccount, schema as report_schema,
@@ -22,3 +24,5 @@ pub use record::{
     Corrective, Integrity, Participant, Record, RestorePoint, StepLine, TestType, schema as record_schema,
 };
 pub use summary::summary;
+#[cfg(feature = "otel")]
+pub use trace::trace;

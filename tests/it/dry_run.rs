@@ -125,6 +125,17 @@ fn a_plain_user_is_confined_as_well() {
     assert!(!dir.path().join("new").exists() && !tmp.join("mine").exists());
 }
 
+#[test]
+fn probes_that_must_write_can_be_let() {
+    let stage =
+        Stage::new("steps: { a: { run: echo a >>ledger, unless: { run: 'echo x >>written; exit 1' } } }\n");
+    stage.write("drplan.yaml", "defaults: { confine: false }\n");
+    dry(&stage, &[]).exits(0).says("NOT CONFINED");
+    assert_eq!((stage.read("written"), stage.ledger().len()), ("x\n".to_owned(), 0));
+    let report = fs::read_to_string(stage.run_dir().join("report.md")).unwrap();
+    assert!(report.contains("**not confined**"), "{report}");
+}
+
 // Tools.
 
 #[test]

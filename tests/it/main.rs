@@ -40,4 +40,6 @@ mod resume;
 mod signers;
 mod simulate;
 mod stage;
+#[cfg(feature = "otel")]
+mod traces;
 mod typist;
