@@ -73,6 +73,9 @@ pub(super) struct Args {
     /// What is printed while it runs
     #[arg(long, value_enum, default_value = "human")]
     pub format: EventFormat,
+    /// Print a line an event instead of the live view, also at a terminal
+    #[arg(long)]
+    pub plain: bool,
 }
 
 /// How much a dry run asks.
@@ -185,6 +188,7 @@ pub(super) fn run(args: &Args, global: &Global, terminal: &Terminal) -> Result<E
         start,
         account,
         format: args.format,
+        plain: args.plain,
         stays: args.wait,
     };
     let exit = session.carry_out(writer, &[], Vec::new(), terminal);

@@ -9,6 +9,7 @@ mod explain;
 mod fix;
 mod frozen;
 mod graph;
+mod live;
 mod portfolio;
 mod render;
 mod request;

@@ -161,6 +161,7 @@ pub(super) fn abort(args: &AbortArgs, global: &Global, terminal: &Terminal) -> R
                 run: target.run.to_string(),
                 wait: false,
                 format: super::execute::EventFormat::Human,
+                plain: true,
             };
             // The request lies in the inbox: whoever takes the run up, hears it first.
             super::resume::run(&args, global, terminal)

@@ -1,17 +1,15 @@
 //! A controller's time with a run: engine, effects, listeners, and what is told at the end.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::path::{Path, PathBuf};
 
-use super::Terminal;
 use super::execute::EventFormat;
 use super::frozen::Frozen;
-use crate::display::{JsonLines, Lines, Look};
+use super::{Terminal, live};
 use crate::effect::{Dry, DrySetup, Live, LiveSetup};
 use crate::engine::{self, Halt, Setup};
 use crate::error::Error;
-use crate::event::{Event, Listener, Mode, RunResult, RunStarted};
+use crate::event::{Event, Mode, RunResult, RunStarted};
 use crate::exit::Exit;
 use crate::journal::{self, Holder, Lock, LockError, Record, Runs, Writer};
 use crate::keeper;
@@ -37,6 +35,8 @@ pub(super) struct Session<'a> {
     /// Who controls the run now; on resume another than who began it.
     pub(super) account: String,
     pub(super) format: EventFormat,
+    /// Whether a line an event is wanted, even at a terminal.
+    pub(super) plain: bool,
     pub(super) stays: bool,
 }
 
@@ -65,14 +65,7 @@ impl Session<'_> {
             last_words: self.workspace.config.defaults.last_words.unwrap_or(LAST_WORDS),
             stays: self.stays,
         };
-        let out = Box::new(io::stdout());
-        let mut listener: Box<dyn Listener> = match self.format {
-            EventFormat::Human => {
-                let look = Look { colour: terminal.color, unicode: terminal.unicode };
-                Box::new(Lines::new(out, look))
-            }
-            EventFormat::Json => Box::new(JsonLines::new(out)),
-        };
+        let mut listener = live::Listening::begin(&self, earlier, terminal);
         let outcome = runtime.block_on(async {
             match setup.mode() {
                 Mode::DryRun | Mode::DryPlan => {
@@ -84,7 +77,7 @@ impl Session<'_> {
                         confines: self.workspace.config.defaults.confine.unwrap_or(true),
                     });
                     Ok::<_, Error>(
-                        engine::run(&setup, effects, writer, &mut *listener, earlier, resumed).await,
+                        engine::run(&setup, effects, writer, &mut listener, earlier, resumed).await,
                     )
                 }
                 Mode::Real | Mode::Drill => {
@@ -95,9 +88,10 @@ impl Session<'_> {
                         login: account(),
                         home: home(),
                         interactive: terminal.interactive && self.format == EventFormat::Human,
+                        desk: listener.desk(),
                     };
                     let effects = Live::new(live)?;
-                    Ok(engine::run(&setup, effects, writer, &mut *listener, earlier, resumed).await)
+                    Ok(engine::run(&setup, effects, writer, &mut listener, earlier, resumed).await)
                 }
             }
         })?;
@@ -112,7 +106,8 @@ impl Session<'_> {
         // The report is made of the journal alone; of a large plan the rest would double what is in memory.
         let (run_dir, format) = (self.run_dir, self.format);
         drop(setup);
-        drop((state, listener, self.frozen, self.start));
+        let recap = listener.end();
+        drop((state, self.frozen, self.start));
         let (report, markdown) = write_report(&run_dir)?;
         #[cfg(feature = "otel")]
         if halt == Halt::Over && matches!(report.mode, Mode::Real | Mode::Drill) {
@@ -120,7 +115,7 @@ impl Session<'_> {
         }
         if format == EventFormat::Human {
             let shown = super::shown(&markdown);
-            terminal.print(&format!("\n{}\nreport: {shown}\n", report::summary(&report)))?;
+            terminal.print(&format!("{recap}\n{}\nreport: {shown}\n", report::summary(&report)))?;
         }
         Ok(exit_of(halt, result, &report))
     }

@@ -20,6 +20,12 @@ pub(super) struct StatusArgs {
     /// The run: its id, the beginning of it, or `latest`
     #[arg(default_value = "latest")]
     pub run: String,
+    /// Stay, and show what happens until the run is over
+    #[arg(long, short)]
+    pub watch: bool,
+    /// With `--watch`: print a line an event instead of the live view, also at a terminal
+    #[arg(long, requires = "watch")]
+    pub plain: bool,
 }
 
 /// Arguments of `drplan report`.
@@ -52,6 +58,9 @@ pub(super) enum ReportFormat {
 pub(super) fn status(args: &StatusArgs, global: &Global, terminal: &Terminal) -> Result<Exit, Error> {
     let (_, runs, run) = super::find_run(global, &args.run)?;
     let run_dir = runs.dir(&run);
+    if args.watch {
+        return super::live::watch(&run, &run_dir, args.plain, terminal);
+    }
     let journal = session::read_journal(&run_dir)?;
     let state = super::resume::state_of(&journal)?;
     let Some(start) = &state.start else {

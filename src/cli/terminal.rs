@@ -21,6 +21,8 @@ pub struct Terminal {
     pub width: usize,
     /// Whether a person reads standard output and can type.
     pub interactive: bool,
+    /// Whether a view of the whole screen can be shown: a person sits there, and it is no machine's log.
+    pub is_screen: bool,
 }
 
 const DEFAULT_WIDTH: usize = 100;
@@ -43,13 +45,17 @@ impl Terminal {
             let locale = locale.to_ascii_lowercase();
             locale.contains("utf-8") || locale.contains("utf8")
         });
+        let interactive = io::stdin().is_terminal() && io::stdout().is_terminal();
+        let knows_cursor = env("TERM").is_some_and(|term| !term.is_empty() && term != "dumb");
+        let is_ci = env("CI").is_some_and(|value| !value.is_empty() && value != "false");
         let width = rustix::termios::tcgetwinsize(io::stdout()).map_or(0, |size| usize::from(size.ws_col));
         Self {
             color: wants(io::stdout().is_terminal()),
             error_color: wants(io::stderr().is_terminal()),
             unicode,
             width: if width == 0 { DEFAULT_WIDTH } else { width },
-            interactive: io::stdin().is_terminal() && io::stdout().is_terminal(),
+            interactive,
+            is_screen: interactive && knows_cursor && !is_ci,
         }
     }
 

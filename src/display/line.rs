@@ -39,35 +39,32 @@ impl Lines {
     pub const fn is_gone(&self) -> bool {
         self.gone
     }
+}
 
-    fn line(&self, stamp: &Stamp, event: &Event, state: &RunState) -> String {
-        let phrase = phrase(stamp, event, state);
-        let mark = if self.look.unicode { phrase.mark.letter() } else { phrase.mark.ascii() };
-        let style = if self.look.colour { style(phrase.mark) } else { Style::new() };
-        let (on, off) = (style.render(), style.render_reset());
-        let time = stamp.at.time_of_day();
-        // What is loud is coloured to its end; elsewhere only the mark is.
-        let loud = matches!(phrase.mark, Mark::Failed | Mark::Asks | Mark::Stops);
-        let (text_on, text_off) = if loud { (on.to_string(), off.to_string()) } else { <_>::default() };
-        let mut text = match event.subject() {
-            Some(id) => {
-                let width = state.nodes().iter().map(|node| node.id.as_str().len()).max().unwrap_or(0);
-                let width = width.min(WIDEST);
-                format!(
-                    "{time}  {on}{mark}{off} {:<width$}  {text_on}{}{text_off}\n",
-                    id.as_str(),
-                    phrase.text
-                )
-            }
-            None => format!("{time}  {on}{mark}{off} {text_on}{}{text_off}\n", phrase.text),
-        };
-        if let Event::RunStarted(start) = event {
-            for line in header(start) {
-                text.push_str(&format!("            {line}\n"));
-            }
+/// Says an event in a line with its break.
+pub(super) fn line_of(look: Look, stamp: &Stamp, event: &Event, state: &RunState) -> String {
+    let phrase = phrase(stamp, event, state);
+    let mark = if look.unicode { phrase.mark.letter() } else { phrase.mark.ascii() };
+    let style = if look.colour { style(phrase.mark) } else { Style::new() };
+    let (on, off) = (style.render(), style.render_reset());
+    let time = stamp.at.time_of_day();
+    // What is loud is coloured to its end; elsewhere only the mark is.
+    let loud = matches!(phrase.mark, Mark::Failed | Mark::Asks | Mark::Stops);
+    let (text_on, text_off) = if loud { (on.to_string(), off.to_string()) } else { <_>::default() };
+    let mut text = match event.subject() {
+        Some(id) => {
+            let width = state.nodes().iter().map(|node| node.id.as_str().len()).max().unwrap_or(0);
+            let width = width.min(WIDEST);
+            format!("{time}  {on}{mark}{off} {:<width$}  {text_on}{}{text_off}\n", id.as_str(), phrase.text)
         }
-        text
+        None => format!("{time}  {on}{mark}{off} {text_on}{}{text_off}\n", phrase.text),
+    };
+    if let Event::RunStarted(start) = event {
+        for line in header(start) {
+            text.push_str(&format!("            {line}\n"));
+        }
     }
+    text
 }
 
 const fn style(mark: Mark) -> Style {
@@ -95,7 +92,7 @@ impl Listener for Lines {
         if matches!(event, Event::RequestHeard { useless: None, .. }) {
             return;
         }
-        let line = self.line(stamp, event, state);
+        let line = line_of(self.look, stamp, event, state);
         self.gone = self.out.write_all(line.as_bytes()).and_then(|()| self.out.flush()).is_err();
     }
 }

@@ -24,6 +24,11 @@ impl Conversation {
         Self { account, login, open: VecDeque::new(), by: None }
     }
 
+    /// Returns the step that is asked about now.
+    pub(super) fn about(&self) -> Option<&Id> {
+        self.open.front().map(|first| &first.step)
+    }
+
     /// Adds a question; returns what to show now.
     pub(super) fn ask(&mut self, consultation: Consultation) -> Option<String> {
         self.open.push_back(consultation);

@@ -3,12 +3,14 @@
 use std::collections::{HashSet, VecDeque};
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
+use super::desk::{Answers, Desk};
 use super::holding::{End, Holding, Wish};
-use super::person::{Heard, Person, Typed, show};
+use super::person::{Heard, Person, Typed};
 use super::signals::Signals;
 use super::tell::Heralds;
 use super::{Channel, Consultation, Effects, Happening, Message, Question, Spoken, Work, ask, points};
@@ -18,7 +20,7 @@ use crate::keeper::{self, Job, Remains, Request};
 use crate::value::{Id, Length, Stamp};
 
 /// What the real world needs to know.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct LiveSetup {
     /// The run's folder.
     pub run_dir: PathBuf,
@@ -32,6 +34,8 @@ pub struct LiveSetup {
     pub login: String,
     /// Where the keys of whoever sits there usually are.
     pub home: Option<PathBuf>,
+    /// Where a person is asked, and what is typed there; nothing for the plain terminal.
+    pub desk: Option<(Arc<dyn Desk>, Answers)>,
 }
 
 /// Effects on the real world.
@@ -70,7 +74,7 @@ impl Live {
     ///
     /// When signals or the inbox cannot be listened to.
     pub fn new(setup: LiveSetup) -> io::Result<Self> {
-        let LiveSetup { run_dir, exe, interactive, account, login, home } = setup;
+        let LiveSetup { run_dir, exe, interactive, account, login, home, desk } = setup;
         let (teller, told) = mpsc::unbounded_channel();
         let mut tasks = JoinSet::new();
 
@@ -101,7 +105,7 @@ impl Live {
             wishes,
             requests: Vec::new(),
             ready: VecDeque::new(),
-            person: Person::new(interactive, account, login, home),
+            person: Person::new(interactive, account, login, home, desk),
             told_of: HashSet::new(),
             heralds: Heralds::default(),
             tasks,
@@ -120,7 +124,7 @@ impl Live {
                     }
                 }
             }
-            Err(error) => warn(&format!("cannot {error}")),
+            Err(error) => self.person.warn(&format!("cannot {error}")),
         }
     }
 
@@ -160,7 +164,7 @@ impl Live {
                 self.look_into_inbox();
                 return self.ready.pop_front();
             }
-            Told::Warning(warning) => warn(&warning),
+            Told::Warning(warning) => self.person.warn(&warning),
             Told::Delivered(channel, delivery) => {
                 self.heralds.arrived(channel);
                 return Some(Happening::Told(delivery));
@@ -171,9 +175,6 @@ impl Live {
 }
 
 /// Tells the person at the terminal, or the log, what goes wrong beside the run.
-fn warn(text: &str) {
-    show(Some(format!("warning: {text}\n")));
-}
 
 async fn watch_inbox(mut watch: journal::Watch, teller: mpsc::UnboundedSender<Told>) {
     // What lay there before we watched must be taken once.
@@ -243,7 +244,7 @@ impl Effects for Live {
                 self.told_of.remove(&found.file);
                 let _ = self.teller.send(Told::Arrived);
             }
-            Err(error) => warn(&format!("cannot {error}")),
+            Err(error) => self.person.warn(&format!("cannot {error}")),
         }
     }
 

@@ -7,6 +7,7 @@ mod ask;
 mod confine;
 mod conversation;
 mod demand;
+mod desk;
 mod dry;
 mod holding;
 mod http;
@@ -27,6 +28,7 @@ mod words;
 
 pub use confine::become_confined;
 pub use demand::{Demand, Need};
+pub use desk::{Answers, Desk};
 pub use dry::{Dry, DrySetup};
 pub use http_step::{carry_out_request, request_job};
 pub use live::{Live, LiveSetup};

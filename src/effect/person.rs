@@ -2,9 +2,10 @@
 
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::PathBuf;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 
 use super::conversation::Conversation;
+use super::desk::{Answers, Desk};
 use super::{Consultation, Spoken, words};
 use crate::approval::{Key, Statement, nonce, sign};
 use crate::value::{Id, Moment};
@@ -36,13 +37,21 @@ pub(super) struct Signing {
     key: Key,
     statement: Statement,
     home: Option<PathBuf>,
+    desk: Option<Arc<dyn Desk>>,
 }
 
 impl Signing {
     /// Signs; the person may be asked for a passphrase. Takes as long as the person does.
     pub(super) fn sign(self) -> Result<Spoken, String> {
         let text = self.statement.to_string();
+        // A passphrase is asked for at the terminal itself.
+        if let Some(desk) = &self.desk {
+            desk.give_way();
+        }
         let signature = sign(&text, &self.key, None, self.home.as_deref());
+        if let Some(desk) = &self.desk {
+            desk.come_back();
+        }
         let signature = signature.map_err(|error| format!("cannot {error}"))?;
         Ok(Spoken { signed: Some((text, signature)), ..self.spoken })
     }
@@ -52,6 +61,10 @@ impl Signing {
 #[derive(Debug)]
 pub(super) struct Person {
     conversation: Conversation,
+    /// Where it is asked; nothing for the plain terminal.
+    desk: Option<Arc<dyn Desk>>,
+    /// What is typed there.
+    answers: Option<Answers>,
     /// Where the person's usual keys are.
     home: Option<PathBuf>,
     is_there: bool,
@@ -63,11 +76,20 @@ pub(super) struct Person {
 
 impl Person {
     /// Knows whether somebody can be asked; reads nothing yet.
-    pub(super) fn new(is_interactive: bool, account: String, login: String, home: Option<PathBuf>) -> Self {
+    pub(super) fn new(
+        is_interactive: bool,
+        account: String,
+        login: String,
+        home: Option<PathBuf>,
+        desk: Option<(Arc<dyn Desk>, Answers)>,
+    ) -> Self {
         // A pipe's content was not meant as answers, whatever the caller thinks.
         let is_there = is_interactive && io::stdin().is_terminal();
+        let (desk, answers) = desk.unzip();
         Self {
             conversation: Conversation::new(account, login),
+            desk,
+            answers,
             home,
             is_there,
             next_line: None,
@@ -89,15 +111,21 @@ impl Person {
         if !self.is_there {
             return;
         }
-        show(self.conversation.ask(consultation));
+        let text = self.conversation.ask(consultation);
+        self.show(text);
         if self.next_line.is_none() {
             let (next_line, may_read) = mpsc::channel();
             let thread = std::thread::Builder::new().name("keyboard".to_owned());
+            let answers = self.answers.take();
             // It cannot be waited for: a read from a terminal ends when the person wants it to.
-            if let Err(error) = thread.spawn(move || read(&mut io::stdin().lock(), &may_read, tell)) {
+            let spawned = thread.spawn(move || match answers {
+                Some(answers) => hear(answers, &may_read, tell),
+                None => read(&mut io::stdin().lock(), &may_read, tell),
+            });
+            if let Err(error) = spawned {
                 self.is_there = false;
                 let error = words::short(&error.to_string());
-                show(Some(format!("\nnobody can answer here: {error}\n")));
+                self.show(Some(format!("\nnobody can answer here: {error}\n")));
             }
             // If the thread is gone already, nobody reads.
             let _ = next_line.send(());
@@ -109,7 +137,8 @@ impl Person {
     pub(super) fn withdraw(&mut self, step: &Id) {
         if self.is_there {
             self.signed.take_if(|consultation| consultation.step == *step);
-            show(self.conversation.withdraw(step));
+            let text = self.conversation.withdraw(step);
+            self.show(text);
         }
     }
 
@@ -121,13 +150,13 @@ impl Person {
         };
         let (shown, said) = self.conversation.hear(&line);
         let Some((consultation, spoken)) = said else {
-            show(shown);
+            self.show(shown);
             self.read_on();
             return None;
         };
         let signer = consultation.signers.iter().find(|(person, _)| person.as_str() == spoken.by);
         let (Some((person, signer)), Ok(nonce)) = (signer, nonce()) else {
-            show(shown);
+            self.show(shown);
             self.read_on();
             return Some(Heard::Said(spoken));
         };
@@ -141,11 +170,11 @@ impl Person {
             at: now,
             nonce,
         };
-        show(Some(format!("signing with the key of {person}, {}\n", signer.key.fingerprint())));
-        let (key, home) = (signer.key.clone(), self.home.clone());
+        self.show(Some(format!("signing with the key of {person}, {}\n", signer.key.fingerprint())));
+        let (key, home, desk) = (signer.key.clone(), self.home.clone(), self.desk.clone());
         self.signed = Some(consultation);
         // Until it is signed the keyboard is for the passphrase, and nothing else is asked.
-        Some(Heard::ToSign(Box::new(Signing { spoken, key, statement, home })))
+        Some(Heard::ToSign(Box::new(Signing { spoken, key, statement, home, desk })))
     }
 
     /// Takes what came of signing; the answer, if there is one.
@@ -153,16 +182,17 @@ impl Person {
         let consultation = self.signed.take();
         let said = match signed {
             Ok(spoken) => {
-                show(self.conversation.show_next());
+                let text = self.conversation.show_next();
+                self.show(text);
                 Some(spoken)
             }
             Err(why) => {
-                show(Some(format!("it is not signed: {why}\n")));
                 // What was answered elsewhere meanwhile is not asked again.
-                match consultation {
-                    Some(consultation) => show(self.conversation.ask_first(consultation)),
-                    None => show(self.conversation.show_next()),
-                }
+                let next = match consultation {
+                    Some(consultation) => self.conversation.ask_first(consultation),
+                    None => self.conversation.show_next(),
+                };
+                self.show(Some(format!("it is not signed: {why}\n{}", next.unwrap_or_default())));
                 None
             }
         };
@@ -176,15 +206,43 @@ impl Person {
             let _ = next_line.send(());
         }
     }
+
+    /// Tells of something that went wrong beside the run.
+    pub(super) fn warn(&self, text: &str) {
+        match &self.desk {
+            Some(desk) => desk.warn(text),
+            None => print(&format!("warning: {text}\n")),
+        }
+    }
+
+    fn show(&self, text: Option<String>) {
+        match (&self.desk, text) {
+            (Some(desk), text) => desk.show(text, self.conversation.about().cloned()),
+            (None, Some(text)) => print(&text),
+            (None, None) => {}
+        }
+    }
 }
 
-/// Shows something to the person at the terminal.
-pub(super) fn show(text: Option<String>) {
-    if let Some(text) = text {
-        let mut out = io::stderr().lock();
-        // A person who cannot see the question does not answer it.
-        let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+fn print(text: &str) {
+    let mut out = io::stderr().lock();
+    // A person who cannot see the question does not answer it.
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// Hears a line from a desk whenever it may, to the end.
+fn hear(mut answers: Answers, may_read: &mpsc::Receiver<()>, tell: impl Fn(Typed) -> bool) {
+    while may_read.recv().is_ok() {
+        match answers.blocking_recv() {
+            None => break,
+            Some(line) => {
+                if !tell(Typed::Line(line)) {
+                    return;
+                }
+            }
+        }
     }
+    tell(Typed::End);
 }
 
 /// Reads a line whenever it may, to the end.

@@ -138,6 +138,26 @@ impl Lock {
         file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(&text)).map_err(failed)?;
         Ok(Self { file })
     }
+
+    /// Whether somebody has a lock; it is not taken for that.
+    ///
+    /// # Errors
+    ///
+    /// When its file cannot be opened.
+    pub fn is_held(path: &Path) -> Result<bool, LockError> {
+        let failed = |source| LockError::Io { path: path.to_owned(), source };
+        let file = match File::open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(failed(error)),
+        };
+        // Whoever takes the lock in this moment finds a dead holder's name in it, and tries again.
+        match file.try_lock_shared() {
+            Ok(()) => file.unlock().map(|()| false).map_err(failed),
+            Err(TryLockError::WouldBlock) => Ok(true),
+            Err(TryLockError::Error(error)) => Err(failed(error)),
+        }
+    }
 }
 
 fn holder_in(file: &mut File) -> Option<Holder> {

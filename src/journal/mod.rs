@@ -5,6 +5,7 @@
 //! other terminals ── inbox ── the controller          Runs: where all of this lies
 //! ```
 
+mod follow;
 mod format;
 mod inbox;
 mod lock;
@@ -13,6 +14,7 @@ mod runs;
 mod store;
 mod writer;
 
+pub use follow::Follow;
 pub use format::{FIRST_PREV, Flaw, Record, VERSION};
 pub use inbox::{Found, InboxError, Kind, Request, Watch, look, put, put_away};
 pub use lock::{Held, Holder, Lock, LockError};

@@ -79,6 +79,15 @@ impl Writer<FileStore> {
         Lock::take(&run_dir.join(LOCK), holder).map(drop)
     }
 
+    /// Whether somebody controls a run; unlike [`Writer::vacant`] it changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// When nobody can say.
+    pub fn is_controlled(run_dir: &Path) -> Result<bool, LockError> {
+        Lock::is_held(&run_dir.join(LOCK))
+    }
+
     /// Takes the lock of a run, reads its journal, and cuts off a torn end.
     ///
     /// If [`Journal::torn`] says that something was cut off, the caller records `JournalMended`.

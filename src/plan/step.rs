@@ -472,6 +472,11 @@ impl ShortForm for Takes {
     const NAME: &'static str = "Takes";
 
     fn from_long(TakesLong { p50, p95 }: TakesLong) -> Result<Self, String> {
+        if p95 < p50 {
+            return Err(format!(
+                "`p95` is {p95}, less than `p50`, {p50}: 95 of 100 times it takes at most `p95`"
+            ));
+        }
         Ok(Self { p50, p95: Some(p95) })
     }
 

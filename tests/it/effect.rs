@@ -41,6 +41,7 @@ impl Run {
             login: account.clone(),
             account,
             home: None,
+            desk: None,
         })
         .unwrap()
     }

@@ -13,6 +13,7 @@ mod drill_not_closed;
 mod drill_overdue;
 mod duplicate_id;
 mod inconsistent_points;
+mod key_not_given;
 mod lost_reliance;
 mod manual_step_incomplete;
 mod missing_owner;
@@ -30,6 +31,7 @@ mod retention;
 mod role_unfilled;
 mod step_without_estimate;
 mod target_inversion;
+mod timeout_too_short;
 mod unguarded_destruction;
 mod unhit_asset_restored;
 mod unknown_reference;
@@ -60,6 +62,7 @@ pub const RULES: &[&dyn Rule] = &[
     &drill_overdue::DrillOverdue,
     &duplicate_id::DuplicateId,
     &inconsistent_points::InconsistentPoints,
+    &key_not_given::KeyNotGiven,
     &lost_reliance::LostReliance,
     &manual_step_incomplete::ManualStepIncomplete,
     &missing_owner::MissingOwner,
@@ -77,6 +80,7 @@ pub const RULES: &[&dyn Rule] = &[
     &role_unfilled::RoleUnfilled,
     &step_without_estimate::StepWithoutEstimate,
     &target_inversion::TargetInversion,
+    &timeout_too_short::TimeoutTooShort,
     &unguarded_destruction::UnguardedDestruction,
     &unhit_asset_restored::UnhitAssetRestored,
     &unknown_reference::UnknownReference,

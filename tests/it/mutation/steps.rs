@@ -38,11 +38,23 @@ pub(super) fn mutations() -> Vec<Mutation> {
             .gives("unreachable-step", "  «tell-the-customers»:"),
         metachat("a second step for the same that is never chosen")
             .before("  restore-uploads:\n", "  restore-redis-again:\n    restores: [redis]\n    from: [nightly.s3]\n    on: home\n    run: ./again.sh\n    takes: 1m\n    rerun: safe\n\n")
-            .gives("unreachable-step", "  «restore-redis-again»:"),
+            .gives("unreachable-step", "  «restore-redis-again»:")
+            .also("key-not-given", 1),
         metachat("a restore that throws away what is not hit")
             .put("    restores: [postgres]\n    from: [nightly.local, nightly.s3]", "    restores: [postgres, redis]\n    from: [nightly.local, nightly.s3]")
             .gives("unhit-asset-restored", "restores: [postgres, «redis»]")
             .says(&["in scenario `bad-migration`"]),
+        metachat("a step that is ended before it can be done")
+            .put("    takes: 30m\n    timeout: 2h", "    takes: 30m\n    timeout: 20m")
+            .gives("timeout-too-short", "takes: 30m\n    timeout: «20m»")
+            .says(&["`restore-postgres` takes 30m, and is ended after 20m"]),
+        metachat("an encrypted copy without its key")
+            .put(
+                "    secrets: [PGPASSWORD, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY]\n    run: |\n      aws s3 cp --recursive --only-show-errors \"$POINT_PATH/\" \"$DOWNLOADS/$POINT_ID/\"\n      (cd",
+                "    secrets: [PGPASSWORD, AWS_ACCESS_KEY_ID]\n    run: |\n      aws s3 cp --recursive --only-show-errors \"$POINT_PATH/\" \"$DOWNLOADS/$POINT_ID/\"\n      (cd",
+            )
+            .gives("key-not-given", "from: [«nightly.s3»]\n    needs: [provision-host]")
+            .times(3),
         metachat("an asset without health")
             .drop("    health:\n      - run: redis-cli ping\n        expect: { matches: '^PONG' }\n")
             .gives("asset-without-health", "  «redis»:\n    kind"),
@@ -93,7 +105,8 @@ pub(super) fn mutations() -> Vec<Mutation> {
         metachat("an input asks for an output of a step that does not come before")
             .put("    needs: [restore-postgres]\n    on: home\n    use:", "    needs: [provision-host]\n    on: home\n    use:")
             .gives("unknown-variable", "archive: «$POINT_DIR/uploads.tar.gz»")
-            .says(&["no step that writes it comes before"]),
+            .says(&["no step that writes it comes before"])
+            .also("key-not-given", 1),
         metachat("an instruction asks for a secret that its step does not name")
             .put("chat.example.com to $HOST_IP, TTL", "chat.example.com to $HOST_IP with $HCLOUD_TOKEN, TTL")
             .gives("unknown-variable", "    manual: |\n      «In the DNS console")

@@ -87,6 +87,7 @@ pub(super) fn mutations() -> Vec<Mutation> {
             .put("      expires: 30m\n      on_expiry: stop\n    takes: 10m", "      expires: 30m\n      on_expiry: stop\n    takes: 4h")
             .gives(TIME, "    title: What the customers see\n    owner: platform\n    priority: 5\n    rto: «4h»")
             .says(&["go-live 4h"])
+            .also("timeout-too-short", 1)
             .times(2),
         metachat("a scenario promises a time that nobody keeps")
             .put("targets: { all: { rto: 1d } }", "targets: { all: { rto: 1h } }")
