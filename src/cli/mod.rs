@@ -22,6 +22,7 @@ mod status;
 mod terminal;
 #[cfg(feature = "otel")]
 mod traces;
+mod typed;
 mod waiting;
 
 use std::path::{Path, PathBuf};

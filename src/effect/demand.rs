@@ -107,7 +107,7 @@ async fn look_for(
     // There is no common way to ask; these are the ones in use, the most common first.
     for word in ["--version", "version", "-V", "-version"] {
         let words: Vec<String> = before.iter().cloned().chain([program.clone(), word.to_owned()]).collect();
-        let look = Look { program: &words, env, cwd, timeout: VERSION_LIMIT };
+        let look = Look { program: &words, env, cwd, timeout: VERSION_LIMIT, mask: None };
         // Some say it on the one stream, some on the other, and some take the question for a mistake.
         let Ok(text) = run::said(look).await else { continue };
         if let Some(version) = version_in(&text) {

@@ -9,8 +9,8 @@ use tokio::task::JoinSet;
 
 use super::confine::Cell;
 use super::{
-    Consultation, Demand, Effects, Ending, FoundPoint, Happening, Question, Reply, Work, ask, demand, points,
-    signals,
+    Consultation, Demand, Effects, Ending, Errand, FoundPoint, Happening, Question, Reply, Work, ask, demand,
+    points, secrets, signals,
 };
 use crate::event::{self, Check, Confined};
 use crate::journal::Found;
@@ -210,6 +210,8 @@ impl Effects for Dry {
         Err(format!("{step} did not really run"))
     }
 
+    fn forget_outputs(&mut self, _: &Id, _: u32) {}
+
     fn ask(&mut self, ticket: u64, question: Question) {
         if self.asks {
             let before = self.cell.as_ref().map(|cell| cell.before.clone()).unwrap_or_default();
@@ -219,6 +221,17 @@ impl Effects for Dry {
         } else {
             let why = question.moot.unwrap_or_else(|| "not asked: the plan alone is looked at".to_owned());
             self.schedule(Length::ZERO, Happening::Replied { ticket, reply: Reply::Unknown(why) });
+        }
+    }
+
+    fn fetch(&mut self, ticket: u64, errand: Errand) {
+        if self.asks {
+            self.look(
+                async move { Happening::Fetched { ticket, fetched: secrets::fetch(errand, None).await } },
+            );
+        } else {
+            let fetched = Ok(secrets::nothing_of(&errand));
+            self.schedule(Length::ZERO, Happening::Fetched { ticket, fetched });
         }
     }
 

@@ -164,7 +164,7 @@ async fn carry(
 async fn deliver(way: &Way, message: &Message) -> Result<(), Trouble> {
     match way {
         Way::Command { program, cwd } => {
-            let look = Look { program, env: &message.env, cwd, timeout: LIMIT };
+            let look = Look { program, env: &message.env, cwd, timeout: LIMIT, mask: None };
             match run::run(look, &Expect::default()).await {
                 Reply::Yes(_) => Ok(()),
                 Reply::No(why) | Reply::Unknown(why) => Err(Trouble { why, is_final: false }),

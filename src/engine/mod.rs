@@ -17,6 +17,7 @@ mod points;
 mod preflight;
 mod resume;
 mod run;
+mod secrets;
 mod settle;
 mod setup;
 mod starting;

@@ -32,7 +32,8 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         let mut known: BTreeMap<(String, Option<String>), usize> = BTreeMap::new();
         for (at, node) in self.setup.course.nodes.iter().enumerate() {
             let Some(step) = self.step(at) else { continue };
-            let env = self.values.of(at, &self.state).map(|env| env.values).unwrap_or_default();
+            let env =
+                self.values.of(at, &self.state, self.held.get(&at)).map(|env| env.values).unwrap_or_default();
             for tool in &step.common.needs_tools {
                 let key = (tool.to_string(), env.get("PATH").cloned());
                 let id = Id::trusted(step.written_as());
@@ -134,7 +135,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
 
     /// Says which values a step or asset names that only the real thing will know.
     pub(super) fn tell_unknown(&mut self, at: usize) -> Result<(), Error> {
-        let Ok(env) = self.values.of(at, &self.state) else { return Ok(()) };
+        let Ok(env) = self.values.of(at, &self.state, self.held.get(&at)) else { return Ok(()) };
         if env.unknown.is_empty() {
             return Ok(());
         }

@@ -191,7 +191,7 @@ impl RunState {
             }
             (Event::ProbesConfined { by, note }, _) => self.confined = Some((*by, note.clone())),
             (Event::Checked(check), _) => self.checks.push(check.clone()),
-            (Event::JournalMended { .. } | Event::ClockJumped { .. }, _) => {}
+            (Event::JournalMended { .. } | Event::ClockJumped { .. } | Event::SecretUnmasked { .. }, _) => {}
             _ => self.apply_to_step(event, stamp)?,
         }
         self.boots.hear(stamp);

@@ -11,6 +11,20 @@ const URL_SAFE: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
 /// Fewer letters of base64 than these would be found by accident everywhere.
 const FEWEST_BASE64: usize = 4;
 
+/// A secret of fewer bytes would be found by accident everywhere: it hides nothing and spoils all output.
+const FEWEST: usize = 4;
+
+/// A line of a secret with fewer bytes (a brace, `true`) is no secret by itself.
+const FEWEST_IN_LINE: usize = 8;
+
+/// Where `base64`, `openssl` and mail wrap lines.
+const WRAPPED_AT: [usize; 2] = [76, 64];
+
+/// Whether a secret is long enough to be masked.
+pub fn is_maskable(secret: &str) -> bool {
+    secret.trim().len() >= FEWEST
+}
+
 #[derive(Debug)]
 struct Patterns {
     forms: Vec<Vec<u8>>,
@@ -28,10 +42,12 @@ pub struct Mask {
     held: Vec<u8>,
     /// How much of `held` belongs to a secret for which `***` was already written.
     masked: usize,
+    /// Whether any secret has stood in the stream.
+    has_masked: bool,
 }
 
 impl Mask {
-    /// Makes the mask for a set of secrets; empty ones are no secrets.
+    /// Makes the mask for a set of secrets; what is too short to be one (see [`is_maskable`]) is left out.
     ///
     /// # Errors
     ///
@@ -47,12 +63,17 @@ impl Mask {
             let automaton = AhoCorasick::new(&forms)?;
             Some(Arc::new(Patterns { forms, longest, automaton }))
         };
-        Ok(Self { patterns, held: Vec::new(), masked: 0 })
+        Ok(Self { patterns, held: Vec::new(), masked: 0, has_masked: false })
     }
 
     /// Whether there is anything to take out.
     pub const fn is_empty(&self) -> bool {
         self.patterns.is_none()
+    }
+
+    /// Whether any secret was taken out so far.
+    pub(super) const fn has_masked(&self) -> bool {
+        self.has_masked
     }
 
     /// Masks what was read, and appends to `to` what is safe to show.
@@ -74,6 +95,33 @@ impl Mask {
         }
     }
 
+    /// Returns a text without secrets. The text may have been cut: at its end a part of one goes as well.
+    pub fn hide(&self, text: &str) -> String {
+        let Some(patterns) = &self.patterns else { return text.to_owned() };
+        let (whole, mark) = text.strip_suffix('…').map_or((text, ""), |whole| (whole, "…"));
+        let end = if mark.is_empty() { whole.len() } else { patterns.beginning_at_end(whole.as_bytes()) };
+        let mut shown = self.hide_bytes(&whole.as_bytes()[..end]);
+        if end < whole.len() {
+            shown.extend_from_slice(STARS);
+        }
+        String::from_utf8_lossy(&shown).into_owned() + mark
+    }
+
+    /// Returns bytes without secrets.
+    pub fn hide_bytes(&self, bytes: &[u8]) -> Vec<u8> {
+        let mut mask =
+            Self { patterns: self.patterns.clone(), held: Vec::new(), masked: 0, has_masked: false };
+        let mut shown = Vec::with_capacity(bytes.len());
+        mask.push(bytes, &mut shown);
+        mask.finish(&mut shown);
+        shown
+    }
+
+    /// Whether a secret stands in a text.
+    pub fn finds(&self, text: &str) -> bool {
+        self.patterns.as_ref().is_some_and(|patterns| patterns.automaton.is_match(text))
+    }
+
     /// Writes out what stands before `until`; keeps the rest.
     fn emit(&mut self, patterns: &Patterns, until: usize, to: &mut Vec<u8>) {
         // The secret that is being passed over, and up to where all is written or passed over.
@@ -85,6 +133,7 @@ impl Mask {
             if start >= covered {
                 to.extend_from_slice(&self.held[covered..start]);
                 to.extend_from_slice(STARS);
+                self.has_masked = true;
                 covered = end;
             } else {
                 covered = covered.max(end);
@@ -113,7 +162,9 @@ impl Patterns {
         (from..text.len())
             .find(|start| {
                 let end = &text[*start..];
-                self.forms.iter().any(|form| form.len() > end.len() && form.starts_with(end))
+                // The forms are sorted, so the first one behind it is the one that it could grow into.
+                let next = self.forms.partition_point(|form| form.as_slice() <= end);
+                self.forms.get(next).is_some_and(|form| form.starts_with(end))
             })
             .unwrap_or(text.len())
     }
@@ -124,29 +175,76 @@ fn forms_of(secret: &str) -> Vec<Vec<u8>> {
     let trimmed = secret.trim_end_matches(['\n', '\r']);
     let mut forms = Vec::new();
     for secret in [secret, trimmed] {
-        if secret.trim().is_empty() {
+        if !is_maskable(secret) {
             continue;
         }
-        forms.push(secret.as_bytes().to_vec());
+        add_text_forms(secret, &mut forms);
         for alphabet in [STANDARD, URL_SAFE] {
             let whole = base64(secret.as_bytes(), alphabet);
             let padding = (3 - secret.len() % 3) % 3;
             let padded = [whole.as_slice(), &b"=="[..padding]].concat();
+            for wrapped_at in WRAPPED_AT.into_iter().filter(|width| padded.len() > *width) {
+                let lines = padded.chunks(wrapped_at).filter(|line| line.len() >= FEWEST_IN_LINE);
+                forms.extend(lines.map(<[u8]>::to_vec));
+            }
             forms.extend([padded, whole].into_iter().filter(|form| form.len() >= FEWEST_BASE64));
             forms.extend((0..3).filter_map(|offset| inside_base64(secret.as_bytes(), offset, alphabet)));
         }
-        for upper in [true, false] {
-            let percent = percent_encoded(secret, upper);
-            forms.push(percent.replace("%20", "+").into_bytes());
-            forms.push(percent.replace("%2F", "/").replace("%2f", "/").into_bytes());
-            forms.push(percent.into_bytes());
-        }
-        let json = serde_json::Value::from(secret).to_string();
-        let json = &json[1..json.len() - 1];
-        forms.push(json.replace('/', "\\/").into_bytes());
-        forms.push(json.as_bytes().to_vec());
+    }
+    // Whoever prints a key file line by line prints it, also with something before each line.
+    let lines = trimmed.lines().map(str::trim).filter(|line| line.len() >= FEWEST_IN_LINE);
+    for line in lines.filter(|line| line.len() < trimmed.len()) {
+        add_text_forms(line, &mut forms);
     }
     forms
+}
+
+/// Adds a text as it is, and as URLs, JSON and shells write it.
+fn add_text_forms(text: &str, forms: &mut Vec<Vec<u8>>) {
+    forms.push(text.as_bytes().to_vec());
+    for upper in [true, false] {
+        let percent = percent_encoded(text, upper);
+        forms.push(percent.replace("%20", "+").into_bytes());
+        forms.push(percent.replace("%2F", "/").replace("%2f", "/").into_bytes());
+        forms.push(percent.into_bytes());
+    }
+    let json = serde_json::Value::from(text).to_string();
+    let json = &json[1..json.len() - 1];
+    forms.push(json.replace('/', "\\/").into_bytes());
+    for json in [json.to_owned(), html_safe(json)] {
+        forms.extend([true, false].map(|upper| ascii_alone(&json, upper).into_bytes()));
+        forms.push(json.into_bytes());
+    }
+    // `set -x` and `export -p` of a shell.
+    forms.push(text.replace('\'', r"'\''").into_bytes());
+    let mut quoted = String::with_capacity(text.len());
+    for letter in text.chars() {
+        if matches!(letter, '"' | '\\' | '$' | '`') {
+            quoted.push('\\');
+        }
+        quoted.push(letter);
+    }
+    forms.push(quoted.into_bytes());
+}
+
+/// Writes JSON as Go and browsers do, so that it may stand in HTML.
+fn html_safe(json: &str) -> String {
+    json.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026")
+}
+
+/// Writes JSON as Python and others do, with no letter beyond ASCII in it.
+fn ascii_alone(json: &str, upper: bool) -> String {
+    let mut escaped = String::with_capacity(json.len());
+    for letter in json.chars() {
+        if letter.is_ascii() {
+            escaped.push(letter);
+            continue;
+        }
+        for unit in letter.encode_utf16(&mut [0; 2]) {
+            escaped.push_str(&if upper { format!("\\u{unit:04X}") } else { format!("\\u{unit:04x}") });
+        }
+    }
+    escaped
 }
 
 fn percent_encoded(text: &str, upper: bool) -> String {
@@ -217,7 +315,7 @@ mod tests {
         let text = b"xabcdefy aaaaaaaa";
         for cut in 0..text.len() {
             let (left, right) = text.split_at(cut);
-            assert_eq!(masked(&["abcd", "cdef", "aaa"], &[left, right]), "x***y ***", "{cut}");
+            assert_eq!(masked(&["abcd", "cdef", "aaaa"], &[left, right]), "x***y ***", "{cut}");
         }
     }
 
@@ -249,6 +347,50 @@ mod tests {
             }
         }
         assert_eq!(masked(&["hunter2"], &[b"aHVudGVyMg== aHVudGVyMg"]), "*** ***");
+    }
+
+    #[test]
+    fn masks_what_json_and_shells_make_of_it() {
+        let secret = "it's \"<é&\\$x`";
+        for text in [
+            r#"{"k":"it's \"<\u00e9&\\$x`"}"#,
+            r#"{"k":"it's \"<\u00E9&\\$x`"}"#,
+            r#"{"k":"it's \"\u003cé\u0026\\$x`"}"#,
+            r#"{"k":"it's \"\u003c\u00e9\u0026\\$x`"}"#,
+        ] {
+            assert_eq!(masked(&[secret], &[text.as_bytes()]), r#"{"k":"***"}"#, "{text}");
+        }
+        assert_eq!(masked(&[secret], &[r#"+ x 'it'\''s "<é&\$x`'"#.as_bytes()]), "+ x '***'");
+        assert_eq!(masked(&[secret], &[r#"K="it's \"<é&\\\$x\`""#.as_bytes()]), r#"K="***""#);
+    }
+
+    #[test]
+    fn masks_a_key_file_line_by_line_and_wrapped() {
+        let key = "-----BEGIN KEY-----\nAbCdEf0123456789\n}\nlast one/two\n-----END KEY-----\n";
+        let shown = masked(&[key], &[b"> AbCdEf0123456789\r\n> }\n> last%20one%2Ftwo"]);
+        assert_eq!(shown, "> ***\r\n> }\n> ***");
+        let secret: String = (0..40).map(|at| format!("{:x}?", at * 7919)).collect();
+        for width in WRAPPED_AT {
+            let encoded = base64(secret.as_bytes(), STANDARD);
+            let wrapped = encoded.chunks(width).collect::<Vec<_>>().join(&b'\n');
+            let shown = masked(&[&secret], &[&wrapped]);
+            assert!(shown.lines().all(|line| line == "***"), "{shown}");
+        }
+    }
+
+    #[test]
+    fn a_secret_that_is_too_short_is_left_alone() {
+        assert_eq!(masked(&["abc", "1\n"], &[b"1 abc"]), "1 abc");
+        assert!(!is_maskable("abc\n") && is_maskable("abcd"));
+    }
+
+    #[test]
+    fn hides_also_half_of_one_where_a_text_was_cut() {
+        let mask = Mask::new(&["hunter2hunter2".to_owned()]).unwrap();
+        assert_eq!(mask.hide("a hunter2hunter2 b"), "a *** b");
+        assert_eq!(mask.hide("a hunter2hun…"), "a ***…");
+        assert_eq!(mask.hide("a hunter2hun"), "a hunter2hun");
+        assert!(mask.finds("x=hunter2hunter2") && !mask.finds("hunter2"));
     }
 
     #[test]

@@ -320,3 +320,40 @@ fn expected_times_stand_against_the_targets() {
     assert_eq!((rto["verdict"].as_str(), rto["achieved"].as_str()), (Some("missed"), Some("1h15m")));
     assert_eq!(stage.ledger().len(), 0);
 }
+
+// Secrets.
+
+#[test]
+fn a_secret_command_is_asked_exactly_as_often_as_is_said() {
+    // Confined or not: what fetches a secret is let write, as password managers do; so it can count.
+    let stage = Stage::new(
+        "secrets:\n\
+         \x20 KEY: { command: 'echo asked >>asked; echo TheCanarySings-dry' }\n\
+         \x20 OTHER: { command: 'echo other >>asked; echo TheCanarySings-other' }\n\
+         \x20 PIN: { ask: 'The PIN?' }\n\
+         steps:\n\
+         \x20 a: { run: echo a >>ledger, secrets: [KEY], unless: { run: 'test \"$KEY\" = nothing' } }\n\
+         \x20 b: { run: echo b >>ledger, secrets: [KEY, PIN] }\n\
+         \x20 c: { run: echo c >>ledger }\n",
+    );
+    dry(&stage, &[]).exits(0);
+    // Once for each step that names it, and never for one that does not.
+    assert_eq!(stage.read("asked"), "asked\nasked\n");
+    assert_eq!(stage.ledger().len(), 0);
+    for file in ["journal.jsonl", "report.md", "report.json"] {
+        let text = fs::read_to_string(stage.run_dir().join(file)).unwrap();
+        assert!(!text.contains("TheCanarySings"), "{file}: {text}");
+    }
+    fs::remove_file(stage.path().join("asked")).unwrap();
+    stage.run(&["execute", "plan.yaml", "--dry-run=plan"]).exits(0);
+    assert!(!stage.has("asked"), "a dry run of the plan alone asks nothing");
+}
+
+#[test]
+fn a_secret_that_cannot_be_fetched_makes_it_impossible() {
+    let stage = Stage::new(
+        "secrets: { KEY: { command: 'echo locked >&2; exit 1' } }\nsteps: { a: { run: echo a >>ledger, secrets: [KEY] } }\n",
+    );
+    dry(&stage, &[]).exits(1).says("KEY");
+    assert_eq!(stage.ledger().len(), 0);
+}

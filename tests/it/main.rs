@@ -8,6 +8,7 @@
 mod approve;
 mod arithmetic;
 mod bad_input;
+mod canary;
 mod check;
 mod clocks;
 mod corpus;
@@ -39,9 +40,11 @@ mod recovery_time;
 mod render;
 mod resume;
 mod screen;
+mod secrets;
 mod signers;
 mod simulate;
 mod stage;
 #[cfg(feature = "otel")]
 mod traces;
+mod tree;
 mod typist;
