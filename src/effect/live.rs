@@ -181,8 +181,6 @@ impl Live {
     }
 }
 
-/// Tells the person at the terminal, or the log, what goes wrong beside the run.
-
 async fn watch_inbox(mut watch: journal::Watch, teller: mpsc::UnboundedSender<Told>) {
     // What lay there before we watched must be taken once.
     while teller.send(Told::Arrived).is_ok() {

@@ -64,6 +64,7 @@ pub(crate) fn start() -> RunStarted {
         }],
         nodes,
         omitted: BTreeMap::new(),
+        proof: None,
     }
 }
 

@@ -328,14 +328,15 @@ fn a_secret_command_is_asked_exactly_as_often_as_is_said() {
     // Confined or not: what fetches a secret is let write, as password managers do; so it can count.
     let stage = Stage::new(
         "secrets:\n\
-         \x20 KEY: { command: 'echo asked >>asked; echo TheCanarySings-dry' }\n\
-         \x20 OTHER: { command: 'echo other >>asked; echo TheCanarySings-other' }\n\
+         \x20 KEY: { command: 'echo asked >>asked; cat vault/key' }\n\
+         \x20 OTHER: { command: 'echo other >>asked; cat vault/key' }\n\
          \x20 PIN: { ask: 'The PIN?' }\n\
          steps:\n\
          \x20 a: { run: echo a >>ledger, secrets: [KEY], unless: { run: 'test \"$KEY\" = nothing' } }\n\
          \x20 b: { run: echo b >>ledger, secrets: [KEY, PIN] }\n\
          \x20 c: { run: echo c >>ledger }\n",
     );
+    stage.write("vault/key", "TheCanarySings-dry\n");
     dry(&stage, &[]).exits(0);
     // Once for each step that names it, and never for one that does not.
     assert_eq!(stage.read("asked"), "asked\nasked\n");
