@@ -9,7 +9,7 @@ use clap::ValueEnum;
 use super::choose;
 use super::frozen::Frozen;
 use super::session::{self, Session};
-use super::{Global, Terminal};
+use super::{Global, Terminal, speech};
 use crate::analysis::{Network, OpenEnd, estimate, open_ends, unsupported};
 use crate::document::Sources;
 use crate::error::Error;
@@ -171,7 +171,10 @@ pub(super) fn run(args: &Args, global: &Global, terminal: &Terminal) -> Result<E
     let text = sources.get(opened.source).text.clone();
     let frozen = Frozen::new(plan_file, &text, plan, course, basis.max_parallel, patience);
     let plan_hash = frozen.write(&run_dir, &opened, &sources)?;
-    let start = start_of(&frozen, &route, run, plan_hash, mode, args, account.clone());
+    let mut start = start_of(&frozen, &route, run, plan_hash, mode, args, account.clone());
+    if args.person.is_some() && matches!(mode, Mode::Real | Mode::Drill) {
+        start.proof = speech::prove_start(&frozen.plan, &start, terminal)?.map(Box::new);
+    }
     let writer =
         Writer::create(&run_dir, &holder).map_err(|error| Error::unable(format!("cannot {error}")))?;
     unbegun.0 = None;
@@ -353,6 +356,7 @@ fn start_of(
         targets: targets_of(plan, route),
         nodes: frozen.course.nodes.iter().map(|node| outline_of(plan, node)).collect(),
         omitted: plan.omit.iter().map(|step| (step.clone(), reason.clone())).collect(),
+        proof: None,
     }
 }
 

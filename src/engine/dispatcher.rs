@@ -308,7 +308,7 @@ impl<'a, E: Effects, S: Store> Dispatcher<'a, E, S> {
                 Some(Ticket::Expiry(at)) => self.hear_expiry(at),
                 _ => Ok(()),
             },
-            Happening::Said(spoken) => self.hear_said((*spoken).into()),
+            Happening::Said(spoken) => self.hear_said((*spoken).into(), true),
             Happening::Requested(found) => self.hear_request(*found),
             // Whether anybody is left to wait for is asked next.
             Happening::PersonLeft => Ok(()),

@@ -91,6 +91,10 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         if self.doing[at] != Doing::Asking {
             return Ok(());
         }
+        // It may be the alarm of an attempt before, which had a time of its own.
+        if !self.has_expired(at) {
+            return Ok(());
+        }
         self.will(Act::Withdraw(self.id(at).clone()));
         let after = self.expires(at).unwrap_or_default();
         let goes_on = self.step(at).and_then(approve_of).and_then(|approve| approve.on_expiry)

@@ -72,6 +72,7 @@ async fn an_end_and_what_it_releases_share_one_sync() {
         targets: Vec::new(),
         nodes: nodes.collect(),
         omitted: BTreeMap::new(),
+        proof: None,
     };
     let setup = Setup {
         plan: &plan,

@@ -191,6 +191,9 @@ pub struct RunStarted {
     pub nodes: Vec<Outline>,
     /// What the plan has for this scenario and this run leaves out: step and reason.
     pub omitted: BTreeMap<Id, String>,
+    /// What whoever started it has signed, and the signature.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proof: Option<Box<Proof>>,
 }
 
 /// Something that happened in a run.

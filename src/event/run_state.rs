@@ -142,6 +142,7 @@ impl RunState {
                     start.nodes.iter().enumerate().map(|(at, node)| (node.id.clone(), at)).collect();
                 self.steps = vec![StepRecord::default(); start.nodes.len()];
                 self.start = Some(start.clone());
+                self.use_up(start.proof.as_deref());
                 self.started = Some(stamp.clone());
             }
             (_, None) => return Err(Misfit::Run("the run does not begin with its start")),

@@ -63,6 +63,7 @@ pub(crate) fn start() -> RunStarted {
         }],
         nodes,
         omitted: BTreeMap::new(),
+        proof: None,
     }
 }
 

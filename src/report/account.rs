@@ -190,6 +190,9 @@ pub struct Report {
     pub operation: String,
     /// The account that started it.
     pub by: String,
+    /// The fingerprint of the key with which whoever started it has signed that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
     /// The machine that it was started on.
     pub host: String,
     /// When it began.
@@ -276,6 +279,7 @@ impl Report {
             environment: start.environment.clone(),
             operation: start.operation.clone(),
             by: start.by.clone(),
+            key: start.proof.as_ref().map(|proof| proof.key.clone()),
             host: start.host.clone(),
             started: started.at,
             incident: incident(&state),

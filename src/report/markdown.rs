@@ -57,9 +57,11 @@ fn about(report: &Report) -> String {
         Some(at) => format!("Incident: {}. ", at.for_people()),
         None => "Incident: the stage is not set. ".to_owned(),
     };
+    let key = report.key.as_ref().map(|key| key.replace('`', ""));
+    let signed = key.map(|key| format!(" (signed, `{key}`)")).unwrap_or_default();
     let ended = report.ended.map_or_else(|| "not over".to_owned(), Moment::for_people);
     format!(
-        "**{}**: {}{place}, operation {}, by {} on {}.\n{incident}Started: {}. Ended: {ended}. Took: {}.",
+        "**{}**: {}{place}, operation {}, by {}{signed} on {}.\n{incident}Started: {}. Ended: {ended}. Took: {}.",
         cell(&report.title),
         report.mode.title(),
         cell(&report.operation),
