@@ -41,9 +41,6 @@ pub fn unsupported(plan: &ResolvedPlan, course: &Course, asks: bool) -> Vec<Stri
         }
         let CourseKind::Step(at) = node.kind else { continue };
         let step = &plan.steps[at];
-        if !step.common.secrets.is_empty() {
-            missing.push(format!("{id}: secrets"));
-        }
         if step.common.each.is_some() {
             missing.push(format!("{id}: `each`"));
         }

@@ -9,7 +9,12 @@ use clap::ValueEnum;
 use super::choose;
 use super::frozen::Frozen;
 use super::session::{self, Session};
+<<<<<<< HEAD
 use super::{Global, Terminal, speech};
+=======
+use super::typed;
+use super::{Global, Terminal};
+>>>>>>> s3-secrets
 use crate::analysis::{Network, OpenEnd, estimate, open_ends, unsupported};
 use crate::document::Sources;
 use crate::error::Error;
@@ -155,6 +160,10 @@ pub(super) fn run(args: &Args, global: &Global, terminal: &Terminal) -> Result<E
     if mode == Mode::Real && !args.yes {
         confirm(&plan, scenario.as_ref(), terminal)?;
     }
+    let answers = match mode {
+        Mode::Real | Mode::Drill => typed::ask(&plan, &course, |_| true, terminal)?,
+        Mode::DryRun | Mode::DryPlan => typed::Answers::default(),
+    };
     let account = args.person.clone().unwrap_or_else(session::account);
     let now = session::now();
     let runs = Runs::new(&workspace.state);
@@ -180,6 +189,7 @@ pub(super) fn run(args: &Args, global: &Global, terminal: &Terminal) -> Result<E
     unbegun.0 = None;
     drop((sources, opened, route));
     let session = Session {
+        answers,
         workspace: &workspace,
         run_dir,
         frozen,

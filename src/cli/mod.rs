@@ -20,6 +20,7 @@ mod simulate;
 mod speech;
 mod status;
 mod terminal;
+mod typed;
 mod waiting;
 
 use std::path::{Path, PathBuf};

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::execute::EventFormat;
 use super::frozen::Frozen;
+use super::typed::Answers;
 use super::{Terminal, live};
 use crate::effect::{Dry, Live, LiveSetup};
 use crate::engine::{self, Halt, Setup};
@@ -35,6 +36,8 @@ pub(super) struct Session<'a> {
     /// Whether a line an event is wanted, even at a terminal.
     pub(super) plain: bool,
     pub(super) stays: bool,
+    /// The secrets that a person has typed.
+    pub(super) answers: Answers,
 }
 
 impl Session<'_> {
@@ -46,6 +49,8 @@ impl Session<'_> {
         resumed: Vec<Event>,
         terminal: &Terminal,
     ) -> Result<Exit, Error> {
+        // From here on secrets are in our memory.
+        keeper::seal();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let plan_file = self.workspace.root.join(&self.frozen.plan_file);
         let exe = std::env::current_exe()?;
@@ -75,6 +80,7 @@ impl Session<'_> {
                         run_dir: self.run_dir.clone(),
                         exe,
                         account: self.account.clone(),
+                        answers: self.answers,
                         login: account(),
                         home: home(),
                         interactive: terminal.interactive && self.format == EventFormat::Human,

@@ -147,6 +147,10 @@ pub(super) fn phrase(stamp: &Stamp, event: &Event, state: &RunState) -> Phrase {
                 format!("The calendar's clock was moved {way} by {by}; durations do not use it."),
             )
         }
+        Event::SecretUnmasked { by, secret } => {
+            let why = format!("{by} gets {secret}, which is too short to be masked in its output.");
+            say(Mark::Notes, why)
+        }
         Event::StopAsked { by, how, reason } => {
             let what = match how {
                 StopHow::Drain => "nothing more is started, what runs may end",

@@ -8,7 +8,8 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::{
-    Consultation, Effects, Ending, FoundPoint, Happening, Question, Reply, Work, ask, points, signals,
+    Consultation, Effects, Ending, Errand, FoundPoint, Happening, Question, Reply, Work, ask, points,
+    secrets, signals,
 };
 use crate::journal::Found;
 use crate::keeper;
@@ -116,12 +117,25 @@ impl Effects for Dry {
         Err(format!("{step} did not really run"))
     }
 
+    fn forget_outputs(&mut self, _: &Id, _: u32) {}
+
     fn ask(&mut self, ticket: u64, question: Question) {
         if self.asks {
             self.look(async move { Happening::Replied { ticket, reply: ask::ask(question).await } });
         } else {
             let why = question.moot.unwrap_or_else(|| "not asked: the plan alone is looked at".to_owned());
             self.schedule(Length::ZERO, Happening::Replied { ticket, reply: Reply::Unknown(why) });
+        }
+    }
+
+    fn fetch(&mut self, ticket: u64, errand: Errand) {
+        if self.asks {
+            self.look(
+                async move { Happening::Fetched { ticket, fetched: secrets::fetch(errand, None).await } },
+            );
+        } else {
+            let fetched = Ok(secrets::nothing_of(&errand));
+            self.schedule(Length::ZERO, Happening::Fetched { ticket, fetched });
         }
     }
 

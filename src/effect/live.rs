@@ -1,10 +1,11 @@
 //! The real world.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
@@ -12,10 +13,10 @@ use super::desk::{Answers, Desk};
 use super::holding::{End, Holding, Wish};
 use super::person::{Heard, Person, Typed};
 use super::signals::Signals;
-use super::{Consultation, Effects, Happening, Question, Spoken, Work, ask, points};
+use super::{Consultation, Effects, Errand, Happening, Question, Spoken, Work, ask, points, secrets};
 use crate::journal;
 use crate::keeper::{self, Job, Remains, Request};
-use crate::value::{Id, Length, Stamp};
+use crate::value::{Id, Length, Name, Stamp};
 
 /// What the real world needs to know.
 #[derive(Debug)]
@@ -28,6 +29,8 @@ pub struct LiveSetup {
     pub interactive: bool,
     /// Who sits there, for questions that anybody may answer.
     pub account: String,
+    /// The secrets that a person has typed before the run began.
+    pub answers: BTreeMap<Name, SecretString>,
     /// The account of the machine.
     pub login: String,
     /// Where the keys of whoever sits there usually are.
@@ -49,6 +52,7 @@ pub struct Live {
     requests: Vec<Request>,
     ready: VecDeque<Happening>,
     person: Person,
+    answers: Arc<BTreeMap<Name, SecretString>>,
     /// Files of the inbox that were told of and not yet put away.
     told_of: HashSet<String>,
     tasks: JoinSet<()>,
@@ -70,7 +74,7 @@ impl Live {
     ///
     /// When signals or the inbox cannot be listened to.
     pub fn new(setup: LiveSetup) -> io::Result<Self> {
-        let LiveSetup { run_dir, exe, interactive, account, login, home, desk } = setup;
+        let LiveSetup { run_dir, exe, interactive, account, login, home, desk, answers } = setup;
         let (teller, told) = mpsc::unbounded_channel();
         let mut tasks = JoinSet::new();
 
@@ -101,6 +105,7 @@ impl Live {
             wishes,
             requests: Vec::new(),
             ready: VecDeque::new(),
+            answers: Arc::new(answers),
             person: Person::new(interactive, account, login, home, desk),
             told_of: HashSet::new(),
             tasks,
@@ -183,6 +188,7 @@ impl Effects for Live {
     fn act(&mut self, work: Work) {
         let mut job = Job::new(work.step, work.attempt, work.program, work.cwd);
         job.env = work.env;
+        job.secrets = work.secrets.iter().map(|secret| secret.expose_secret().to_owned()).collect();
         job.timeout = work.timeout;
         self.requests.push(Request::Start(Box::new(job)));
     }
@@ -209,8 +215,21 @@ impl Effects for Live {
         keeper::outputs(&self.run_dir, step, attempt).map_err(|error| format!("cannot {error}"))
     }
 
+    fn forget_outputs(&mut self, step: &Id, attempt: u32) {
+        if let Err(error) = keeper::forget_outputs(&self.run_dir, step, attempt) {
+            self.person.warn(&format!("cannot {error}"));
+        }
+    }
+
     fn ask(&mut self, ticket: u64, question: Question) {
         self.begin(async move { Happening::Replied { ticket, reply: ask::ask(question).await } });
+    }
+
+    fn fetch(&mut self, ticket: u64, errand: Errand) {
+        let answers = self.answers.clone();
+        self.begin(async move {
+            Happening::Fetched { ticket, fetched: secrets::fetch(errand, Some(&answers)).await }
+        });
     }
 
     fn find_point(&mut self, ticket: u64, at: Option<PathBuf>, moot: Option<String>) {

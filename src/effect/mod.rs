@@ -16,6 +16,7 @@ mod points;
 mod run;
 #[cfg(test)]
 mod scripted;
+mod secrets;
 mod signals;
 #[cfg(test)]
 mod tests;
@@ -27,9 +28,13 @@ pub use http_step::{carry_out_request, request_job};
 pub use live::{Live, LiveSetup};
 #[cfg(test)]
 pub(crate) use scripted::Scripted;
+pub use secrets::{Errand, Fetched, Origin, Wanted};
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
+
+use secrecy::SecretString;
 
 use crate::approval::{Decision, Key, Matter};
 use crate::journal;
@@ -38,16 +43,26 @@ use crate::probe::Probe;
 use crate::value::{Id, Length, Moment, Stamp};
 
 /// The values that a command, a probe or a text gets.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Env {
     /// The complete environment.
     pub values: BTreeMap<String, String>,
     /// Names whose values are not known, because the step that gives them did not really run.
     pub unknown: Vec<String>,
+    /// Names whose values are secrets: nothing that is told may hold them.
+    pub secret: Vec<String>,
+}
+
+/// Shows names alone: a value may be a secret.
+impl fmt::Debug for Env {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&String> = self.values.keys().collect();
+        f.debug_struct("Env").field("names", &names).field("unknown", &self.unknown).finish_non_exhaustive()
+    }
 }
 
 /// Something that changes the world: a command that the keeper holds.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Work {
     /// The step.
     pub step: Id,
@@ -57,6 +72,8 @@ pub struct Work {
     pub program: Vec<String>,
     /// Its complete environment.
     pub env: BTreeMap<String, String>,
+    /// What must not stand in anything that it prints.
+    pub secrets: Vec<SecretString>,
     /// Where it runs.
     pub cwd: PathBuf,
     /// How long it may take.
@@ -65,6 +82,17 @@ pub struct Work {
     pub estimate: Length,
     /// Names of the outputs that it should write.
     pub outputs: Vec<String>,
+}
+
+/// Shows what may be shown: neither environment nor secrets.
+impl fmt::Debug for Work {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Work")
+            .field("step", &self.step)
+            .field("attempt", &self.attempt)
+            .field("program", &self.program)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A question to a person.
@@ -181,6 +209,13 @@ pub enum Happening {
         /// Path and time of the newest, or why there is none; nothing at all if drplan cannot look there.
         found: FoundPoint,
     },
+    /// The secrets of a step were fetched, or one of them could not be: its name and why.
+    Fetched {
+        /// The number that the errand was given.
+        ticket: u64,
+        /// What was fetched.
+        fetched: Result<Fetched, String>,
+    },
     /// The time is up.
     Woke {
         /// The number that the alarm was given.
@@ -248,8 +283,14 @@ pub trait Effects {
     /// Returns what a step wrote to `$DRPLAN_OUTPUT`.
     fn outputs(&mut self, step: &Id, attempt: u32) -> Result<String, String>;
 
+    /// Removes what a step wrote to `$DRPLAN_OUTPUT`, where nobody has taken its secrets out.
+    fn forget_outputs(&mut self, step: &Id, attempt: u32);
+
     /// Asks a question. The answer is told as [`Happening::Replied`].
     fn ask(&mut self, ticket: u64, question: Question);
+
+    /// Fetches the secrets of a step. Told as [`Happening::Fetched`].
+    fn fetch(&mut self, ticket: u64, errand: Errand);
 
     /// Looks for the newest recovery point in a folder. Told as [`Happening::PointFound`].
     fn find_point(&mut self, ticket: u64, at: Option<PathBuf>, moot: Option<String>);

@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use super::environment::Values;
 use super::node::{Doing, Ticket};
 use super::run::Error;
+use super::secrets::Held;
 use super::{Halt, Setup};
-use crate::effect::{Consultation, Effects, Happening, Question, Work};
+use crate::effect::{Consultation, Effects, Errand, Happening, Question, Work};
 use crate::event::{Event, Failure, Listener, Outcome, Point, RunState, StepState, StopHow};
 use crate::journal::{Found, Store, Writer};
 use crate::resolve::{CourseKind, ResolvedStep, Section};
@@ -17,6 +18,7 @@ use crate::value::{Id, Length, Stamp};
 pub(super) enum Act {
     Start(Work),
     Ask(u64, Box<Question>),
+    Fetch(u64, Errand),
     FindPoint(u64, Option<PathBuf>, Option<String>),
     Consult(Consultation),
     Withdraw(Id),
@@ -61,6 +63,8 @@ pub(super) struct Dispatcher<'a, E, S: Store> {
     /// What could begin: rank and node, so that the first in rank comes first.
     pub(super) ready: BTreeSet<(u32, usize)>,
     pub(super) held_locks: HashMap<Id, usize>,
+    /// The secrets of the nodes that are under way.
+    pub(super) held: HashMap<usize, Held>,
     pub(super) acting: usize,
     pub(super) unstaged: usize,
     pub(super) last: Option<Stamp>,
@@ -114,6 +118,7 @@ impl<'a, E: Effects, S: Store> Dispatcher<'a, E, S> {
             waits_for: vec![0; nodes],
             ready: BTreeSet::new(),
             held_locks: HashMap::new(),
+            held: HashMap::new(),
             acting: 0,
             unstaged: 0,
             last: None,
@@ -249,6 +254,7 @@ impl<'a, E: Effects, S: Store> Dispatcher<'a, E, S> {
 
     /// A node lets go of what waits for it.
     pub(super) fn after(&mut self, at: usize) {
+        self.held.remove(&at);
         if self.section(at) == Section::Prepare && self.unstaged > 0 {
             self.unstaged -= 1;
         }
@@ -275,6 +281,7 @@ impl<'a, E: Effects, S: Store> Dispatcher<'a, E, S> {
             match act {
                 Act::Start(work) => self.effects.act(work),
                 Act::Ask(ticket, question) => self.effects.ask(ticket, *question),
+                Act::Fetch(ticket, errand) => self.effects.fetch(ticket, errand),
                 Act::FindPoint(ticket, at, moot) => self.effects.find_point(ticket, at, moot),
                 Act::Consult(consultation) => self.effects.consult(consultation),
                 Act::Withdraw(step) => self.effects.withdraw(&step),
@@ -301,6 +308,10 @@ impl<'a, E: Effects, S: Store> Dispatcher<'a, E, S> {
             },
             Happening::PointFound { ticket, found } => match self.tickets.remove(&ticket) {
                 Some(Ticket::Point(copy)) => self.hear_point(copy, found),
+                _ => Ok(()),
+            },
+            Happening::Fetched { ticket, fetched } => match self.tickets.remove(&ticket) {
+                Some(Ticket::FirstFetch(at) | Ticket::Fetch(at)) => self.hear_fetched(at, fetched),
                 _ => Ok(()),
             },
             Happening::Woke { ticket } => match self.tickets.remove(&ticket) {

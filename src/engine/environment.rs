@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Setup;
+use super::secrets::Held;
 use crate::effect::Env;
 use crate::event::{Point, RunState, StepState};
 use crate::plan::{Action, Place};
@@ -43,9 +44,9 @@ impl<'a> Values<'a> {
     /// # Errors
     ///
     /// When an input names a variable that has no value.
-    pub(super) fn of(&self, at: usize, state: &RunState) -> Result<Env, NameError> {
+    pub(super) fn of(&self, at: usize, state: &RunState, held: Option<&Held>) -> Result<Env, NameError> {
         let node = &self.setup.course.nodes[at];
-        let mut env = Env { values: self.setup.inherited.clone(), unknown: Vec::new() };
+        let mut env = Env { values: self.setup.inherited.clone(), unknown: Vec::new(), secret: Vec::new() };
         add_vars(&mut env.values, &self.setup.plan.vars);
         if let Some(place) = node.place.as_ref().and_then(|place| self.setup.plan.places.get(place)) {
             add_vars(&mut env.values, &place.vars);
@@ -59,6 +60,12 @@ impl<'a> Values<'a> {
             add_point(&mut env.values, point);
         }
         self.add_own(node.place.as_ref(), &mut env.values);
+        match (held, step) {
+            (Some(held), _) => held.add_to(&mut env),
+            // Nothing of the step uses them, so they were not fetched; a text shows their names.
+            (None, Some(step)) => env.unknown.extend(step.common.secrets.iter().map(Name::to_string)),
+            (None, None) => {}
+        }
         if let Some(step) = step {
             for (name, text) in &step.inputs {
                 match text.fill(|name| env.values.get(name).map(|value| Cow::Borrowed(value.as_str()))) {

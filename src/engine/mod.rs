@@ -15,6 +15,7 @@ mod people;
 mod points;
 mod resume;
 mod run;
+mod secrets;
 mod settle;
 mod setup;
 mod starting;

@@ -372,6 +372,13 @@ pub enum Event {
         /// By how many milliseconds; negative if it went back.
         by_ms: i64,
     },
+    /// A secret is too short to be taken out of what a step prints.
+    SecretUnmasked {
+        /// The step that got it.
+        by: Id,
+        /// The secret's name.
+        secret: Name,
+    },
     /// The run was asked to stop.
     StopAsked {
         /// Who asked.
@@ -422,6 +429,7 @@ impl Event {
             | Self::RunResumed { .. }
             | Self::JournalMended { .. }
             | Self::ClockJumped { .. }
+            | Self::SecretUnmasked { .. }
             | Self::StopAsked { .. }
             | Self::RunSuspended { .. }
             | Self::RunFinished { .. } => true,
@@ -451,6 +459,7 @@ impl Event {
             | Self::RunResumed { .. }
             | Self::JournalMended { .. }
             | Self::ClockJumped { .. }
+            | Self::SecretUnmasked { .. }
             | Self::StopAsked { .. }
             | Self::RunSuspended { .. }
             | Self::RunFinished { .. } => None,

@@ -167,7 +167,7 @@ impl RunState {
                 self.heard.insert(sha256.clone());
                 self.use_up(proof.as_deref());
             }
-            (Event::JournalMended { .. } | Event::ClockJumped { .. }, _) => {}
+            (Event::JournalMended { .. } | Event::ClockJumped { .. } | Event::SecretUnmasked { .. }, _) => {}
             _ => self.apply_to_step(event, stamp)?,
         }
         self.last = Some(stamp.clone());

@@ -181,6 +181,7 @@ pub fn next(state: &StepState, event: &Event) -> Result<StepState, Illegal> {
             | Event::RunResumed { .. }
             | Event::JournalMended { .. }
             | Event::ClockJumped { .. }
+            | Event::SecretUnmasked { .. }
             | Event::StopAsked { .. }
             | Event::RunSuspended { .. }
             | Event::RunFinished { .. },

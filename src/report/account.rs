@@ -342,6 +342,9 @@ fn note(stamp: &Stamp, event: &Event) -> Option<String> {
             let by = Length::from_millis(by_ms.unsigned_abs());
             Some(format!("{at}: the calendar's clock was moved {way} by {by}; durations do not use it"))
         }
+        Event::SecretUnmasked { by, secret } => {
+            Some(format!("{at}: {by} has got {secret}, which is too short to be masked in its output"))
+        }
         Event::JournalMended { dropped_bytes } => Some(format!(
             "{at}: a crash tore the journal's end; {dropped_bytes} bytes of an unfinished record were cut off"
         )),

@@ -8,6 +8,7 @@
 mod approve;
 mod arithmetic;
 mod bad_input;
+mod canary;
 mod check;
 mod corpus;
 mod deadlock;
@@ -36,7 +37,9 @@ mod recovery_time;
 mod render;
 mod resume;
 mod screen;
+mod secrets;
 mod signers;
 mod simulate;
 mod stage;
+mod tree;
 mod typist;
