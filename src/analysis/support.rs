@@ -48,9 +48,6 @@ pub fn unsupported(plan: &ResolvedPlan, course: &Course, asks: bool) -> Vec<Stri
             missing.push(format!("{id}: child plans (`plan`)"));
         }
     }
-    if asks && !plan.notify.is_empty() {
-        missing.push("`notify`".to_owned());
-    }
     if !plan.imports.is_empty() {
         missing.push("`imports`".to_owned());
     }

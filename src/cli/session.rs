@@ -7,7 +7,7 @@ use super::execute::EventFormat;
 use super::frozen::Frozen;
 use super::typed::Answers;
 use super::{Terminal, live};
-use crate::effect::{Dry, Live, LiveSetup};
+use crate::effect::{Dry, DrySetup, Live, LiveSetup};
 use crate::engine::{self, Halt, Setup};
 use crate::error::Error;
 use crate::event::{Event, Mode, RunResult, RunStarted};
@@ -20,6 +20,9 @@ use crate::workspace::Workspace;
 
 /// How long an asset may take to become healthy unless somebody says otherwise.
 pub(super) const PATIENCE: Length = Length::from_secs(600);
+
+/// How long is waited at the end for messages that are still on their way, unless somebody says otherwise.
+const LAST_WORDS: Length = Length::from_secs(10);
 
 /// The variables that commands inherit.
 const INHERITED: [&str; 8] = ["PATH", "HOME", "USER", "LOGNAME", "LANG", "TZ", "TMPDIR", "SSH_AUTH_SOCK"];
@@ -64,13 +67,20 @@ impl Session<'_> {
             exe: exe.clone(),
             max_parallel: self.frozen.max_parallel,
             patience: self.frozen.patience,
+            last_words: self.workspace.config.defaults.last_words.unwrap_or(LAST_WORDS),
             stays: self.stays,
         };
         let mut listener = live::Listening::begin(&self, earlier, terminal);
         let outcome = runtime.block_on(async {
             match setup.mode() {
                 Mode::DryRun | Mode::DryPlan => {
-                    let effects = Dry::new(setup.mode() == Mode::DryRun, keeper::stamp());
+                    let effects = Dry::new(DrySetup {
+                        asks: setup.mode() == Mode::DryRun,
+                        start: keeper::stamp(),
+                        run_dir: self.run_dir.clone(),
+                        exe,
+                        confines: self.workspace.config.defaults.confine.unwrap_or(true),
+                    });
                     Ok::<_, Error>(
                         engine::run(&setup, effects, writer, &mut listener, earlier, resumed).await,
                     )
@@ -105,6 +115,10 @@ impl Session<'_> {
         let recap = listener.end();
         drop((state, self.frozen, self.start));
         let (report, markdown) = write_report(&run_dir)?;
+        #[cfg(feature = "otel")]
+        if halt == Halt::Over && matches!(report.mode, Mode::Real | Mode::Drill) {
+            super::traces::send(&run_dir, terminal);
+        }
         if format == EventFormat::Human {
             let shown = super::shown(&markdown);
             terminal.print(&format!("{recap}\n{}\nreport: {shown}\n", report::summary(&report)))?;
@@ -139,9 +153,7 @@ pub(super) fn write_report(run_dir: &Path) -> Result<(Report, PathBuf), Error> {
 
 /// Makes the report of a run from its journal.
 pub(super) fn report_of(run_dir: &Path) -> Result<Report, Error> {
-    let journal = read_journal(run_dir)?;
-    let events: Vec<(Stamp, Event)> =
-        journal.records.into_iter().map(|record| (record.stamp, record.event)).collect();
+    let events = events_of(run_dir)?;
     let newest = newest_of(&events);
     Report::with_newest(&events, &newest)
         .map_err(|error| Error::unable(format!("the journal makes no sense: {error}")))
@@ -158,6 +170,12 @@ fn newest_of(events: &[(Stamp, Event)]) -> BTreeMap<Id, Moment> {
         }
     }
     newest
+}
+
+/// Reads the events of a run's journal.
+pub(super) fn events_of(run_dir: &Path) -> Result<Vec<(Stamp, Event)>, Error> {
+    let journal = read_journal(run_dir)?;
+    Ok(journal.records.into_iter().map(|record| (record.stamp, record.event)).collect())
 }
 
 /// Reads a run's journal.

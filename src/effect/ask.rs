@@ -21,12 +21,17 @@ use crate::value::{Length, Moment, Text};
 
 /// Asks a question and returns the answer, without the secrets that were used to ask it.
 pub(super) async fn ask(question: Question) -> Reply {
+    ask_after(&[], question).await
+}
+
+/// Asks a question as [`ask`] does; these words come before the program of a command.
+pub(super) async fn ask_after(before: &[String], question: Question) -> Reply {
     if let Some(why) = question.moot {
         return Reply::Unknown(why);
     }
     match mask_of(&question.env) {
-        Ok(None) => look(question, None).await,
-        Ok(Some(mask)) => match look(question, Some(mask.clone())).await {
+        Ok(None) => look(before, question, None).await,
+        Ok(Some(mask)) => match look(before, question, Some(mask.clone())).await {
             Reply::Yes(found) => Reply::Yes(mask.hide(&found)),
             Reply::No(found) => Reply::No(mask.hide(&found)),
             Reply::Unknown(why) => Reply::Unknown(mask.hide(&why)),
@@ -44,7 +49,7 @@ fn mask_of(env: &Env) -> Result<Option<Mask>, String> {
     Ok(Some(mask))
 }
 
-async fn look(question: Question, mask: Option<Mask>) -> Reply {
+async fn look(before: &[String], question: Question, mask: Option<Mask>) -> Reply {
     let Question { probe, env, cwd, shell, moot: _ } = question;
     let limit = probe.timeout;
     let answered = match probe.kind {
@@ -57,6 +62,7 @@ async fn look(question: Question, mask: Option<Mask>) -> Reply {
             if let Some(reply) = program.iter().find_map(|word| unknown_in(&Text::new(word), &env)) {
                 return reply;
             }
+            let program: Vec<String> = before.iter().cloned().chain(program).collect();
             let look = Look { program: &program, env: &env.values, cwd: &cwd, timeout: limit, mask };
             return run::run(look, &probe.expect).await;
         }

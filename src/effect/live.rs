@@ -13,7 +13,11 @@ use super::desk::{Answers, Desk};
 use super::holding::{End, Holding, Wish};
 use super::person::{Heard, Person, Typed};
 use super::signals::Signals;
-use super::{Consultation, Effects, Errand, Happening, Question, Spoken, Work, ask, points, secrets};
+use super::tell::Heralds;
+use super::{
+    Channel, Consultation, Effects, Errand, Happening, Message, Question, Spoken, Work, ask, points, secrets,
+};
+use crate::event::Delivery;
 use crate::journal;
 use crate::keeper::{self, Job, Remains, Request};
 use crate::value::{Id, Length, Name, Stamp};
@@ -55,6 +59,7 @@ pub struct Live {
     answers: Arc<BTreeMap<Name, SecretString>>,
     /// Files of the inbox that were told of and not yet put away.
     told_of: HashSet<String>,
+    heralds: Heralds,
     tasks: JoinSet<()>,
 }
 
@@ -63,6 +68,7 @@ enum Told {
     Happening(Happening),
     Typed(Typed),
     Signed(Result<Spoken, String>),
+    Delivered(usize, Delivery),
     Arrived,
     Warning(String),
 }
@@ -108,6 +114,7 @@ impl Live {
             answers: Arc::new(answers),
             person: Person::new(interactive, account, login, home, desk),
             told_of: HashSet::new(),
+            heralds: Heralds::default(),
             tasks,
         };
         // What lay there before we came is heard before anything is begun.
@@ -165,6 +172,10 @@ impl Live {
                 return self.ready.pop_front();
             }
             Told::Warning(warning) => self.person.warn(&warning),
+            Told::Delivered(channel, delivery) => {
+                self.heralds.arrived(channel);
+                return Some(Happening::Told(delivery));
+            }
         }
         None
     }
@@ -265,6 +276,36 @@ impl Effects for Live {
             }
             Happening::Woke { ticket }
         });
+    }
+
+    fn tell(&mut self, channel: &Channel, message: Message) {
+        let teller = self.teller.clone();
+        self.heralds.tell(channel, message, move |number, delivery| {
+            let _ = teller.send(Told::Delivered(number, delivery));
+        });
+    }
+
+    async fn last_deliveries(&mut self, within: Length) -> Vec<Delivery> {
+        let mut deliveries = Vec::new();
+        let waited = keeper::wait(within);
+        tokio::pin!(waited);
+        while !self.heralds.is_idle() {
+            tokio::select! {
+                _ = &mut waited => break,
+                told = self.told.recv() => match told {
+                    Some(Told::Delivered(channel, delivery)) => {
+                        self.heralds.arrived(channel);
+                        deliveries.push(delivery);
+                    }
+                    // Who is in a hurry does not wait for this.
+                    Some(Told::Happening(Happening::Interrupted(_))) | None => break,
+                    // Requests stay in the inbox, and what the keeper tells it tells again.
+                    Some(_) => {}
+                },
+            }
+        }
+        deliveries.extend(self.heralds.give_up());
+        deliveries
     }
 
     fn has_person(&self) -> bool {

@@ -4,7 +4,9 @@
 //! another implementation that never acts, so the engine has no way to tell the two apart.
 
 mod ask;
+mod confine;
 mod conversation;
+mod demand;
 mod desk;
 mod dry;
 mod holding;
@@ -18,17 +20,25 @@ mod run;
 mod scripted;
 mod secrets;
 mod signals;
+mod tell;
 #[cfg(test)]
 mod tests;
+#[cfg(feature = "otel")]
+mod traces;
 mod words;
 
+pub use confine::become_confined;
+pub use demand::{Demand, Need};
 pub use desk::{Answers, Desk};
-pub use dry::Dry;
+pub use dry::{Dry, DrySetup};
 pub use http_step::{carry_out_request, request_job};
 pub use live::{Live, LiveSetup};
 #[cfg(test)]
 pub(crate) use scripted::Scripted;
 pub use secrets::{Errand, Fetched, Origin, Wanted};
+pub use tell::{Address, Channel, Message, Way};
+#[cfg(feature = "otel")]
+pub use traces::Collector;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -37,6 +47,7 @@ use std::path::PathBuf;
 use secrecy::SecretString;
 
 use crate::approval::{Decision, Key, Matter};
+use crate::event::{Check, Confined, Delivery};
 use crate::journal;
 use crate::keeper;
 use crate::probe::Probe;
@@ -225,8 +236,12 @@ pub enum Happening {
     Said(Box<Spoken>),
     /// Nobody answers at the terminal any more.
     PersonLeft,
+    /// Something that the real thing will need was looked for.
+    Checked(Check),
     /// Something came into the inbox.
     Requested(Box<journal::Found>),
+    /// Somebody was told of something, or could not be.
+    Told(Delivery),
     /// A signal asked to stop; the how-manieth.
     Interrupted(u32),
     /// The process of a step ended where nobody could see how: it must be judged.
@@ -265,6 +280,17 @@ pub enum FoundPoint {
 pub trait Effects {
     /// Returns the time.
     fn now(&mut self) -> Stamp;
+
+    /// Says what keeps probes from writing, if they are to be kept from it.
+    fn confined(&self) -> Option<(Confined, String)> {
+        None
+    }
+
+    /// Looks for all that the real thing will need, where this is not the real thing.
+    async fn look_ahead(&mut self, demands: Vec<Demand>) -> Vec<Check> {
+        drop(demands);
+        Vec::new()
+    }
 
     /// Starts the work of a step. It is told as [`Happening::Ended`].
     fn act(&mut self, work: Work);
@@ -309,6 +335,16 @@ pub trait Effects {
 
     /// Whether a person at the terminal may answer.
     fn has_person(&self) -> bool;
+
+    /// Tells somebody of something, beside the run. What became of it is told as [`Happening::Told`].
+    fn tell(&mut self, _: &Channel, _: Message) {}
+
+    /// Waits for what is on its way to somebody, but not longer; returns what became of it.
+    ///
+    /// Nothing else that happens meanwhile is lost: whoever takes the run up again hears of it.
+    async fn last_deliveries(&mut self, _: Length) -> Vec<Delivery> {
+        Vec::new()
+    }
 
     /// Waits for the next happening.
     async fn next(&mut self) -> Happening;

@@ -171,6 +171,12 @@ pub(super) async fn run(look: Look<'_>, expect: &Expect) -> Reply {
     }
 }
 
+/// Runs a command and returns what it has printed, the errors behind the rest, however it ended.
+pub(super) async fn said(look: Look<'_>) -> Result<String, String> {
+    let (_, out, err) = carry_out(look).await?;
+    Ok([out.kept, err.kept].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).join("\n"))
+}
+
 async fn try_run(look: Look<'_>, expect: &Expect) -> Result<String, String> {
     let (status, out, err) = carry_out(look).await?;
     judge(status, &out, &err, expect)

@@ -131,8 +131,9 @@ impl<'a, E: Effects, S: Store> Dispatcher<'a, E, S> {
     }
 
     /// Begins a new run.
-    pub(super) fn begin(&mut self) -> Result<(), Error> {
+    pub(super) async fn begin(&mut self) -> Result<(), Error> {
         self.note(Event::RunStarted(Box::new(self.setup.start.clone())))?;
+        self.look_ahead().await?;
         self.count();
         self.release()?;
         self.commit()
@@ -242,8 +243,15 @@ impl<'a, E: Effects, S: Store> Dispatcher<'a, E, S> {
     /// A calendar that does not go with the boot clock was moved by somebody.
     pub(super) fn watch_the_clock(&mut self, stamp: &Stamp) -> Result<(), Error> {
         let before = self.last.replace(stamp.clone());
-        let Some(before) = before.filter(|before| before.boot_id == stamp.boot_id) else { return Ok(()) };
+        let Some(before) = before else { return Ok(()) };
         let by_calendar = stamp.at.as_unix_millis() - before.at.as_unix_millis();
+        if before.boot_id != stamp.boot_id {
+            // How long a machine was down only the calendar knows; that it was not less than nothing is certain.
+            if by_calendar < -JUMP_MS && self.state.start.is_some() {
+                self.take_in(Event::ClockJumped { by_ms: by_calendar }, stamp)?;
+            }
+            return Ok(());
+        }
         let by_boot = i64::try_from(stamp.boot_ms.saturating_sub(before.boot_ms)).unwrap_or(i64::MAX);
         let by_ms = by_calendar - by_boot;
         if by_ms.abs() > JUMP_MS && self.state.start.is_some() {
@@ -275,6 +283,9 @@ impl<'a, E: Effects, S: Store> Dispatcher<'a, E, S> {
             self.writer.append(&batch, &stamp)?;
             for event in &batch {
                 self.listener.hear(&stamp, event, &self.state);
+            }
+            for event in &batch {
+                self.announce(&stamp, event);
             }
         }
         for act in acts {
@@ -323,6 +334,8 @@ impl<'a, E: Effects, S: Store> Dispatcher<'a, E, S> {
             Happening::Requested(found) => self.hear_request(*found),
             // Whether anybody is left to wait for is asked next.
             Happening::PersonLeft => Ok(()),
+            Happening::Told(delivery) => self.note(Event::Told(delivery)),
+            Happening::Checked(check) => self.note(Event::Checked(check)),
             Happening::Interrupted(count) => self.hear_interrupt(count),
         }
     }

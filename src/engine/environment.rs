@@ -56,8 +56,8 @@ impl<'a> Values<'a> {
             add_vars(&mut env.values, &step.common.env);
         }
         self.add_outputs(at, state, &mut env);
-        if let Some(point) = state.steps.get(at).and_then(|record| record.point.as_ref()) {
-            add_point(&mut env.values, point);
+        if node.copy.is_some() {
+            add_point(&mut env, state.steps.get(at).and_then(|record| record.point.as_ref()));
         }
         self.add_own(node.place.as_ref(), &mut env.values);
         match (held, step) {
@@ -72,7 +72,7 @@ impl<'a> Values<'a> {
                     Ok(value) => {
                         env.values.insert(name.to_string(), value);
                     }
-                    Err(NameError(missing)) if is_unknown(&env, &missing) => {
+                    Err(NameError(missing)) if env.unknown.contains(&missing) => {
                         env.unknown.push(name.to_string());
                     }
                     Err(error) => return Err(error),
@@ -139,22 +139,26 @@ impl<'a> Values<'a> {
     }
 }
 
-fn is_unknown(env: &Env, name: &str) -> bool {
-    env.unknown.iter().any(|unknown| unknown == name) || name.starts_with("POINT_")
-}
-
 fn add_vars(values: &mut BTreeMap<String, String>, vars: &Table<Name, Scalar>) {
     values.extend(vars.iter().map(|(name, value)| (name.to_string(), value.to_string())));
 }
 
-fn add_point(values: &mut BTreeMap<String, String>, point: &Point) {
-    values.insert("POINT_COPY".into(), point.copy.to_string());
-    if let Some(path) = &point.path {
-        values.insert("POINT_PATH".into(), path.clone());
-        let id = path.rsplit('/').find(|part| !part.is_empty()).unwrap_or_default();
-        values.insert("POINT_ID".into(), id.to_owned());
+/// The variables of a recovery point.
+const POINT: [&str; 4] = ["POINT_COPY", "POINT_PATH", "POINT_ID", "POINT_TIME"];
+
+/// Adds what is known of the point that a node restores from; the rest of it is not known yet.
+fn add_point(env: &mut Env, point: Option<&Point>) {
+    if let Some(point) = point {
+        env.values.insert("POINT_COPY".into(), point.copy.to_string());
+        if let Some(path) = &point.path {
+            env.values.insert("POINT_PATH".into(), path.clone());
+            let id = path.rsplit('/').find(|part| !part.is_empty()).unwrap_or_default();
+            env.values.insert("POINT_ID".into(), id.to_owned());
+        }
+        if let Some(time) = point.time {
+            env.values.insert("POINT_TIME".into(), time.to_string());
+        }
     }
-    if let Some(time) = point.time {
-        values.insert("POINT_TIME".into(), time.to_string());
-    }
+    env.unknown
+        .extend(POINT.iter().filter(|name| !env.values.contains_key(**name)).map(|name| (*name).to_owned()));
 }

@@ -24,6 +24,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
     pub(super) fn start_health(&mut self, at: usize) -> Result<(), Error> {
         let attempt = self.attempt(at) + 1;
         self.note(Event::StepStarted { step: self.id(at).clone(), attempt })?;
+        self.tell_unknown(at)?;
         self.look_at_health(at)
     }
 

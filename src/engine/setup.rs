@@ -28,6 +28,8 @@ pub struct Setup<'a> {
     pub max_parallel: usize,
     /// How long an asset may take to become healthy, and a probe that is waited for to be content.
     pub patience: Length,
+    /// How long to wait at the end for messages that are still on their way.
+    pub last_words: Length,
     /// Whether to stay when only people are waited for and none is at the terminal.
     pub stays: bool,
 }

@@ -158,6 +158,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
 
     /// Does what a step that has begun is there for.
     pub(super) fn carry_out(&mut self, at: usize) -> Result<(), Error> {
+        self.tell_unknown(at)?;
         let Some(step) = self.step(at) else { return self.look_at_health(at) };
         if self.must_fetch(at) {
             self.fetch(at, Then::CarryOut);

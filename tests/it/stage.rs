@@ -221,7 +221,8 @@ impl Stage {
     pub(crate) fn runs(&self) -> Vec<PathBuf> {
         let Ok(entries) = fs::read_dir(self.state.join("runs")) else { return Vec::new() };
         let mut runs: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
-        runs.sort();
+        // By when they were begun: the names of two that began in one second have no order.
+        runs.sort_by_key(|run| fs::metadata(run.join("frozen")).and_then(|frozen| frozen.modified()).ok());
         runs
     }
 
