@@ -576,10 +576,6 @@ fn a_drill_needs_its_environment_and_no_open_ends() {
 fn what_this_version_cannot_do_is_refused_by_name() {
     for (plan, part) in [
         (
-            "secrets: { KEY: { command: [echo, x] } }\nsteps: { a: { run: echo a >>ledger, secrets: [KEY] } }\n",
-            "a: secrets",
-        ),
-        (
             "places: { far: { kind: host, ssh: me@far } }\nsteps: { a: { run: echo a >>ledger, on: far } }\n",
             "a: working on far over SSH",
         ),
