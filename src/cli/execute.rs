@@ -181,7 +181,10 @@ pub(super) fn run(args: &Args, global: &Global, terminal: &Terminal) -> Result<E
     let text = sources.get(opened.source).text.clone();
     let frozen = Frozen::new(plan_file, &text, plan, course, basis.max_parallel, patience);
     let plan_hash = frozen.write(&run_dir, &opened, &sources)?;
-    let mut start = start_of(&frozen, &route, run, plan_hash, mode, args, asked, account.clone());
+    let mut start = start_of(&frozen, &route, run, plan_hash, mode, args, account.clone());
+    if mode == Mode::Real {
+        start.declared_at.get_or_insert(asked);
+    }
     if args.person.is_some() && matches!(mode, Mode::Real | Mode::Drill) {
         start.proof = speech::prove_start(&frozen.plan, &start, terminal)?.map(Box::new);
     }
@@ -362,11 +365,9 @@ fn start_of(
     plan_hash: String,
     mode: Mode,
     args: &Args,
-    asked: Moment,
     by: String,
 ) -> RunStarted {
     let plan = &frozen.plan;
-    let declared_at = args.declared_at.or_else(|| (mode == Mode::Real).then_some(asked));
     let scenario = route.scenario.as_ref().and_then(|id| plan.scenarios.get(id));
     let reason = format!("left out in {}", plan.environment.as_ref().map_or("this environment", Id::as_str));
     RunStarted {
@@ -382,7 +383,7 @@ fn start_of(
         by,
         host: session::host(),
         incident_at: args.incident_at,
-        declared_at,
+        declared_at: args.declared_at,
         assumed: scenario.map(crate::plan::Scenario::assumed_delay).unwrap_or_default(),
         targets: targets_of(plan, route),
         nodes: frozen.course.nodes.iter().map(|node| outline_of(plan, node)).collect(),

@@ -14,7 +14,10 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use landlock::{ABI, AccessFs, Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetStatus, path_beneath_rules};
+use landlock::{
+    ABI, AccessFs, Ruleset, RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetStatus,
+    path_beneath_rules,
+};
 use rustix::io::Errno;
 use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change, mount_remount};
 use rustix::process::{getgid, getuid};
@@ -226,10 +229,10 @@ fn confine_by_landlock(tmp: &Path) -> Result<(), String> {
     let devices = path_beneath_rules(devices, AccessFs::WriteFile | AccessFs::IoctlDev);
     let restricted = Ruleset::default()
         .handle_access(writing)
-        .and_then(|ruleset| ruleset.create())
+        .and_then(Ruleset::create)
         .and_then(|ruleset| ruleset.add_rules(rules))
         .and_then(|ruleset| ruleset.add_rules(devices))
-        .and_then(|ruleset| ruleset.restrict_self())
+        .and_then(RulesetCreated::restrict_self)
         .map_err(|error| error.to_string())?;
     if restricted.ruleset == RulesetStatus::NotEnforced {
         return Err("the system has no Landlock".to_owned());

@@ -73,9 +73,12 @@ impl Dry {
             let teller = teller.clone();
             tasks.spawn(signals.tell(move |count| teller.send(Told::Interrupted(count)).is_ok()));
         }
-        let cell = asks.then(|| match confines {
-            true => Cell::try_out(&exe, &tmp_of(&run_dir)),
-            false => Cell::open("drplan.yaml says `confine: false`"),
+        let cell = asks.then(|| {
+            if confines {
+                Cell::try_out(&exe, &tmp_of(&run_dir))
+            } else {
+                Cell::open("drplan.yaml says `confine: false`")
+            }
         });
         Self {
             asks,

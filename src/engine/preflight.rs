@@ -9,6 +9,7 @@ use crate::effect::{Demand, Effects, Need};
 use crate::event::{Event, Found};
 use crate::journal::Store;
 use crate::plan::{Action, Approve, Tell, WebhookUrl};
+use crate::probe::Probe;
 use crate::resolve::{CourseKind, ResolvedStep};
 use crate::value::{Id, Text};
 
@@ -156,7 +157,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
     fn texts_of(&self, at: usize) -> Vec<String> {
         let Some(step) = self.step(at) else {
             let asset = self.setup.plan.assets.get(self.id(at));
-            return asset.into_iter().flat_map(|asset| &asset.health).map(|probe| probe.shown()).collect();
+            return asset.into_iter().flat_map(|asset| &asset.health).map(Probe::shown).collect();
         };
         let mut texts: Vec<String> = match &step.action {
             Action::Run { command, .. } => vec![command.shown()],
@@ -171,7 +172,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         };
         texts.extend(step.inputs.values().map(|text| text.as_str().to_owned()));
         let probes = step.common.verify.iter().chain(step.common.unless.as_deref());
-        texts.extend(probes.map(|probe| probe.shown()));
+        texts.extend(probes.map(Probe::shown));
         texts
     }
 }
