@@ -44,8 +44,8 @@ pub fn unsupported(plan: &ResolvedPlan, course: &Course, asks: bool) -> Vec<Stri
         if !step.common.secrets.is_empty() {
             missing.push(format!("{id}: secrets"));
         }
-        if step.common.each.is_some() {
-            missing.push(format!("{id}: `each`"));
+        if step.common.each.is_some() && !step.has_items() && !step.is_item() {
+            missing.push(format!("{id}: `each` with `{}`", step.action.key()));
         }
         if matches!(step.action, Action::Plan { .. }) {
             missing.push(format!("{id}: child plans (`plan`)"));

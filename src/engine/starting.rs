@@ -52,11 +52,16 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         }
         let Some(step) = self.step(at) else { return true };
         if matches!(step.action, Action::Run { .. } | Action::Http { .. })
+            && !step.is_group()
             && self.acting + self.about_to_act() >= self.setup.max_parallel
         {
             return false;
         }
-        step.common.lock.as_ref().is_none_or(|lock| !self.held_locks.contains_key(lock))
+        let has_room = |(whole, most): (&Id, usize)| {
+            self.items_under_way.get(whole).is_none_or(|items| items.len() < most)
+        };
+        step.at_most().is_none_or(has_room)
+            && step.common.lock.as_ref().is_none_or(|lock| !self.held_locks.contains_key(lock))
     }
 
     /// Counts what is looked at before it starts: it has its slot already, so that nobody overtakes it.
@@ -153,6 +158,9 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
     pub(super) fn carry_out(&mut self, at: usize) -> Result<(), Error> {
         let Some(step) = self.step(at) else { return self.look_at_health(at) };
         let attempt = self.attempt(at);
+        if step.is_group() {
+            return self.look(at, Purpose::Verify, step.common.verify.clone());
+        }
         match &step.action {
             Action::Run { command, .. } => {
                 let program = match command {

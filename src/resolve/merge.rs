@@ -45,7 +45,8 @@ pub(super) fn add(resolved: &mut ResolvedPlan, imports: &Imports) -> Vec<Finding
     for (at, import) in imports.plans.iter().enumerate() {
         let mut plan = (*import.plan).clone();
         let own_steps = std::mem::take(&mut plan.steps);
-        let (mut steps, found) = expand(&import.document, [(Section::Steps, own_steps)], &import.recipes);
+        let (mut steps, found) =
+            expand(&import.document, &plan.places, [(Section::Steps, own_steps)], &import.recipes);
         findings.extend(found);
         for step in &mut steps {
             give_vars(step, &plan);

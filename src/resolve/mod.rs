@@ -6,6 +6,7 @@
 mod column;
 mod copies;
 mod course;
+mod each;
 mod expand;
 mod finder;
 mod goals;

@@ -101,7 +101,7 @@ pub struct ResolvedStep {
     pub id: Id,
     /// Where in the plan it stands.
     pub section: Section,
-    /// The step whose recipe it is part of.
+    /// The step whose recipe it is part of, or of whose `each` it is an item.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub part_of: Option<Id>,
     /// The fields that every step may have. A part has taken over those of the step that uses the recipe.
@@ -126,7 +126,7 @@ pub struct RecipePlace {
 }
 
 impl ResolvedStep {
-    /// Returns the step that a person wrote: itself, or the one that uses the recipe.
+    /// Returns the step that a person wrote: itself, or the one that uses the recipe or has the `each`.
     pub fn written_as(&self) -> &str {
         self.part_of.as_ref().unwrap_or(&self.id).as_str()
     }
@@ -146,9 +146,28 @@ impl ResolvedStep {
         self.common.takes.map(|Takes { p50, .. }| p50)
     }
 
-    /// Whether it closes the parts of a recipe.
-    pub const fn is_group(&self) -> bool {
-        matches!(self.action, Action::Use { .. })
+    /// Whether it closes others: the parts of a recipe, or the items of an `each`.
+    pub fn is_group(&self) -> bool {
+        matches!(self.action, Action::Use { .. }) || self.has_items()
+    }
+
+    /// Whether it closes the items of an `each`.
+    pub fn has_items(&self) -> bool {
+        let does_it_itself = matches!(self.action, Action::Use { .. } | Action::Plan { .. });
+        self.part_of.is_none() && self.common.each.is_some() && !does_it_itself
+    }
+
+    /// Whether it is an item of an `each`, such as `notify@eu`.
+    pub fn is_item(&self) -> bool {
+        let rest = self.part_of.as_ref().and_then(|whole| self.id.as_str().strip_prefix(whole.as_str()));
+        rest.is_some_and(|rest| rest.starts_with('@'))
+    }
+
+    /// Returns the step with whose other items it shares a limit, and how many of them run at the same time.
+    pub fn at_most(&self) -> Option<(&Id, usize)> {
+        let whole = self.part_of.as_ref().filter(|_| self.is_item())?;
+        let at_most = self.common.each.as_ref()?.at_most?;
+        Some((whole, usize::try_from(at_most.get()).unwrap_or(usize::MAX)))
     }
 }
 

@@ -13,6 +13,7 @@ mod corpus;
 mod deadlock;
 mod diff;
 mod drplan;
+mod each;
 mod effect;
 mod execute;
 mod fix;
