@@ -54,9 +54,6 @@ pub fn unsupported(plan: &ResolvedPlan, course: &Course, asks: bool) -> Vec<Stri
     if asks && !plan.notify.is_empty() {
         missing.push("`notify`".to_owned());
     }
-    if !plan.imports.is_empty() {
-        missing.push("`imports`".to_owned());
-    }
     let scenario = course.scenario.as_ref().and_then(|id| plan.scenarios.get(id));
     if asks && scenario.is_some_and(|scenario| !scenario.damage.is_empty() || !scenario.compromise.is_empty())
     {

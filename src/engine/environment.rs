@@ -45,8 +45,9 @@ impl<'a> Values<'a> {
     /// When an input names a variable that has no value.
     pub(super) fn of(&self, at: usize, state: &RunState) -> Result<Env, NameError> {
         let node = &self.setup.course.nodes[at];
-        let mut env = Env { values: self.setup.inherited.clone(), unknown: Vec::new() };
-        add_vars(&mut env.values, &self.setup.plan.vars);
+        let own = self.setup.own_of(at);
+        let mut env = Env { values: own.ground.inherited.clone(), unknown: Vec::new() };
+        add_vars(&mut env.values, own.vars);
         if let Some(place) = node.place.as_ref().and_then(|place| self.setup.plan.places.get(place)) {
             add_vars(&mut env.values, &place.vars);
         }
@@ -119,13 +120,13 @@ impl<'a> Values<'a> {
         env
     }
 
-    /// Returns the program that carries out a command of a step.
-    pub(super) fn shell(&self, step: Option<&ResolvedStep>) -> Vec<String> {
-        let of_step = step.and_then(|step| match &step.action {
+    /// Returns the program that carries out a command of a node.
+    pub(super) fn shell(&self, at: usize) -> Vec<String> {
+        let of_step = self.step(at).and_then(|step| match &step.action {
             Action::Run { shell, .. } => shell.as_deref(),
             _ => None,
         });
-        match of_step.or(self.setup.plan.shell.as_deref()) {
+        match of_step.or(self.setup.own_of(at).shell) {
             Some(shell) => shell.to_vec(),
             None => BASH.map(str::to_owned).to_vec(),
         }

@@ -166,7 +166,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
                 let program = match command {
                     Command::Program(words) => words.clone(),
                     Command::Shell(text) => {
-                        let mut program = self.values.shell(Some(step));
+                        let mut program = self.values.shell(at);
                         program.push(text.clone());
                         program
                     }
@@ -228,7 +228,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
             attempt,
             program,
             env,
-            cwd: self.setup.folder.clone(),
+            cwd: self.setup.own_of(at).ground.folder.clone(),
             timeout: step.common.timeout,
             estimate: self.setup.course.nodes[at].estimate.unwrap_or_default(),
             outputs: step.common.outputs.iter().map(ToString::to_string).collect(),
@@ -261,8 +261,9 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         if let Some(place) = &probe.on {
             env = self.values.at_place(env, place);
         }
-        let shell = self.values.shell(self.step(at));
-        Ok(Some(Question { probe: probe.clone(), env, cwd: self.setup.folder.clone(), shell, moot }))
+        let shell = self.values.shell(at);
+        let cwd = self.setup.own_of(at).ground.folder.clone();
+        Ok(Some(Question { probe: probe.clone(), env, cwd, shell, moot }))
     }
 
     /// Says why nothing can be known about a node: because something before it did not really happen.

@@ -58,6 +58,7 @@ pub fn resolve(
         imports: plan.imports,
         shell: plan.shell,
         pass_env: plan.pass_env,
+        imported: BTreeMap::new(),
     };
     findings.extend(merge::add(&mut resolved, imports));
     (resolved, findings)

@@ -65,6 +65,23 @@ pub struct ResolvedPlan {
     pub shell: Option<NonEmpty<String>>,
     /// Names of environment variables that commands inherit.
     pub pass_env: Vec<String>,
+    /// What the plans whose things were added say for their own commands, by the prefix of their names.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub imported: BTreeMap<String, Imported>,
+}
+
+/// What an imported plan says for its own commands alone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Imported {
+    /// The plan's id.
+    pub plan: Id,
+    /// Variables for its commands.
+    pub vars: Table<Name, Scalar>,
+    /// The shell for its texts after `run`.
+    pub shell: Option<NonEmpty<String>>,
+    /// Names of environment variables that its commands inherit.
+    pub pass_env: Vec<String>,
 }
 
 /// The version of the frozen resolved plan.
@@ -175,6 +192,14 @@ impl ResolvedPlan {
     /// Returns a step by its path.
     pub fn step(&self, id: &str) -> Option<&ResolvedStep> {
         self.steps.iter().find(|step| step.id.as_str() == id)
+    }
+
+    /// Returns the imported plan to which a thing belongs, with the prefix of its names; nothing for what is the plan's own.
+    ///
+    /// A step is named as a person wrote it: see [`ResolvedStep::written_as`].
+    pub fn import_of<'n>(&self, written: &'n str) -> Option<(&'n str, &Imported)> {
+        let (prefix, _) = written.rsplit_once('/')?;
+        self.imported.get(prefix).map(|import| (prefix, import))
     }
 
     /// Returns the steps of a section.

@@ -21,6 +21,7 @@ mod formats;
 mod generated;
 mod graph;
 mod history;
+mod imported_steps;
 mod imports;
 mod journal;
 mod keeper;
