@@ -9,7 +9,8 @@ use clap::ValueEnum;
 use super::choose;
 use super::frozen::{Frozen, FrozenImport, relative_to_root};
 use super::session::{self, Session};
-use super::{Global, Terminal};
+use super::typed;
+use super::{Global, Terminal, speech};
 use crate::analysis::{Network, OpenEnd, estimate, open_ends, unsupported};
 use crate::document::Sources;
 use crate::error::Error;
@@ -55,6 +56,9 @@ pub(super) struct Args {
     /// When the incident began, such as 2026-11-22T14:05:00Z
     #[arg(long, value_name = "TIME")]
     pub incident_at: Option<Moment>,
+    /// When somebody decided that it is a disaster; now, if nothing is said
+    #[arg(long, value_name = "TIME")]
+    pub declared_at: Option<Moment>,
     /// How many steps run at the same time
     #[arg(long, value_name = "N")]
     pub max_parallel: Option<NonZeroUsize>,
@@ -116,6 +120,8 @@ pub(super) fn run(args: &Args, global: &Global, terminal: &Terminal) -> Result<E
         let error = Error::unable("`execute` works on Linux alone");
         return Err(error.hint("`check` and `render` work everywhere"));
     }
+    let asked = session::now();
+    check_moments(args, asked)?;
     let workspace = Workspace::find(&args.plan, global.state.as_deref())?;
     let mode = mode_of(args);
     let environment = args.environment.as_deref().or(args.drill.then_some("drill"));
@@ -155,6 +161,10 @@ pub(super) fn run(args: &Args, global: &Global, terminal: &Terminal) -> Result<E
     if mode == Mode::Real && !args.yes {
         confirm(&plan, scenario.as_ref(), terminal)?;
     }
+    let answers = match mode {
+        Mode::Real | Mode::Drill => typed::ask(&plan, &course, |_| true, terminal)?,
+        Mode::DryRun | Mode::DryPlan => typed::Answers::default(),
+    };
     let account = args.person.clone().unwrap_or_else(session::account);
     let now = session::now();
     let runs = Runs::new(&workspace.state);
@@ -172,12 +182,16 @@ pub(super) fn run(args: &Args, global: &Global, terminal: &Terminal) -> Result<E
     let imports = FrozenImport::all(&workspace, &opened, &sources);
     let frozen = Frozen::new(plan_file, &text, imports, plan, course, basis.max_parallel, patience);
     let plan_hash = frozen.write(&run_dir, &opened, &sources)?;
-    let start = start_of(&frozen, &route, run, plan_hash, mode, args, account.clone());
+    let mut start = start_of(&frozen, &route, run, plan_hash, mode, args, asked, account.clone());
+    if args.person.is_some() && matches!(mode, Mode::Real | Mode::Drill) {
+        start.proof = speech::prove_start(&frozen.plan, &start, terminal)?.map(Box::new);
+    }
     let writer =
         Writer::create(&run_dir, &holder).map_err(|error| Error::unable(format!("cannot {error}")))?;
     unbegun.0 = None;
     drop((sources, opened, route));
     let session = Session {
+        answers,
         workspace: &workspace,
         run_dir,
         frozen,
@@ -202,6 +216,23 @@ impl Drop for Unbegun {
             let _ = std::fs::remove_dir_all(run_dir);
         }
     }
+}
+
+/// What was said of the incident must be possible: it began, was declared a disaster, and then this run was asked for.
+fn check_moments(args: &Args, asked: Moment) -> Result<(), Error> {
+    let too_late = |name: &str, at: Option<Moment>, limit: Moment, what: &str| match at {
+        Some(at) if at > limit => {
+            let error = Error::unable(format!("`{name} {at}` lies after {what}, {limit}"));
+            Err(error.hint(
+                "moments are in UTC, as in 2026-11-22T14:05:00Z; another time zone is written as +01:00",
+            ))
+        }
+        _ => Ok(()),
+    };
+    too_late("--declared-at", args.declared_at, asked, "this machine's time")?;
+    let declared = args.declared_at.unwrap_or(asked);
+    let what = if args.declared_at.is_some() { "`--declared-at`" } else { "this machine's time" };
+    too_late("--incident-at", args.incident_at, declared, what)
 }
 
 fn mode_of(args: &Args) -> Mode {
@@ -327,9 +358,11 @@ fn start_of(
     plan_hash: String,
     mode: Mode,
     args: &Args,
+    asked: Moment,
     by: String,
 ) -> RunStarted {
     let plan = &frozen.plan;
+    let declared_at = args.declared_at.or_else(|| (mode == Mode::Real).then_some(asked));
     let scenario = route.scenario.as_ref().and_then(|id| plan.scenarios.get(id));
     let reason = format!("left out in {}", plan.environment.as_ref().map_or("this environment", Id::as_str));
     RunStarted {
@@ -345,10 +378,12 @@ fn start_of(
         by,
         host: session::host(),
         incident_at: args.incident_at,
+        declared_at,
         assumed: scenario.map(crate::plan::Scenario::assumed_delay).unwrap_or_default(),
         targets: targets_of(plan, route),
         nodes: frozen.course.nodes.iter().map(|node| outline_of(plan, node)).collect(),
         omitted: plan.omit.iter().map(|step| (step.clone(), reason.clone())).collect(),
+        proof: None,
     }
 }
 

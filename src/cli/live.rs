@@ -78,7 +78,7 @@ impl Listening {
             return Self::Printed(Box::new(Lines::new(out(), look)));
         }
         let earlier = earlier.iter().map(|record| (record.stamp.clone(), record.event.clone())).collect();
-        let scene = scene(&session.run_dir, &session.frozen, Role::Controls, terminal, earlier);
+        let scene = scene(&session.run_dir, expiries(&session.frozen), Role::Controls, terminal, earlier);
         match LiveView::begin(scene) {
             Ok(view) => {
                 let teller = Box::new(view.listener());
@@ -133,19 +133,12 @@ const fn look(terminal: &Terminal) -> Look {
 
 fn scene(
     run_dir: &Path,
-    frozen: &Frozen,
+    expires: BTreeMap<Id, Length>,
     role: Role,
     terminal: &Terminal,
     earlier: Vec<(Stamp, Event)>,
 ) -> Scene {
-    Scene {
-        run_dir: run_dir.to_owned(),
-        look: look(terminal),
-        role,
-        clock: keeper::stamp,
-        expires: expiries(frozen),
-        earlier,
-    }
+    Scene { run_dir: run_dir.to_owned(), look: look(terminal), role, clock: keeper::stamp, expires, earlier }
 }
 
 /// Returns how long a question stays open, by its step.
@@ -166,13 +159,14 @@ const LOOK: Duration = Duration::from_millis(500);
 
 /// Shows a run that another process controls, until it is over or the person has seen enough.
 pub(super) fn watch(run: &RunId, run_dir: &Path, plain: bool, terminal: &Terminal) -> Result<Exit, Error> {
-    let (frozen, _) = Frozen::read(run_dir)?;
     let mut follow = Follow::new(run_dir);
     let mut state = RunState::default();
     let view = if plain || !terminal.is_screen {
         None
     } else {
-        LiveView::begin(scene(run_dir, &frozen, Role::Watches, terminal, Vec::new())).ok()
+        // What another version has frozen is still watched; only the ends of questions are not known.
+        let expires = Frozen::read(run_dir).map(|(frozen, _)| expiries(&frozen)).unwrap_or_default();
+        LiveView::begin(scene(run_dir, expires, Role::Watches, terminal, Vec::new())).ok()
     };
     let mut lines: Box<dyn Listener> = match &view {
         Some(view) => Box::new(view.listener()),

@@ -20,6 +20,9 @@ mod simulate;
 mod speech;
 mod status;
 mod terminal;
+#[cfg(feature = "otel")]
+mod traces;
+mod typed;
 mod waiting;
 
 use std::path::{Path, PathBuf};
@@ -122,6 +125,16 @@ enum Command {
     /// Holds the steps of a run; started by `execute`, not by people
     #[command(hide = true, name = "keeper-process")]
     KeeperProcess { run_dir: PathBuf },
+    /// Becomes a command that can only look; started by a dry run, not by people
+    #[command(hide = true, name = "confined-probe")]
+    ConfinedProbe {
+        #[arg(long)]
+        by: String,
+        #[arg(long)]
+        tmp: PathBuf,
+        #[arg(last = true)]
+        words: Vec<std::ffi::OsString>,
+    },
     /// Carries out an HTTP step; started by the keeper, not by people
     #[command(hide = true, name = "http-request")]
     HttpRequest,
@@ -175,6 +188,10 @@ fn run(cli: Cli, terminal: &mut Terminal) -> Result<Exit, Error> {
             Ok(Exit::Done)
         }
         Command::HttpRequest => Ok(if effect::carry_out_request() == 0 { Exit::Done } else { Exit::Found }),
+        Command::ConfinedProbe { by, tmp, words } => {
+            effect::become_confined(&by, &tmp, &words);
+            Ok(Exit::Unable)
+        }
         Command::KeeperProcess { run_dir } => match keeper::serve(&run_dir) {
             Ok(()) => Ok(Exit::Done),
             Err(error) => Err(Error::unable(format!("the keeper failed to {error}"))),

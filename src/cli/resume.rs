@@ -3,6 +3,7 @@
 use super::execute::EventFormat;
 use super::frozen::{Frozen, hash_of};
 use super::session::{self, Session};
+use super::typed;
 use super::{Global, Terminal};
 use crate::error::Error;
 use crate::event::{Event, Mode, RunResult, RunState, StepState};
@@ -73,9 +74,13 @@ pub(super) fn run(args: &Args, global: &Global, terminal: &Terminal) -> Result<E
             ));
         }
     }
+    // What has ended needs no secret any more.
+    let is_open = |at: usize| state.steps.get(at).is_none_or(|record| !record.state.releases());
+    let answers = typed::ask(&frozen.plan, &frozen.course, is_open, terminal)?;
     let mut resumed = vec![Event::RunResumed { by: account.clone(), host: session::host(), plan_changed }];
     resumed.extend(journal.torn.map(|dropped_bytes| Event::JournalMended { dropped_bytes }));
     let session = Session {
+        answers,
         workspace: &workspace,
         run_dir,
         frozen,

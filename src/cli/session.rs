@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use super::execute::EventFormat;
 use super::frozen::Frozen;
+use super::typed::Answers;
 use super::{Terminal, live};
-use crate::effect::{Dry, Live, LiveSetup};
+use crate::effect::{Dry, DrySetup, Live, LiveSetup};
 use crate::engine::{self, Ground, Halt, Setup};
 use crate::error::Error;
 use crate::event::{Event, Mode, RunResult, RunStarted};
@@ -20,6 +21,9 @@ use crate::workspace::Workspace;
 
 /// How long an asset may take to become healthy unless somebody says otherwise.
 pub(super) const PATIENCE: Length = Length::from_secs(600);
+
+/// How long is waited at the end for messages that are still on their way, unless somebody says otherwise.
+const LAST_WORDS: Length = Length::from_secs(10);
 
 /// The variables that commands inherit.
 const INHERITED: [&str; 8] = ["PATH", "HOME", "USER", "LOGNAME", "LANG", "TZ", "TMPDIR", "SSH_AUTH_SOCK"];
@@ -36,6 +40,8 @@ pub(super) struct Session<'a> {
     /// Whether a line an event is wanted, even at a terminal.
     pub(super) plain: bool,
     pub(super) stays: bool,
+    /// The secrets that a person has typed.
+    pub(super) answers: Answers,
 }
 
 impl Session<'_> {
@@ -47,6 +53,8 @@ impl Session<'_> {
         resumed: Vec<Event>,
         terminal: &Terminal,
     ) -> Result<Exit, Error> {
+        // From here on secrets are in our memory.
+        keeper::seal();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let plan_file = self.workspace.root.join(&self.frozen.plan_file);
         let exe = std::env::current_exe()?;
@@ -60,13 +68,20 @@ impl Session<'_> {
             exe: exe.clone(),
             max_parallel: self.frozen.max_parallel,
             patience: self.frozen.patience,
+            last_words: self.workspace.config.defaults.last_words.unwrap_or(LAST_WORDS),
             stays: self.stays,
         };
         let mut listener = live::Listening::begin(&self, earlier, terminal);
         let outcome = runtime.block_on(async {
             match setup.mode() {
                 Mode::DryRun | Mode::DryPlan => {
-                    let effects = Dry::new(setup.mode() == Mode::DryRun, keeper::stamp());
+                    let effects = Dry::new(DrySetup {
+                        asks: setup.mode() == Mode::DryRun,
+                        start: keeper::stamp(),
+                        run_dir: self.run_dir.clone(),
+                        exe,
+                        confines: self.workspace.config.defaults.confine.unwrap_or(true),
+                    });
                     Ok::<_, Error>(
                         engine::run(&setup, effects, writer, &mut listener, earlier, resumed).await,
                     )
@@ -76,6 +91,7 @@ impl Session<'_> {
                         run_dir: self.run_dir.clone(),
                         exe,
                         account: self.account.clone(),
+                        answers: self.answers,
                         login: account(),
                         home: home(),
                         interactive: terminal.interactive && self.format == EventFormat::Human,
@@ -100,6 +116,10 @@ impl Session<'_> {
         let recap = listener.end();
         drop((state, self.frozen, self.start));
         let (report, markdown) = write_report(&run_dir)?;
+        #[cfg(feature = "otel")]
+        if halt == Halt::Over && matches!(report.mode, Mode::Real | Mode::Drill) {
+            super::traces::send(&run_dir, terminal);
+        }
         if format == EventFormat::Human {
             let shown = super::shown(&markdown);
             terminal.print(&format!("{recap}\n{}\nreport: {shown}\n", report::summary(&report)))?;
@@ -153,9 +173,7 @@ pub(super) fn write_report(run_dir: &Path) -> Result<(Report, PathBuf), Error> {
 
 /// Makes the report of a run from its journal.
 pub(super) fn report_of(run_dir: &Path) -> Result<Report, Error> {
-    let journal = read_journal(run_dir)?;
-    let events: Vec<(Stamp, Event)> =
-        journal.records.into_iter().map(|record| (record.stamp, record.event)).collect();
+    let events = events_of(run_dir)?;
     let newest = newest_of(&events);
     Report::with_newest(&events, &newest)
         .map_err(|error| Error::unable(format!("the journal makes no sense: {error}")))
@@ -172,6 +190,12 @@ fn newest_of(events: &[(Stamp, Event)]) -> BTreeMap<Id, Moment> {
         }
     }
     newest
+}
+
+/// Reads the events of a run's journal.
+pub(super) fn events_of(run_dir: &Path) -> Result<Vec<(Stamp, Event)>, Error> {
+    let journal = read_journal(run_dir)?;
+    Ok(journal.records.into_iter().map(|record| (record.stamp, record.event)).collect())
 }
 
 /// Reads a run's journal.

@@ -4,10 +4,12 @@ use std::path::{Path, PathBuf};
 
 use super::Terminal;
 use super::session;
-use crate::approval::{Decision, Statement, nonce, sign};
+use crate::approval::{Decision, Key, Statement, nonce, sign};
 use crate::engine::{Hearing, Said};
 use crate::error::Error;
+use crate::event::{Proof, RunStarted, RunState};
 use crate::journal::{Kind, Request};
+use crate::resolve::ResolvedPlan;
 use crate::value::{Id, Moment};
 
 /// Who says it, and how it is signed.
@@ -72,12 +74,7 @@ impl Speech {
                 if let Some(file) = &args.write {
                     return write_down(&text, file, terminal);
                 }
-                terminal.say(&format!("signing with the key of {}, {}", said.by, key.fingerprint()));
-                let signature = sign(&text, &key, args.key.as_deref(), session::home().as_deref());
-                let signature = signature.map_err(|error| {
-                    let error = Error::unable(format!("cannot {error}"));
-                    error.hint("give the key to your agent with `ssh-add`, name its file with --key, or sign elsewhere: --write FILE, then --signed FILE")
-                })?;
+                let signature = sign_text(&text, &said.by, &key, args.key.as_deref(), terminal)?;
                 said.signed = Some((text, signature));
             }
             None if args.write.is_some() => {
@@ -158,6 +155,45 @@ pub(super) fn statement(hearing: &Hearing<'_>, said: &Said, at: Moment) -> Resul
         note: said.note.clone(),
         at,
         nonce: nonce()?,
+    })
+}
+
+/// Proves that whoever begins a run is who they say, if the plan has a key of theirs.
+///
+/// Else an approval that must come from another person than the starter could come from the same.
+pub(super) fn prove_start(
+    plan: &ResolvedPlan,
+    start: &RunStarted,
+    terminal: &Terminal,
+) -> Result<Option<Proof>, Error> {
+    let hearing = Hearing { plan, start, state: &RunState::default() };
+    let mut said = Said {
+        step: None,
+        by: start.by.clone(),
+        decision: Decision::Start,
+        to: None,
+        note: None,
+        account: None,
+        signed: None,
+    };
+    if let Some(Ok(key)) = hearing.key_of(&said.by) {
+        let text = statement(&hearing, &said, session::now())?.to_string();
+        said.signed = Some((text.clone(), sign_text(&text, &said.by, &key, None, terminal)?));
+    }
+    hearing.judge(&said).map_err(|why| Error::unable(format!("{} cannot begin the run: {why}", said.by)))
+}
+
+fn sign_text(
+    text: &str,
+    by: &str,
+    key: &Key,
+    file: Option<&Path>,
+    terminal: &Terminal,
+) -> Result<String, Error> {
+    terminal.say(&format!("signing with the key of {by}, {}", key.fingerprint()));
+    sign(text, key, file, session::home().as_deref()).map_err(|error| {
+        let error = Error::unable(format!("cannot {error}"));
+        error.hint("give the key to your agent with `ssh-add`; answers can also be signed with --key FILE, or elsewhere: --write FILE, then --signed FILE")
     })
 }
 

@@ -16,6 +16,9 @@ use crate::workspace::Workspace;
 
 /// Arguments of `drplan status`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  drplan status                     where the newest run stands
+  drplan status latest --watch      the live view of a run that another terminal controls; `q` leaves it")]
 pub(super) struct StatusArgs {
     /// The run: its id, the beginning of it, or `latest`
     #[arg(default_value = "latest")]

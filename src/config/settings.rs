@@ -36,6 +36,10 @@ pub struct Defaults {
     pub max_parallel: Option<NonZeroUsize>,
     /// How long an asset may take to become healthy once it is restored, and a probe that is waited for; 10m if nothing is said.
     pub patience: Option<Length>,
+    /// How long to wait at the end of a run for messages (`notify`) that are still on their way; 10s if nothing is said.
+    pub last_words: Option<Length>,
+    /// Whether the probes of a dry run are kept from writing; true if nothing is said.
+    pub confine: Option<bool>,
 }
 
 /// Why the settings cannot be read.

@@ -1,8 +1,8 @@
 //! What is said of each event.
 
 use crate::event::{
-    Answer, Event, Failure, Outcome, Outline, OutlineKind, Point, Proof, RunResult, RunStarted, RunState,
-    StepState, StopHow, Verdict,
+    Answer, Check, Confined, Delivery, Event, Failure, Found, Outcome, Outline, OutlineKind, Point, Proof,
+    RunResult, RunStarted, RunState, StepState, StopHow, Verdict,
 };
 use crate::value::{Id, Length, Stamp, plain};
 
@@ -147,6 +147,10 @@ pub(super) fn phrase(stamp: &Stamp, event: &Event, state: &RunState) -> Phrase {
                 format!("The calendar's clock was moved {way} by {by}; durations do not use it."),
             )
         }
+        Event::SecretUnmasked { by, secret } => {
+            let why = format!("{by} gets {secret}, which is too short to be masked in its output.");
+            say(Mark::Notes, why)
+        }
         Event::StopAsked { by, how, reason } => {
             let what = match how {
                 StopHow::Drain => "nothing more is started, what runs may end",
@@ -167,9 +171,46 @@ pub(super) fn phrase(stamp: &Stamp, event: &Event, state: &RunState) -> Phrase {
                 format!("The run stops here and can be resumed.{waits} To go on, type: drplan resume {run}");
             say(Mark::Stops, text)
         }
+        Event::ProbesConfined { by: Confined::Nothing, note } => {
+            say(Mark::Asks, format!("Probes are NOT CONFINED, they could write: {}.", plain(note)))
+        }
+        Event::ProbesConfined { note, .. } => {
+            say(Mark::Notes, format!("Probes are confined: {}.", plain(note)))
+        }
+        Event::Checked(check) => checked(check),
+        Event::ValuesUnknown { names, .. } => {
+            say(Mark::Notes, format!("not known before the real thing: {}", plain(&names.join(", "))))
+        }
+        Event::Told(delivery) => told(delivery),
         Event::RunFinished { result } => finished(stamp, *result, state),
         Event::StillWaiting { why, .. } => {
             say(Mark::Notes, format!("not yet, after {spent}: {}", plain(why)))
+        }
+    }
+}
+
+fn checked(check: &Check) -> Phrase {
+    let steps: Vec<&str> = check.steps.iter().map(Id::as_str).collect();
+    let for_whom = if steps.is_empty() { String::new() } else { format!(" for {}", steps.join(", ")) };
+    let (what, note) = (plain(&check.what), plain(&check.note));
+    let (mark, verdict) = match check.found {
+        Found::Met => (Mark::Done, "is there"),
+        Found::Unmet => (Mark::Failed, "is NOT THERE"),
+        Found::Unknown => (Mark::Asks, "cannot be known"),
+    };
+    Phrase { mark, text: format!("{what}{for_whom} {verdict}: {note}") }
+}
+
+fn told(delivery: &Delivery) -> Phrase {
+    let Delivery { to, of, step, attempts, failure, .. } = delivery;
+    let about = step.as_ref().map(|step| format!(" of {step}")).unwrap_or_default();
+    let (to, of) = (plain(to), plain(of));
+    match failure {
+        None => Phrase { mark: Mark::Notes, text: format!("{to} was told: {of}{about}") },
+        Some(why) => {
+            let times = if *attempts == 1 { "once".to_owned() } else { format!("{attempts} times") };
+            let text = format!("{to} was NOT told: {of}{about}; tried {times}: {}", plain(why));
+            Phrase { mark: Mark::Asks, text }
         }
     }
 }

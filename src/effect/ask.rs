@@ -14,17 +14,43 @@ use tokio::time::timeout;
 
 use super::run::{self, Look};
 use super::words::{fill, short, unknown_in};
-use super::{Question, Reply, http};
-use crate::keeper;
+use super::{Env, Question, Reply, http};
+use crate::keeper::{self, Mask};
 use crate::probe::{Command, Expect, ProbeKind};
 use crate::value::{Length, Moment, Text};
 
-/// Asks a question and returns the answer.
+/// Asks a question and returns the answer, without the secrets that were used to ask it.
 pub(super) async fn ask(question: Question) -> Reply {
-    let Question { probe, env, cwd, shell, moot } = question;
-    if let Some(why) = moot {
+    ask_after(&[], question).await
+}
+
+/// Asks a question as [`ask`] does; these words come before the program of a command.
+pub(super) async fn ask_after(before: &[String], question: Question) -> Reply {
+    if let Some(why) = question.moot {
         return Reply::Unknown(why);
     }
+    match mask_of(&question.env) {
+        Ok(None) => look(before, question, None).await,
+        Ok(Some(mask)) => match look(before, question, Some(mask.clone())).await {
+            Reply::Yes(found) => Reply::Yes(mask.hide(&found)),
+            Reply::No(found) => Reply::No(mask.hide(&found)),
+            Reply::Unknown(why) => Reply::Unknown(mask.hide(&why)),
+        },
+        Err(why) => Reply::No(why),
+    }
+}
+
+fn mask_of(env: &Env) -> Result<Option<Mask>, String> {
+    let secrets: Vec<String> = env.secret.iter().filter_map(|name| env.values.get(name).cloned()).collect();
+    if secrets.is_empty() {
+        return Ok(None);
+    }
+    let mask = Mask::new(&secrets).map_err(|error| format!("cannot mask its secrets: {error}"))?;
+    Ok(Some(mask))
+}
+
+async fn look(before: &[String], question: Question, mask: Option<Mask>) -> Reply {
+    let Question { probe, env, cwd, shell, moot: _ } = question;
     let limit = probe.timeout;
     let answered = match probe.kind {
         ProbeKind::Run(command) => {
@@ -36,7 +62,8 @@ pub(super) async fn ask(question: Question) -> Reply {
             if let Some(reply) = program.iter().find_map(|word| unknown_in(&Text::new(word), &env)) {
                 return reply;
             }
-            let look = Look { program: &program, env: &env.values, cwd: &cwd, timeout: limit };
+            let program: Vec<String> = before.iter().cloned().chain(program).collect();
+            let look = Look { program: &program, env: &env.values, cwd: &cwd, timeout: limit, mask };
             return run::run(look, &probe.expect).await;
         }
         ProbeKind::Http(request) => match http::fill_request(&request, &env) {

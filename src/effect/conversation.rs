@@ -168,14 +168,14 @@ const fn words(is_approval: bool) -> (&'static str, &'static str) {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
     use crate::approval::Matter;
     use crate::value::Length;
 
-    fn consultation(step: &str, from: &[&str], approval: bool) -> Consultation {
+    pub(in crate::effect) fn consultation(step: &str, from: &[&str], approval: bool) -> Consultation {
         Consultation {
             step: step.parse().unwrap(),
             attempt: 1,

@@ -21,5 +21,6 @@ pub trait Desk: Debug + Send + Sync {
     fn come_back(&self);
 }
 
-/// The lines that are typed at a desk. Their end means that nobody can answer any more.
-pub type Answers = UnboundedReceiver<String>;
+/// The lines that are typed at a desk, each with the step that it was typed for. Their end means that nobody can
+/// answer any more.
+pub type Answers = UnboundedReceiver<(Id, String)>;

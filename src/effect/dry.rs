@@ -7,18 +7,39 @@ use std::path::PathBuf;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+use super::confine::Cell;
 use super::{
-    Consultation, Effects, Ending, FoundPoint, Happening, Question, Reply, Work, ask, points, signals,
+    Consultation, Demand, Effects, Ending, Errand, FoundPoint, Happening, Question, Reply, Work, ask, demand,
+    points, secrets, signals,
 };
+use crate::event::{self, Check, Confined};
 use crate::journal::Found;
 use crate::keeper;
 use crate::value::{Id, Length, Stamp};
+
+/// What a dry run's world needs to know.
+#[derive(Clone, Debug)]
+pub struct DrySetup {
+    /// Whether questions are really asked.
+    pub asks: bool,
+    /// What time it is.
+    pub start: Stamp,
+    /// The run's folder.
+    pub run_dir: PathBuf,
+    /// The binary of drplan, which confines the probes.
+    pub exe: PathBuf,
+    /// Whether they are to be confined.
+    pub confines: bool,
+}
 
 /// Effects that never act: a clock of its own jumps from one assumed end to the next.
 #[derive(Debug)]
 pub struct Dry {
     asks: bool,
     clock: Stamp,
+    run_dir: PathBuf,
+    /// What keeps probes from writing.
+    cell: Option<Cell>,
     /// What will come, by the boot clock's time and then in the order in which it was begun.
     agenda: BTreeMap<(u64, u64), Happening>,
     begun: u64,
@@ -31,14 +52,20 @@ pub struct Dry {
 #[derive(Debug)]
 enum Told {
     Answer(Happening),
+    /// There is room for what a step restores, or there is not, or it is not known how much it needs.
+    Room {
+        step: Id,
+        attempt: u32,
+        estimate: Length,
+        check: Option<Check>,
+    },
     Interrupted(u32),
 }
 
 impl Dry {
-    /// Makes a world in which it is `start`; `asks` says whether questions are really asked.
-    ///
-    /// Must be called inside the runtime.
-    pub fn new(asks: bool, start: Stamp) -> Self {
+    /// Makes a world in which nothing is done. Must be called inside the runtime.
+    pub fn new(setup: DrySetup) -> Self {
+        let DrySetup { asks, start, run_dir, exe, confines } = setup;
         let (teller, told) = mpsc::unbounded_channel();
         let mut tasks = JoinSet::new();
         // Where signals cannot be heard the system ends us, and nothing is lost.
@@ -46,7 +73,22 @@ impl Dry {
             let teller = teller.clone();
             tasks.spawn(signals.tell(move |count| teller.send(Told::Interrupted(count)).is_ok()));
         }
-        Self { asks, clock: start, agenda: BTreeMap::new(), begun: 0, told, teller, outstanding: 0, tasks }
+        let cell = asks.then(|| match confines {
+            true => Cell::try_out(&exe, &tmp_of(&run_dir)),
+            false => Cell::open("drplan.yaml says `confine: false`"),
+        });
+        Self {
+            asks,
+            clock: start,
+            run_dir,
+            cell,
+            agenda: BTreeMap::new(),
+            begun: 0,
+            told,
+            teller,
+            outstanding: 0,
+            tasks,
+        }
     }
 
     fn schedule(&mut self, delay: Length, happening: Happening) {
@@ -68,13 +110,24 @@ impl Dry {
         });
     }
 
-    fn hear(&mut self, told: Told) -> Happening {
+    fn hear(&mut self, told: Told) -> Option<Happening> {
         match told {
+            Told::Room { step, attempt, estimate, check } => {
+                self.outstanding -= 1;
+                match &check {
+                    Some(Check { found: event::Found::Unmet, what, note, .. }) => {
+                        let ending = Ending::Refused(format!("{what}: {note}"));
+                        self.schedule(Length::ZERO, Happening::Ended { step, attempt, ending });
+                    }
+                    _ => self.assume(step, attempt, estimate),
+                }
+                check.map(Happening::Checked)
+            }
             Told::Answer(happening) => {
                 self.outstanding -= 1;
-                happening
+                Some(happening)
             }
-            Told::Interrupted(count) => Happening::Interrupted(count),
+            Told::Interrupted(count) => Some(Happening::Interrupted(count)),
         }
     }
 
@@ -91,13 +144,54 @@ impl Dry {
     }
 }
 
+/// The folder for temporary files of probes.
+fn tmp_of(run_dir: &std::path::Path) -> PathBuf {
+    run_dir.join("probe-tmp")
+}
+
 impl Effects for Dry {
     fn now(&mut self) -> Stamp {
         self.clock.clone()
     }
 
+    fn confined(&self) -> Option<(Confined, String)> {
+        self.cell.as_ref().map(|cell| (cell.by, cell.note.clone()))
+    }
+
+    async fn look_ahead(&mut self, mut demands: Vec<Demand>) -> Vec<Check> {
+        if !self.asks {
+            return Vec::new();
+        }
+        demands.insert(0, Demand::room_for_the_record(self.run_dir.clone()));
+        let before = self.cell.as_ref().map(|cell| cell.before.clone()).unwrap_or_default();
+        let mut checks = Vec::new();
+        for demand in demands {
+            let mut interrupted = None;
+            tokio::select! {
+                check = demand::check(&before, demand) => checks.push(check),
+                told = self.told.recv() => interrupted = told,
+            }
+            // Nothing else is told before the run has begun.
+            if let Some(Told::Interrupted(count)) = interrupted {
+                self.schedule(Length::ZERO, Happening::Interrupted(count));
+                break;
+            }
+        }
+        checks
+    }
+
     fn act(&mut self, work: Work) {
-        self.assume(work.step, work.attempt, work.estimate);
+        // Only for what is restored from a point that was found it is known how much room it needs.
+        if !self.asks || !work.env.contains_key("POINT_PATH") {
+            return self.assume(work.step, work.attempt, work.estimate);
+        }
+        let teller = self.teller.clone();
+        self.outstanding += 1;
+        self.tasks.spawn(async move {
+            let Work { step, attempt, estimate, env, cwd, .. } = work;
+            let check = demand::room_for_a_point(step.clone(), env, cwd).await;
+            let _ = teller.send(Told::Room { step, attempt, estimate, check });
+        });
     }
 
     fn stop(&mut self, step: &Id, attempt: u32) {
@@ -116,12 +210,28 @@ impl Effects for Dry {
         Err(format!("{step} did not really run"))
     }
 
+    fn forget_outputs(&mut self, _: &Id, _: u32) {}
+
     fn ask(&mut self, ticket: u64, question: Question) {
         if self.asks {
-            self.look(async move { Happening::Replied { ticket, reply: ask::ask(question).await } });
+            let before = self.cell.as_ref().map(|cell| cell.before.clone()).unwrap_or_default();
+            self.look(async move {
+                Happening::Replied { ticket, reply: ask::ask_after(&before, question).await }
+            });
         } else {
             let why = question.moot.unwrap_or_else(|| "not asked: the plan alone is looked at".to_owned());
             self.schedule(Length::ZERO, Happening::Replied { ticket, reply: Reply::Unknown(why) });
+        }
+    }
+
+    fn fetch(&mut self, ticket: u64, errand: Errand) {
+        if self.asks {
+            self.look(
+                async move { Happening::Fetched { ticket, fetched: secrets::fetch(errand, None).await } },
+            );
+        } else {
+            let fetched = Ok(secrets::nothing_of(&errand));
+            self.schedule(Length::ZERO, Happening::Fetched { ticket, fetched });
         }
     }
 
@@ -155,33 +265,42 @@ impl Effects for Dry {
 
     async fn next(&mut self) -> Happening {
         while self.tasks.try_join_next().is_some() {}
-        if let Ok(told) = self.told.try_recv() {
-            return self.hear(told);
-        }
-        // Real answers take no time on this clock, so all of them come before it moves on.
-        if self.outstanding == 0
-            && let Some(((at, _), happening)) = self.agenda.pop_first()
-        {
-            let delay = at.saturating_sub(self.clock.boot_ms);
-            self.clock.boot_ms = at.max(self.clock.boot_ms);
-            self.clock.at = self.clock.at.plus(Length::from_millis(delay));
-            return happening;
-        }
-        match self.told.recv().await {
-            Some(told) => self.hear(told),
-            // We hold a sender ourselves.
-            None => std::future::pending().await,
+        loop {
+            // Real answers take no time on this clock, so all of them come before it moves on.
+            let told = match self.told.try_recv() {
+                Ok(told) => told,
+                Err(_) if self.outstanding == 0 && !self.agenda.is_empty() => {
+                    let Some(((at, _), happening)) = self.agenda.pop_first() else { continue };
+                    let delay = at.saturating_sub(self.clock.boot_ms);
+                    self.clock.boot_ms = at.max(self.clock.boot_ms);
+                    self.clock.at = self.clock.at.plus(Length::from_millis(delay));
+                    return happening;
+                }
+                Err(_) => match self.told.recv().await {
+                    Some(told) => told,
+                    // We hold a sender ourselves.
+                    None => std::future::pending().await,
+                },
+            };
+            if let Some(happening) = self.hear(told) {
+                return happening;
+            }
         }
     }
 
     fn next_now(&mut self) -> Option<Happening> {
-        if let Ok(told) = self.told.try_recv() {
-            return Some(self.hear(told));
+        while let Ok(told) = self.told.try_recv() {
+            if let Some(happening) = self.hear(told) {
+                return Some(happening);
+            }
         }
         let now = self.clock.boot_ms;
         let first = self.agenda.first_entry().filter(|entry| entry.key().0 <= now);
         first.filter(|_| self.outstanding == 0).map(OccupiedEntry::remove)
     }
 
-    async fn leave(&mut self, _: bool) {}
+    async fn leave(&mut self, _: bool) {
+        // What probes have left there nobody needs; that it cannot be removed is no fault of the plan.
+        let _ = std::fs::remove_dir_all(tmp_of(&self.run_dir));
+    }
 }

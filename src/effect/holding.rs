@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::Signal;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
@@ -296,19 +296,11 @@ async fn receive(connection: &mut Option<(Sender, Receiver)>) -> Result<Notice, 
 }
 
 async fn end_orphan(record: ProcessRecord) {
-    let signal = |signal| {
-        // The record's process leads its group, so while it is there the group's number is its own.
-        if keeper::start_time(record.pid).is_ok_and(|found| found == Some(record.start_time))
-            && let Some(group) = Pid::from_raw(record.pid)
-        {
-            let _ = kill_process_group(group, signal);
-        }
-    };
-    signal(Signal::TERM);
+    keeper::signal_orphans(&record, Signal::TERM);
     let ended = await_process(record.pid, record.start_time);
-    if tokio::time::timeout(GRACE.as_duration(), ended).await.is_err() {
-        signal(Signal::KILL);
-    }
+    let _ = tokio::time::timeout(GRACE.as_duration(), ended).await;
+    // What it has left behind had the same time.
+    keeper::signal_orphans(&record, Signal::KILL);
 }
 
 fn is_of(outcome: &Outcome, (step, attempt): &Attempt) -> bool {

@@ -41,6 +41,26 @@ pub(super) fn fill_request(request: &HttpRequest, env: &Env) -> Result<Filled, R
     })
 }
 
+/// Returns a request that posts JSON.
+pub(super) fn json_to(url: &str, headers: &[(String, String)], body: &serde_json::Value) -> Filled {
+    Filled {
+        method: Method::Post,
+        url: url.to_owned(),
+        headers: [("Content-Type".to_owned(), "application/json".to_owned())]
+            .into_iter()
+            .chain(headers.iter().cloned())
+            .collect(),
+        body: Some(body.to_string()),
+    }
+}
+
+impl Response {
+    /// Whether the same request would be refused again: what is wrong with it does not go away.
+    pub(super) const fn is_refused_for_good(&self) -> bool {
+        matches!(self.status, 400..=499) && !matches!(self.status, 408 | 425 | 429)
+    }
+}
+
 /// Sends a request and reads the answer; says in words what went wrong.
 pub(super) fn send(request: &Filled, timeout: Option<Duration>) -> Result<Response, String> {
     let agent: ureq::Agent = ureq::Agent::config_builder()

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::http::{self, Filled};
 use super::words::last_line;
 use super::{Env, Reply};
+use crate::keeper::{self, Mask};
 use crate::probe::{Expect, HttpRequest};
 
 /// The variable that hands the request over; never an argument, because anybody may read those.
@@ -27,6 +28,8 @@ const SHOWN: usize = 1024;
 struct Packet {
     request: Filled,
     expect: Expect,
+    /// What must not stand in what is kept of the answer.
+    secrets: Vec<String>,
 }
 
 /// Makes the command that sends a request: the program with its argument, and its whole environment.
@@ -44,7 +47,8 @@ pub fn request_job(
     let request = http::fill_request(request, env).map_err(|reply| match reply {
         Reply::Yes(why) | Reply::No(why) | Reply::Unknown(why) => why,
     })?;
-    let packet = Packet { request, expect: expect.clone() };
+    let secrets = env.secret.iter().filter_map(|name| env.values.get(name).cloned()).collect();
+    let packet = Packet { request, expect: expect.clone(), secrets };
     let text = serde_json::to_string(&packet).map_err(|error| error.to_string())?;
     if text.len() > LONGEST {
         return Err(format!("the request has {} bytes; at most {LONGEST} can be sent", text.len()));
@@ -56,6 +60,7 @@ pub fn request_job(
 
 /// Sends the request in the environment, prints the answer, and returns the exit code: 0 if it is as expected.
 pub fn carry_out_request() -> i32 {
+    keeper::seal();
     #[expect(clippy::disallowed_methods, reason = "the keeper hands the request over in the environment")]
     let text = std::env::var(VARIABLE).unwrap_or_default();
     match carry_out(&text, &mut std::io::stdout().lock()) {
@@ -71,9 +76,13 @@ pub fn carry_out_request() -> i32 {
 fn carry_out(text: &str, out: &mut impl Write) -> Result<(), String> {
     let packet: Packet = serde_json::from_str(text)
         .map_err(|_| format!("{VARIABLE} does not hold a request of this drplan"))?;
+    let mask = Mask::new(&packet.secrets).map_err(|error| format!("cannot mask its secrets: {error}"))?;
     // The keeper holds the step to its time limit.
-    let response = http::send(&packet.request, None)?;
-    let body = &response.body[..response.body.len().min(SHOWN)];
+    let response = http::send(&packet.request, None).map_err(|why| mask.hide(&why))?;
+    // Before anything is cut: the keeper would not know half a secret for one.
+    let body = mask.hide_bytes(&response.body);
+    let last = last_line(&body);
+    let body = &body[..body.len().min(SHOWN)];
     // The record is not worth failing a request that has already had its effect.
     let _ = writeln!(out, "{}", response.status_line)
         .and_then(|()| out.write_all(body))
@@ -81,7 +90,7 @@ fn carry_out(text: &str, out: &mut impl Write) -> Result<(), String> {
         .and_then(|()| out.flush());
     match http::judge(&response, &packet.expect) {
         Ok(_) => Ok(()),
-        Err(why) => Err(last_line(&response.body).map_or(why.clone(), |line| format!("{why}: {line}"))),
+        Err(why) => Err(last.map_or(why.clone(), |line| format!("{why}: {line}"))),
     }
 }
 
@@ -96,6 +105,7 @@ mod tests {
         let env = Env {
             values: [("TOKEN".to_owned(), "s3cret".to_owned())].into(),
             unknown: vec!["HOST_IP".to_owned()],
+            secret: vec!["TOKEN".to_owned()],
         };
         let (program, env) = request_job(Path::new("/bin/drplan"), &request, &expect, &env)?;
         Ok((program, env[VARIABLE].clone()))
@@ -109,7 +119,7 @@ mod tests {
         assert_eq!(program, ["/bin/drplan", "http-request"]);
         let mut out = Vec::new();
         assert_eq!(carry_out(&text, &mut out), Ok(()));
-        assert_eq!(out, b"201 Created\nPOST s3cret\n");
+        assert_eq!(out, b"201 Created\nPOST ***\n");
         let (_, text) = job(serde_json::json!(format!("{url}/x")), serde_json::json!({})).unwrap();
         out.clear();
         assert_eq!(carry_out(&text, &mut out), Err("status 404 Not Found: here".to_owned()));

@@ -1,10 +1,11 @@
 //! The real world.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
@@ -12,10 +13,14 @@ use super::desk::{Answers, Desk};
 use super::holding::{End, Holding, Wish};
 use super::person::{Heard, Person, Typed};
 use super::signals::Signals;
-use super::{Consultation, Effects, Happening, Question, Spoken, Work, ask, points};
+use super::tell::Heralds;
+use super::{
+    Channel, Consultation, Effects, Errand, Happening, Message, Question, Spoken, Work, ask, points, secrets,
+};
+use crate::event::Delivery;
 use crate::journal;
 use crate::keeper::{self, Job, Remains, Request};
-use crate::value::{Id, Length, Stamp};
+use crate::value::{Id, Length, Name, Stamp};
 
 /// What the real world needs to know.
 #[derive(Debug)]
@@ -28,6 +33,8 @@ pub struct LiveSetup {
     pub interactive: bool,
     /// Who sits there, for questions that anybody may answer.
     pub account: String,
+    /// The secrets that a person has typed before the run began.
+    pub answers: BTreeMap<Name, SecretString>,
     /// The account of the machine.
     pub login: String,
     /// Where the keys of whoever sits there usually are.
@@ -49,8 +56,10 @@ pub struct Live {
     requests: Vec<Request>,
     ready: VecDeque<Happening>,
     person: Person,
+    answers: Arc<BTreeMap<Name, SecretString>>,
     /// Files of the inbox that were told of and not yet put away.
     told_of: HashSet<String>,
+    heralds: Heralds,
     tasks: JoinSet<()>,
 }
 
@@ -59,6 +68,7 @@ enum Told {
     Happening(Happening),
     Typed(Typed),
     Signed(Result<Spoken, String>),
+    Delivered(usize, Delivery),
     Arrived,
     Warning(String),
 }
@@ -70,7 +80,7 @@ impl Live {
     ///
     /// When signals or the inbox cannot be listened to.
     pub fn new(setup: LiveSetup) -> io::Result<Self> {
-        let LiveSetup { run_dir, exe, interactive, account, login, home, desk } = setup;
+        let LiveSetup { run_dir, exe, interactive, account, login, home, desk, answers } = setup;
         let (teller, told) = mpsc::unbounded_channel();
         let mut tasks = JoinSet::new();
 
@@ -101,8 +111,10 @@ impl Live {
             wishes,
             requests: Vec::new(),
             ready: VecDeque::new(),
+            answers: Arc::new(answers),
             person: Person::new(interactive, account, login, home, desk),
             told_of: HashSet::new(),
+            heralds: Heralds::default(),
             tasks,
         };
         // What lay there before we came is heard before anything is begun.
@@ -160,12 +172,14 @@ impl Live {
                 return self.ready.pop_front();
             }
             Told::Warning(warning) => self.person.warn(&warning),
+            Told::Delivered(channel, delivery) => {
+                self.heralds.arrived(channel);
+                return Some(Happening::Told(delivery));
+            }
         }
         None
     }
 }
-
-/// Tells the person at the terminal, or the log, what goes wrong beside the run.
 
 async fn watch_inbox(mut watch: journal::Watch, teller: mpsc::UnboundedSender<Told>) {
     // What lay there before we watched must be taken once.
@@ -185,6 +199,7 @@ impl Effects for Live {
     fn act(&mut self, work: Work) {
         let mut job = Job::new(work.step, work.attempt, work.program, work.cwd);
         job.env = work.env;
+        job.secrets = work.secrets.iter().map(|secret| secret.expose_secret().to_owned()).collect();
         job.timeout = work.timeout;
         self.requests.push(Request::Start(Box::new(job)));
     }
@@ -211,8 +226,21 @@ impl Effects for Live {
         keeper::outputs(&self.run_dir, step, attempt).map_err(|error| format!("cannot {error}"))
     }
 
+    fn forget_outputs(&mut self, step: &Id, attempt: u32) {
+        if let Err(error) = keeper::forget_outputs(&self.run_dir, step, attempt) {
+            self.person.warn(&format!("cannot {error}"));
+        }
+    }
+
     fn ask(&mut self, ticket: u64, question: Question) {
         self.begin(async move { Happening::Replied { ticket, reply: ask::ask(question).await } });
+    }
+
+    fn fetch(&mut self, ticket: u64, errand: Errand) {
+        let answers = self.answers.clone();
+        self.begin(async move {
+            Happening::Fetched { ticket, fetched: secrets::fetch(errand, Some(&answers)).await }
+        });
     }
 
     fn find_point(&mut self, ticket: u64, at: Option<PathBuf>, moot: Option<String>) {
@@ -248,6 +276,36 @@ impl Effects for Live {
             }
             Happening::Woke { ticket }
         });
+    }
+
+    fn tell(&mut self, channel: &Channel, message: Message) {
+        let teller = self.teller.clone();
+        self.heralds.tell(channel, message, move |number, delivery| {
+            let _ = teller.send(Told::Delivered(number, delivery));
+        });
+    }
+
+    async fn last_deliveries(&mut self, within: Length) -> Vec<Delivery> {
+        let mut deliveries = Vec::new();
+        let waited = keeper::wait(within);
+        tokio::pin!(waited);
+        while !self.heralds.is_idle() {
+            tokio::select! {
+                _ = &mut waited => break,
+                told = self.told.recv() => match told {
+                    Some(Told::Delivered(channel, delivery)) => {
+                        self.heralds.arrived(channel);
+                        deliveries.push(delivery);
+                    }
+                    // Who is in a hurry does not wait for this.
+                    Some(Told::Happening(Happening::Interrupted(_))) | None => break,
+                    // Requests stay in the inbox, and what the keeper tells it tells again.
+                    Some(_) => {}
+                },
+            }
+        }
+        deliveries.extend(self.heralds.give_up());
+        deliveries
     }
 
     fn has_person(&self) -> bool {

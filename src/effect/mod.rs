@@ -4,7 +4,9 @@
 //! another implementation that never acts, so the engine has no way to tell the two apart.
 
 mod ask;
+mod confine;
 mod conversation;
+mod demand;
 mod desk;
 mod dry;
 mod holding;
@@ -16,38 +18,62 @@ mod points;
 mod run;
 #[cfg(test)]
 mod scripted;
+mod secrets;
 mod signals;
+mod tell;
 #[cfg(test)]
 mod tests;
+#[cfg(feature = "otel")]
+mod traces;
 mod words;
 
+pub use confine::become_confined;
+pub use demand::{Demand, Need};
 pub use desk::{Answers, Desk};
-pub use dry::Dry;
+pub use dry::{Dry, DrySetup};
 pub use http_step::{carry_out_request, request_job};
 pub use live::{Live, LiveSetup};
 #[cfg(test)]
 pub(crate) use scripted::Scripted;
+pub use secrets::{Errand, Fetched, Origin, Wanted};
+pub use tell::{Address, Channel, Message, Way};
+#[cfg(feature = "otel")]
+pub use traces::Collector;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 
+use secrecy::SecretString;
+
 use crate::approval::{Decision, Key, Matter};
+use crate::event::{Check, Confined, Delivery};
 use crate::journal;
 use crate::keeper;
 use crate::probe::Probe;
 use crate::value::{Id, Length, Moment, Stamp};
 
 /// The values that a command, a probe or a text gets.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Env {
     /// The complete environment.
     pub values: BTreeMap<String, String>,
     /// Names whose values are not known, because the step that gives them did not really run.
     pub unknown: Vec<String>,
+    /// Names whose values are secrets: nothing that is told may hold them.
+    pub secret: Vec<String>,
+}
+
+/// Shows names alone: a value may be a secret.
+impl fmt::Debug for Env {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&String> = self.values.keys().collect();
+        f.debug_struct("Env").field("names", &names).field("unknown", &self.unknown).finish_non_exhaustive()
+    }
 }
 
 /// Something that changes the world: a command that the keeper holds.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Work {
     /// The step.
     pub step: Id,
@@ -57,6 +83,8 @@ pub struct Work {
     pub program: Vec<String>,
     /// Its complete environment.
     pub env: BTreeMap<String, String>,
+    /// What must not stand in anything that it prints.
+    pub secrets: Vec<SecretString>,
     /// Where it runs.
     pub cwd: PathBuf,
     /// How long it may take.
@@ -65,6 +93,17 @@ pub struct Work {
     pub estimate: Length,
     /// Names of the outputs that it should write.
     pub outputs: Vec<String>,
+}
+
+/// Shows what may be shown: neither environment nor secrets.
+impl fmt::Debug for Work {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Work")
+            .field("step", &self.step)
+            .field("attempt", &self.attempt)
+            .field("program", &self.program)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A question to a person.
@@ -181,6 +220,13 @@ pub enum Happening {
         /// Path and time of the newest, or why there is none; nothing at all if drplan cannot look there.
         found: FoundPoint,
     },
+    /// The secrets of a step were fetched, or one of them could not be: its name and why.
+    Fetched {
+        /// The number that the errand was given.
+        ticket: u64,
+        /// What was fetched.
+        fetched: Result<Fetched, String>,
+    },
     /// The time is up.
     Woke {
         /// The number that the alarm was given.
@@ -190,8 +236,12 @@ pub enum Happening {
     Said(Box<Spoken>),
     /// Nobody answers at the terminal any more.
     PersonLeft,
+    /// Something that the real thing will need was looked for.
+    Checked(Check),
     /// Something came into the inbox.
     Requested(Box<journal::Found>),
+    /// Somebody was told of something, or could not be.
+    Told(Delivery),
     /// A signal asked to stop; the how-manieth.
     Interrupted(u32),
     /// The process of a step ended where nobody could see how: it must be judged.
@@ -231,6 +281,17 @@ pub trait Effects {
     /// Returns the time.
     fn now(&mut self) -> Stamp;
 
+    /// Says what keeps probes from writing, if they are to be kept from it.
+    fn confined(&self) -> Option<(Confined, String)> {
+        None
+    }
+
+    /// Looks for all that the real thing will need, where this is not the real thing.
+    async fn look_ahead(&mut self, demands: Vec<Demand>) -> Vec<Check> {
+        drop(demands);
+        Vec::new()
+    }
+
     /// Starts the work of a step. It is told as [`Happening::Ended`].
     fn act(&mut self, work: Work);
 
@@ -248,8 +309,14 @@ pub trait Effects {
     /// Returns what a step wrote to `$DRPLAN_OUTPUT`.
     fn outputs(&mut self, step: &Id, attempt: u32) -> Result<String, String>;
 
+    /// Removes what a step wrote to `$DRPLAN_OUTPUT`, where nobody has taken its secrets out.
+    fn forget_outputs(&mut self, step: &Id, attempt: u32);
+
     /// Asks a question. The answer is told as [`Happening::Replied`].
     fn ask(&mut self, ticket: u64, question: Question);
+
+    /// Fetches the secrets of a step. Told as [`Happening::Fetched`].
+    fn fetch(&mut self, ticket: u64, errand: Errand);
 
     /// Looks for the newest recovery point in a folder. Told as [`Happening::PointFound`].
     fn find_point(&mut self, ticket: u64, at: Option<PathBuf>, moot: Option<String>);
@@ -268,6 +335,16 @@ pub trait Effects {
 
     /// Whether a person at the terminal may answer.
     fn has_person(&self) -> bool;
+
+    /// Tells somebody of something, beside the run. What became of it is told as [`Happening::Told`].
+    fn tell(&mut self, _: &Channel, _: Message) {}
+
+    /// Waits for what is on its way to somebody, but not longer; returns what became of it.
+    ///
+    /// Nothing else that happens meanwhile is lost: whoever takes the run up again hears of it.
+    async fn last_deliveries(&mut self, _: Length) -> Vec<Delivery> {
+        Vec::new()
+    }
 
     /// Waits for the next happening.
     async fn next(&mut self) -> Happening;

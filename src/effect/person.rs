@@ -15,6 +15,8 @@ use crate::value::{Id, Moment};
 pub(super) enum Typed {
     /// A line.
     Line(String),
+    /// A line that was typed for a step.
+    Answer(Id, String),
     /// There will be no more.
     End,
 }
@@ -144,9 +146,20 @@ impl Person {
 
     /// Understands what was typed.
     pub(super) fn hear(&mut self, typed: Typed, now: Moment) -> Option<Heard> {
-        let Typed::Line(line) = typed else {
-            self.is_there = false;
-            return Some(Heard::Left);
+        let line = match typed {
+            Typed::Line(line) => line,
+            Typed::Answer(step, line) if self.conversation.about() == Some(&step) => line,
+            Typed::Answer(step, _) => {
+                // The question was taken back while it was answered; its answer is not for the next one.
+                let next = self.conversation.show_next().unwrap_or_default();
+                self.show(Some(format!("{step}: no answer is needed any more\n{next}")));
+                self.read_on();
+                return None;
+            }
+            Typed::End => {
+                self.is_there = false;
+                return Some(Heard::Left);
+            }
         };
         let (shown, said) = self.conversation.hear(&line);
         let Some((consultation, spoken)) = said else {
@@ -235,8 +248,8 @@ fn hear(mut answers: Answers, may_read: &mpsc::Receiver<()>, tell: impl Fn(Typed
     while may_read.recv().is_ok() {
         match answers.blocking_recv() {
             None => break,
-            Some(line) => {
-                if !tell(Typed::Line(line)) {
+            Some((step, line)) => {
+                if !tell(Typed::Answer(step, line)) {
                     return;
                 }
             }
@@ -275,7 +288,47 @@ fn read_line(from: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<usize> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
     use super::*;
+
+    /// Keeps what is shown.
+    #[derive(Debug, Default)]
+    struct Noted(Mutex<Vec<String>>);
+
+    impl Desk for Noted {
+        fn show(&self, text: Option<String>, about: Option<Id>) {
+            let about = about.map_or_else(String::new, |about| about.to_string());
+            self.0.lock().unwrap().push(format!("[{about}] {}", text.unwrap_or_default()));
+        }
+
+        fn warn(&self, _: &str) {}
+
+        fn give_way(&self) {}
+
+        fn come_back(&self) {}
+    }
+
+    #[test]
+    fn an_answer_that_comes_too_late_is_not_for_the_next_question() {
+        let desk = Arc::new(Noted::default());
+        let (_typed, answers) = tokio::sync::mpsc::unbounded_channel();
+        let login = "root".to_owned();
+        let mut person = Person::new(false, login.clone(), login, None, Some((desk.clone(), answers)));
+        // No test has a terminal.
+        person.is_there = true;
+        for step in ["a", "b"] {
+            person.conversation.ask(super::super::conversation::tests::consultation(step, &["eve"], true));
+        }
+        let now: Moment = "2026-11-22T14:00:00Z".parse().unwrap();
+        person.withdraw(&"a".parse().unwrap());
+        let late = Typed::Answer("a".parse().unwrap(), "yes".to_owned());
+        assert!(person.hear(late, now).is_none());
+        let shown = desk.0.lock().unwrap().last().cloned().unwrap();
+        assert!(shown.starts_with("[b] a: no answer is needed any more\n\nb (approval)"), "{shown}");
+        let meant = Typed::Answer("b".parse().unwrap(), "yes".to_owned());
+        assert!(matches!(person.hear(meant, now), Some(Heard::Said(said)) if said.step.as_str() == "b"));
+    }
 
     #[test]
     fn reads_lines_to_the_end_one_by_one() {

@@ -9,17 +9,18 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
+use secrecy::zeroize::Zeroize;
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
 
 use super::Reply;
 use super::words::{last_line, short};
-use crate::keeper::{await_process, start_time};
+use crate::keeper::{Mask, await_process, start_time};
 use crate::probe::Expect;
 use crate::value::Length;
 
 /// How much of each stream is looked at.
-const KEPT: usize = 64 * 1024;
+pub(super) const KEPT: usize = 64 * 1024;
 
 /// How long a command may tidy up between TERM and KILL, and may need to die of KILL.
 const GRACE: Duration = Duration::from_secs(2);
@@ -30,6 +31,14 @@ pub(super) struct Look<'a> {
     pub(super) env: &'a BTreeMap<String, String>,
     pub(super) cwd: &'a Path,
     pub(super) timeout: Length,
+    /// What must not stand in anything that is told of it.
+    pub(super) mask: Option<Mask>,
+}
+
+/// What a command has printed, and what is to be said against it.
+pub(super) struct Ran {
+    pub(super) out: Vec<u8>,
+    pub(super) failure: Option<String>,
 }
 
 /// Which part of a flood is kept.
@@ -44,14 +53,15 @@ struct Stream {
     part: Vec<u8>,
     kept: Vec<u8>,
     keep: Keep,
+    mask: Option<Mask>,
     is_open: bool,
     is_cut: bool,
 }
 
 impl Stream {
-    fn new(fd: OwnedFd, keep: Keep) -> io::Result<Self> {
+    fn new(fd: OwnedFd, keep: Keep, mask: Option<Mask>) -> io::Result<Self> {
         let from = pipe::Receiver::from_owned_fd(fd)?;
-        Ok(Self { from, part: vec![0; 8192], kept: Vec::new(), keep, is_open: true, is_cut: false })
+        Ok(Self { from, part: vec![0; 8192], kept: Vec::new(), keep, mask, is_open: true, is_cut: false })
     }
 
     /// Reads a part. May be given up at any time; nothing is lost.
@@ -74,10 +84,28 @@ impl Stream {
                 Err(_) => break,
             }
         }
+        if let Some(mut mask) = self.mask.take() {
+            let mut rest = Vec::new();
+            mask.finish(&mut rest);
+            self.keep(&rest);
+        }
     }
 
     fn take(&mut self, count: usize) {
-        let part = &self.part[..count];
+        let mut part = std::mem::take(&mut self.part);
+        if let Some(mask) = &mut self.mask {
+            // Before anything is cut: half a secret would not be known for one.
+            let mut shown = Vec::with_capacity(count);
+            mask.push(&part[..count], &mut shown);
+            self.keep(&shown);
+        } else {
+            self.keep(&part[..count]);
+        }
+        part[..count].zeroize();
+        self.part = part;
+    }
+
+    fn keep(&mut self, part: &[u8]) {
         match self.keep {
             Keep::Head => {
                 let room = part.len().min(KEPT - self.kept.len());
@@ -143,7 +171,31 @@ pub(super) async fn run(look: Look<'_>, expect: &Expect) -> Reply {
     }
 }
 
+/// Runs a command and returns what it has printed, the errors behind the rest, however it ended.
+pub(super) async fn said(look: Look<'_>) -> Result<String, String> {
+    let (_, out, err) = carry_out(look).await?;
+    Ok([out.kept, err.kept].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).join("\n"))
+}
+
 async fn try_run(look: Look<'_>, expect: &Expect) -> Result<String, String> {
+    let (status, out, err) = carry_out(look).await?;
+    judge(status, &out, &err, expect)
+}
+
+/// Runs a command for what it prints; nothing of that is repeated in what is said against it.
+pub(super) async fn capture(look: Look<'_>) -> Result<Ran, String> {
+    let (status, out, err) = carry_out(look).await?;
+    let failure = if out.is_cut {
+        Some(format!("it printed more than {} KiB", KEPT / 1024))
+    } else if status.is_some_and(|status| status.success()) {
+        None
+    } else {
+        Some(with(&end_of(status), last_line(&err.kept)))
+    };
+    Ok(Ran { out: out.kept, failure })
+}
+
+async fn carry_out(look: Look<'_>) -> Result<(Option<ExitStatus>, Stream, Stream), String> {
     let (mut group, mut out, mut err) = start(&look)?;
     #[expect(clippy::disallowed_methods, reason = "the time limit of a probe")]
     let limit = tokio::time::sleep(look.timeout.as_duration());
@@ -173,7 +225,7 @@ async fn try_run(look: Look<'_>, expect: &Expect) -> Result<String, String> {
     let status = group.end();
     out.drain();
     err.drain();
-    judge(status, &out, &err, expect)
+    Ok((status, out, err))
 }
 
 fn start(look: &Look<'_>) -> Result<(Group, Stream, Stream), String> {
@@ -205,25 +257,32 @@ fn start(look: &Look<'_>) -> Result<(Group, Stream, Stream), String> {
     // From here on it ends with us, also when the pipes cannot be read.
     let group = Group { child, pid, is_reaped: false };
     let unreadable = |error: io::Error| format!("cannot read its output: {error}");
-    let out = Stream::new(stdout.into(), Keep::Head).map_err(unreadable)?;
-    let err = Stream::new(stderr.into(), Keep::Tail).map_err(unreadable)?;
+    let out = Stream::new(stdout.into(), Keep::Head, look.mask.clone()).map_err(unreadable)?;
+    let err = Stream::new(stderr.into(), Keep::Tail, look.mask.clone()).map_err(unreadable)?;
     Ok((group, out, err))
+}
+
+/// Says how a command ended.
+fn end_of(status: Option<ExitStatus>) -> String {
+    match status.map(|status| (status.code(), status.signal())) {
+        Some((Some(code), _)) => format!("exit code {code}"),
+        Some((None, Some(signal))) => format!("ended by signal {signal}"),
+        Some((None, None)) | None => "nobody can say how it ended".to_owned(),
+    }
+}
+
+fn with(ended: &str, line: Option<String>) -> String {
+    match line {
+        Some(line) => format!("{ended}: {line}"),
+        None => ended.to_owned(),
+    }
 }
 
 fn judge(status: Option<ExitStatus>, out: &Stream, err: &Stream, expect: &Expect) -> Result<String, String> {
     let wanted = i32::from(expect.exit.unwrap_or(0));
-    let status = status.ok_or("nobody can say how it ended")?;
-    let ended = match (status.code(), status.signal()) {
-        (Some(code), _) => format!("exit code {code}"),
-        (None, Some(signal)) => format!("ended by signal {signal}"),
-        (None, None) => "nobody can say how it ended".to_owned(),
-    };
-    let with = |line: Option<String>| match line {
-        Some(line) => format!("{ended}: {line}"),
-        None => ended.clone(),
-    };
-    if status.code() != Some(wanted) {
-        return Err(with(last_line(&err.kept).or_else(|| last_line(&out.kept))));
+    let ended = end_of(status);
+    if status.and_then(|status| status.code()) != Some(wanted) {
+        return Err(with(&ended, last_line(&err.kept).or_else(|| last_line(&out.kept))));
     }
     if let Some(pattern) = &expect.matches
         && !pattern.matches(&String::from_utf8_lossy(&out.kept))

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::path::PathBuf;
 
-use super::{Consultation, Effects, Ending, Happening, Question, Reply, Work};
+use super::{Consultation, Effects, Ending, Errand, Happening, Question, Reply, Work};
 use crate::journal::Found;
 use crate::keeper::{self, Cause, Exit, Outcome};
 use crate::value::{Id, Length, Stamp};
@@ -35,6 +35,7 @@ impl Effects for &mut Scripted {
             stdout_bytes: 0,
             stderr_bytes: 0,
             lost_bytes: 0,
+            told_secret: false,
         };
         self.will_come.push_back(Happening::Ended { step, attempt, ending: Ending::Kept(Box::new(outcome)) });
     }
@@ -51,9 +52,13 @@ impl Effects for &mut Scripted {
         Ok(String::new())
     }
 
+    fn forget_outputs(&mut self, _: &Id, _: u32) {}
+
     fn ask(&mut self, ticket: u64, _: Question) {
         self.will_come.push_back(Happening::Replied { ticket, reply: Reply::Yes(String::new()) });
     }
+
+    fn fetch(&mut self, _: u64, _: Errand) {}
 
     fn find_point(&mut self, _: u64, _: Option<PathBuf>, _: Option<String>) {}
 

@@ -22,6 +22,7 @@ fn question(probe: Value, cwd: &Path) -> Question {
                 ("HERE".to_owned(), cwd.to_str().unwrap().to_owned()),
             ]),
             unknown: vec!["HOST_IP".to_owned()],
+            secret: Vec::new(),
         },
         cwd: cwd.to_owned(),
         shell: ["bash", "-euo", "pipefail", "-c"].map(str::to_owned).to_vec(),
@@ -264,6 +265,7 @@ fn work(step: &str, program: &str, secs: u64) -> Work {
         attempt: 1,
         program: vec!["/bin/sh".to_owned(), "-c".to_owned(), program.to_owned()],
         env: BTreeMap::new(),
+        secrets: Vec::new(),
         cwd: "/".into(),
         timeout: None,
         estimate: Length::from_secs(secs),
@@ -271,10 +273,21 @@ fn work(step: &str, program: &str, secs: u64) -> Work {
     }
 }
 
+/// A dry run's world, with a program that can confine nothing.
+fn dry(asks: bool, run_dir: &Path) -> Dry {
+    Dry::new(DrySetup {
+        asks,
+        start: stamp(),
+        run_dir: run_dir.to_owned(),
+        exe: "/bin/false".into(),
+        confines: true,
+    })
+}
+
 #[tokio::test]
 async fn a_dry_run_jumps_from_end_to_end_and_does_nothing() {
     let dir = tempfile::tempdir().unwrap();
-    let mut dry = Dry::new(true, stamp());
+    let mut dry = dry(true, dir.path());
     let touch = format!("touch {}/ran", dir.path().display());
     dry.act(work("slow", &touch, 3600));
     dry.act(work("fast", &touch, 60));
@@ -303,7 +316,7 @@ async fn a_dry_run_jumps_from_end_to_end_and_does_nothing() {
 #[tokio::test]
 async fn a_dry_run_of_the_plan_alone_asks_nothing() {
     let dir = tempfile::tempdir().unwrap();
-    let mut dry = Dry::new(false, stamp());
+    let mut dry = dry(false, dir.path());
     dry.ask(1, question(json!({"run": "touch ran"}), dir.path()));
     dry.find_point(2, Some(dir.path().to_owned()), None);
     dry.act(work("long", "true", 3600));

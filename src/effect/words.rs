@@ -63,6 +63,7 @@ mod tests {
         let env = Env {
             values: [("PORT".to_owned(), "80".to_owned())].into(),
             unknown: vec!["HOST_IP".to_owned()],
+            secret: Vec::new(),
         };
         assert_eq!(fill(&Text::new("a:$PORT"), &env), Ok("a:80".to_owned()));
         let unknown = Reply::Unknown("HOST_IP is not known yet".to_owned());

@@ -65,7 +65,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         let said = self.said(at, request);
         match (at, said.decision) {
             (Some(at), Decision::Skip | Decision::Retry) => self.hear_decision(at, &said),
-            (Some(_), _) => self.hear_said(said).map(|()| Heard::default()),
+            (Some(_), _) => self.hear_said(said, false).map(|()| Heard::default()),
             (None, _) => match self.hearing().judge(&said) {
                 Ok(proof) => {
                     self.stop(StopHow::Abort, said.by, said.note.unwrap_or_default())?;
@@ -102,14 +102,16 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
     }
 
     /// Hears what somebody says about a step that should wait for it.
-    pub(super) fn hear_said(&mut self, said: Said) -> Result<(), Error> {
+    ///
+    /// What is said elsewhere leaves the question at the terminal as it stands there.
+    pub(super) fn hear_said(&mut self, said: Said, at_terminal: bool) -> Result<(), Error> {
         let Some(step) = said.step.clone() else { return Ok(()) };
         let Some(at) = self.state.position(step.as_str()) else { return Ok(()) };
         let proof = match self.hearing().judge(&said) {
             Ok(proof) => proof.map(Box::new),
             Err(why) => {
                 self.note(Event::AnswerRejected { step, by: said.by, why })?;
-                if self.doing[at] == Doing::Asking {
+                if at_terminal && self.doing[at] == Doing::Asking {
                     self.ask_again(at);
                 }
                 return Ok(());
@@ -131,7 +133,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
             if matches!(decision, Decision::Approve | Decision::Done) { Answer::Yes } else { Answer::No };
         let verified = proof.is_some();
         self.note(Event::Answered { step, by, verified, answer, note, account, proof })?;
-        if !self.close_answered(at)? {
+        if !self.close_answered(at)? && at_terminal {
             self.ask_again(at);
         }
         Ok(())

@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use super::environment::Values;
 use super::node::{Doing, Ticket};
 use super::run::Error;
+use super::secrets::Held;
 use super::{Halt, Setup};
-use crate::effect::{Consultation, Effects, Happening, Question, Work};
+use crate::effect::{Consultation, Effects, Errand, Happening, Question, Work};
 use crate::event::{Event, Failure, Listener, Outcome, Point, RunState, StepState, StopHow};
 use crate::journal::{Found, Store, Writer};
 use crate::resolve::{CourseKind, ResolvedStep, Section};
@@ -17,6 +18,7 @@ use crate::value::{Id, Length, Stamp};
 pub(super) enum Act {
     Start(Work),
     Ask(u64, Box<Question>),
+    Fetch(u64, Errand),
     FindPoint(u64, Option<PathBuf>, Option<String>),
     Consult(Consultation),
     Withdraw(Id),
@@ -63,6 +65,8 @@ pub(super) struct Dispatcher<'a, E, S: Store> {
     pub(super) held_locks: HashMap<Id, usize>,
     /// Of each `each` with `at_most`, the items that are under way.
     pub(super) items_under_way: HashMap<Id, BTreeSet<usize>>,
+    /// The secrets of the nodes that are under way.
+    pub(super) held: HashMap<usize, Held>,
     pub(super) acting: usize,
     pub(super) unstaged: usize,
     pub(super) last: Option<Stamp>,
@@ -117,6 +121,7 @@ impl<'a, E: Effects, S: Store> Dispatcher<'a, E, S> {
             ready: BTreeSet::new(),
             held_locks: HashMap::new(),
             items_under_way: HashMap::new(),
+            held: HashMap::new(),
             acting: 0,
             unstaged: 0,
             last: None,
@@ -129,8 +134,9 @@ impl<'a, E: Effects, S: Store> Dispatcher<'a, E, S> {
     }
 
     /// Begins a new run.
-    pub(super) fn begin(&mut self) -> Result<(), Error> {
+    pub(super) async fn begin(&mut self) -> Result<(), Error> {
         self.note(Event::RunStarted(Box::new(self.setup.start.clone())))?;
+        self.look_ahead().await?;
         self.count();
         self.release()?;
         self.commit()
@@ -240,8 +246,15 @@ impl<'a, E: Effects, S: Store> Dispatcher<'a, E, S> {
     /// A calendar that does not go with the boot clock was moved by somebody.
     pub(super) fn watch_the_clock(&mut self, stamp: &Stamp) -> Result<(), Error> {
         let before = self.last.replace(stamp.clone());
-        let Some(before) = before.filter(|before| before.boot_id == stamp.boot_id) else { return Ok(()) };
+        let Some(before) = before else { return Ok(()) };
         let by_calendar = stamp.at.as_unix_millis() - before.at.as_unix_millis();
+        if before.boot_id != stamp.boot_id {
+            // How long a machine was down only the calendar knows; that it was not less than nothing is certain.
+            if by_calendar < -JUMP_MS && self.state.start.is_some() {
+                self.take_in(Event::ClockJumped { by_ms: by_calendar }, stamp)?;
+            }
+            return Ok(());
+        }
         let by_boot = i64::try_from(stamp.boot_ms.saturating_sub(before.boot_ms)).unwrap_or(i64::MAX);
         let by_ms = by_calendar - by_boot;
         if by_ms.abs() > JUMP_MS && self.state.start.is_some() {
@@ -252,6 +265,7 @@ impl<'a, E: Effects, S: Store> Dispatcher<'a, E, S> {
 
     /// A node lets go of what waits for it.
     pub(super) fn after(&mut self, at: usize) {
+        self.held.remove(&at);
         if self.section(at) == Section::Prepare && self.unstaged > 0 {
             self.unstaged -= 1;
         }
@@ -273,11 +287,15 @@ impl<'a, E: Effects, S: Store> Dispatcher<'a, E, S> {
             for event in &batch {
                 self.listener.hear(&stamp, event, &self.state);
             }
+            for event in &batch {
+                self.announce(&stamp, event);
+            }
         }
         for act in acts {
             match act {
                 Act::Start(work) => self.effects.act(work),
                 Act::Ask(ticket, question) => self.effects.ask(ticket, *question),
+                Act::Fetch(ticket, errand) => self.effects.fetch(ticket, errand),
                 Act::FindPoint(ticket, at, moot) => self.effects.find_point(ticket, at, moot),
                 Act::Consult(consultation) => self.effects.consult(consultation),
                 Act::Withdraw(step) => self.effects.withdraw(&step),
@@ -306,15 +324,21 @@ impl<'a, E: Effects, S: Store> Dispatcher<'a, E, S> {
                 Some(Ticket::Point(copy)) => self.hear_point(copy, found),
                 _ => Ok(()),
             },
+            Happening::Fetched { ticket, fetched } => match self.tickets.remove(&ticket) {
+                Some(Ticket::FirstFetch(at) | Ticket::Fetch(at)) => self.hear_fetched(at, fetched),
+                _ => Ok(()),
+            },
             Happening::Woke { ticket } => match self.tickets.remove(&ticket) {
                 Some(Ticket::Alarm(at)) => self.hear_alarm(at),
                 Some(Ticket::Expiry(at)) => self.hear_expiry(at),
                 _ => Ok(()),
             },
-            Happening::Said(spoken) => self.hear_said((*spoken).into()),
+            Happening::Said(spoken) => self.hear_said((*spoken).into(), true),
             Happening::Requested(found) => self.hear_request(*found),
             // Whether anybody is left to wait for is asked next.
             Happening::PersonLeft => Ok(()),
+            Happening::Told(delivery) => self.note(Event::Told(delivery)),
+            Happening::Checked(check) => self.note(Event::Checked(check)),
             Happening::Interrupted(count) => self.hear_interrupt(count),
         }
     }

@@ -48,6 +48,9 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
                 let after = self.step(at).and_then(|step| step.common.timeout).unwrap_or_default();
                 Failure::TimedOut { after }
             }
+            (Cause::Ended, Exit::Code(0)) if outcome.told_secret => Failure::BadOutput {
+                why: "a secret was written to $DRPLAN_OUTPUT, and outputs are on record".to_owned(),
+            },
             (Cause::Ended, Exit::Code(0)) => {
                 return match self.step(at).map(|step| step.common.verify.clone()) {
                     Some(probes) => self.look(at, Purpose::Verify, probes),
@@ -143,7 +146,10 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
             return self.finish_with(at, outcome, BTreeMap::new());
         };
         let written = self.effects.outputs(self.id(at), self.attempt(at));
-        match written.and_then(|text| super::outputs::read(&text, &step.common.outputs)) {
+        match written
+            .and_then(|text| super::outputs::read(&text, &step.common.outputs))
+            .and_then(|outputs| self.without_secrets(at, outputs))
+        {
             Ok(outputs) => self.finish_with(at, outcome, outputs),
             Err(why) => self.fail(at, Failure::BadOutput { why }),
         }
@@ -159,6 +165,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         let attempt = self.attempt(at);
         self.stop_acting(at);
         self.doing[at] = Doing::Nothing;
+        self.held.remove(&at);
         self.unlock(at);
         self.note(Event::StepFinished { step: self.id(at).clone(), attempt, outcome, outputs })?;
         let is_work = |step: &ResolvedStep| matches!(step.action, Action::Run { .. } | Action::Http { .. });

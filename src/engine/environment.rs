@@ -4,14 +4,12 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Setup;
+use super::secrets::Held;
 use crate::effect::Env;
 use crate::event::{Point, RunState, StepState};
 use crate::plan::{Action, Place};
 use crate::resolve::{CourseKind, ResolvedStep};
 use crate::value::{Id, Name, NameError, Scalar, Table};
-
-/// The shell that a text after `run` goes to, unless the plan or the step names another.
-pub(super) const BASH: [&str; 4] = ["bash", "-euo", "pipefail", "-c"];
 
 /// Works out the values for a node of the course.
 pub(super) struct Values<'a> {
@@ -43,10 +41,10 @@ impl<'a> Values<'a> {
     /// # Errors
     ///
     /// When an input names a variable that has no value.
-    pub(super) fn of(&self, at: usize, state: &RunState) -> Result<Env, NameError> {
+    pub(super) fn of(&self, at: usize, state: &RunState, held: Option<&Held>) -> Result<Env, NameError> {
         let node = &self.setup.course.nodes[at];
         let own = self.setup.own_of(at);
-        let mut env = Env { values: own.ground.inherited.clone(), unknown: Vec::new() };
+        let mut env = Env { values: own.ground.inherited.clone(), unknown: Vec::new(), secret: Vec::new() };
         add_vars(&mut env.values, own.vars);
         if let Some(place) = node.place.as_ref().and_then(|place| self.setup.plan.places.get(place)) {
             add_vars(&mut env.values, &place.vars);
@@ -56,17 +54,25 @@ impl<'a> Values<'a> {
             add_vars(&mut env.values, &step.common.env);
         }
         self.add_outputs(at, state, &mut env);
-        if let Some(point) = state.steps.get(at).and_then(|record| record.point.as_ref()) {
-            add_point(&mut env.values, point);
+        if node.copy.is_some() {
+            add_point(&mut env, state.steps.get(at).and_then(|record| record.point.as_ref()));
         }
         self.add_own(node.place.as_ref(), &mut env.values);
+        match (held, step) {
+            (Some(held), _) => held.add_to(&mut env),
+            // Nothing of the step uses them, so they were not fetched; a text shows their names.
+            (None, Some(step)) => {
+                env.unknown.extend(step.common.secrets.iter().map(|name| name.in_commands().to_owned()));
+            }
+            (None, None) => {}
+        }
         if let Some(step) = step {
             for (name, text) in &step.inputs {
                 match text.fill(|name| env.values.get(name).map(|value| Cow::Borrowed(value.as_str()))) {
                     Ok(value) => {
                         env.values.insert(name.to_string(), value);
                     }
-                    Err(NameError(missing)) if is_unknown(&env, &missing) => {
+                    Err(NameError(missing)) if env.unknown.contains(&missing) => {
                         env.unknown.push(name.to_string());
                     }
                     Err(error) => return Err(error),
@@ -126,29 +132,30 @@ impl<'a> Values<'a> {
             Action::Run { shell, .. } => shell.as_deref(),
             _ => None,
         });
-        match of_step.or(self.setup.own_of(at).shell) {
-            Some(shell) => shell.to_vec(),
-            None => BASH.map(str::to_owned).to_vec(),
-        }
+        of_step.map_or_else(|| self.setup.own_of(at).shell(), <[String]>::to_vec)
     }
-}
-
-fn is_unknown(env: &Env, name: &str) -> bool {
-    env.unknown.iter().any(|unknown| unknown == name) || name.starts_with("POINT_")
 }
 
 fn add_vars(values: &mut BTreeMap<String, String>, vars: &Table<Name, Scalar>) {
     values.extend(vars.iter().map(|(name, value)| (name.to_string(), value.to_string())));
 }
 
-fn add_point(values: &mut BTreeMap<String, String>, point: &Point) {
-    values.insert("POINT_COPY".into(), point.copy.to_string());
-    if let Some(path) = &point.path {
-        values.insert("POINT_PATH".into(), path.clone());
-        let id = path.rsplit('/').find(|part| !part.is_empty()).unwrap_or_default();
-        values.insert("POINT_ID".into(), id.to_owned());
+/// The variables of a recovery point.
+const POINT: [&str; 4] = ["POINT_COPY", "POINT_PATH", "POINT_ID", "POINT_TIME"];
+
+/// Adds what is known of the point that a node restores from; the rest of it is not known yet.
+fn add_point(env: &mut Env, point: Option<&Point>) {
+    if let Some(point) = point {
+        env.values.insert("POINT_COPY".into(), point.copy.to_string());
+        if let Some(path) = &point.path {
+            env.values.insert("POINT_PATH".into(), path.clone());
+            let id = path.rsplit('/').find(|part| !part.is_empty()).unwrap_or_default();
+            env.values.insert("POINT_ID".into(), id.to_owned());
+        }
+        if let Some(time) = point.time {
+            env.values.insert("POINT_TIME".into(), time.to_string());
+        }
     }
-    if let Some(time) = point.time {
-        values.insert("POINT_TIME".into(), time.to_string());
-    }
+    env.unknown
+        .extend(POINT.iter().filter(|name| !env.values.contains_key(**name)).map(|name| (*name).to_owned()));
 }

@@ -1,7 +1,7 @@
 //! Asks probes: whether work is done, whether an asset is healthy, what an interrupted step has left.
 
 use super::dispatcher::{Act, Dispatcher};
-use super::node::{Doing, Look, Purpose, Ticket};
+use super::node::{Doing, Look, Purpose, Then, Ticket};
 use super::run::Error;
 use crate::effect::{Effects, Reply};
 use crate::event::{Event, Failure, Outcome, Verdict};
@@ -24,6 +24,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
     pub(super) fn start_health(&mut self, at: usize) -> Result<(), Error> {
         let attempt = self.attempt(at) + 1;
         self.note(Event::StepStarted { step: self.id(at).clone(), attempt })?;
+        self.tell_unknown(at)?;
         self.look_at_health(at)
     }
 
@@ -44,6 +45,10 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         let Some(probe) = look.probes.get(look.at).cloned() else {
             return self.end_look(at, &look);
         };
+        if self.must_fetch(at) {
+            self.fetch(at, Then::Look(look));
+            return Ok(());
+        }
         let moot = self.moot(at);
         let Some(question) = self.question(at, &probe, moot)? else { return Ok(()) };
         self.doing[at] = match look.purpose {
@@ -165,7 +170,10 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
             return self.pass(at, Verdict::Done, why);
         }
         let written = self.effects.outputs(self.id(at), self.attempt(at));
-        match written.and_then(|text| super::outputs::read(&text, declared)) {
+        match written
+            .and_then(|text| super::outputs::read(&text, declared))
+            .and_then(|outputs| self.without_secrets(at, outputs))
+        {
             Ok(outputs) => {
                 self.pass(at, Verdict::Kept, why)?;
                 self.finish_with(at, Outcome::Done, outputs)
@@ -174,7 +182,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         }
     }
 
-    fn judge_by_rerun(&mut self, at: usize, why: &str) -> Result<(), Error> {
+    pub(super) fn judge_by_rerun(&mut self, at: usize, why: &str) -> Result<(), Error> {
         let rerun = self.step(at).and_then(|step| step.common.rerun).unwrap_or_default();
         match rerun {
             // What ends again and again without an end that anybody saw may be what ends it.
@@ -203,7 +211,13 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         let attempt = self.attempt(at);
         match verdict {
             Verdict::Kept | Verdict::NeverRan => {}
-            Verdict::Done | Verdict::Again | Verdict::Ask => self.unlock(at),
+            Verdict::Done | Verdict::Again | Verdict::Ask => {
+                self.unlock(at);
+                // No keeper was there at its end to take secrets out, and nobody reads it any more.
+                if self.step(at).is_some_and(|step| !step.common.secrets.is_empty()) {
+                    self.effects.forget_outputs(self.id(at), attempt);
+                }
+            }
         }
         self.note(Event::StepJudged { step: self.id(at).clone(), attempt, verdict, why: why.to_owned() })
     }

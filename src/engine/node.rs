@@ -13,6 +13,8 @@ pub(super) enum Doing {
     Ready,
     /// `unless` is being asked, or that of the step whose recipe it is part of.
     Gating,
+    /// Its secrets are being fetched.
+    Fetching(Then),
     /// A recovery point is being looked for.
     Finding,
     /// Its work is with the keeper.
@@ -29,6 +31,17 @@ pub(super) enum Doing {
     Asking,
     /// What is left of its interrupted attempt is being judged.
     Judging(Look),
+}
+
+/// What is done once the secrets of a node are here.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Then {
+    /// It begins.
+    Begin,
+    /// It has begun, and is carried out.
+    CarryOut,
+    /// Its probes are asked.
+    Look(Look),
 }
 
 /// Probes that are asked one after the other.
@@ -64,6 +77,7 @@ impl Doing {
     pub(super) const fn is_under_way(&self) -> bool {
         match self {
             Self::Gating
+            | Self::Fetching(_)
             | Self::Finding
             | Self::Acting
             | Self::Sleeping
@@ -83,6 +97,10 @@ pub(super) enum Ticket {
     Unless(usize),
     /// `unless` of a step with a recipe, asked for its parts.
     GroupUnless(Id),
+    /// The secrets of a node that is about to begin.
+    FirstFetch(usize),
+    /// The secrets of a node that had begun.
+    Fetch(usize),
     /// A probe of a look.
     Look(usize),
     /// A recovery point of a copy, for all nodes that restore from it.

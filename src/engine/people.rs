@@ -32,10 +32,13 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
                 Some(
                     env.values
                         .get(name)
+                        .filter(|_| !env.secret.iter().any(|secret| secret == name))
                         .map_or(Cow::Owned(format!("${name}")), |value| value.as_str().into()),
                 )
             })
             .unwrap_or_default();
+        // It is on record and on the screen: a value that was made of a secret must not stand in it.
+        let text = self.mask_of(at).map_or(text.clone(), |mask| mask.hide(&text));
         let from = self.hearing().may_answer(&step.id);
         let attempt = self.attempt(at);
         self.note(Event::AnswerAwaited { step: step.id.clone(), attempt, from, approval, text })?;
@@ -89,6 +92,10 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
 
     pub(super) fn hear_expiry(&mut self, at: usize) -> Result<(), Error> {
         if self.doing[at] != Doing::Asking {
+            return Ok(());
+        }
+        // It may be the alarm of an attempt before, which had a time of its own.
+        if !self.has_expired(at) {
             return Ok(());
         }
         self.will(Act::Withdraw(self.id(at).clone()));

@@ -7,6 +7,7 @@ use crate::event::{Event, Failure, Outcome, StepState, StopHow, Verdict};
 use crate::journal::{Kind, Record, Request, Store};
 use crate::keeper::Remains;
 use crate::plan::Action;
+use crate::resolve::Section;
 use crate::value::Id;
 
 impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
@@ -55,10 +56,17 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         self.find_work_again(&work).await?;
         // Waits, health and verification only look; they are simply taken up again.
         for at in looks {
-            self.carry_out(at)?;
+            if self.is_given_up(at) {
+                self.finish(at, Outcome::Failed { failure: Failure::Stopped })?;
+            } else {
+                self.carry_out(at)?;
+            }
         }
         for at in nodes {
             match self.state.steps[at].state {
+                StepState::Awaiting { .. } if self.is_given_up(at) => {
+                    self.finish(at, Outcome::Failed { failure: Failure::Stopped })?;
+                }
                 StepState::Awaiting { .. } => self.ask_anew(at)?,
                 StepState::Retrying { .. } => self.mark_ready(at),
                 _ => {}
@@ -83,6 +91,11 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
                 self.gates.insert(group, Gate::Open);
             }
         }
+    }
+
+    /// Whether a node is not gone on with; what tidies up is, whatever happens.
+    fn is_given_up(&self, at: usize) -> bool {
+        self.halted == Some(StopHow::Abort) && self.section(at) != Section::Cleanup
     }
 
     fn is_work(&self, at: usize) -> bool {

@@ -35,12 +35,15 @@ pub async fn run<E: Effects, S: Store>(
 ) -> Result<(Halt, RunState), Error> {
     let mut dispatcher = Dispatcher::new(setup, effects, writer, listener);
     if earlier.is_empty() {
-        dispatcher.begin()?;
+        dispatcher.begin().await?;
     } else {
         dispatcher.resume(earlier, resumed).await?;
     }
     let halt = dispatcher.dispatch().await;
     dispatcher.leave(&halt).await;
+    if halt.is_ok() {
+        dispatcher.see_off().await?;
+    }
     let state = dispatcher.into_state();
     halt.map(|halt| (halt, state))
 }

@@ -5,7 +5,7 @@ use super::dispatcher::Dispatcher;
 use super::node::Doing;
 use super::run::Error;
 use crate::effect::Effects;
-use crate::event::{Event, Mode, RunResult, StepState, StopHow};
+use crate::event::{Event, Found, Mode, RunResult, StepState, StopHow};
 use crate::journal::Store;
 use crate::plan::OnFailure;
 use crate::resolve::Section;
@@ -101,8 +101,9 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         let is_possible = |state: &StepState| is_clean(state) || *state == StepState::Assumed;
         let all =
             |holds: &dyn Fn(&StepState) -> bool| self.state.steps.iter().all(|record| holds(&record.state));
+        let lacks = self.state.checks.iter().any(|check| check.found == Found::Unmet);
         match self.setup.mode() {
-            Mode::DryRun | Mode::DryPlan if all(&is_possible) => RunResult::Possible,
+            Mode::DryRun | Mode::DryPlan if all(&is_possible) && !lacks => RunResult::Possible,
             Mode::DryRun | Mode::DryPlan => RunResult::Impossible,
             Mode::Real | Mode::Drill if all(&is_clean) => RunResult::Done,
             Mode::Real | Mode::Drill => RunResult::Failed,

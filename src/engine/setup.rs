@@ -28,6 +28,8 @@ pub struct Setup<'a> {
     pub max_parallel: usize,
     /// How long an asset may take to become healthy, and a probe that is waited for to be content.
     pub patience: Length,
+    /// How long to wait at the end for messages that are still on their way.
+    pub last_words: Length,
     /// Whether to stay when only people are waited for and none is at the terminal.
     pub stays: bool,
 }
@@ -45,7 +47,20 @@ pub struct Ground {
 pub(super) struct Own<'a> {
     pub(super) ground: &'a Ground,
     pub(super) vars: &'a Table<Name, Scalar>,
-    pub(super) shell: Option<&'a [String]>,
+    shell: Option<&'a [String]>,
+}
+
+/// The shell that a text after `run` goes to, unless the plan or the step names another.
+const BASH: [&str; 4] = ["bash", "-euo", "pipefail", "-c"];
+
+impl Own<'_> {
+    /// Returns the program that carries out a text.
+    pub(super) fn shell(&self) -> Vec<String> {
+        match self.shell {
+            Some(shell) => shell.to_vec(),
+            None => BASH.map(str::to_owned).to_vec(),
+        }
+    }
 }
 
 impl Setup<'_> {

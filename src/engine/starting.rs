@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::ops::Bound::{Excluded, Unbounded};
 
 use super::dispatcher::{Act, Dispatcher, Gate};
-use super::node::{Doing, Purpose, Ticket};
+use super::node::{Doing, Purpose, Then, Ticket};
 use super::run::Error;
 use crate::effect::{Effects, Env, Question, Reply, Work};
 use crate::event::{Event, Failure, Mode, StepState};
@@ -67,7 +67,10 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
     /// Counts what is looked at before it starts: it has its slot already, so that nobody overtakes it.
     fn about_to_act(&self) -> usize {
         let is_before = |ticket: &&Ticket| {
-            matches!(ticket, Ticket::Unless(_) | Ticket::GroupUnless(_) | Ticket::Point(_))
+            matches!(
+                ticket,
+                Ticket::FirstFetch(_) | Ticket::Unless(_) | Ticket::GroupUnless(_) | Ticket::Point(_)
+            )
         };
         self.tickets.values().filter(is_before).count()
     }
@@ -76,6 +79,10 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         let Some(step) = self.step(at) else {
             return self.start_health(at);
         };
+        if self.must_fetch(at) {
+            self.fetch(at, Then::Begin);
+            return Ok(());
+        }
         let group = step.part_of.as_ref().and_then(|group| self.setup.plan.step(group.as_str()));
         if let Some((group, unless)) = group.and_then(|group| Some((group, group.common.unless.as_deref()?)))
         {
@@ -156,7 +163,12 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
 
     /// Does what a step that has begun is there for.
     pub(super) fn carry_out(&mut self, at: usize) -> Result<(), Error> {
+        self.tell_unknown(at)?;
         let Some(step) = self.step(at) else { return self.look_at_health(at) };
+        if self.must_fetch(at) {
+            self.fetch(at, Then::CarryOut);
+            return Ok(());
+        }
         let attempt = self.attempt(at);
         if step.is_group() {
             return self.look(at, Purpose::Verify, step.common.verify.clone());
@@ -228,6 +240,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
             attempt,
             program,
             env,
+            secrets: self.secrets_of(at),
             cwd: self.setup.own_of(at).ground.folder.clone(),
             timeout: step.common.timeout,
             estimate: self.setup.course.nodes[at].estimate.unwrap_or_default(),
@@ -238,7 +251,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
 
     /// Returns the environment of a node; a node whose environment cannot be made fails.
     pub(super) fn env(&mut self, at: usize) -> Result<Option<Env>, Error> {
-        match self.values.of(at, &self.state) {
+        match self.values.of(at, &self.state, self.held.get(&at)) {
             Ok(env) => Ok(Some(env)),
             Err(error) => {
                 if matches!(self.state.steps[at].state, StepState::Pending | StepState::Retrying { .. }) {

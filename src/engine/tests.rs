@@ -68,10 +68,12 @@ async fn an_end_and_what_it_releases_share_one_sync() {
         by: "eve".into(),
         host: "here".into(),
         incident_at: None,
+        declared_at: None,
         assumed: Length::ZERO,
         targets: Vec::new(),
         nodes: nodes.collect(),
         omitted: BTreeMap::new(),
+        proof: None,
     };
     let setup = Setup {
         plan: &plan,
@@ -83,6 +85,7 @@ async fn an_end_and_what_it_releases_share_one_sync() {
         exe: "/nowhere".into(),
         max_parallel: 8,
         patience: Length::ZERO,
+        last_words: Length::ZERO,
         stays: false,
     };
     let (mut store, mut world) = (MemoryStore::default(), Scripted::default());

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Failure, Outcome, Proof};
+use super::{Check, Confined, Delivery, Failure, Outcome, Proof};
 use crate::value::{Id, Length, Moment, Name, RunId};
 
 /// What kind of run it is.
@@ -183,6 +183,9 @@ pub struct RunStarted {
     pub host: String,
     /// When the incident began, if that was said.
     pub incident_at: Option<Moment>,
+    /// When somebody decided that it is a disaster: as was said, or when a real run was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub declared_at: Option<Moment>,
     /// The plan's `detect` and `decide`, which a drill adds to what it measured.
     pub assumed: Length,
     /// The targets of the assets that the route brings back.
@@ -191,6 +194,9 @@ pub struct RunStarted {
     pub nodes: Vec<Outline>,
     /// What the plan has for this scenario and this run leaves out: step and reason.
     pub omitted: BTreeMap<Id, String>,
+    /// What whoever started it has signed, and the signature.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proof: Option<Box<Proof>>,
 }
 
 /// Something that happened in a run.
@@ -369,6 +375,13 @@ pub enum Event {
         /// By how many milliseconds; negative if it went back.
         by_ms: i64,
     },
+    /// A secret is too short to be taken out of what a step prints.
+    SecretUnmasked {
+        /// The step that got it.
+        by: Id,
+        /// The secret's name.
+        secret: Name,
+    },
     /// The run was asked to stop.
     StopAsked {
         /// Who asked.
@@ -388,6 +401,24 @@ pub enum Event {
         /// How it ended.
         result: RunResult,
     },
+    /// A dry run says whether its probes can change anything.
+    ProbesConfined {
+        /// What keeps them from writing.
+        by: Confined,
+        /// What this means, or why nothing does.
+        note: String,
+    },
+    /// A dry run has asked for something that the real thing will need.
+    Checked(Check),
+    /// A dry run comes to something that names values which are known only when the real thing runs.
+    ValuesUnknown {
+        /// The step or asset.
+        step: Id,
+        /// The names.
+        names: Vec<String>,
+    },
+    /// Somebody was told of something that happened in the run, or could not be.
+    Told(Delivery),
     /// Shown and forgotten: a health probe or `wait` was not yet content.
     StillWaiting {
         /// The node.
@@ -419,9 +450,14 @@ impl Event {
             | Self::RunResumed { .. }
             | Self::JournalMended { .. }
             | Self::ClockJumped { .. }
+            | Self::SecretUnmasked { .. }
             | Self::StopAsked { .. }
             | Self::RunSuspended { .. }
-            | Self::RunFinished { .. } => true,
+            | Self::RunFinished { .. }
+            | Self::ProbesConfined { .. }
+            | Self::Checked(_)
+            | Self::ValuesUnknown { .. }
+            | Self::Told(_) => true,
             Self::StillWaiting { .. } => false,
         }
     }
@@ -441,6 +477,7 @@ impl Event {
             | Self::HandedOver { step, .. }
             | Self::AnswerRejected { step, .. }
             | Self::StepJudged { step, .. }
+            | Self::ValuesUnknown { step, .. }
             | Self::StillWaiting { step, .. } => Some(step),
             Self::RunStarted(_)
             | Self::IncidentStaged
@@ -448,9 +485,13 @@ impl Event {
             | Self::RunResumed { .. }
             | Self::JournalMended { .. }
             | Self::ClockJumped { .. }
+            | Self::SecretUnmasked { .. }
             | Self::StopAsked { .. }
             | Self::RunSuspended { .. }
-            | Self::RunFinished { .. } => None,
+            | Self::RunFinished { .. }
+            | Self::ProbesConfined { .. }
+            | Self::Checked(_)
+            | Self::Told(_) => None,
         }
     }
 }

@@ -3,6 +3,8 @@
 //! The engine's only voice is [`Event`]. The journal keeps events, the display and the report read
 //! them, and [`RunState`] is what they add up to, whether they come from a live run or from the disk.
 
+mod boots;
+mod check;
 mod kind;
 mod listener;
 mod outcome;
@@ -12,6 +14,7 @@ mod run_state;
 pub(crate) mod sample;
 mod step_state;
 
+pub use check::{Check, Confined, Delivery, Found};
 pub use kind::{
     Answer, Event, Mode, Outline, OutlineKind, Point, RunResult, RunStarted, StopHow, Target, Verdict,
 };

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use super::boots::Boots;
 use super::{
-    Answer, Event, Illegal, Mode, Outcome, Outline, OutlineKind, Point, Proof, RunResult, RunStarted,
-    StepState, StopHow, next,
+    Answer, Check, Confined, Delivery, Event, Illegal, Mode, Outcome, Outline, OutlineKind, Point, Proof,
+    RunResult, RunStarted, StepState, StopHow, next,
 };
 use crate::value::{Id, Length, Moment, Name, Stamp};
 
@@ -35,6 +36,8 @@ pub struct StepRecord {
     pub held_by: Option<Id>,
     /// Who has handed it over, in any attempt.
     pub handed_by: Vec<String>,
+    /// The values that it names and that are known only when the real thing runs.
+    pub unknown: Vec<String>,
 }
 
 /// All that the events of a run add up to.
@@ -62,7 +65,14 @@ pub struct RunState {
     pub heard: BTreeSet<String>,
     /// The statements that persons have signed, by their nonces: each counts once.
     pub nonces: BTreeSet<String>,
+    /// What keeps the probes of a dry run from writing, and what this means.
+    pub confined: Option<(Confined, String)>,
+    /// What a dry run has asked for.
+    pub checks: Vec<Check>,
+    /// Who was told of what, or could not be.
+    pub deliveries: Vec<Delivery>,
     positions: HashMap<Id, usize>,
+    boots: Boots,
 }
 
 /// An event that does not fit what happened before it.
@@ -109,23 +119,30 @@ impl RunState {
         said.or_else(|| self.started.as_ref().map(|started| started.at))
     }
 
+    /// Returns the time between two moments of the run; neither a moved calendar nor a reboot falsifies it.
+    pub fn between(&self, earlier: &Stamp, later: &Stamp) -> Length {
+        self.boots.between(earlier, later)
+    }
+
     /// Returns the time between the incident and a stamp of the run; nothing while a drill's stage is not set.
     ///
     /// By the boot clock as far as it was there: from the staging or the start of the run on. What lies
     /// before the start can only be taken from the calendar.
     pub fn since_incident(&self, stamp: &Stamp) -> Option<Length> {
         if let Some(staged) = &self.staged {
-            return Some(stamp.since(staged));
+            return Some(self.between(staged, stamp));
         }
         let (start, started) = (self.start.as_ref()?, self.started.as_ref()?);
         if start.mode == Mode::Drill && start.nodes.iter().any(|node| node.kind == OutlineKind::Prepare) {
             return None;
         }
-        let Some(said) = start.incident_at else { return Some(stamp.since(started)) };
+        let Some(said) = start.incident_at else { return Some(self.between(started, stamp)) };
         Some(match started.at.since(said) {
-            Some(before) => before.saturating_add(stamp.since(started)),
+            Some(before) => before.saturating_add(self.between(started, stamp)),
             // Said to begin while the run was on its way already.
-            None => stamp.since(started).saturating_sub(said.since(started.at).unwrap_or(Length::ZERO)),
+            None => {
+                self.between(started, stamp).saturating_sub(said.since(started.at).unwrap_or(Length::ZERO))
+            }
         })
     }
 
@@ -142,6 +159,7 @@ impl RunState {
                     start.nodes.iter().enumerate().map(|(at, node)| (node.id.clone(), at)).collect();
                 self.steps = vec![StepRecord::default(); start.nodes.len()];
                 self.start = Some(start.clone());
+                self.use_up(start.proof.as_deref());
                 self.started = Some(stamp.clone());
             }
             (_, None) => return Err(Misfit::Run("the run does not begin with its start")),
@@ -149,6 +167,12 @@ impl RunState {
             (Event::RunResumed { .. }, Some(_)) if self.result == Some(RunResult::Failed) => {
                 self.result = None;
                 self.resumed += 1;
+            }
+            // That the run is over can be told only once it is.
+            (Event::Told(delivery), Some(_)) => {
+                self.deliveries.push(delivery.clone());
+                // When this arrived says nothing of when the run ended.
+                return Ok(());
             }
             (_, Some(_)) if self.result.is_some() => {
                 return Err(Misfit::Run("the run goes on after its end"));
@@ -166,9 +190,12 @@ impl RunState {
                 self.heard.insert(sha256.clone());
                 self.use_up(proof.as_deref());
             }
-            (Event::JournalMended { .. } | Event::ClockJumped { .. }, _) => {}
+            (Event::ProbesConfined { by, note }, _) => self.confined = Some((*by, note.clone())),
+            (Event::Checked(check), _) => self.checks.push(check.clone()),
+            (Event::JournalMended { .. } | Event::ClockJumped { .. } | Event::SecretUnmasked { .. }, _) => {}
             _ => self.apply_to_step(event, stamp)?,
         }
+        self.boots.hear(stamp);
         self.last = Some(stamp.clone());
         Ok(())
     }
@@ -185,6 +212,7 @@ impl RunState {
         record.state = state;
         match event {
             Event::PointChosen { point, .. } => record.point = Some(point.clone()),
+            Event::ValuesUnknown { names, .. } => record.unknown.clone_from(names),
             Event::StepStarted { .. } => {
                 record.started.get_or_insert_with(|| stamp.clone());
                 record.begun = Some(stamp.clone());

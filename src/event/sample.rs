@@ -54,6 +54,7 @@ pub(crate) fn start() -> RunStarted {
         by: "ops".into(),
         host: "vps-01".into(),
         incident_at: None,
+        declared_at: None,
         assumed: Length::from_secs(600),
         targets: vec![Target {
             asset: id("shop"),
@@ -63,6 +64,7 @@ pub(crate) fn start() -> RunStarted {
         }],
         nodes,
         omitted: BTreeMap::new(),
+        proof: None,
     }
 }
 

@@ -112,9 +112,13 @@ pub fn next(state: &StepState, event: &Event) -> Result<StepState, Illegal> {
     use StepState as S;
     let illegal = |event| Err(Illegal { event, state: state.title() });
     match (state, event) {
-        (_, Event::PointChosen { .. } | Event::StillWaiting { .. } | Event::AnswerRejected { .. }) => {
-            Ok(state.clone())
-        }
+        (
+            _,
+            Event::PointChosen { .. }
+            | Event::StillWaiting { .. }
+            | Event::AnswerRejected { .. }
+            | Event::ValuesUnknown { .. },
+        ) => Ok(state.clone()),
 
         (S::Pending, Event::StepStarted { attempt: 1, .. }) => Ok(S::Running { attempt: 1 }),
         (S::Retrying { attempt }, Event::StepStarted { attempt: new, .. }) if *new == *attempt + 1 => {
@@ -181,9 +185,13 @@ pub fn next(state: &StepState, event: &Event) -> Result<StepState, Illegal> {
             | Event::RunResumed { .. }
             | Event::JournalMended { .. }
             | Event::ClockJumped { .. }
+            | Event::SecretUnmasked { .. }
             | Event::StopAsked { .. }
             | Event::RunSuspended { .. }
-            | Event::RunFinished { .. },
+            | Event::RunFinished { .. }
+            | Event::ProbesConfined { .. }
+            | Event::Checked(_)
+            | Event::Told(_),
         ) => illegal("an event of the whole run"),
     }
 }

@@ -212,6 +212,8 @@ async fn start(run_dir: &Path, exe: &Path) -> Result<Option<Child>, ClientError>
     let mut child = Command::new(exe)
         .arg("keeper-process")
         .arg(run_dir)
+        // Each step is given its whole environment; ours may hold secrets, and the keeper may live for long.
+        .env_clear()
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())

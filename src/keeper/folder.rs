@@ -8,11 +8,14 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::mask::Mask;
 use super::message::{Outcome, VERSION};
 use crate::value::{Id, Length, Stamp};
 
 const INTENT: &str = "intent.json";
 const PROCESS: &str = "process.json";
+pub(super) const OUTPUT: &str = "output";
+const OUTPUT_MASKED: &str = "output.masked";
 const OUTCOME: &str = "outcome.json";
 const OUTCOME_UNFINISHED: &str = "outcome.json.new";
 
@@ -159,6 +162,49 @@ pub(super) fn write_outcome(folder: &Path, outcome: &Outcome) -> io::Result<()> 
     let text = serde_json::to_vec(&WrittenOutcome { v: VERSION, outcome })?;
     create_file(&unfinished)?.write_all(&text)?;
     std::fs::rename(&unfinished, folder.join(OUTCOME))
+}
+
+/// Takes secrets out of what a step wrote to `$DRPLAN_OUTPUT`; whether there were any.
+pub(super) fn mask_output(folder: &Path, mask: &Mask) -> bool {
+    let (path, masked) = (folder.join(OUTPUT), folder.join(OUTPUT_MASKED));
+    match try_mask(&path, &masked, mask.clone()) {
+        Ok(true) => std::fs::rename(&masked, &path).is_ok() || empty(&path),
+        Ok(false) => std::fs::remove_file(&masked).is_ok_and(|()| false),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => false,
+        // What cannot be looked through must not be kept.
+        Err(_) => {
+            let _ = std::fs::remove_file(&masked);
+            empty(&path)
+        }
+    }
+}
+
+fn empty(path: &Path) -> bool {
+    OpenOptions::new().write(true).truncate(true).open(path).is_ok()
+}
+
+fn try_mask(from: &Path, to: &Path, mut mask: Mask) -> io::Result<bool> {
+    let metadata = std::fs::symlink_metadata(from)?;
+    if !metadata.is_file() {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    let (mut from, mut to) = (File::open(from)?, create_file(to)?);
+    let (mut read, mut shown) = (vec![0; 64 << 10], Vec::new());
+    let mut is_changed = false;
+    loop {
+        let count = from.read(&mut read)?;
+        shown.clear();
+        if count == 0 {
+            mask.finish(&mut shown);
+        } else {
+            mask.push(&read[..count], &mut shown);
+        }
+        is_changed |= mask.has_masked();
+        to.write_all(&shown)?;
+        if count == 0 {
+            return Ok(is_changed);
+        }
+    }
 }
 
 pub(super) fn has_intent(folder: &Path) -> Result<bool, FolderError> {

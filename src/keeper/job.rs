@@ -1,15 +1,18 @@
 //! One attempt while the keeper holds it.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::rc::Rc;
 
 use rustix::process::{Pid, Signal, WaitStatus};
 use tokio::task::AbortHandle;
 
+use super::family::Family;
 use super::folder::{self, Intent, ProcessRecord};
 use super::mask::Mask;
 use super::message::{Cause, Exit, Job, Outcome, Refusal, VERSION};
-use super::process::{self, Family};
+use super::process;
 use super::stream::Stream;
 use super::{clock, message};
 use crate::value::{Id, Length, Stamp};
@@ -39,7 +42,14 @@ pub(super) struct Running {
     pub(super) exit: Option<Exit>,
     /// Timers and whoever else ends with it.
     pub(super) tasks: Vec<AbortHandle>,
+    /// Whether no other step has run beside it.
+    pub(super) is_alone: bool,
+    /// When its process was started, in ticks of `/proc/PID/stat`; 0 if that could not be read.
+    start_time: u64,
+    /// What it has started, as far as that was seen when it was ended.
+    seen: RefCell<BTreeSet<(i32, u64)>>,
     key: Key,
+    mask: Mask,
     folder: PathBuf,
     token: String,
     started: Stamp,
@@ -89,6 +99,7 @@ pub(super) fn begin(job: &Job, run_dir: &std::path::Path, session: Pid) -> Begun
                 stdout_bytes: 0,
                 stderr_bytes: 0,
                 lost_bytes: 0,
+                told_secret: false,
             };
             write_outcome(&attempt_folder, &outcome);
             return Begun::Ended(outcome);
@@ -96,7 +107,8 @@ pub(super) fn begin(job: &Job, run_dir: &std::path::Path, session: Pid) -> Begun
     };
     // Nobody reaps it before we return, so its record in `/proc` is there even if it has ended.
     let pid = spawned.pid.as_raw_nonzero().get();
-    let record = ProcessRecord::new(pid, process::start_time(pid).ok().flatten().unwrap_or(0), &token);
+    let start_time = process::start_time(pid).ok().flatten().unwrap_or(0);
+    let record = ProcessRecord::new(pid, start_time, &token);
     if let Err(error) = folder::write_process(&attempt_folder, &record) {
         log(&format!("{} {}: cannot write the process record: {error}", job.step, job.attempt));
     }
@@ -118,6 +130,10 @@ pub(super) fn begin(job: &Job, run_dir: &std::path::Path, session: Pid) -> Begun
         exit: None,
         tasks: Vec::new(),
         key: (job.step.clone(), job.attempt),
+        is_alone: false,
+        start_time,
+        seen: RefCell::default(),
+        mask,
         folder: attempt_folder,
         token,
         started,
@@ -138,7 +154,14 @@ impl Running {
 
     fn family(&self) -> Family<'_> {
         let led = self.exit.is_none();
-        Family { token: &self.token, group: self.pid, led, session: self.session }
+        Family {
+            token: &self.token,
+            group: self.pid,
+            led,
+            session: self.session.as_raw_nonzero().get(),
+            alone_since: self.is_alone.then_some(self.start_time).filter(|start| *start > 0),
+            seen: &self.seen,
+        }
     }
 
     /// Completes the output and writes the outcome.
@@ -154,6 +177,7 @@ impl Running {
             *bytes = total;
             lost_bytes += lost;
         }
+        let told_secret = !self.mask.is_empty() && folder::mask_output(&self.folder, &self.mask);
         let outcome = Outcome {
             step: self.key.0,
             attempt: self.key.1,
@@ -165,6 +189,7 @@ impl Running {
             stdout_bytes: bytes[0],
             stderr_bytes: bytes[1],
             lost_bytes,
+            told_secret,
         };
         write_outcome(&self.folder, &outcome);
         (outcome, self.streams)

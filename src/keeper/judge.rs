@@ -1,10 +1,12 @@
 //! Says what is left of an attempt when no keeper lives to be asked.
 
+use std::cell::RefCell;
 use std::io;
 use std::path::Path;
 
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open};
 
+use super::family::Family;
 use super::folder::{self, FolderError, ProcessRecord, attempt_folder};
 use super::message::Outcome;
 use super::ready::until_readable;
@@ -86,14 +88,49 @@ pub async fn await_process(pid: i32, start_time: u64) -> io::Result<()> {
     until_readable(pidfd).await
 }
 
+/// Sends a signal to everything that an attempt has started and whose process no keeper holds; whether there was anything.
+pub fn signal_orphans(record: &ProcessRecord, signal: Signal) -> bool {
+    let Some(group) = Pid::from_raw(record.pid) else { return false };
+    let leader = process::stat(record.pid).ok().filter(|stat| stat.start_time == record.start_time);
+    let family = Family {
+        token: &record.token,
+        group,
+        // While the leader is there the group's number is its own.
+        led: leader.is_some(),
+        session: leader.map_or(0, |stat| stat.session),
+        alone_since: None,
+        seen: &RefCell::default(),
+    };
+    let is_alive = family.is_alive();
+    if is_alive {
+        family.signal(signal);
+    }
+    is_alive
+}
+
 /// Returns what an attempt wrote to `$DRPLAN_OUTPUT`; empty if it wrote nothing.
 ///
 /// # Errors
 ///
 /// When the file cannot be read, has more than 1 MiB, or is not UTF-8.
 pub fn outputs(run_dir: &Path, step: &Id, attempt: u32) -> Result<String, FolderError> {
-    let path = attempt_folder(run_dir, step, attempt).join("output");
+    let path = attempt_folder(run_dir, step, attempt).join(folder::OUTPUT);
     let text = folder::read_limited(&path, LONGEST_OUTPUT)?.unwrap_or_default();
     String::from_utf8(text)
         .map_err(|error| FolderError::Malformed { path, why: error.utf8_error().to_string() })
+}
+
+/// Removes what an attempt wrote to `$DRPLAN_OUTPUT`, if it wrote anything.
+///
+/// # Errors
+///
+/// When the file cannot be removed.
+pub fn forget_outputs(run_dir: &Path, step: &Id, attempt: u32) -> Result<(), FolderError> {
+    let path = attempt_folder(run_dir, step, attempt).join(folder::OUTPUT);
+    match std::fs::remove_file(&path) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => {
+            Err(FolderError::Unreadable { path, source })
+        }
+        _ => Ok(()),
+    }
 }

@@ -4,12 +4,9 @@ use std::sync::Arc;
 
 use aho_corasick::{AhoCorasick, BuildError};
 
-const STARS: &[u8] = b"***";
-const STANDARD: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-const URL_SAFE: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+use super::forms::forms_of;
 
-/// Fewer letters of base64 than these would be found by accident everywhere.
-const FEWEST_BASE64: usize = 4;
+const STARS: &[u8] = b"***";
 
 #[derive(Debug)]
 struct Patterns {
@@ -28,10 +25,12 @@ pub struct Mask {
     held: Vec<u8>,
     /// How much of `held` belongs to a secret for which `***` was already written.
     masked: usize,
+    /// Whether any secret has stood in the stream.
+    has_masked: bool,
 }
 
 impl Mask {
-    /// Makes the mask for a set of secrets; empty ones are no secrets.
+    /// Makes the mask for a set of secrets; what is too short to be one (see [`is_maskable`](super::is_maskable)) is left out.
     ///
     /// # Errors
     ///
@@ -47,12 +46,17 @@ impl Mask {
             let automaton = AhoCorasick::new(&forms)?;
             Some(Arc::new(Patterns { forms, longest, automaton }))
         };
-        Ok(Self { patterns, held: Vec::new(), masked: 0 })
+        Ok(Self { patterns, held: Vec::new(), masked: 0, has_masked: false })
     }
 
     /// Whether there is anything to take out.
     pub const fn is_empty(&self) -> bool {
         self.patterns.is_none()
+    }
+
+    /// Whether any secret was taken out so far.
+    pub(super) const fn has_masked(&self) -> bool {
+        self.has_masked
     }
 
     /// Masks what was read, and appends to `to` what is safe to show.
@@ -74,6 +78,33 @@ impl Mask {
         }
     }
 
+    /// Returns a text without secrets. The text may have been cut: at its end a part of one goes as well.
+    pub fn hide(&self, text: &str) -> String {
+        let Some(patterns) = &self.patterns else { return text.to_owned() };
+        let (whole, mark) = text.strip_suffix('…').map_or((text, ""), |whole| (whole, "…"));
+        let end = if mark.is_empty() { whole.len() } else { patterns.beginning_at_end(whole.as_bytes()) };
+        let mut shown = self.hide_bytes(&whole.as_bytes()[..end]);
+        if end < whole.len() {
+            shown.extend_from_slice(STARS);
+        }
+        String::from_utf8_lossy(&shown).into_owned() + mark
+    }
+
+    /// Returns bytes without secrets.
+    pub fn hide_bytes(&self, bytes: &[u8]) -> Vec<u8> {
+        let mut mask =
+            Self { patterns: self.patterns.clone(), held: Vec::new(), masked: 0, has_masked: false };
+        let mut shown = Vec::with_capacity(bytes.len());
+        mask.push(bytes, &mut shown);
+        mask.finish(&mut shown);
+        shown
+    }
+
+    /// Whether a secret stands in a text.
+    pub fn finds(&self, text: &str) -> bool {
+        self.patterns.as_ref().is_some_and(|patterns| patterns.automaton.is_match(text))
+    }
+
     /// Writes out what stands before `until`; keeps the rest.
     fn emit(&mut self, patterns: &Patterns, until: usize, to: &mut Vec<u8>) {
         // The secret that is being passed over, and up to where all is written or passed over.
@@ -85,6 +116,7 @@ impl Mask {
             if start >= covered {
                 to.extend_from_slice(&self.held[covered..start]);
                 to.extend_from_slice(STARS);
+                self.has_masked = true;
                 covered = end;
             } else {
                 covered = covered.max(end);
@@ -113,79 +145,17 @@ impl Patterns {
         (from..text.len())
             .find(|start| {
                 let end = &text[*start..];
-                self.forms.iter().any(|form| form.len() > end.len() && form.starts_with(end))
+                // The forms are sorted, so the first one behind it is the one that it could grow into.
+                let next = self.forms.partition_point(|form| form.as_slice() <= end);
+                self.forms.get(next).is_some_and(|form| form.starts_with(end))
             })
             .unwrap_or(text.len())
     }
 }
 
-fn forms_of(secret: &str) -> Vec<Vec<u8>> {
-    // Programs and people drop the line end of a secret that was read from a file.
-    let trimmed = secret.trim_end_matches(['\n', '\r']);
-    let mut forms = Vec::new();
-    for secret in [secret, trimmed] {
-        if secret.trim().is_empty() {
-            continue;
-        }
-        forms.push(secret.as_bytes().to_vec());
-        for alphabet in [STANDARD, URL_SAFE] {
-            let whole = base64(secret.as_bytes(), alphabet);
-            let padding = (3 - secret.len() % 3) % 3;
-            let padded = [whole.as_slice(), &b"=="[..padding]].concat();
-            forms.extend([padded, whole].into_iter().filter(|form| form.len() >= FEWEST_BASE64));
-            forms.extend((0..3).filter_map(|offset| inside_base64(secret.as_bytes(), offset, alphabet)));
-        }
-        for upper in [true, false] {
-            let percent = percent_encoded(secret, upper);
-            forms.push(percent.replace("%20", "+").into_bytes());
-            forms.push(percent.replace("%2F", "/").replace("%2f", "/").into_bytes());
-            forms.push(percent.into_bytes());
-        }
-        let json = serde_json::Value::from(secret).to_string();
-        let json = &json[1..json.len() - 1];
-        forms.push(json.replace('/', "\\/").into_bytes());
-        forms.push(json.as_bytes().to_vec());
-    }
-    forms
-}
-
-fn percent_encoded(text: &str, upper: bool) -> String {
-    let mut encoded = String::new();
-    for byte in text.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
-                encoded.push(char::from(byte));
-            }
-            _ if upper => encoded.push_str(&format!("%{byte:02X}")),
-            _ => encoded.push_str(&format!("%{byte:02x}")),
-        }
-    }
-    encoded
-}
-
-/// Returns base64 without padding.
-fn base64(bytes: &[u8], alphabet: &[u8; 64]) -> Vec<u8> {
-    let mut encoded = Vec::with_capacity(bytes.len().div_ceil(3) * 4);
-    for chunk in bytes.chunks(3) {
-        let bits = (0..3).fold(0u32, |bits, at| bits << 8 | u32::from(chunk.get(at).copied().unwrap_or(0)));
-        for at in 0..=chunk.len() {
-            encoded.push(alphabet[(bits >> (18 - 6 * at) & 63) as usize]);
-        }
-    }
-    encoded
-}
-
-/// Returns the letters that a text always has inside base64 when it begins at a place with this remainder.
-fn inside_base64(bytes: &[u8], offset: usize, alphabet: &[u8; 64]) -> Option<Vec<u8>> {
-    let shifted = [&[0, 0][..offset], bytes].concat();
-    let encoded = base64(&shifted, alphabet);
-    let first = (offset * 8).div_ceil(6);
-    let last = shifted.len() * 8 / 6;
-    (last >= first + FEWEST_BASE64).then(|| encoded[first..last].to_vec())
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::forms::{STANDARD, URL_SAFE, WRAPPED_AT, base64, is_maskable};
     use super::*;
 
     fn masked(secrets: &[&str], reads: &[&[u8]]) -> String {
@@ -217,7 +187,7 @@ mod tests {
         let text = b"xabcdefy aaaaaaaa";
         for cut in 0..text.len() {
             let (left, right) = text.split_at(cut);
-            assert_eq!(masked(&["abcd", "cdef", "aaa"], &[left, right]), "x***y ***", "{cut}");
+            assert_eq!(masked(&["abcd", "cdef", "aaaa"], &[left, right]), "x***y ***", "{cut}");
         }
     }
 
@@ -249,6 +219,51 @@ mod tests {
             }
         }
         assert_eq!(masked(&["hunter2"], &[b"aHVudGVyMg== aHVudGVyMg"]), "*** ***");
+        assert_eq!(masked(&["/unter2"], &[b"2f756e74657232 2F756E74657232"]), "*** ***");
+    }
+
+    #[test]
+    fn masks_what_json_and_shells_make_of_it() {
+        let secret = "it's \"<é&\\$x`";
+        for text in [
+            r#"{"k":"it's \"<\u00e9&\\$x`"}"#,
+            r#"{"k":"it's \"<\u00E9&\\$x`"}"#,
+            r#"{"k":"it's \"\u003cé\u0026\\$x`"}"#,
+            r#"{"k":"it's \"\u003c\u00e9\u0026\\$x`"}"#,
+        ] {
+            assert_eq!(masked(&[secret], &[text.as_bytes()]), r#"{"k":"***"}"#, "{text}");
+        }
+        assert_eq!(masked(&[secret], &[r#"+ x 'it'\''s "<é&\$x`'"#.as_bytes()]), "+ x '***'");
+        assert_eq!(masked(&[secret], &[r#"K="it's \"<é&\\\$x\`""#.as_bytes()]), r#"K="***""#);
+    }
+
+    #[test]
+    fn masks_a_key_file_line_by_line_and_wrapped() {
+        let key = "-----BEGIN KEY-----\nAbCdEf0123456789\n}\nlast one/two\n-----END KEY-----\n";
+        let shown = masked(&[key], &[b"> AbCdEf0123456789\r\n> }\n> last%20one%2Ftwo"]);
+        assert_eq!(shown, "> ***\r\n> }\n> ***");
+        let secret: String = (0..40).map(|at| format!("{:x}?", at * 7919)).collect();
+        for width in WRAPPED_AT {
+            let encoded = base64(secret.as_bytes(), STANDARD);
+            let wrapped = encoded.chunks(width).collect::<Vec<_>>().join(&b'\n');
+            let shown = masked(&[&secret], &[&wrapped]);
+            assert!(shown.lines().all(|line| line == "***"), "{shown}");
+        }
+    }
+
+    #[test]
+    fn a_secret_that_is_too_short_is_left_alone() {
+        assert_eq!(masked(&["abc", "1\n"], &[b"1 abc"]), "1 abc");
+        assert!(!is_maskable("abc\n") && is_maskable("abcd"));
+    }
+
+    #[test]
+    fn hides_also_half_of_one_where_a_text_was_cut() {
+        let mask = Mask::new(&["hunter2hunter2".to_owned()]).unwrap();
+        assert_eq!(mask.hide("a hunter2hunter2 b"), "a *** b");
+        assert_eq!(mask.hide("a hunter2hun…"), "a ***…");
+        assert_eq!(mask.hide("a hunter2hun"), "a hunter2hun");
+        assert!(mask.finds("x=hunter2hunter2") && !mask.finds("hunter2"));
     }
 
     #[test]

@@ -147,6 +147,9 @@ pub struct Outcome {
     pub stderr_bytes: u64,
     /// Bytes of output that should be in a file and are not, because it could not be written.
     pub lost_bytes: u64,
+    /// Whether a secret stood in what it wrote to `$DRPLAN_OUTPUT`; it was taken out.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub told_secret: bool,
 }
 
 /// Why the keeper did not do what it was asked.

@@ -11,7 +11,9 @@
 
 mod client;
 mod clock;
+mod family;
 mod folder;
+mod forms;
 mod job;
 mod judge;
 mod keeping;
@@ -27,8 +29,9 @@ mod stream;
 pub use client::{Client, ClientError, Receiver, Sender};
 pub use clock::{boot_id, boot_ms, stamp, wait};
 pub use folder::{FolderError, ProcessRecord, attempt_folder};
-pub use judge::{Remains, await_process, is_kept, outputs, remains};
+pub use forms::is_maskable;
+pub use judge::{Remains, await_process, forget_outputs, is_kept, outputs, remains, signal_orphans};
 pub use mask::Mask;
 pub use message::{Cause, Exit, Job, Notice, Outcome, Refusal, Request, VERSION};
-pub use process::start_time;
+pub use process::{seal, start_time};
 pub use server::{ServeError, serve};

@@ -48,6 +48,7 @@ fn failed<E: Into<io::Error>>(what: &'static str) -> impl FnOnce(E) -> ServeErro
 ///
 /// When the process cannot cut itself loose, or cannot listen in the run's folder.
 pub fn serve(run_dir: &Path) -> Result<(), ServeError> {
+    super::process::seal();
     let run_dir = run_dir.canonicalize().map_err(failed("find the run's folder"))?;
     cut_loose(&run_dir).map_err(failed("cut itself loose from the terminal"))?;
     let lock = open_private(&run_dir.join(LOCK), false).map_err(failed("open its lock"))?;
@@ -187,7 +188,11 @@ async fn hear(
     from: &mut tokio::net::unix::OwnedReadHalf,
 ) -> io::Result<()> {
     while let Some(line) = lines.next(from).await? {
-        let request: Request = serde_json::from_slice(&line)?;
+        // What serde says of it could repeat a part of it, and a job holds secrets.
+        let request: Request = serde_json::from_slice(&line).map_err(|error| {
+            let why = format!("a request makes no sense at byte {} of {}", error.column(), line.len());
+            io::Error::new(io::ErrorKind::InvalidData, why)
+        })?;
         // A newer controller has taken over; what the old one still says no longer counts.
         if !keeping.is_current(generation) {
             break;

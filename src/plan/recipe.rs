@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Step, Undo};
 use crate::probe::Probe;
-use crate::value::{Field, Id, LanguageVersion, OneOrMany, Scalar, Table};
+use crate::value::{Field, Id, LanguageVersion, OneOrMany, Scalar, Table, Tool};
 
 /// A recipe: steps to carry out, or a probe to ask.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -24,7 +24,7 @@ pub struct Recipe {
     pub inputs: Table<Field, Input>,
     /// The tools that must be there, such as `tar` or `psql >=15`.
     #[serde(default)]
-    pub tools: Vec<String>,
+    pub tools: Vec<Tool>,
     /// What is carried out.
     #[serde(default)]
     pub steps: Table<Id, Step>,

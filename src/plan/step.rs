@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::Need;
 use crate::probe::{Command, Expect, HttpRequest, Probe, ProbeKind};
 use crate::value::{
-    Field, Id, Length, Name, NonEmpty, OneOrMany, Scalar, ShortForm, Table, Text, short_form,
+    Field, Id, Length, Name, NonEmpty, OneOrMany, Scalar, ShortForm, Table, Text, Tool, short_form,
 };
 
 /// A step as it is written: exactly one of `run`, `manual`, `approve`, `wait`, `http`, `use` and `plan`.
@@ -87,7 +87,7 @@ pub struct RawStep {
     pub secrets: Vec<Name>,
     /// The tools that must be there, such as `psql` or `psql >=15`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub needs_tools: Vec<String>,
+    pub needs_tools: Vec<Tool>,
     /// Variables for this step.
     #[serde(default, skip_serializing_if = "Table::is_nothing")]
     pub env: Table<Name, Scalar>,
@@ -175,7 +175,7 @@ pub struct Common {
     pub secrets: Vec<Name>,
     /// The tools that must be there, such as `psql` or `psql >=15`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub needs_tools: Vec<String>,
+    pub needs_tools: Vec<Tool>,
     /// Variables for this step.
     #[serde(default, skip_serializing_if = "Table::is_nothing")]
     pub env: Table<Name, Scalar>,

@@ -6,9 +6,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::measured::{Measured, incident, measure, targets_met};
+use super::measured::{Measured, incident, into_run, measure, targets_met};
 use crate::event::{
-    Answer, Event, Misfit, Mode, Outline, OutlineKind, Point, RunResult, RunState, StepRecord, StepState,
+    Answer, Check, Confined, Delivery, Event, Misfit, Mode, Outline, OutlineKind, Point, RunResult, RunState,
+    StepRecord, StepState,
 };
 use crate::value::{Id, Length, Moment, Name, RunId, Stamp, schema_of};
 
@@ -95,6 +96,10 @@ pub struct StepAccount {
     pub started: Option<Moment>,
     /// When it ended.
     pub ended: Option<Moment>,
+    /// How long after the run's start it began, or ended if it never began, by a clock that no change of the
+    /// calendar moves: the order of what happened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<Length>,
     /// How long it took, by a clock that no change of the calendar moves.
     pub duration: Option<Length>,
     /// How long the plan said it would take.
@@ -109,6 +114,9 @@ pub struct StepAccount {
     pub answered_by: Option<String>,
     /// The names of the values that it left; the values stay in the journal.
     pub outputs: Vec<Name>,
+    /// The values that it names and that only the real thing will know.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unknown: Vec<String>,
     /// How it is taken back, if the plan says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undo: Option<String>,
@@ -162,6 +170,16 @@ pub struct LeftOut {
     pub why: String,
 }
 
+/// What kept the probes of a dry run from writing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Confinement {
+    /// By what.
+    pub by: Confined,
+    /// What this means, or why nothing did.
+    pub note: String,
+}
+
 /// What the journal of a run proves.
 ///
 /// The type is the format: its schema is `schema/report.schema.json`.
@@ -190,12 +208,18 @@ pub struct Report {
     pub operation: String,
     /// The account that started it.
     pub by: String,
+    /// The fingerprint of the key with which whoever started it has signed that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
     /// The machine that it was started on.
     pub host: String,
     /// When it began.
     pub started: Moment,
     /// When the incident began; none while the stage of a drill is not set.
     pub incident: Option<Moment>,
+    /// When somebody decided that it is a disaster: said, or when the run was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub declared: Option<Moment>,
     /// When it ended; none if it is not over.
     pub ended: Option<Moment>,
     /// How long it has taken until its last event.
@@ -217,6 +241,15 @@ pub struct Report {
     pub rejected: Vec<Rejected>,
     /// What it waits for, if the controller left on purpose.
     pub waits_for: Option<Vec<String>>,
+    /// What kept the probes of a dry run from writing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confined: Option<Confinement>,
+    /// What a dry run has looked for, and whether it is there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<Check>,
+    /// Who was told of what, or could not be.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deliveries: Vec<Delivery>,
     /// What a reader must know to judge the numbers: clock jumps, a mended journal, a changed plan.
     pub notes: Vec<String>,
 }
@@ -257,7 +290,7 @@ impl Report {
             return Err(Misfit::Run("the run does not begin with its start"));
         };
         let account = |(node, record): (&Outline, &StepRecord)| {
-            StepAccount::of(node, record, attempts.get(&node.id).copied().unwrap_or(0))
+            StepAccount::of(&state, node, record, attempts.get(&node.id).copied().unwrap_or(0))
         };
         let mut notes: Vec<String> = events.iter().filter_map(|(stamp, event)| note(stamp, event)).collect();
         if start.mode == Mode::Real && start.incident_at.is_none() {
@@ -276,11 +309,13 @@ impl Report {
             environment: start.environment.clone(),
             operation: start.operation.clone(),
             by: start.by.clone(),
+            key: start.proof.as_ref().map(|proof| proof.key.clone()),
             host: start.host.clone(),
             started: started.at,
             incident: incident(&state),
+            declared: start.declared_at,
             ended: state.result.map(|_| last.at),
-            duration: last.since(started),
+            duration: state.between(started, last),
             result: state.result,
             resumed: state.resumed,
             steps: start.nodes.iter().zip(&state.steps).map(account).collect(),
@@ -289,6 +324,9 @@ impl Report {
             decisions: events.iter().filter_map(|(stamp, event)| decision(stamp, event)).collect(),
             rejected: events.iter().filter_map(|(stamp, event)| rejected(stamp, event)).collect(),
             waits_for: state.suspended,
+            confined: state.confined.map(|(by, note)| Confinement { by, note }),
+            checks: state.checks,
+            deliveries: state.deliveries,
             notes,
         })
     }
@@ -305,7 +343,7 @@ impl Report {
 }
 
 impl StepAccount {
-    fn of(node: &Outline, record: &StepRecord, attempts: u32) -> Self {
+    fn of(run: &RunState, node: &Outline, record: &StepRecord, attempts: u32) -> Self {
         let state = Standing::of(&record.state);
         // A step that failed and was taken up again still bears the end of its failure.
         let ended = record.ended.as_ref().filter(|_| state.is_ended());
@@ -318,13 +356,15 @@ impl StepAccount {
             state,
             started: record.started.as_ref().map(|stamp| stamp.at),
             ended: ended.map(|stamp| stamp.at),
-            duration: ended.zip(worked).map(|(ended, started)| ended.since(started)),
+            after: record.started.as_ref().or(record.ended.as_ref()).map(|stamp| into_run(run, stamp)),
+            duration: ended.zip(worked).map(|(ended, started)| run.between(started, ended)),
             estimate: node.takes,
             attempts,
             point: record.point.clone(),
             note: record.note.clone(),
             answered_by: record.answered_by.clone(),
             outputs: record.outputs.keys().cloned().collect(),
+            unknown: record.unknown.clone(),
             undo: node.undo.clone(),
         }
     }
@@ -337,6 +377,9 @@ fn note(stamp: &Stamp, event: &Event) -> Option<String> {
             let way = if *by_ms < 0 { "back" } else { "forward" };
             let by = Length::from_millis(by_ms.unsigned_abs());
             Some(format!("{at}: the calendar's clock was moved {way} by {by}; durations do not use it"))
+        }
+        Event::SecretUnmasked { by, secret } => {
+            Some(format!("{at}: {by} has got {secret}, which is too short to be masked in its output"))
         }
         Event::JournalMended { dropped_bytes } => Some(format!(
             "{at}: a crash tore the journal's end; {dropped_bytes} bytes of an unfinished record were cut off"

@@ -1,7 +1,7 @@
 //! The first line of a report, which never reads as clean when the run was not.
 
 use super::{Reached, Report, Standing};
-use crate::event::{Mode, RunResult};
+use crate::event::{Found, Mode, RunResult};
 use crate::value::plain;
 
 /// Returns the one sentence that people will quote.
@@ -69,6 +69,11 @@ pub(super) fn problems(report: &Report) -> Vec<String> {
     [
         (report.count(Standing::Failed), "step failed", "steps failed"),
         (report.count(Standing::Skipped), "step was skipped", "steps were skipped"),
+        (
+            report.checks.iter().filter(|check| check.found == Found::Unmet).count(),
+            "thing that it needs is not there",
+            "things that it needs are not there",
+        ),
         (report.omitted.len(), "step was not exercised", "steps were not exercised"),
         (if over { pending } else { 0 }, "step was not carried out", "steps were not carried out"),
         // A real run or a drill that went past a step without doing it would be a fault of ours; never hide it.

@@ -1,5 +1,6 @@
 //! The report for people: Markdown for the incident's channel.
 
+use super::looked::{looked_at, told, unknown};
 use super::{Compared, Reached, Report, Standing, StepAccount, headline};
 use crate::event::{Mode, OutlineKind, RunResult};
 use crate::value::{Length, Moment, plain};
@@ -10,9 +11,12 @@ pub fn markdown(report: &Report) -> String {
     targets(report, &mut text);
     timeline(report, &mut text);
     points(report, &mut text);
+    looked_at(report, &mut text);
+    unknown(report, &mut text);
     left_out(report, &mut text);
     people(report, &mut text);
     rejected(report, &mut text);
+    told(report, &mut text);
     taking_back(report, &mut text);
     if !report.notes.is_empty() {
         text.push_str("## Notes\n\n");
@@ -57,9 +61,12 @@ fn about(report: &Report) -> String {
         Some(at) => format!("Incident: {}. ", at.for_people()),
         None => "Incident: the stage is not set. ".to_owned(),
     };
+    let key = report.key.as_ref().map(|key| key.replace('`', ""));
+    let signed = key.map(|key| format!(" (signed, `{key}`)")).unwrap_or_default();
+    let declared = report.declared.map(|at| format!("Declared: {}. ", at.for_people())).unwrap_or_default();
     let ended = report.ended.map_or_else(|| "not over".to_owned(), Moment::for_people);
     format!(
-        "**{}**: {}{place}, operation {}, by {} on {}.\n{incident}Started: {}. Ended: {ended}. Took: {}.",
+        "**{}**: {}{place}, operation {}, by {}{signed} on {}.\n{incident}{declared}Started: {}. Ended: {ended}. Took: {}.",
         cell(&report.title),
         report.mode.title(),
         cell(&report.operation),
@@ -141,7 +148,7 @@ fn timeline(report: &Report, text: &mut String) {
     text.push_str("| Step | Began | Ended | Took | Estimate | State |\n|--|--|--|--|--|--|\n");
     let mut steps: Vec<&StepAccount> = report.steps.iter().collect();
     // In the order of what happened; what never began stands last, in the order of the plan.
-    steps.sort_by_key(|step| (step.started.or(step.ended).is_none(), step.started.or(step.ended)));
+    steps.sort_by_key(|step| (step.after.is_none(), step.after));
     let moment = |at: Option<Moment>| {
         at.map_or_else(|| "–".to_owned(), |at| at.for_people().trim_end_matches(" UTC").to_owned())
     };

@@ -58,6 +58,9 @@ pub struct Measured {
     pub asset: Id,
     /// What the route does with it.
     pub why: String,
+    /// When the first step that restores it began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub begun: Option<Moment>,
     /// When the last step that restores it ended.
     pub restored: Option<Moment>,
     /// When it was found healthy.
@@ -94,6 +97,7 @@ pub fn measure(state: &RunState, newest: &BTreeMap<Id, Moment>) -> Vec<Measured>
             Measured {
                 asset: target.asset.clone(),
                 why: target.why.clone(),
+                begun: begun(state, &target.asset).map(|stamp| stamp.at),
                 restored: restored(state, &target.asset).map(|stamp| stamp.at),
                 healthy: healthy.and_then(|record| record.ended.as_ref()).map(|stamp| stamp.at),
                 rto: compare(target.rto, assumed, recovery_time(state, target, healthy)),
@@ -187,7 +191,7 @@ fn expected_time(state: &RunState, target: &Target) -> Found {
     let end = passed.and_then(|record| record.ended.as_ref()).zip(state.started.as_ref());
     match end {
         Some((end, started)) => {
-            Found::Length(end.since(started), Some("expected, by the plan's estimates".into()))
+            Found::Length(state.between(started, end), Some("expected, by the plan's estimates".into()))
         }
         None => Found::Unknown("the dry run did not get there".into()),
     }
@@ -207,7 +211,21 @@ fn restored<'a>(state: &'a RunState, asset: &'a Id) -> Option<&'a Stamp> {
     if !restorers(state, asset).all(|(_, record)| is_reached(&record.state)) {
         return None;
     }
-    restorers(state, asset).filter_map(|(_, record)| record.ended.as_ref()).max_by_key(|stamp| stamp.at)
+    restorers(state, asset)
+        .filter_map(|(_, record)| record.ended.as_ref())
+        .max_by_key(|stamp| into_run(state, stamp))
+}
+
+/// Returns when the first step that restores an asset began.
+fn begun<'a>(state: &'a RunState, asset: &'a Id) -> Option<&'a Stamp> {
+    restorers(state, asset)
+        .filter_map(|(_, record)| record.started.as_ref())
+        .min_by_key(|stamp| into_run(state, stamp))
+}
+
+/// Returns how long after the run's start something happened: its order, whatever the calendar did.
+pub(super) fn into_run(state: &RunState, stamp: &Stamp) -> Length {
+    state.started.as_ref().map_or(Length::ZERO, |started| state.between(started, stamp))
 }
 
 /// Returns the point that a step used: its own, else that of a step inside it.

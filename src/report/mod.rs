@@ -3,14 +3,19 @@
 mod account;
 mod headline;
 mod json;
+mod looked;
 mod markdown;
 mod measured;
 mod record;
 mod summary;
 #[cfg(test)]
 mod tests;
+#[cfg(feature = "otel")]
+mod trace;
 
-pub use account::{Decision, LeftOut, Rejected, Report, Standing, StepAccount, schema as report_schema};
+pub use account::{
+    Confinement, Decision, LeftOut, Rejected, Report, Standing, StepAccount, schema as report_schema,
+};
 pub use headline::headline;
 pub use json::{json, record_json};
 pub use markdown::markdown;
@@ -19,3 +24,5 @@ pub use record::{
     Corrective, Integrity, Participant, Record, RestorePoint, StepLine, TestType, schema as record_schema,
 };
 pub use summary::summary;
+#[cfg(feature = "otel")]
+pub use trace::trace;

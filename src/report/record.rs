@@ -300,7 +300,8 @@ fn participants(report: &Report) -> Vec<Participant> {
         did: vec![did],
         verified,
     };
-    let mut people = vec![new(&report.by, format!("started the run on {}", report.host), false)];
+    let mut people =
+        vec![new(&report.by, format!("started the run on {}", report.host), report.key.is_some())];
     for decision in &report.decisions {
         let step = decision.step.as_ref().map(|step| format!(" `{step}`")).unwrap_or_default();
         let did = format!("{}{step}", decision.what);

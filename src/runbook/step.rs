@@ -117,8 +117,9 @@ impl Setting<'_> {
         view.outputs = common.outputs.iter().map(ToString::to_string).collect();
         view.who = who(self, &step.action);
         for tool in parts.iter().flat_map(|part| &part.common.needs_tools).chain(&common.needs_tools) {
-            if !view.tools.contains(tool) {
-                view.tools.push(tool.clone());
+            let tool = tool.to_string();
+            if !view.tools.contains(&tool) {
+                view.tools.push(tool);
             }
         }
         let copy = self.route.chosen.get(step.written_as()).and_then(|choice| choice.copy.as_ref());

@@ -14,6 +14,7 @@ mod schema;
 mod suggest;
 mod table;
 mod text;
+mod tool;
 
 pub use checked::{Date, LanguageVersion, NonEmpty, Sha256Hex};
 pub(crate) use either::short_form;
@@ -29,3 +30,4 @@ pub(crate) use schema::schema_with;
 pub use suggest::{closest, did_you_mean, slip_of};
 pub use table::{Key, Table};
 pub use text::{NameError, Text};
+pub use tool::Tool;

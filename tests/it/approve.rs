@@ -410,3 +410,72 @@ fn an_answer_that_is_on_record_is_not_asked_for_again() {
     assert_eq!(stage.told("answered").len(), 1);
     assert_eq!(stage.ledger(), ["last"]);
 }
+
+#[test]
+fn whoever_begins_a_run_in_somebodys_name_signs_that() {
+    let (stage, signers) = keyed(
+        "  go: { approve: { by: [lead], distinct_from: starter } }\n  last: { needs: [go], run: echo last >>ledger }\n",
+    );
+    let begin = ["execute", "plan.yaml", "--yes", "--as", "ivan"];
+    // Else Ana could begin as Ivan, and then approve what she began.
+    stage.run(&begin).exits(2).says("ssh-add");
+    assert_eq!(stage.runs().len(), 0, "what never begins leaves no run behind");
+    let agent = Agent::start();
+    agent.add(&signers.private("ivan"));
+    let mut command = stage.drplan(&begin);
+    command.env("SSH_AUTH_SOCK", agent.socket());
+    stage.begin(command).ends().exits(4);
+    let proof = stage.last("run_started", "")["proof"].clone();
+    let (text, signature) = (proof["statement"].as_str().unwrap(), proof["signature"].as_str().unwrap());
+    assert!(text.contains("\nstep: -\n") && text.contains("\ndecision: start\n"), "{text}");
+    assert!(signers.verifies("ivan", text, signature));
+    answer(&stage, &signers, "ivan", &[]).exits(2).says("another person than starter");
+    answer(&stage, &signers, "ana", &[]).exits(0);
+    stage.run(&["resume", "latest"]).exits(0);
+    stage.run(&["report"]).exits(0).says("by ivan (signed, `SHA256:");
+}
+
+#[test]
+fn what_is_said_in_somebodys_name_is_signed_whatever_it_is() {
+    let (stage, signers) =
+        keyed("  a: { run: 'false', rerun: safe }\n  b: { needs: [a], run: echo b >>ledger }\n");
+    stage.execute(&[]).exits(3);
+    let key = signers.private("eve");
+    let key = key.to_str().unwrap();
+    stage.run(&["skip", "latest", "a", "--reason", "x", "--as", "eve"]).exits(2).says("ssh-add");
+    stage.run(&["skip", "latest", "a", "--reason", "done by hand", "--as", "eve", "--key", key]).exits(0);
+    stage.run(&["resume", "latest"]).exits(3).says("SKIPPED by eve");
+    let heard = stage.last("request_heard", "");
+    let (text, signature) =
+        (heard["proof"]["statement"].as_str().unwrap(), heard["proof"]["signature"].as_str().unwrap());
+    assert!(text.contains("\ndecision: skip\nnote: \"done by hand\"\n"), "{text}");
+    assert!(signers.verifies("eve", text, signature));
+    assert_eq!(stage.ledger(), ["b"]);
+}
+
+#[test]
+fn each_attempt_has_a_time_of_its_own() {
+    let stage = Stage::new(
+        "people: { ana: { name: Ana, contact: x } }\nsteps:\n  go: { approve: { by: [ana], expires: 2s } }\n  other: { approve: { by: [ana] } }\n",
+    );
+    let run = waiting(&stage, "go");
+    let begun = std::time::Instant::now();
+    stage.run(&["approve", "latest", "go", "--as", "ana", "--refuse", "--note", "not yet"]).exits(0);
+    until("it is refused", || stage.has_told("step_finished", "go"));
+    until("half of its time is over", || begun.elapsed().as_millis() > 1000);
+    stage.run(&["retry", "latest", "go", "--reason", "they talked"]).exits(0);
+    until("it is asked again and nobody answers", || stage.told("step_finished").len() == 2);
+    drop(run);
+    let text = fs::read_to_string(stage.run_dir().join("journal.jsonl")).unwrap();
+    let records: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let at = |kind: &str| {
+        let of = |record: &&Value| {
+            record["event"]["type"] == kind
+                && record["event"]["step"] == "go"
+                && record["event"]["attempt"] == 2
+        };
+        records.iter().find(of).unwrap()["boot_ms"].as_u64().unwrap()
+    };
+    let waited = at("step_finished") - at("step_started");
+    assert!(waited >= 2000, "the second attempt was given {waited} ms");
+}

@@ -14,7 +14,7 @@ const CLASSICS: &[(&str, &str, &[&str])] = &[
     (
         "backup-key",
         "recovery-deadlock",
-        &["restore-files → nightly.off → BACKUP_KEY → files → restore-files", "is encrypted with the secret"],
+        &["restore-files → BACKUP_KEY → files → restore-files", "uses the secret"],
     ),
     (
         "network-console",

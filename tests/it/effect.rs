@@ -41,6 +41,7 @@ impl Run {
             login: account.clone(),
             account,
             home: None,
+            answers: BTreeMap::new(),
             desk: None,
         })
         .unwrap()
@@ -56,6 +57,7 @@ impl Run {
             attempt: 1,
             program: ["bash", "-euo", "pipefail", "-c", script].map(str::to_owned).to_vec(),
             env: BTreeMap::from([("PATH".to_owned(), "/usr/bin:/bin".to_owned())]),
+            secrets: Vec::new(),
             cwd: self.path().to_owned(),
             timeout: None,
             estimate: Length::ZERO,

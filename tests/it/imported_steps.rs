@@ -117,3 +117,16 @@ fn a_plan_of_which_nothing_is_carried_out_is_not_locked() {
     stage.let_go("gate");
     run.ends().exits(0);
 }
+
+#[test]
+fn a_secret_of_an_imported_plan_reaches_its_step_by_its_own_name() {
+    let net = NET.replace(
+        "run: ./start.sh",
+        "secrets: [TOKEN], run: 'test \"$TOKEN\" = very-secret && touch marker && echo ok >>../ledger'",
+    );
+    let stage = shop_with(&net.replace("pass_env: [NET_ONLY]", "pass_env: [NET_ONLY, NET_TOKEN]"), START);
+    let mut command = stage.drplan(&["execute", "plan.yaml", "--yes"]);
+    command.env("NET_TOKEN", "very-secret");
+    stage.begin(command).ends().exits(0);
+    assert_eq!(stage.ledger().first().map(String::as_str), Some("ok"));
+}

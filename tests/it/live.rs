@@ -3,6 +3,7 @@
 use rustix::process::Signal;
 
 use crate::screen::Screen;
+use crate::signers::Signers;
 use crate::stage::{Stage, until};
 
 const WIDE: (u16, u16) = (80, 24);
@@ -267,4 +268,39 @@ fn a_run_that_nobody_controls_says_so_to_who_watches() {
     screen.shows("STOPPED, for");
     screen.types("q");
     screen.ends(0);
+}
+
+#[test]
+fn a_passphrase_is_typed_at_the_terminal_itself() {
+    let signers = Signers::new(&[]);
+    signers.make("ana", &["-t", "ed25519", "-N", "open sesame"]);
+    let people = signers.people(&[("ana", "lead")]);
+    let steps = "steps:\n  go: { approve: { by: [lead] } }\n  slow: { needs: [go], run: cat to-slow }\n";
+    let stage = Stage::new(&format!("{people}{steps}"));
+    stage.fifo("to-slow");
+    let ssh = stage.path().join(".ssh");
+    std::fs::create_dir(&ssh).unwrap();
+    for (from, to) in [("ana", "id_ed25519"), ("ana.pub", "id_ed25519.pub")] {
+        std::fs::copy(signers.private(from), ssh.join(to)).unwrap();
+    }
+    let screen = execute(&stage, WIDE);
+    screen.shows("ana: yes or no");
+    for (passphrase, times) in [("open barley", 1), ("open sesame", 2)] {
+        screen.types("yes\r");
+        // What ssh-keygen has asked before still stands on the normal screen.
+        until("it asks", || screen.text().matches("Enter passphrase").count() == times);
+        assert!(!screen.text().contains("Ctrl-C stop"), "the view has not given way:\n{}", screen.text());
+        screen.types(&format!("{passphrase}\r"));
+        if passphrase == "open barley" {
+            screen.shows("it is not signed");
+            screen.shows("ana: yes or no");
+        }
+    }
+    screen.shows("1 of 2 done");
+    screen.shows("no estimate");
+    stage.let_go("to-slow");
+    screen.ends(0);
+    assert_eq!(stage.last("answered", "go")["verified"], true);
+    let kept = std::fs::read_to_string(stage.run_dir().join("journal.jsonl")).unwrap();
+    assert!(!kept.contains("sesame"));
 }

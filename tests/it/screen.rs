@@ -39,7 +39,7 @@ impl Screen {
     }
 
     fn begin(like: &Command, env: &[(&str, &str)], (columns, rows): (u16, u16)) -> Self {
-        let (pty, line) = blocking::open().unwrap();
+        let (pty, end) = blocking::open().unwrap();
         pty.resize(pty_process::Size::new(rows, columns)).unwrap();
         let name = rustix::pty::ptsname(&pty, Vec::new()).unwrap();
         let kept = File::options().read(true).open(name.to_str().unwrap()).unwrap();
@@ -51,7 +51,7 @@ impl Screen {
             .envs(set)
             .env("TERM", "xterm-256color")
             .envs(env.iter().copied())
-            .spawn(line)
+            .spawn(end)
             .unwrap();
         let pty = Arc::new(pty);
         let terminal = vt100::Parser::new(rows, columns, 200);

@@ -12,6 +12,8 @@ use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::canary;
+
 /// How long anything may take on a busy machine before a test says that it hangs.
 const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -21,6 +23,8 @@ pub(crate) struct Stage {
     /// What the programs have printed.
     talk: TempDir,
     state: PathBuf,
+    /// Whether the test has planted secrets to see them found.
+    pub(crate) is_allowed_to_sing: bool,
 }
 
 /// A program that ended: its exit code (or minus its signal), and what it printed.
@@ -123,7 +127,12 @@ impl Stage {
     /// Makes a repository whose plan has these lines after its head.
     pub(crate) fn new(plan: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let stage = Self { state: dir.path().join(".drplan"), dir, talk: tempfile::tempdir().unwrap() };
+        let stage = Self {
+            state: dir.path().join(".drplan"),
+            dir,
+            talk: tempfile::tempdir().unwrap(),
+            is_allowed_to_sing: false,
+        };
         stage.write("drplan.yaml", "defaults: { patience: 1s }\n");
         stage.write("plan.yaml", &format!("version: 1\nplan: test\ntitle: A test\n{plan}"));
         stage
@@ -212,7 +221,8 @@ impl Stage {
     pub(crate) fn runs(&self) -> Vec<PathBuf> {
         let Ok(entries) = fs::read_dir(self.state.join("runs")) else { return Vec::new() };
         let mut runs: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
-        runs.sort();
+        // By when they were begun: the names of two that began in one second have no order.
+        runs.sort_by_key(|run| fs::metadata(run.join("frozen")).and_then(|frozen| frozen.modified()).ok());
         runs
     }
 
@@ -309,5 +319,16 @@ impl Drop for Stage {
                 let _ = kill_process_group(Pid::from_raw(pid).unwrap(), Signal::KILL);
             }
         }
+        // Whatever a test was about: nothing that it leaves behind holds the secret of any test.
+        let mut singing = canary::singing_below(self.path());
+        singing.extend(canary::singing_below(self.talk.path()));
+        if !self.state.starts_with(self.path()) {
+            singing.extend(canary::singing_below(&self.state));
+        }
+        assert!(
+            singing.is_empty() || self.is_allowed_to_sing || std::thread::panicking(),
+            "a secret was left behind in\n{}",
+            singing.join("\n")
+        );
     }
 }

@@ -28,7 +28,7 @@ impl Typist {
     }
 
     pub(crate) fn begin(like: &Command) -> Self {
-        let (pty, line) = blocking::open().unwrap();
+        let (pty, tty) = blocking::open().unwrap();
         pty.resize(pty_process::Size::new(40, 200)).unwrap();
         let name = rustix::pty::ptsname(&pty, Vec::new()).unwrap();
         let kept = File::options().read(true).open(name.to_str().unwrap()).unwrap();
@@ -39,7 +39,7 @@ impl Typist {
             .env_clear()
             .envs(set)
             .env("TERM", "dumb")
-            .spawn(line)
+            .spawn(tty)
             .unwrap();
         let pty = Arc::new(pty);
         let shown = Arc::new(Mutex::new(Vec::new()));

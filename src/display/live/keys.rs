@@ -5,13 +5,14 @@ use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use super::model::Model;
 use super::rows::listed;
 use super::view::{Role, View};
+use crate::value::Id;
 
 /// What a key asks for beyond the view itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Wish {
     Nothing,
-    /// The line is an answer.
-    Say(String),
+    /// The line is the answer to a step.
+    Say(Id, String),
     /// The person has seen enough.
     Leave,
 }
@@ -44,12 +45,16 @@ pub(super) fn press(view: &mut View, model: &Model, natural: Option<usize>, key:
         KeyCode::PageDown => view.scrolled = view.scrolled.saturating_sub(PAGE),
         KeyCode::Tab => view.is_zoomed = !view.is_zoomed,
         KeyCode::Char('u') if is_control => view.talk.typed.clear(),
-        KeyCode::Enter => return Wish::Say(view.talk.take()),
+        KeyCode::Enter => {
+            if let Some((step, line)) = view.talk.take() {
+                return Wish::Say(step, line);
+            }
+        }
         KeyCode::Backspace if is_typing => {
             view.talk.typed.pop();
         }
         KeyCode::Esc if is_typing => view.talk.is_answering = false,
-        KeyCode::Char(letter) if is_typing && view.talk.typed.len() < LONGEST => view.talk.typed.push(letter),
+        KeyCode::Char(letter) if is_typing && view.talk.typed.len() < LONGEST => view.talk.put(letter),
         KeyCode::Esc => {
             view.is_zoomed = false;
             view.chosen = None;

@@ -95,7 +95,7 @@ impl Handle {
 #[derive(Debug)]
 pub struct LiveView {
     teller: UnboundedSender<Told>,
-    said: Option<UnboundedReceiver<String>>,
+    said: Option<UnboundedReceiver<(Id, String)>>,
     thread: Option<JoinHandle<()>>,
     /// Hears when the thread has gone.
     gone: Receiver<()>,
@@ -129,8 +129,8 @@ impl LiveView {
         Handle(self.teller.clone())
     }
 
-    /// Returns the lines that are typed as answers; nothing the second time. They end with the view.
-    pub fn take_answers(&mut self) -> Option<UnboundedReceiver<String>> {
+    /// Returns the lines that are typed as answers, each with its step; nothing the second time. They end with the view.
+    pub fn take_answers(&mut self) -> Option<UnboundedReceiver<(Id, String)>> {
         self.said.take()
     }
 
@@ -174,7 +174,7 @@ fn run(
     console: Console,
     scene: Scene,
     told: UnboundedReceiver<Told>,
-    say: UnboundedSender<String>,
+    say: UnboundedSender<(Id, String)>,
     going: Sender<()>,
 ) {
     let mut model = Model::new(scene.expires);
@@ -204,7 +204,7 @@ struct Show {
     run_dir: PathBuf,
     clock: fn() -> Stamp,
     paint: Paint,
-    say: UnboundedSender<String>,
+    say: UnboundedSender<(Id, String)>,
 }
 
 /// Events that come faster than this share a picture.
@@ -292,8 +292,8 @@ impl Show {
         let natural = natural(&self.model, &Outlook::new(&self.model, &(self.clock)()));
         match press(&mut self.view, &self.model, natural, key) {
             Wish::Nothing => {}
-            Wish::Say(line) => {
-                let _ = self.say.send(line);
+            Wish::Say(step, line) => {
+                let _ = self.say.send((step, line));
             }
             Wish::Leave => return false,
         }

@@ -186,12 +186,15 @@ fn a_question_is_answered_on_the_screen() {
     let question = "\ngo (approval)\n  Restore now, over what is there?\nwho are you (dba, lead)? ";
     stage.view.hear(Some(question), Some(id("go")));
     stage.is((80, 24), "question-80x24.txt");
+    // The book shows this very screen.
+    let page = include_str!("../../../book/src/live-view.md");
+    assert!(page.contains(include_str!("screens/question-80x24.txt")), "book/src/live-view.md shows another");
     stage.types("leax");
     assert_eq!(stage.press(KeyCode::Backspace), Wish::Nothing);
     stage.types("d");
     let (_, cursor) = stage.draw(80, 24);
     assert_eq!(cursor, Some(Position { x: 30, y: 22 }));
-    assert_eq!(stage.press(KeyCode::Enter), Wish::Say("lead".into()));
+    assert_eq!(stage.press(KeyCode::Enter), Wish::Say(id("go"), "lead".into()));
     stage.view.hear(Some("lead: yes or no, then a note if you like? "), Some(id("go")));
     stage.types("yes, the stage is ours alone, and it has been announced to everybody");
     stage.is((40, 12), "question-40x12.txt");

@@ -30,6 +30,8 @@ pub(super) struct Talk {
     pub(super) about: Option<Id>,
     /// Whether the keyboard goes to the answer.
     pub(super) is_answering: bool,
+    /// Whether a line was sent, and nothing was heard of it yet.
+    is_sent: bool,
 }
 
 impl Talk {
@@ -47,6 +49,7 @@ impl Talk {
             return Some(text.trim().to_owned()).filter(|text| !text.is_empty());
         };
         self.typed.clear();
+        self.is_sent = false;
         if self.about.as_ref() != Some(&about) {
             *self = Self { about: Some(about), is_answering: true, ..Self::default() };
         }
@@ -69,9 +72,18 @@ impl Talk {
         Some(before.to_owned()).filter(|before| !before.is_empty())
     }
 
-    /// Takes the line that was typed.
-    pub(super) fn take(&mut self) -> String {
-        std::mem::take(&mut self.typed)
+    /// Takes in a letter. What comes behind a line that was sent is not typed for the question that comes next.
+    pub(super) fn put(&mut self, letter: char) {
+        if !self.is_sent {
+            self.typed.push(letter);
+        }
+    }
+
+    /// Takes the line that was typed, and the step that it is for.
+    pub(super) fn take(&mut self) -> Option<(Id, String)> {
+        let step = self.about.clone().filter(|_| !self.is_sent)?;
+        self.is_sent = true;
+        Some((step, std::mem::take(&mut self.typed)))
     }
 }
 
@@ -123,6 +135,10 @@ mod tests {
         assert_eq!((talk.lines.len(), &*talk.prompt), (2, "mia: yes or no? "));
         talk.typed.push_str("yes");
         let next = "go: no answer is needed any more\n\nwipe (approval)\n  Wipe?\nmia: yes or no? ";
+        assert_eq!(talk.take(), Some((id("go"), "yes".to_owned())));
+        // Whoever presses too many keys does not answer what they have not seen.
+        talk.put('y');
+        assert_eq!((talk.take(), &*talk.typed), (None, ""));
         let before = talk.show(Some(next), Some(id("wipe")));
         assert_eq!(before.as_deref(), Some("go: no answer is needed any more"));
         assert_eq!(talk.typed, "");

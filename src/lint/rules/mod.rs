@@ -39,6 +39,7 @@ mod unknown_rule;
 mod unknown_variable;
 mod unreachable_step;
 mod unrepeatable_step;
+mod unusable_key;
 mod unused_allow;
 mod unused_import;
 
@@ -88,6 +89,7 @@ pub const RULES: &[&dyn Rule] = &[
     &unknown_variable::UnknownVariable,
     &unreachable_step::UnreachableStep,
     &unrepeatable_step::UnrepeatableStep,
+    &unusable_key::UnusableKey,
     &unused_allow::UnusedAllow,
     &unused_import::UnusedImport,
 ];

@@ -8,6 +8,10 @@ const STRANDED: &str = "asset-without-restore";
 
 pub(super) fn mutations() -> Vec<Mutation> {
     vec![
+        metachat("a person's key is a placeholder")
+            .put("    roles: [incident-commander, operator]\n", "    roles: [incident-commander, operator]\n    key: ssh-ed25519 AAAA...\n")
+            .gives("unusable-key", "    key: «ssh-ed25519 AAAA...»")
+            .says(&["the key of `ana` is of no use", ".pub"]),
         metachat("no step makes the new host")
             .drop("    provides: [vps-01]\n")
             .gives(STRANDED, "  «postgres»:\n    kind")

@@ -1,0 +1,228 @@
+//! Who is told of what happens: from the plan's `notify` to messages.
+
+use serde_json::{Value, json};
+
+use super::dispatcher::Dispatcher;
+use super::run::Error;
+use crate::effect::{Address, Channel, Effects, Message, Way};
+use crate::event::{Event, Mode, Outcome, RunResult, RunStarted, Verdict};
+use crate::journal::Store;
+use crate::plan::{Notification, Occasion, Tell, WebhookFormat, WebhookUrl};
+use crate::probe::Command;
+use crate::value::{Id, Stamp};
+
+impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
+    /// Sends on their way all messages about an event that is on disk.
+    pub(super) fn announce(&mut self, stamp: &Stamp, event: &Event) {
+        if self.setup.plan.notify.is_empty() {
+            return;
+        }
+        let Some((occasion, text)) = self.worth_telling(event) else { return };
+        for (number, notification) in self.setup.plan.notify.iter().enumerate() {
+            if notification.on.contains(&occasion) {
+                let channel = self.channel(number, notification);
+                let message = self.message(stamp, event, occasion, &text, notification);
+                self.effects.tell(&channel, message);
+            }
+        }
+    }
+
+    /// Waits, but not for long, for messages that are still on their way, and records what became of them.
+    pub(super) async fn see_off(&mut self) -> Result<(), Error> {
+        for delivery in self.effects.last_deliveries(self.setup.last_words).await {
+            self.note(Event::Told(delivery))?;
+        }
+        self.commit()
+    }
+
+    fn channel(&self, number: usize, notification: &Notification) -> Channel {
+        let (name, way) = match &notification.tell {
+            Tell::Webhook(webhook) => match &webhook.url {
+                WebhookUrl::Env(name) => {
+                    (format!("webhook ${name}"), Way::Webhook(Address::Env(name.clone())))
+                }
+                WebhookUrl::Url(url) => {
+                    (format!("webhook at {}", host_of(url)), Way::Webhook(Address::Url(url.clone())))
+                }
+            },
+            Tell::Command(command) => {
+                let program = match command {
+                    Command::Program(words) => words.clone(),
+                    Command::Shell(text) => {
+                        self.setup.own("").shell().into_iter().chain([text.clone()]).collect()
+                    }
+                };
+                let name = format!("command {}", number + 1);
+                (name, Way::Command { program, cwd: self.setup.ground.folder.clone() })
+            }
+        };
+        Channel { number, name, way }
+    }
+
+    fn message(
+        &self,
+        stamp: &Stamp,
+        event: &Event,
+        occasion: Occasion,
+        text: &str,
+        notification: &Notification,
+    ) -> Message {
+        let start = &self.setup.start;
+        let of = name_of(occasion);
+        let step = event.subject().cloned();
+        let text = format!("{}: {text}", heading(start));
+        let is_slack = matches!(&notification.tell, Tell::Webhook(webhook) if webhook.format == Some(WebhookFormat::Slack));
+        let body = if is_slack {
+            json!({ "text": for_slack(&text) })
+        } else {
+            json!({
+                "version": 1,
+                "event": of,
+                "at": stamp.at,
+                "run": start.run,
+                "plan": start.plan,
+                "title": start.title,
+                "mode": start.mode,
+                "scenario": start.scenario,
+                "environment": start.environment,
+                "step": step,
+                "result": self.state.result,
+                "host": start.host,
+                "text": text,
+            })
+        };
+        let mut env = self.setup.ground.inherited.clone();
+        env.extend(self.setup.plan.vars.iter().map(|(name, value)| (name.to_string(), value.to_string())));
+        let own = [
+            ("DRPLAN_EVENT", Some(of.to_owned())),
+            ("DRPLAN_AT", Some(stamp.at.to_string())),
+            ("DRPLAN_RUN", Some(start.run.to_string())),
+            ("DRPLAN_PLAN", Some(start.plan.to_string())),
+            ("DRPLAN_SCENARIO", start.scenario.as_ref().map(Id::to_string)),
+            ("DRPLAN_ENVIRONMENT", start.environment.as_ref().map(Id::to_string)),
+            ("DRPLAN_STEP", step.as_ref().map(Id::to_string)),
+            ("DRPLAN_RESULT", self.state.result.and_then(|result| word_of(&json!(result)))),
+            ("DRPLAN_TEXT", Some(text)),
+        ];
+        env.extend(own.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
+        Message { of: of.to_owned(), step, at: stamp.at, body, env }
+    }
+
+    /// Returns what an event is to whoever is told of it, in words; nothing if nobody is.
+    fn worth_telling(&self, event: &Event) -> Option<(Occasion, String)> {
+        let run = &self.setup.start.run;
+        let told = match event {
+            Event::RunStarted(start) => {
+                (Occasion::RunStarted, format!("begun by {} on {}", start.by, start.host))
+            }
+            Event::RunResumed { by, host, .. } => {
+                (Occasion::RunResumed, format!("taken up again by {by} on {host}"))
+            }
+            Event::RunSuspended { waits_for } => {
+                let waits = waits_for.join("; ");
+                (
+                    Occasion::RunSuspended,
+                    format!("stopped, it waits for: {waits}. To go on: drplan resume {run}"),
+                )
+            }
+            Event::RunFinished { result } => (Occasion::RunFinished, end_of(*result).to_owned()),
+            Event::StepStarted { step, attempt: 1 } => (Occasion::StepStarted, format!("{step} begins")),
+            Event::StepStarted { step, attempt } => {
+                (Occasion::StepStarted, format!("{step} begins again, attempt {attempt}"))
+            }
+            Event::StepFinished { step, outcome: Outcome::Done, .. } => {
+                (Occasion::StepFinished, format!("{step} is done"))
+            }
+            Event::StepFinished { step, outcome: Outcome::Failed { failure }, .. } => {
+                (Occasion::StepFailed, format!("{step} FAILED: {failure}. See: drplan status {run}"))
+            }
+            Event::AnswerAwaited { step, from, approval, text, .. } => {
+                let from: Vec<&str> = from.iter().map(Id::as_str).collect();
+                let who = if from.is_empty() { "anybody".to_owned() } else { from.join(" or ") };
+                let what = if *approval { "the approval of" } else { "work by" };
+                let how = format!("drplan approve {run} {step} --as PERSON");
+                (
+                    Occasion::ApprovalWaiting,
+                    format!("{step} waits for {what} {who}: \"{text}\" Answer: {how}"),
+                )
+            }
+            Event::StepJudged { step, verdict: Verdict::Ask, why, .. } => {
+                let text = format!("{step} was interrupted, and a person must say how to go on: {why}");
+                (Occasion::ApprovalWaiting, text)
+            }
+            _ => return None,
+        };
+        Some(told)
+    }
+}
+
+const fn name_of(occasion: Occasion) -> &'static str {
+    match occasion {
+        Occasion::RunStarted => "run-started",
+        Occasion::RunResumed => "run-resumed",
+        Occasion::RunSuspended => "run-suspended",
+        Occasion::RunFinished => "run-finished",
+        Occasion::StepStarted => "step-started",
+        Occasion::StepFinished => "step-finished",
+        Occasion::StepFailed => "step-failed",
+        Occasion::ApprovalWaiting => "approval-waiting",
+    }
+}
+
+const fn end_of(result: RunResult) -> &'static str {
+    match result {
+        RunResult::Done => "done",
+        RunResult::Failed => "over, and NOT CLEAN",
+        RunResult::Aborted => "given up",
+        RunResult::Possible => "would have been possible",
+        RunResult::Impossible => "would have been impossible",
+    }
+}
+
+/// Nobody may take a drill for the disaster.
+fn heading(start: &RunStarted) -> String {
+    let mode = match start.mode {
+        Mode::Real => "REAL",
+        Mode::Drill => "Drill",
+        Mode::DryRun | Mode::DryPlan => "Dry run",
+    };
+    let scenario = start.scenario.as_ref().map(|id| format!(" ({id})")).unwrap_or_default();
+    format!("{mode}: {}{scenario}", start.title)
+}
+
+fn word_of(value: &Value) -> Option<String> {
+    value.as_str().map(str::to_owned)
+}
+
+/// What Slack would take for its own is escaped, as its manual says.
+fn for_slack(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+/// Returns the host of a URL: the path may be a password, and so may what stands before the host.
+fn host_of(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    authority.rsplit_once('@').map_or(authority, |(_, host)| host)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_of_a_url_but_its_host_is_shown() {
+        for (url, host) in [
+            ("https://hooks.example.com/services/T0/B0/secret", "hooks.example.com"),
+            ("https://user:pass@hooks.example.com:8443?token=secret", "hooks.example.com:8443"),
+            ("not a url", "not a url"),
+        ] {
+            assert_eq!(host_of(url), host);
+        }
+    }
+
+    #[test]
+    fn slack_sees_no_commands_in_a_text() {
+        assert_eq!(for_slack("<!channel> a & b"), "&lt;!channel&gt; a &amp; b");
+    }
+}
