@@ -47,7 +47,8 @@ pub struct Scratch {
     /// Who had the free slots last, the one that has been free longest first.
     last_in_slot: VecDeque<u32>,
     slot_waits: Queue,
-    held: Vec<bool>,
+    /// How many hold each lock.
+    held: Vec<u32>,
     last_in_lock: Vec<u32>,
     lock_waits: Vec<Queue>,
     free: Vec<bool>,
@@ -77,7 +78,7 @@ impl Scratch {
             free_slots: 0,
             last_in_slot: VecDeque::with_capacity(network.slots.min(len) + 1),
             slot_waits: Queue::new(len),
-            held: vec![false; network.locks.len()],
+            held: vec![0; network.locks.len()],
             last_in_lock: vec![NONE; network.locks.len()],
             lock_waits: vec![Queue::new(len); network.locks.len()],
             free: vec![false; network.people.len()],
@@ -166,7 +167,7 @@ impl Network {
         let at = rank as usize;
         let member = &self.members[at];
         let lock = member.lock as usize;
-        if scratch.held.get(lock) == Some(&true) {
+        if scratch.held.get(lock).is_some_and(|held| *held >= self.holders[lock]) {
             scratch.bounds[at] = Bound::Lock(NONE);
             scratch.lock_waits[lock].insert(rank);
             // What it was offered is there for another.
@@ -227,7 +228,7 @@ impl Network {
         scratch.handed_by[at] = handed_by;
         scratch.locked_by[at] = NONE;
         if let Some(held) = scratch.held.get_mut(lock) {
-            *held = true;
+            *held += 1;
             scratch.locked_by[at] = scratch.last_in_lock[lock];
         }
         scratch.bounds[at] = match scratch.bounds[at] {
@@ -265,7 +266,7 @@ impl Network {
         }
         let member = &self.members[at];
         if let Some(held) = scratch.held.get_mut(member.lock as usize) {
-            *held = false;
+            *held -= 1;
             scratch.last_in_lock[member.lock as usize] = rank;
             offer(&mut scratch.lock_waits[member.lock as usize], &mut scratch.ready);
         }

@@ -18,10 +18,14 @@ pub fn estimate(plan: &ResolvedPlan, node: &Node) -> Option<Length> {
     if step.section != Section::Steps {
         return Some(Length::ZERO);
     }
+    // The time is that of its items.
+    if step.has_items() {
+        return Some(Length::ZERO);
+    }
     match (&step.action, step.takes()) {
         (_, Some(takes)) => Some(takes),
         (Action::Wait(Wait::For(length)), None) => Some(*length),
-        (_, None) => step.part_of.is_some().then_some(Length::ZERO),
+        (_, None) => (step.part_of.is_some() && !step.is_item()).then_some(Length::ZERO),
     }
 }
 
@@ -53,7 +57,10 @@ pub fn estimates(plan: &ResolvedPlan, route: &Route, measured: &Measured) -> Vec
     let of = |node: &Node| {
         let planned = estimate(plan, node);
         let Some(step) = recovering(plan, node) else { return Estimate { planned, ..Estimate::default() } };
-        if let Some(group) = &step.part_of {
+        if step.has_items() {
+            return Estimate { planned, fetch: fetch(plan, route, node), ..Estimate::default() };
+        }
+        if let Some(group) = step.part_of.as_ref().filter(|_| !step.is_item()) {
             // Where the whole was measured, what the recipe says of its parts is of no interest.
             let of_whole = measured.median(group.as_str()).map(|_| Length::ZERO);
             return Estimate { planned: of_whole.or(planned), ..Estimate::default() };
@@ -102,7 +109,8 @@ impl Groups {
     pub(super) fn new(plan: &ResolvedPlan, route: &Route, order: &[usize], estimates: &[Estimate]) -> Self {
         let mut of_group: HashMap<&str, Vec<usize>> = HashMap::new();
         for at in order {
-            let part_of = recovering(plan, &route.nodes[*at]).and_then(|step| step.part_of.as_ref());
+            let step = recovering(plan, &route.nodes[*at]).filter(|step| !step.is_item());
+            let part_of = step.and_then(|step| step.part_of.as_ref());
             if let Some(group) = part_of {
                 of_group.entry(group.as_str()).or_default().push(*at);
             }

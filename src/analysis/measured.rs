@@ -21,7 +21,7 @@ impl Measured {
         let mut steps: BTreeMap<Id, Vec<Length>> = BTreeMap::new();
         for step in &plan.steps {
             let measured = history.durations(&plan.plan, &step.id);
-            let whole = step.part_of.as_ref().unwrap_or(&step.id);
+            let whole = step.part_of.as_ref().filter(|_| !step.is_item()).unwrap_or(&step.id);
             match steps.get_mut(whole) {
                 None => {
                     steps.insert(whole.clone(), measured.to_vec());

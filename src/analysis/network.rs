@@ -79,7 +79,10 @@ pub struct Network {
     /// The rank of each position in the route.
     pub(super) rank_of: Vec<u32>,
     pub(super) slots: usize,
-    pub(super) locks: Vec<Id>,
+    /// The names of the locks; none for the limit of an `each`.
+    pub(super) locks: Vec<Option<Id>>,
+    /// How many hold each lock at the same time: one, or as many items of an `each` as it says.
+    pub(super) holders: Vec<u32>,
     /// Who may do a kind of step, by their numbers, in the order of the plan.
     pub(super) crews: Vec<Vec<u32>>,
     /// The crews of each person.
@@ -163,7 +166,8 @@ impl Network {
             node_of,
             rank_of,
             slots: basis.max_parallel.max(1),
-            locks: limits.locks.into_iter().cloned().collect(),
+            holders: limits.holders,
+            locks: limits.locks,
             crews: limits.crews,
             crews_of,
             gates: limits.gates,
@@ -239,8 +243,9 @@ struct Limits<'a> {
     plan: &'a ResolvedPlan,
     people: Vec<Id>,
     arrivals: Vec<u64>,
-    locks: Vec<&'a Id>,
-    lock_of: HashMap<&'a str, u32>,
+    locks: Vec<Option<Id>>,
+    holders: Vec<u32>,
+    lock_of: HashMap<(&'a str, bool), u32>,
     crews: Vec<Vec<u32>>,
     crew_of: HashMap<Vec<u32>, u32>,
     gates: Vec<Gate>,
@@ -255,6 +260,7 @@ impl<'a> Limits<'a> {
             people: alive().map(|(id, _)| id.clone()).collect(),
             arrivals: alive().map(|(_, person)| person.arrives.unwrap_or_default().as_millis()).collect(),
             locks: Vec::new(),
+            holders: Vec::new(),
             lock_of: HashMap::new(),
             crews: Vec::new(),
             crew_of: HashMap::new(),
@@ -264,14 +270,23 @@ impl<'a> Limits<'a> {
     }
 
     fn lock(&mut self, step: &'a ResolvedStep) -> u32 {
-        let Some(lock) = &step.common.lock else { return NONE };
-        *self.lock_of.entry(lock.as_str()).or_insert_with(|| {
-            self.locks.push(lock);
+        // Items that share a lock go one by one, whatever else is said of them.
+        let (name, is_lock, holders) = match (&step.common.lock, step.at_most()) {
+            (Some(lock), _) => (lock, true, 1),
+            (None, Some((whole, most))) => (whole, false, most),
+            (None, None) => return NONE,
+        };
+        *self.lock_of.entry((name.as_str(), is_lock)).or_insert_with(|| {
+            self.locks.push(is_lock.then(|| name.clone()));
+            self.holders.push(small(holders));
             small(self.locks.len() - 1)
         })
     }
 
     fn demand(&mut self, step: &ResolvedStep, at: usize) -> Demand {
+        if step.is_group() {
+            return Demand::Nothing;
+        }
         match &step.action {
             Action::Run { .. } | Action::Http { .. } => Demand::Slot,
             Action::Manual { by, .. } => match self.crew(by.as_slice(), at) {

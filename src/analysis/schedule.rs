@@ -137,9 +137,10 @@ fn waited_for(route: &Route, network: &Network, scratch: &Scratch, rank: usize) 
             WaitedFor::Node(after.filter(last).min().unwrap_or(node(before)))
         }
         Bound::Slot(before) => WaitedFor::Slot(node(before)),
-        Bound::Lock(before) => {
-            WaitedFor::Lock(network.locks[network.members[rank].lock as usize].clone(), node(before))
-        }
+        Bound::Lock(before) => match &network.locks[network.members[rank].lock as usize] {
+            Some(lock) => WaitedFor::Lock(lock.clone(), node(before)),
+            None => WaitedFor::Slot(node(before)),
+        },
         Bound::Person(before) => WaitedFor::Person(person(scratch.done_by[rank]), node(before)),
         Bound::Arrival(number) => WaitedFor::Arrival(person(number)),
     }

@@ -41,15 +41,12 @@ pub fn unsupported(plan: &ResolvedPlan, course: &Course, asks: bool) -> Vec<Stri
         }
         let CourseKind::Step(at) = node.kind else { continue };
         let step = &plan.steps[at];
-        if step.common.each.is_some() {
-            missing.push(format!("{id}: `each`"));
+        if step.common.each.is_some() && !step.has_items() && !step.is_item() {
+            missing.push(format!("{id}: `each` with `{}`", step.action.key()));
         }
         if matches!(step.action, Action::Plan { .. }) {
             missing.push(format!("{id}: child plans (`plan`)"));
         }
-    }
-    if !plan.imports.is_empty() {
-        missing.push("`imports`".to_owned());
     }
     let scenario = course.scenario.as_ref().and_then(|id| plan.scenarios.get(id));
     if asks && scenario.is_some_and(|scenario| !scenario.damage.is_empty() || !scenario.compromise.is_empty())

@@ -2,12 +2,12 @@
 
 use std::io::BufRead;
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::ValueEnum;
 
 use super::choose;
-use super::frozen::Frozen;
+use super::frozen::{Frozen, FrozenImport, relative_to_root};
 use super::session::{self, Session};
 use super::typed;
 use super::{Global, Terminal, speech};
@@ -172,14 +172,15 @@ pub(super) fn run(args: &Args, global: &Global, terminal: &Terminal) -> Result<E
     let holder = session::holder(&account, now);
     let mut unbegun = Unbegun(Some(run_dir.clone()));
     let lock = match mode {
-        Mode::DryRun | Mode::DryPlan => None,
-        Mode::Real | Mode::Drill => Some(session::lock_plan(&runs, &plan.plan, &holder, &run)?),
+        Mode::DryRun | Mode::DryPlan => Vec::new(),
+        Mode::Real | Mode::Drill => session::lock_plans(&runs, &plan, &course, &holder, &run)?,
     };
     let defaults = &workspace.config.defaults;
     let patience = defaults.patience.unwrap_or(session::PATIENCE);
     let plan_file = relative_to_root(&workspace, &args.plan);
     let text = sources.get(opened.source).text.clone();
-    let frozen = Frozen::new(plan_file, &text, plan, course, basis.max_parallel, patience);
+    let imports = FrozenImport::all(&workspace, &opened, &sources);
+    let frozen = Frozen::new(plan_file, &text, imports, plan, course, basis.max_parallel, patience);
     let plan_hash = frozen.write(&run_dir, &opened, &sources)?;
     let mut start = start_of(&frozen, &route, run, plan_hash, mode, args, account.clone());
     if mode == Mode::Real {
@@ -351,11 +352,6 @@ fn confirm(plan: &ResolvedPlan, scenario: Option<&Id>, terminal: &Terminal) -> R
         return Ok(());
     }
     Err(Error::unable("not confirmed; nothing was done"))
-}
-
-fn relative_to_root(workspace: &Workspace, plan: &Path) -> String {
-    let absolute = std::path::absolute(plan).unwrap_or_else(|_| plan.to_owned());
-    workspace.relative(&absolute).display().to_string()
 }
 
 fn start_of(

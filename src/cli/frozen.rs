@@ -1,5 +1,6 @@
 //! What a run needs to be taken up again: written down once, before anything is done.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -10,7 +11,7 @@ use crate::document::Sources;
 use crate::error::Error;
 use crate::resolve::{Course, ResolvedPlan};
 use crate::value::Length;
-use crate::workspace::Opened;
+use crate::workspace::{Opened, Workspace};
 
 /// What a run carries out, written into its folder as `frozen/run.json`.
 ///
@@ -29,10 +30,44 @@ pub(super) struct Frozen {
     pub(super) max_parallel: usize,
     /// How long an asset may take to become healthy.
     pub(super) patience: Length,
+    /// The files of the plans that it imports.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) imports: Vec<FrozenImport>,
     /// The resolved plan.
     pub(super) plan: ResolvedPlan,
     /// What is carried out.
     pub(super) course: Course,
+}
+
+/// The file of an imported plan. Its steps are in the resolved plan.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FrozenImport {
+    /// What stands before its names.
+    pub(super) prefix: String,
+    /// Its file, relative to the repository's root.
+    pub(super) file: String,
+    /// SHA-256 of the file, in hexadecimal.
+    pub(super) hash: String,
+}
+
+impl FrozenImport {
+    /// Names the files of all plans that a plan imports.
+    pub(super) fn all(workspace: &Workspace, opened: &Opened, sources: &Sources) -> Vec<Self> {
+        let imports = opened.imports.plans.iter().zip(&opened.imported_files);
+        let frozen = imports.map(|(import, file)| Self {
+            prefix: import.prefix.clone(),
+            file: relative_to_root(workspace, file),
+            hash: hash_of(sources.get(import.document.source).text.as_bytes()),
+        });
+        frozen.collect()
+    }
+}
+
+/// Returns the path of a plan's file relative to the repository's root.
+pub(super) fn relative_to_root(workspace: &Workspace, file: &Path) -> String {
+    let absolute = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+    workspace.relative(&absolute).display().to_string()
 }
 
 const FORMAT: u32 = 1;
@@ -43,13 +78,14 @@ impl Frozen {
     pub(super) fn new(
         plan_file: String,
         source_text: &str,
+        imports: Vec<FrozenImport>,
         plan: ResolvedPlan,
         course: Course,
         max_parallel: usize,
         patience: Length,
     ) -> Self {
         let plan_file_hash = hash_of(source_text.as_bytes());
-        Self { format: FORMAT, plan_file, plan_file_hash, max_parallel, patience, plan, course }
+        Self { format: FORMAT, plan_file, plan_file_hash, max_parallel, patience, imports, plan, course }
     }
 
     /// Writes it, and the texts that it was made from, into a run's folder; returns its hash.
@@ -61,9 +97,23 @@ impl Frozen {
         let bytes = serde_json::to_vec(self).map_err(|error| Error::unable(error.to_string()))?;
         write(&folder.join(FILE), &bytes).map_err(failed)?;
         write(&folder.join("plan.yaml"), sources.get(opened.source).text.as_bytes()).map_err(failed)?;
+        let mut written = BTreeSet::new();
         for (name, source) in opened.recipes.used_by(&self.plan) {
+            written.insert(source);
             let file = folder.join(format!("recipe-{}.yaml", name.replace('/', "-")));
             write(&file, sources.get(source).text.as_bytes()).map_err(failed)?;
+        }
+        for (number, import) in (1..).zip(&opened.imports.plans) {
+            let file = folder.join(format!("import-{number}.yaml"));
+            write(&file, sources.get(import.document.source).text.as_bytes()).map_err(failed)?;
+            // Recipes beside an imported plan are its own, whatever they are called.
+            for (name, source) in import.recipes.used_by(&self.plan) {
+                if written.insert(source) {
+                    let name = name.replace('/', "-");
+                    let file = folder.join(format!("import-{number}-recipe-{name}.yaml"));
+                    write(&file, sources.get(source).text.as_bytes()).map_err(failed)?;
+                }
+            }
         }
         Ok(hash_of(&bytes))
     }

@@ -61,16 +61,18 @@ pub(super) fn run(args: &Args, global: &Global, terminal: &Terminal) -> Result<E
                 "a dry run is not resumed; begin it anew with `drplan execute --dry-run`",
             ));
         }
-        Mode::Real | Mode::Drill => session::lock_plan(&runs, &start.plan, &holder, &run)?,
+        Mode::Real | Mode::Drill => session::lock_plans(&runs, &frozen.plan, &frozen.course, &holder, &run)?,
     };
-    let plan_file = workspace.root.join(&frozen.plan_file);
-    let plan_changed =
-        std::fs::read(&plan_file).map_or(true, |bytes| hash_of(&bytes) != frozen.plan_file_hash);
-    if plan_changed {
-        terminal.say(&format!(
-            "note: {} is not what it was when the run began; the run keeps to what it was frozen into",
-            frozen.plan_file
-        ));
+    let own = [(&frozen.plan_file, &frozen.plan_file_hash)];
+    let imported = frozen.imports.iter().map(|import| (&import.file, &import.hash));
+    let mut plan_changed = false;
+    for (file, hash) in own.into_iter().chain(imported) {
+        if std::fs::read(workspace.root.join(file)).map_or(true, |bytes| hash_of(&bytes) != *hash) {
+            plan_changed = true;
+            terminal.say(&format!(
+                "note: {file} is not what it was when the run began; the run keeps to what it was frozen into"
+            ));
+        }
     }
     // What has ended needs no secret any more.
     let is_open = |at: usize| state.steps.get(at).is_none_or(|record| !record.state.releases());

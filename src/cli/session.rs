@@ -8,13 +8,14 @@ use super::frozen::Frozen;
 use super::typed::Answers;
 use super::{Terminal, live};
 use crate::effect::{Dry, DrySetup, Live, LiveSetup};
-use crate::engine::{self, Halt, Setup};
+use crate::engine::{self, Ground, Halt, Setup};
 use crate::error::Error;
 use crate::event::{Event, Mode, RunResult, RunStarted};
 use crate::exit::Exit;
 use crate::journal::{self, Holder, Lock, LockError, Record, Runs, Writer};
 use crate::keeper;
 use crate::report::{self, Report};
+use crate::resolve::{Course, ResolvedPlan};
 use crate::value::{Id, Length, Moment, RunId, Stamp};
 use crate::workspace::Workspace;
 
@@ -62,8 +63,8 @@ impl Session<'_> {
             course: &self.frozen.course,
             start: self.start.clone(),
             account: self.account.clone(),
-            inherited: inherited(&self.frozen.plan.pass_env),
-            folder: plan_file.parent().unwrap_or(Path::new("/")).to_owned(),
+            ground: ground(&plan_file, &self.frozen.plan.pass_env),
+            imported: self.imported(),
             exe: exe.clone(),
             max_parallel: self.frozen.max_parallel,
             patience: self.frozen.patience,
@@ -125,6 +126,25 @@ impl Session<'_> {
         }
         Ok(exit_of(halt, result, &report))
     }
+}
+
+impl Session<'_> {
+    /// Returns where the commands of imported plans run.
+    fn imported(&self) -> BTreeMap<String, Ground> {
+        let plan = &self.frozen.plan;
+        let of_import = |import: &super::frozen::FrozenImport| {
+            let pass_env = plan.imported.get(&import.prefix).map(|import| import.pass_env.as_slice());
+            let file = self.workspace.root.join(&import.file);
+            (import.prefix.clone(), ground(&file, pass_env.unwrap_or_default()))
+        };
+        self.frozen.imports.iter().map(of_import).collect()
+    }
+}
+
+/// Returns where the commands of a plan run.
+fn ground(file: &Path, pass_env: &[String]) -> Ground {
+    let folder = file.parent().unwrap_or(Path::new("/")).to_owned();
+    Ground { folder, inherited: inherited(pass_env) }
 }
 
 /// Returns how the program ends for a run that ended, or was left.
@@ -227,8 +247,18 @@ pub(super) fn holder(account: &str, now: Moment) -> Holder {
     Holder::this_process(account, host(), now)
 }
 
-/// Takes the lock of a plan: one run of it at a time.
-pub(super) fn lock_plan(runs: &Runs, plan: &Id, holder: &Holder, run: &RunId) -> Result<Lock, Error> {
+/// Takes the locks of all plans of which a run carries anything out: one run of a plan at a time.
+pub(super) fn lock_plans(
+    runs: &Runs,
+    plan: &ResolvedPlan,
+    course: &Course,
+    holder: &Holder,
+    run: &RunId,
+) -> Result<Vec<Lock>, Error> {
+    course.plans(plan).into_iter().map(|plan| lock_plan(runs, plan, holder, run)).collect()
+}
+
+fn lock_plan(runs: &Runs, plan: &Id, holder: &Holder, run: &RunId) -> Result<Lock, Error> {
     let holder = Holder { run: Some(run.clone()), ..holder.clone() };
     let lock = runs.lock_plan(plan, &holder).map_err(|error| {
         let is_held = matches!(error, LockError::Locked { .. });
@@ -248,9 +278,13 @@ fn refuse_beside_a_kept_run(runs: &Runs, plan: &Id, run: &RunId) -> Result<(), E
             continue;
         };
         let is_open = state.result.is_none() && state.steps.iter().any(|record| record.state.is_open());
-        if is_open && state.start.is_some_and(|start| start.plan == *plan) {
+        let touches = || {
+            let frozen = Frozen::read(&runs.dir(other));
+            frozen.is_ok_and(|(frozen, _)| frozen.course.plans(&frozen.plan).contains(plan))
+        };
+        if is_open && (state.start.is_some_and(|start| start.plan == *plan) || touches()) {
             let error = Error::unable(format!(
-                "the run {other} of this plan is under way: its controller is gone, but its steps still run"
+                "the run {other} of the plan {plan} is under way: its controller is gone, but its steps still run"
             ));
             return Err(error.hint(format!(
                 "`drplan resume {other}` takes it up; `drplan abort {other} --reason …` ends it"

@@ -63,6 +63,8 @@ pub(super) struct Dispatcher<'a, E, S: Store> {
     /// What could begin: rank and node, so that the first in rank comes first.
     pub(super) ready: BTreeSet<(u32, usize)>,
     pub(super) held_locks: HashMap<Id, usize>,
+    /// Of each `each` with `at_most`, the items that are under way.
+    pub(super) items_under_way: HashMap<Id, BTreeSet<usize>>,
     /// The secrets of the nodes that are under way.
     pub(super) held: HashMap<usize, Held>,
     pub(super) acting: usize,
@@ -118,6 +120,7 @@ impl<'a, E: Effects, S: Store> Dispatcher<'a, E, S> {
             waits_for: vec![0; nodes],
             ready: BTreeSet::new(),
             held_locks: HashMap::new(),
+            items_under_way: HashMap::new(),
             held: HashMap::new(),
             acting: 0,
             unstaged: 0,

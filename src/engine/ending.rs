@@ -81,6 +81,9 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         if let Some(lock) = self.step(at).and_then(|step| step.common.lock.clone()) {
             self.held_locks.entry(lock).or_insert(at);
         }
+        if let Some((whole, _)) = self.step(at).and_then(ResolvedStep::at_most) {
+            self.items_under_way.entry(whole.clone()).or_default().insert(at);
+        }
     }
 
     pub(super) fn fail(&mut self, at: usize, failure: Failure) -> Result<(), Error> {
@@ -129,6 +132,10 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         let lock = self.step(at).and_then(|step| step.common.lock.as_ref());
         if let Some(lock) = lock.filter(|lock| self.held_locks.get(*lock) == Some(&at)) {
             self.held_locks.remove(lock);
+        }
+        let whole = self.step(at).and_then(ResolvedStep::at_most);
+        if let Some(items) = whole.and_then(|(whole, _)| self.items_under_way.get_mut(whole)) {
+            items.remove(&at);
         }
     }
 

@@ -11,9 +11,6 @@ use crate::plan::{Action, Place};
 use crate::resolve::{CourseKind, ResolvedStep};
 use crate::value::{Id, Name, NameError, Scalar, Table};
 
-/// The shell that a text after `run` goes to, unless the plan or the step names another.
-pub(super) const BASH: [&str; 4] = ["bash", "-euo", "pipefail", "-c"];
-
 /// Works out the values for a node of the course.
 pub(super) struct Values<'a> {
     setup: &'a Setup<'a>,
@@ -46,8 +43,9 @@ impl<'a> Values<'a> {
     /// When an input names a variable that has no value.
     pub(super) fn of(&self, at: usize, state: &RunState, held: Option<&Held>) -> Result<Env, NameError> {
         let node = &self.setup.course.nodes[at];
-        let mut env = Env { values: self.setup.inherited.clone(), unknown: Vec::new(), secret: Vec::new() };
-        add_vars(&mut env.values, &self.setup.plan.vars);
+        let own = self.setup.own_of(at);
+        let mut env = Env { values: own.ground.inherited.clone(), unknown: Vec::new(), secret: Vec::new() };
+        add_vars(&mut env.values, own.vars);
         if let Some(place) = node.place.as_ref().and_then(|place| self.setup.plan.places.get(place)) {
             add_vars(&mut env.values, &place.vars);
         }
@@ -63,7 +61,9 @@ impl<'a> Values<'a> {
         match (held, step) {
             (Some(held), _) => held.add_to(&mut env),
             // Nothing of the step uses them, so they were not fetched; a text shows their names.
-            (None, Some(step)) => env.unknown.extend(step.common.secrets.iter().map(Name::to_string)),
+            (None, Some(step)) => {
+                env.unknown.extend(step.common.secrets.iter().map(|name| name.in_commands().to_owned()));
+            }
             (None, None) => {}
         }
         if let Some(step) = step {
@@ -126,16 +126,13 @@ impl<'a> Values<'a> {
         env
     }
 
-    /// Returns the program that carries out a command of a step.
-    pub(super) fn shell(&self, step: Option<&ResolvedStep>) -> Vec<String> {
-        let of_step = step.and_then(|step| match &step.action {
+    /// Returns the program that carries out a command of a node.
+    pub(super) fn shell(&self, at: usize) -> Vec<String> {
+        let of_step = self.step(at).and_then(|step| match &step.action {
             Action::Run { shell, .. } => shell.as_deref(),
             _ => None,
         });
-        match of_step.or(self.setup.plan.shell.as_deref()) {
-            Some(shell) => shell.to_vec(),
-            None => BASH.map(str::to_owned).to_vec(),
-        }
+        of_step.map_or_else(|| self.setup.own_of(at).shell(), <[String]>::to_vec)
     }
 }
 

@@ -27,4 +27,4 @@ mod tests;
 pub use hearing::{Hearing, Said, people_of};
 pub use looks::NEWEST;
 pub use run::{Error, run};
-pub use setup::{Halt, Setup};
+pub use setup::{Ground, Halt, Setup};

@@ -49,11 +49,11 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
                 let program = match command {
                     Command::Program(words) => words.clone(),
                     Command::Shell(text) => {
-                        self.values.shell(None).into_iter().chain([text.clone()]).collect()
+                        self.setup.own("").shell().into_iter().chain([text.clone()]).collect()
                     }
                 };
                 let name = format!("command {}", number + 1);
-                (name, Way::Command { program, cwd: self.setup.folder.clone() })
+                (name, Way::Command { program, cwd: self.setup.ground.folder.clone() })
             }
         };
         Channel { number, name, way }
@@ -91,7 +91,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
                 "text": text,
             })
         };
-        let mut env = self.setup.inherited.clone();
+        let mut env = self.setup.ground.inherited.clone();
         env.extend(self.setup.plan.vars.iter().map(|(name, value)| (name.to_string(), value.to_string())));
         let own = [
             ("DRPLAN_EVENT", Some(of.to_owned())),

@@ -56,7 +56,8 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
 
     /// Returns the folder in which a copy's points lie, if this version can look there.
     pub(super) fn folder_of(&self, copy: &Id) -> Option<PathBuf> {
-        let (_, backup, _, copy) = copy_of(self.setup.plan, copy.as_str())?;
+        let (id, backup, _, copy) = copy_of(self.setup.plan, copy.as_str())?;
+        let plan = self.setup.own(id.as_str());
         let place = copy
             .in_
             .as_ref()
@@ -66,11 +67,11 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
             return None;
         }
         let at = copy.at.as_deref().filter(|at| !at.contains("://"))?;
-        let mut vars = self.setup.inherited.clone();
-        let own = self.setup.plan.vars.iter().chain(place.into_iter().flat_map(|place| &place.vars));
+        let mut vars = plan.ground.inherited.clone();
+        let own = plan.vars.iter().chain(place.into_iter().flat_map(|place| &place.vars));
         vars.extend(own.map(|(name, value)| (name.to_string(), value.to_string())));
         let filled = Text::new(at).fill(|name| vars.get(name).map(|value| value.as_str().into())).ok()?;
-        Some(self.setup.folder.join(filled))
+        Some(plan.ground.folder.join(filled))
     }
 
     pub(super) fn hear_point(&mut self, copy: Id, found: FoundPoint) -> Result<(), Error> {

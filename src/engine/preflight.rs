@@ -44,7 +44,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
                     None => {
                         known.insert(key, demands.len());
                         let brought_by = node.place.as_ref().and_then(|place| self.provider_of(place));
-                        let cwd = self.setup.folder.clone();
+                        let cwd = self.setup.own_of(at).ground.folder.clone();
                         let need = Need::Tool { tool: tool.clone(), env: env.clone(), cwd, brought_by };
                         demands.push(Demand { what: format!("tool {tool}"), steps: vec![id], need });
                     }

@@ -99,7 +99,9 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
     }
 
     fn is_work(&self, at: usize) -> bool {
-        self.step(at).is_some_and(|step| matches!(step.action, Action::Run { .. } | Action::Http { .. }))
+        self.step(at).is_some_and(|step| {
+            !step.is_group() && matches!(step.action, Action::Run { .. } | Action::Http { .. })
+        })
     }
 
     async fn find_work_again(&mut self, work: &[usize]) -> Result<(), Error> {

@@ -27,10 +27,10 @@ impl Held {
     /// Adds them to the step's environment, and says that they are secrets.
     pub(super) fn add_to(&self, env: &mut Env) {
         for (name, value) in &self.known {
-            env.values.insert(name.to_string(), value.expose_secret().to_owned());
-            env.secret.push(name.to_string());
+            env.values.insert(name.in_commands().to_owned(), value.expose_secret().to_owned());
+            env.secret.push(name.in_commands().to_owned());
         }
-        env.unknown.extend(self.unknown.iter().map(Name::to_string));
+        env.unknown.extend(self.unknown.iter().map(|name| name.in_commands().to_owned()));
     }
 }
 
@@ -58,9 +58,10 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
     pub(super) fn fetch(&mut self, at: usize, then: Then) {
         let Some(step) = self.step(at) else { return };
         let wanted = step.common.secrets.iter().filter_map(|name| self.wanted(name)).collect();
-        let mut env = self.setup.inherited.clone();
-        env.extend(self.setup.plan.vars.iter().map(|(name, value)| (name.to_string(), value.to_string())));
-        let errand = Errand { wanted, env, cwd: self.setup.folder.clone() };
+        let own = self.setup.own_of(at);
+        let mut env = own.ground.inherited.clone();
+        env.extend(own.vars.iter().map(|(name, value)| (name.to_string(), value.to_string())));
+        let errand = Errand { wanted, env, cwd: own.ground.folder.clone() };
         let ticket =
             self.ticket(if then == Then::Begin { Ticket::FirstFetch(at) } else { Ticket::Fetch(at) });
         self.doing[at] = Doing::Fetching(then);
@@ -73,7 +74,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
             SecretSource::File(path) => Origin::File(path.into()),
             SecretSource::Command(Command::Program(words)) => Origin::Program(words.clone()),
             SecretSource::Command(Command::Shell(text)) => {
-                let mut program = self.values.shell(None);
+                let mut program = self.setup.own(name.as_str()).shell();
                 program.push(text.clone());
                 Origin::Program(program)
             }

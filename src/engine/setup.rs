@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::event::{Mode, RunStarted};
 use crate::resolve::{Course, ResolvedPlan};
-use crate::value::Length;
+use crate::value::{Length, Name, Scalar, Table};
 
 /// What a run is given, by a person or by its frozen files.
 #[derive(Debug)]
@@ -18,10 +18,10 @@ pub struct Setup<'a> {
     pub start: RunStarted,
     /// Who controls the run now; on resume another than who began it.
     pub account: String,
-    /// The variables that commands inherit from the controller.
-    pub inherited: BTreeMap<String, String>,
-    /// The plan's folder, where commands run.
-    pub folder: PathBuf,
+    /// Where the commands of the plan run.
+    pub ground: Ground,
+    /// Where those of imported plans run, by the prefix of their names.
+    pub imported: BTreeMap<String, Ground>,
     /// The program that carries out HTTP steps: drplan itself.
     pub exe: PathBuf,
     /// How many steps run at the same time.
@@ -34,7 +34,52 @@ pub struct Setup<'a> {
     pub stays: bool,
 }
 
+/// Where commands of a plan run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ground {
+    /// The plan's folder.
+    pub folder: PathBuf,
+    /// The variables that commands inherit from the controller.
+    pub inherited: BTreeMap<String, String>,
+}
+
+/// What a plan says for its own commands alone.
+pub(super) struct Own<'a> {
+    pub(super) ground: &'a Ground,
+    pub(super) vars: &'a Table<Name, Scalar>,
+    shell: Option<&'a [String]>,
+}
+
+/// The shell that a text after `run` goes to, unless the plan or the step names another.
+const BASH: [&str; 4] = ["bash", "-euo", "pipefail", "-c"];
+
+impl Own<'_> {
+    /// Returns the program that carries out a text.
+    pub(super) fn shell(&self) -> Vec<String> {
+        match self.shell {
+            Some(shell) => shell.to_vec(),
+            None => BASH.map(str::to_owned).to_vec(),
+        }
+    }
+}
+
 impl Setup<'_> {
+    /// Returns what the plan of a thing says for its own commands; a step is named as a person wrote it.
+    pub(super) fn own(&self, written: &str) -> Own<'_> {
+        let plan = self.plan;
+        let import = plan.import_of(written);
+        let ground = import.and_then(|(prefix, _)| self.imported.get(prefix)).unwrap_or(&self.ground);
+        match import {
+            Some((_, import)) => Own { ground, vars: &import.vars, shell: import.shell.as_deref() },
+            None => Own { ground, vars: &plan.vars, shell: plan.shell.as_deref() },
+        }
+    }
+
+    /// Returns what the plan of a node says for its own commands.
+    pub(super) fn own_of(&self, at: usize) -> Own<'_> {
+        self.own(self.course.written(self.plan, at))
+    }
+
     /// Returns what kind of run it is.
     pub const fn mode(&self) -> Mode {
         self.start.mode

@@ -52,11 +52,16 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         }
         let Some(step) = self.step(at) else { return true };
         if matches!(step.action, Action::Run { .. } | Action::Http { .. })
+            && !step.is_group()
             && self.acting + self.about_to_act() >= self.setup.max_parallel
         {
             return false;
         }
-        step.common.lock.as_ref().is_none_or(|lock| !self.held_locks.contains_key(lock))
+        let has_room = |(whole, most): (&Id, usize)| {
+            self.items_under_way.get(whole).is_none_or(|items| items.len() < most)
+        };
+        step.at_most().is_none_or(has_room)
+            && step.common.lock.as_ref().is_none_or(|lock| !self.held_locks.contains_key(lock))
     }
 
     /// Counts what is looked at before it starts: it has its slot already, so that nobody overtakes it.
@@ -165,12 +170,15 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
             return Ok(());
         }
         let attempt = self.attempt(at);
+        if step.is_group() {
+            return self.look(at, Purpose::Verify, step.common.verify.clone());
+        }
         match &step.action {
             Action::Run { command, .. } => {
                 let program = match command {
                     Command::Program(words) => words.clone(),
                     Command::Shell(text) => {
-                        let mut program = self.values.shell(Some(step));
+                        let mut program = self.values.shell(at);
                         program.push(text.clone());
                         program
                     }
@@ -233,7 +241,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
             program,
             env,
             secrets: self.secrets_of(at),
-            cwd: self.setup.folder.clone(),
+            cwd: self.setup.own_of(at).ground.folder.clone(),
             timeout: step.common.timeout,
             estimate: self.setup.course.nodes[at].estimate.unwrap_or_default(),
             outputs: step.common.outputs.iter().map(ToString::to_string).collect(),
@@ -266,8 +274,9 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         if let Some(place) = &probe.on {
             env = self.values.at_place(env, place);
         }
-        let shell = self.values.shell(self.step(at));
-        Ok(Some(Question { probe: probe.clone(), env, cwd: self.setup.folder.clone(), shell, moot }))
+        let shell = self.values.shell(at);
+        let cwd = self.setup.own_of(at).ground.folder.clone();
+        Ok(Some(Question { probe: probe.clone(), env, cwd, shell, moot }))
     }
 
     /// Says why nothing can be known about a node: because something before it did not really happen.

@@ -1,6 +1,6 @@
 //! What a run carries out: a route with everything decided, frozen into the run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -83,6 +83,21 @@ impl Course {
         let moved = route.assets.iter().filter(|(_, asset)| asset.state.is_goal() && asset.home != asset.was);
         let homes = moved.filter_map(|(id, asset)| Some((id.clone(), asset.home.clone()?))).collect();
         Self { scenario: route.scenario.clone(), nodes, homes }
+    }
+
+    /// Returns a node as a person wrote it, which tells to which plan it belongs: an asset, or a step without the part of
+    /// its recipe.
+    pub fn written<'a>(&'a self, plan: &'a ResolvedPlan, at: usize) -> &'a str {
+        match self.nodes[at].kind {
+            CourseKind::Step(step) => plan.steps[step].written_as(),
+            CourseKind::Health => self.nodes[at].id.as_str(),
+        }
+    }
+
+    /// Returns the ids of the plans of which a run carries anything out: the plan's own, and those that it imports.
+    pub fn plans<'a>(&'a self, plan: &'a ResolvedPlan) -> BTreeSet<&'a Id> {
+        let imported = |at| plan.import_of(self.written(plan, at)).map(|(_, import)| &import.plan);
+        (0..self.nodes.len()).filter_map(imported).chain([&plan.plan]).collect()
     }
 
     /// Returns the section of the plan that a node belongs to; a health check belongs to the recovery.

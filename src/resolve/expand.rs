@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::each::{expand_each, is_expanded};
 use super::merge;
 use super::resolved::FORMAT;
 use super::{Imports, Owner, RecipePlace, Recipes, ResolvedPlan, ResolvedStep, Section};
@@ -25,7 +26,7 @@ pub fn resolve(
         (Section::Steps, std::mem::take(&mut plan.steps)),
         (Section::Cleanup, std::mem::take(&mut plan.cleanup)),
     ];
-    let (mut steps, mut findings) = expand(document, sections, recipes);
+    let (mut steps, mut findings) = expand(document, &plan.places, sections, recipes);
     let mut laid = laid_over(&plan, environment);
     if !imports.is_empty() {
         merge::rename(&mut plan, &mut steps, imports);
@@ -57,6 +58,7 @@ pub fn resolve(
         imports: plan.imports,
         shell: plan.shell,
         pass_env: plan.pass_env,
+        imported: BTreeMap::new(),
     };
     findings.extend(merge::add(&mut resolved, imports));
     (resolved, findings)
@@ -65,10 +67,11 @@ pub fn resolve(
 /// Expands the steps of some sections.
 pub(super) fn expand(
     document: &Document,
+    places: &Table<Id, crate::plan::Place>,
     sections: impl IntoIterator<Item = (Section, Table<Id, Step>)>,
     recipes: &Recipes,
 ) -> (Vec<ResolvedStep>, Vec<Finding>) {
-    let mut expansion = Expansion { document, recipes, steps: Vec::new(), findings: Vec::new() };
+    let mut expansion = Expansion { document, places, recipes, steps: Vec::new(), findings: Vec::new() };
     for (section, steps) in sections {
         expansion.steps.reserve(steps.len());
         for (id, step) in steps {
@@ -121,6 +124,7 @@ pub(super) fn laid_over(plan: &Plan, environment: Option<&Id>) -> LaidOver {
 
 struct Expansion<'a> {
     document: &'a Document,
+    places: &'a Table<Id, crate::plan::Place>,
     recipes: &'a Recipes,
     steps: Vec<ResolvedStep>,
     findings: Vec<Finding>,
@@ -128,6 +132,12 @@ struct Expansion<'a> {
 
 impl Expansion<'_> {
     fn add(&mut self, section: Section, id: Id, step: Step) {
+        if let Some(each) = step.common.each.clone().filter(|_| is_expanded(&step.action)) {
+            let (steps, findings) = expand_each(self.document, self.places, section, id, step, &each);
+            self.steps.extend(steps);
+            self.findings.extend(findings);
+            return;
+        }
         let Action::Use { recipe: name, with } = &step.action else {
             self.steps.push(ResolvedStep {
                 id,

@@ -2,7 +2,7 @@
 
 use super::expand::{expand, laid_over};
 use super::imports::{Imports, Owner};
-use super::{ResolvedPlan, ResolvedStep, Section};
+use super::{Imported, ResolvedPlan, ResolvedStep, Section};
 use crate::finding::Finding;
 use crate::plan::{Action, Plan, Renaming};
 use crate::value::{Id, Name, Scalar, Table};
@@ -45,7 +45,8 @@ pub(super) fn add(resolved: &mut ResolvedPlan, imports: &Imports) -> Vec<Finding
     for (at, import) in imports.plans.iter().enumerate() {
         let mut plan = (*import.plan).clone();
         let own_steps = std::mem::take(&mut plan.steps);
-        let (mut steps, found) = expand(&import.document, [(Section::Steps, own_steps)], &import.recipes);
+        let (mut steps, found) =
+            expand(&import.document, &plan.places, [(Section::Steps, own_steps)], &import.recipes);
         findings.extend(found);
         for step in &mut steps {
             give_vars(step, &plan);
@@ -67,6 +68,9 @@ pub(super) fn add(resolved: &mut ResolvedPlan, imports: &Imports) -> Vec<Finding
         resolved.replaced.extend(laid.replaced);
         resolved.reads.extend(laid.reads);
         resolved.omit.extend(laid.omit);
+        let imported =
+            Imported { plan: plan.plan, vars: plan.vars, shell: plan.shell, pass_env: plan.pass_env };
+        resolved.imported.insert(import.prefix.clone(), imported);
     }
     stand_in(resolved);
     findings

@@ -6,6 +6,7 @@
 mod column;
 mod copies;
 mod course;
+mod each;
 mod expand;
 mod finder;
 mod goals;
@@ -45,7 +46,7 @@ pub use points::{
     Gap, Harmful, PointLoss, Term, clean_reach, emptiness, farthest_apart, longest_gap, point_loss,
 };
 pub use recipes::{Recipes, Shipped};
-pub use resolved::{RecipePlace, ResolvedPlan, ResolvedStep, Section};
+pub use resolved::{Imported, RecipePlace, ResolvedPlan, ResolvedStep, Section};
 pub use route::{AssetRoute, AssetState, Request, Route, Router, StepChoice, route};
 pub use stuck::{End, Link, Stuck};
 pub use targets::targets_in;

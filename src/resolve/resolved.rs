@@ -65,6 +65,23 @@ pub struct ResolvedPlan {
     pub shell: Option<NonEmpty<String>>,
     /// Names of environment variables that commands inherit.
     pub pass_env: Vec<String>,
+    /// What the plans whose things were added say for their own commands, by the prefix of their names.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub imported: BTreeMap<String, Imported>,
+}
+
+/// What an imported plan says for its own commands alone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Imported {
+    /// The plan's id.
+    pub plan: Id,
+    /// Variables for its commands.
+    pub vars: Table<Name, Scalar>,
+    /// The shell for its texts after `run`.
+    pub shell: Option<NonEmpty<String>>,
+    /// Names of environment variables that its commands inherit.
+    pub pass_env: Vec<String>,
 }
 
 /// The version of the frozen resolved plan.
@@ -101,7 +118,7 @@ pub struct ResolvedStep {
     pub id: Id,
     /// Where in the plan it stands.
     pub section: Section,
-    /// The step whose recipe it is part of.
+    /// The step whose recipe it is part of, or of whose `each` it is an item.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub part_of: Option<Id>,
     /// The fields that every step may have. A part has taken over those of the step that uses the recipe.
@@ -126,7 +143,7 @@ pub struct RecipePlace {
 }
 
 impl ResolvedStep {
-    /// Returns the step that a person wrote: itself, or the one that uses the recipe.
+    /// Returns the step that a person wrote: itself, or the one that uses the recipe or has the `each`.
     pub fn written_as(&self) -> &str {
         self.part_of.as_ref().unwrap_or(&self.id).as_str()
     }
@@ -146,9 +163,28 @@ impl ResolvedStep {
         self.common.takes.map(|Takes { p50, .. }| p50)
     }
 
-    /// Whether it closes the parts of a recipe.
-    pub const fn is_group(&self) -> bool {
-        matches!(self.action, Action::Use { .. })
+    /// Whether it closes others: the parts of a recipe, or the items of an `each`.
+    pub fn is_group(&self) -> bool {
+        matches!(self.action, Action::Use { .. }) || self.has_items()
+    }
+
+    /// Whether it closes the items of an `each`.
+    pub fn has_items(&self) -> bool {
+        let does_it_itself = matches!(self.action, Action::Use { .. } | Action::Plan { .. });
+        self.part_of.is_none() && self.common.each.is_some() && !does_it_itself
+    }
+
+    /// Whether it is an item of an `each`, such as `notify@eu`.
+    pub fn is_item(&self) -> bool {
+        let rest = self.part_of.as_ref().and_then(|whole| self.id.as_str().strip_prefix(whole.as_str()));
+        rest.is_some_and(|rest| rest.starts_with('@'))
+    }
+
+    /// Returns the step with whose other items it shares a limit, and how many of them run at the same time.
+    pub fn at_most(&self) -> Option<(&Id, usize)> {
+        let whole = self.part_of.as_ref().filter(|_| self.is_item())?;
+        let at_most = self.common.each.as_ref()?.at_most?;
+        Some((whole, usize::try_from(at_most.get()).unwrap_or(usize::MAX)))
     }
 }
 
@@ -156,6 +192,14 @@ impl ResolvedPlan {
     /// Returns a step by its path.
     pub fn step(&self, id: &str) -> Option<&ResolvedStep> {
         self.steps.iter().find(|step| step.id.as_str() == id)
+    }
+
+    /// Returns the imported plan to which a thing belongs, with the prefix of its names; nothing for what is the plan's own.
+    ///
+    /// A step is named as a person wrote it: see [`ResolvedStep::written_as`].
+    pub fn import_of<'n>(&self, written: &'n str) -> Option<(&'n str, &Imported)> {
+        let (prefix, _) = written.rsplit_once('/')?;
+        self.imported.get(prefix).map(|import| (prefix, import))
     }
 
     /// Returns the steps of a section.

@@ -12,6 +12,13 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 #[serde(transparent)]
 pub struct NonEmpty<T>(Vec<T>);
 
+impl<T> NonEmpty<T> {
+    /// Makes a list of one.
+    pub fn one(item: T) -> Self {
+        Self(vec![item])
+    }
+}
+
 impl<T> Deref for NonEmpty<T> {
     type Target = [T];
 

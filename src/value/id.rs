@@ -9,6 +9,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 macro_rules! text_newtype {
     ($(#[$doc:meta])* $name:ident, $check:path) => {
+        text_newtype! { $(#[$doc])* $name, $check, $check }
+    };
+    ($(#[$doc:meta])* $name:ident, $check:path, $stored:path) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(Arc<str>);
@@ -75,7 +78,8 @@ macro_rules! text_newtype {
                     }
 
                     fn visit_str<E: de::Error>(self, text: &str) -> Result<$name, E> {
-                        text.parse().map_err(E::custom)
+                        $stored(text).map_err(E::custom)?;
+                        Ok($name::trusted(text))
                     }
                 }
                 deserializer.deserialize_str(Visitor)
@@ -90,12 +94,12 @@ text_newtype! {
     /// A *reference* may have several parts: `nightly.s3` is a copy of a backup, `network/dns` an
     /// asset of an imported plan, `restore/unpack` a step inside a recipe and `notify@eu` one item
     /// of an `each`; `AGE_KEY` is a secret. The keys of a plan have one part; [`Table`](super::Table) holds them to that.
-    Id, check_reference
+    Id, check_reference, check_stored_reference
 }
 
 text_newtype! {
     /// The name of a variable, secret or output: `UPPER_SNAKE`, at most 64 letters.
-    Name, check_name
+    Name, check_name, check_stored_name
 }
 
 text_newtype! {
@@ -153,6 +157,28 @@ fn check_reference(text: &str) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Says what is wrong with a reference in a file. What a person writes is held to the schema before; in the plan that is
+/// frozen into a run, a secret of an imported plan may be needed by its path, such as `network/AGE_KEY`.
+fn check_stored_reference(text: &str) -> Result<(), String> {
+    check_reference(text).or_else(|why| check_stored_name(text).map_err(|_| why))
+}
+
+/// Says what is wrong with a variable in a file: as for references, secrets of imported plans have a path.
+fn check_stored_name(text: &str) -> Result<(), String> {
+    check_behind_prefix(text, check_name)
+}
+
+/// Says what is wrong with a name behind the prefix of an imported plan, or without one.
+pub(super) fn check_behind_prefix(
+    text: &str,
+    check: impl Fn(&str) -> Result<(), String>,
+) -> Result<(), String> {
+    match text.rsplit_once('/') {
+        Some((prefix, own)) => check_reference(prefix).and_then(|()| check(own)),
+        None => check(text),
+    }
 }
 
 /// Says what is wrong with a text that should name a variable.

@@ -17,7 +17,7 @@ pub trait Key: Sized + Eq + Hash + Serialize {
     /// The pattern of the keys, as a regular expression of JSON Schema.
     const PATTERN: &'static str;
 
-    /// Makes the key, or says what is wrong with it.
+    /// Makes the key, or says what is wrong with it. The schema says more about what a person may write.
     fn parse_key(text: &str) -> Result<Self, String>;
 }
 
@@ -25,7 +25,8 @@ impl Key for Id {
     const PATTERN: &'static str = id::ID_PATTERN;
 
     fn parse_key(text: &str) -> Result<Self, String> {
-        id::check_id(text)?;
+        // In the plan that is frozen into a run, the things of imported plans have a path.
+        id::check_behind_prefix(text, id::check_id)?;
         Ok(Self::trusted(text))
     }
 }
@@ -34,7 +35,8 @@ impl Key for Name {
     const PATTERN: &'static str = id::NAME_PATTERN;
 
     fn parse_key(text: &str) -> Result<Self, String> {
-        text.parse()
+        id::check_behind_prefix(text, id::check_name)?;
+        Ok(Self::trusted(text))
     }
 }
 

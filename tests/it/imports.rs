@@ -321,11 +321,6 @@ fn many_plans_are_told_of_in_the_same_order_each_time() {
 }
 
 #[test]
-fn a_plan_with_imports_is_not_carried_out_yet() {
-    portfolio().args(["execute", "plans/mail.yaml"]).expect(2, &[], &["imports"]);
-}
-
-#[test]
 fn a_runbook_names_secrets_as_a_shell_can_and_tells_the_folder() {
     let dns = DNS.replace("run: ./start.sh", "run: ./start.sh, secrets: [PW]");
     let folder = Drplan::new()

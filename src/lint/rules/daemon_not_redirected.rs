@@ -24,7 +24,8 @@ impl Rule for DaemonNotRedirected {
         for step in &context.resolved.steps {
             let Action::Run { command: Command::Shell(text), .. } = &step.action else { continue };
             // Most texts have nothing of the kind; reading them is the cost of the rule.
-            if !text.contains('&') && !text.contains("setsid") {
+            // Items of an `each` all do what the step says.
+            if step.is_item() || !text.contains('&') && !text.contains("setsid") {
                 continue;
             }
             let Some(daemon) = daemon(&shell::read(text)) else { continue };

@@ -28,7 +28,7 @@ impl Rule for UnguardedDestruction {
             let Action::Run { command, .. } = &step.action else { continue };
             let can_undo = context.written_step(step).common.undo.is_some() || step.common.undo.is_some();
             // What a drill sets up and tidies away is its own.
-            if can_undo || step.section != Section::Steps {
+            if can_undo || step.section != Section::Steps || step.has_items() {
                 continue;
             }
             if let Some(what) = destruction(command) {
@@ -42,9 +42,9 @@ impl Rule for UnguardedDestruction {
             for at in unapproved(context, routed) {
                 let Some(what) = destroyers.get(&at) else { continue };
                 let step = &context.resolved.steps[at];
-                let key = if step.part_of.is_some() { "use" } else { "run" };
-                let message =
-                    format!("`{}` destroys something (`{what}`), and nobody is asked before", step.id);
+                let key = if step.part_of.is_some() && !step.is_item() { "use" } else { "run" };
+                let id = if step.is_item() { step.written_as() } else { step.id.as_str() };
+                let message = format!("`{id}` destroys something (`{what}`), and nobody is asked before");
                 let finding = Finding::warning(Self::META.name, message)
                     .at(context.place(&step.key_path().key(key), Part::Value), "cannot be taken back")
                     .help("let it need a step with `approve`, or give it an `undo`");

@@ -14,11 +14,12 @@ use crate::value::{Id, Name};
 rule!(UnknownVariable, "unknown-variable", Deny, "A text asks for a `$NAME` that has no value there.");
 
 /// What the engine itself gives.
-const GIVEN: [&str; 9] = [
+const GIVEN: [&str; 10] = [
     "DRPLAN_RUN",
     "DRPLAN_SCENARIO",
     "DRPLAN_ENVIRONMENT",
     "DRPLAN_HOME",
+    "DRPLAN_EACH",
     "DRPLAN_OUTPUT",
     "POINT_PATH",
     "POINT_TIME",
