@@ -18,9 +18,12 @@ pub(crate) struct Screen {
     pty: Arc<Pty>,
     child: RefCell<Child>,
     /// Keeps the terminal there when the program has gone.
-    _line: File,
+    line: File,
     seen: Arc<Mutex<Seen>>,
 }
+
+/// A title for the window, which no screen shows.
+const LAST: &[u8] = b"\x1b]0;the last\x07";
 
 struct Seen {
     terminal: vt100::Parser,
@@ -42,7 +45,7 @@ impl Screen {
         let (pty, end) = blocking::open().unwrap();
         pty.resize(pty_process::Size::new(rows, columns)).unwrap();
         let name = rustix::pty::ptsname(&pty, Vec::new()).unwrap();
-        let kept = File::options().read(true).open(name.to_str().unwrap()).unwrap();
+        let kept = File::options().read(true).write(true).open(name.to_str().unwrap()).unwrap();
         let set = like.get_envs().filter_map(|(name, value)| Some((name, value?)));
         let child = blocking::Command::new(like.get_program())
             .args(like.get_args())
@@ -65,7 +68,7 @@ impl Screen {
                 seen.terminal.process(&bytes[..length]);
             }
         });
-        Self { pty, child: RefCell::new(child), _line: kept, seen }
+        Self { pty, child: RefCell::new(child), line: kept, seen }
     }
 
     pub(crate) fn text(&self) -> String {
@@ -150,7 +153,10 @@ impl Screen {
         let status = status.unwrap_or_else(|| panic!("it does not end:\n{}", self.text()));
         let found = status.code().unwrap_or_else(|| -status.signal().unwrap());
         assert_eq!(found, code, "exit code\n{}", self.text());
-        // What it has written last may not have been read yet.
+        // What it has written last may not have been read yet: what is written after that is read after it.
+        (&self.line).write_all(LAST).unwrap();
+        let is_read = || self.seen.lock().unwrap().raw.windows(LAST.len()).any(|bytes| bytes == LAST);
+        assert!(try_until(|| is_read().then_some(())).is_some(), "not all is read:\n{}", self.text());
         let back = try_until(|| self.is_given_back().then_some(()));
         assert!(back.is_some(), "the terminal is not given back:\n{}", self.text());
         self.text()
