@@ -15,7 +15,7 @@ use crate::value::{Moment, RunId};
 
 const LONGEST_HOLDER: u64 = 64 << 10;
 
-/// How often a lock is tried again whose holder has died, and how long after.
+/// How often a lock is tried again whose holder has died or is leaving, and how long after.
 const TRIES: u32 = 80;
 const PAUSE: Duration = Duration::from_millis(25);
 
@@ -122,7 +122,10 @@ impl Lock {
                 Err(TryLockError::WouldBlock) => {
                     let held = holder_in(&mut file);
                     let is_dead = held.as_ref().is_some_and(|held| held.host == holder.host && is_gone(held));
-                    if !is_dead || tries == TRIES {
+                    // Whoever holds a plan for a run whose own lock we have is just leaving that run.
+                    let is_leaving = holder.run.is_some()
+                        && held.as_ref().is_some_and(|held| held.run == holder.run && held.host == holder.host);
+                    if !(is_dead || is_leaving) || tries == TRIES {
                         return Err(LockError::Locked { path: path.to_owned(), held: Held(held) });
                     }
                     // A process that it was just spawning has a copy of the file until it is another program.
@@ -170,4 +173,36 @@ fn holder_in(file: &mut File) -> Option<Holder> {
 fn is_gone(holder: &Holder) -> bool {
     let pid = i32::try_from(holder.pid).ok().and_then(Pid::from_raw);
     pid.is_some_and(|pid| test_kill_process(pid) == Err(Errno::SRCH))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn holder(run: Option<&str>) -> Holder {
+        let since = "2026-11-23T06:00:00Z".parse().unwrap();
+        Holder {
+            run: run.map(|run| run.parse().unwrap()),
+            ..Holder::this_process("eve", "vps-00", since)
+        }
+    }
+
+    #[test]
+    fn whoever_leaves_the_same_run_is_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("plan.lock");
+        let (first, other) = ("20261123t060000-aaaa", "20261123t060000-bbbb");
+        let held = Lock::take(&path, &holder(Some(first))).unwrap();
+        for stranger in [Some(other), None] {
+            assert!(matches!(Lock::take(&path, &holder(stranger)), Err(LockError::Locked { .. })));
+        }
+        let (begins, begun) = std::sync::mpsc::channel();
+        let next = std::thread::spawn(move || {
+            begins.send(()).unwrap();
+            Lock::take(&path, &holder(Some(first))).map(drop)
+        });
+        begun.recv().unwrap();
+        drop(held);
+        next.join().unwrap().unwrap();
+    }
 }
