@@ -124,7 +124,9 @@ impl Lock {
                     let is_dead = held.as_ref().is_some_and(|held| held.host == holder.host && is_gone(held));
                     // Whoever holds a plan for a run whose own lock we have is just leaving that run.
                     let is_leaving = holder.run.is_some()
-                        && held.as_ref().is_some_and(|held| held.run == holder.run && held.host == holder.host);
+                        && held
+                            .as_ref()
+                            .is_some_and(|held| held.run == holder.run && held.host == holder.host);
                     if !(is_dead || is_leaving) || tries == TRIES {
                         return Err(LockError::Locked { path: path.to_owned(), held: Held(held) });
                     }
@@ -181,10 +183,7 @@ mod tests {
 
     fn holder(run: Option<&str>) -> Holder {
         let since = "2026-11-23T06:00:00Z".parse().unwrap();
-        Holder {
-            run: run.map(|run| run.parse().unwrap()),
-            ..Holder::this_process("eve", "vps-00", since)
-        }
+        Holder { run: run.map(|run| run.parse().unwrap()), ..Holder::this_process("eve", "vps-00", since) }
     }
 
     #[test]
