@@ -4,6 +4,7 @@ use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use super::JOURNAL;
 use super::lock::{Holder, Lock, LockError};
@@ -95,18 +96,22 @@ impl Runs {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(failed(error)),
         };
-        let mut found = Vec::new();
+        let mut found: Vec<(String, Option<SystemTime>, RunId)> = Vec::new();
         for entry in entries {
             let entry = entry.map_err(failed)?;
             let id = entry.file_name().to_str().and_then(|name| name.parse::<RunId>().ok());
             if let Some(id) = id
                 && entry.file_type().map_err(failed)?.is_dir()
             {
-                found.push(id);
+                // Of several of one second, the folder knows which came first; the letters behind are thrown.
+                let second =
+                    id.as_str().rsplit_once('-').map_or(id.as_str(), |(second, _)| second).to_owned();
+                let made = entry.metadata().and_then(|entry| entry.created()).ok();
+                found.push((second, made, id));
             }
         }
         found.sort_by(|a, b| b.cmp(a));
-        Ok(found)
+        Ok(found.into_iter().map(|(_, _, id)| id).collect())
     }
 
     /// Finds a run by its id, by a beginning of it that no other has, or as `latest`.
@@ -193,6 +198,20 @@ mod tests {
     }
 
     #[test]
+    fn runs_of_one_second_are_in_the_order_in_which_they_were_made() {
+        let dir = tempfile::tempdir().unwrap();
+        let runs = Runs::new(dir.path().join(".drplan"));
+        let made = |run: &RunId| fs::metadata(runs.dir(run)).unwrap().created().unwrap();
+        // The clock of a file system is a coarse one.
+        let mut moments = std::collections::BTreeSet::new();
+        while moments.len() < 5 {
+            moments.insert(made(&runs.create("2026-11-22T21:00:00Z".parse().unwrap()).unwrap().0));
+        }
+        let list = runs.list().unwrap();
+        assert!(list.is_sorted_by_key(|run| std::cmp::Reverse(made(run))), "{list:?}");
+    }
+
+    #[test]
     fn a_plan_is_locked_once() {
         let dir = tempfile::tempdir().unwrap();
         let runs = Runs::new(dir.path());
@@ -200,7 +219,8 @@ mod tests {
         let mut holder = Holder::this_process("eve", "vps-00", "2026-11-22T21:00:00Z".parse().unwrap());
         holder.run = Some("r1".parse().unwrap());
         let lock = runs.lock_plan(&plan, &holder).unwrap();
-        let told = runs.lock_plan(&plan, &holder).unwrap_err().to_string();
+        let other = Holder { run: Some("r2".parse().unwrap()), ..holder.clone() };
+        let told = runs.lock_plan(&plan, &other).unwrap_err().to_string();
         assert!(told.contains("eve on vps-00") && told.contains("21:00:00") && told.contains("r1"), "{told}");
         drop(lock);
         runs.lock_plan(&plan, &holder).unwrap();
