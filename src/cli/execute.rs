@@ -1,5 +1,6 @@
 //! `drplan execute`: carries out a plan, for real, as a drill, or as a dry run.
 
+use std::collections::BTreeMap;
 use std::io::BufRead;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -180,7 +181,8 @@ pub(super) fn run(args: &Args, global: &Global, terminal: &Terminal) -> Result<E
     let plan_file = relative_to_root(&workspace, &args.plan);
     let text = sources.get(opened.source).text.clone();
     let imports = FrozenImport::all(&workspace, &opened, &sources);
-    let frozen = Frozen::new(plan_file, &text, imports, plan, course, basis.max_parallel, patience);
+    let mut frozen = Frozen::new(plan_file, &text, imports, plan, course, basis.max_parallel, patience);
+    frozen.homes = homes_of(&route);
     let plan_hash = frozen.write(&run_dir, &opened, &sources)?;
     let mut start = start_of(&frozen, &route, run, plan_hash, mode, args, account.clone());
     if mode == Mode::Real {
@@ -207,6 +209,12 @@ pub(super) fn run(args: &Args, global: &Global, terminal: &Terminal) -> Result<E
     let exit = session.carry_out(writer, &[], Vec::new(), terminal);
     drop(lock);
     exit
+}
+
+/// Returns where each asset lives that a route brings back; those of other plans are theirs to keep.
+fn homes_of(route: &Route) -> BTreeMap<Id, Id> {
+    let goals = route.assets.iter().filter(|(id, asset)| asset.state.is_goal() && !id.as_str().contains('/'));
+    goals.filter_map(|(id, asset)| Some((id.clone(), asset.home.clone()?))).collect()
 }
 
 /// The folder of a run that has not begun: what never begins leaves no run behind.

@@ -1,6 +1,6 @@
 //! What a run needs to be taken up again: written down once, before anything is done.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use crate::document::Sources;
 use crate::error::Error;
 use crate::resolve::{Course, ResolvedPlan};
-use crate::value::Length;
+use crate::value::{Id, Length};
 use crate::workspace::{Opened, Workspace};
 
 /// What a run carries out, written into its folder as `frozen/run.json`.
@@ -33,6 +33,9 @@ pub(super) struct Frozen {
     /// The files of the plans that it imports.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) imports: Vec<FrozenImport>,
+    /// Where each asset lives that the route brings back, once it has.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) homes: BTreeMap<Id, Id>,
     /// The resolved plan.
     pub(super) plan: ResolvedPlan,
     /// What is carried out.
@@ -85,7 +88,18 @@ impl Frozen {
         patience: Length,
     ) -> Self {
         let plan_file_hash = hash_of(source_text.as_bytes());
-        Self { format: FORMAT, plan_file, plan_file_hash, max_parallel, patience, imports, plan, course }
+        let homes = BTreeMap::new();
+        Self {
+            format: FORMAT,
+            plan_file,
+            plan_file_hash,
+            max_parallel,
+            patience,
+            imports,
+            homes,
+            plan,
+            course,
+        }
     }
 
     /// Writes it, and the texts that it was made from, into a run's folder; returns its hash.

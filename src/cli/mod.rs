@@ -10,6 +10,7 @@ mod fix;
 mod frozen;
 mod graph;
 mod live;
+mod placement;
 mod portfolio;
 mod render;
 mod request;

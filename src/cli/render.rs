@@ -1,7 +1,6 @@
 //! `drplan render`: writes the runbooks of plans, or checks that they are as they should be.
 
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
@@ -18,7 +17,7 @@ use crate::runbook::{
     index, runbook, used_recipes,
 };
 use crate::value::Id;
-use crate::workspace::{Opened, Workspace, plan_files};
+use crate::workspace::{Opened, Workspace, plan_files, replace};
 
 /// Arguments of `drplan render`.
 #[derive(Debug, clap::Args)]
@@ -294,7 +293,9 @@ fn write(changes: &[Change], folders: &BTreeMap<PathBuf, Pages>, terminal: &Term
         };
         match change {
             Change::Write { made, .. } => {
-                replace(path, made).map_err(|error| failed("write", &error))?;
+                let folder = path.parent().unwrap_or(Path::new("."));
+                let written = std::fs::create_dir_all(folder).and_then(|()| replace(path, made));
+                written.map_err(|error| failed("write", &error))?;
                 terminal.say(&format!("wrote {}", path.display()));
             }
             Change::Remove { .. } => {
@@ -309,19 +310,4 @@ fn write(changes: &[Change], folders: &BTreeMap<PathBuf, Pages>, terminal: &Term
         terminal.say(&format!("{} of {total} files were as they should be", total - written));
     }
     Ok(Exit::Done)
-}
-
-/// Replaces a file so that a reader sees the old one or the new one, never a part.
-fn replace(path: &Path, text: &str) -> std::io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    let folder = path.parent().unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder)?;
-    let mut builder = tempfile::Builder::new();
-    // A runbook is there to be read by everybody; temporary files are not.
-    builder.prefix(".drplan-").permissions(std::fs::Permissions::from_mode(0o644));
-    let mut file = builder.tempfile_in(folder)?;
-    file.write_all(text.as_bytes())?;
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|error| error.error)?;
-    Ok(())
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::execute::EventFormat;
 use super::frozen::Frozen;
+use super::placement;
 use super::typed::Answers;
 use super::{Terminal, live};
 use crate::effect::{Dry, DrySetup, Live, LiveSetup};
@@ -110,6 +111,10 @@ impl Session<'_> {
             error.hint(format!("nothing more was started; mend the cause, then `drplan resume {run}`"))
         })?;
         let result = state.result;
+        let moved = match setup.mode() {
+            Mode::Real => placement::record(&plan_file, &self.frozen, &state),
+            Mode::Drill | Mode::DryRun | Mode::DryPlan => Ok(None),
+        };
         // The report is made of the journal alone; of a large plan the rest would double what is in memory.
         let (run_dir, format) = (self.run_dir, self.format);
         drop(setup);
@@ -123,6 +128,14 @@ impl Session<'_> {
         if format == EventFormat::Human {
             let shown = super::shown(&markdown);
             terminal.print(&format!("{recap}\n{}\nreport: {shown}\n", report::summary(&report)))?;
+        }
+        // What could not be recorded is told, and does not make a recovery that has succeeded a failed one.
+        match moved {
+            Ok(Some(file)) => {
+                terminal.say(&format!("{} says where things live now: commit it", super::shown(&file)));
+            }
+            Ok(None) => {}
+            Err(error) => terminal.error(&error),
         }
         Ok(exit_of(halt, result, &report))
     }

@@ -1,8 +1,7 @@
 //! `drplan simulate`: how sure it is that a plan meets its targets.
 
-use std::io::Write;
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::ValueEnum;
 
@@ -12,7 +11,7 @@ use crate::document::Sources;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::resolve::{AssetState, Request, route};
-use crate::workspace::Workspace;
+use crate::workspace::{Workspace, replace};
 
 /// Arguments of `drplan simulate`.
 #[derive(Debug, clap::Args)]
@@ -104,21 +103,8 @@ pub(super) fn run(args: &Args, terminal: &Terminal) -> Result<Exit, Error> {
     };
     match &args.output {
         None => terminal.print(&text)?,
-        Some(path) => write(path, &text)
+        Some(path) => replace(path, &text)
             .map_err(|error| Error::unable(format!("cannot write {}: {error}", path.display())))?,
     }
     Ok(Exit::Done)
-}
-
-/// Replaces a file so that a reader sees the old one or the new one, never a part.
-fn write(path: &Path, text: &str) -> std::io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".drplan-").permissions(std::fs::Permissions::from_mode(0o644));
-    let mut file = builder.tempfile_in(folder)?;
-    file.write_all(text.as_bytes())?;
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|error| error.error)?;
-    Ok(())
 }

@@ -62,3 +62,20 @@ impl Workspace {
         File::open(folder).and_then(|folder| folder.sync_all()).map_err(io)
     }
 }
+
+/// Replaces a file that everybody may read, or makes it; a reader sees the old one or the new one, never a part.
+///
+/// # Errors
+///
+/// When the folder is not there, or the file cannot be written in it.
+pub fn replace(path: &Path, text: &str) -> std::io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut builder = tempfile::Builder::new();
+    // Temporary files are for our eyes only.
+    builder.prefix(".drplan-").permissions(Permissions::from_mode(0o644));
+    let mut file = builder.tempfile_in(folder)?;
+    file.write_all(text.as_bytes())?;
+    file.as_file().sync_all()?;
+    file.persist(path).map_err(|error| error.error)?;
+    Ok(())
+}

@@ -19,6 +19,7 @@ mod dry_run;
 mod each;
 mod effect;
 mod execute;
+mod failback;
 mod fix;
 mod formats;
 mod generated;

@@ -1,0 +1,61 @@
+//! Things move in a real run, that is written down beside the plan, and failback moves them home again.
+
+use std::fs;
+
+use crate::stage::Stage;
+
+const PLAN: &str = "
+places:
+  old: { kind: host }
+  new: { kind: host }
+assets:
+  shop: { kind: app, homes: [old, new], health: [{ run: 'true' }] }
+  wiki: { kind: app, homes: [new], health: [{ run: 'true' }] }
+scenarios:
+  loss: { title: The old host is gone, lose: [old] }
+steps:
+  move: { restores: [shop], when: { operation: recover }, run: echo out >>ledger, rerun: safe }
+  leave: { when: { operation: failback }, wait: 0s }
+  move-back: { restores: [shop], needs: [leave], when: { operation: failback }, run: echo home >>ledger, rerun: safe }
+";
+
+fn recorded(stage: &Stage) -> Option<String> {
+    fs::read_to_string(stage.path().join("plan.placement.yaml")).ok()
+}
+
+#[test]
+fn where_things_live_now_is_recorded_and_undone_by_failback() {
+    let stage = Stage::new(PLAN);
+    stage.run(&["execute", "plan.yaml", "--dry-run"]).exits(0);
+    assert_eq!(recorded(&stage), None, "a dry run moves nothing");
+
+    let told = stage.execute(&[]).exits(0);
+    assert!(told.err.contains("plan.placement.yaml says where things live now"), "{}", told.err);
+    let text = recorded(&stage).unwrap();
+    assert!(text.contains("shop: new") && !text.contains("wiki"), "{text}");
+    // The next run starts from there: the old host may be lost again, and takes nothing with it.
+    stage.execute(&[]).exits(0).says("Nothing is to be done");
+
+    let back = stage.execute(&["--operation", "failback"]).exits(0);
+    assert!(back.err.contains("says where things live now"), "{}", back.err);
+    let text = recorded(&stage).unwrap();
+    assert!(!text.contains("shop"), "{text}");
+}
+
+#[test]
+fn what_is_not_healthy_yet_is_recorded_when_it_is() {
+    let stage = Stage::new(&PLAN.replace("run: echo out", "run: test -e open && echo out"));
+    stage.execute(&[]).exits(3);
+    assert_eq!(recorded(&stage), None);
+    stage.write("open", "");
+    stage.run(&["retry", "latest", "move", "--reason", "it is open now"]).exits(0);
+    stage.run(&["resume", "latest"]).exits(0).says("says where things live now");
+    assert!(recorded(&stage).unwrap().contains("shop: new"));
+}
+
+#[test]
+fn what_cannot_be_recorded_is_told_and_does_not_spoil_the_recovery() {
+    let stage = Stage::new(&PLAN.replace("run: echo out", "run: mkdir plan.placement.yaml && echo out"));
+    let ran = stage.execute(&[]).exits(0);
+    assert!(ran.err.contains("cannot record where things live now"), "{}", ran.err);
+}
