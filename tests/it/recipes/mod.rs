@@ -1,0 +1,3 @@
+//! The recipes that are shipped, each against the real tool: backup, destroy, restore, compare.
+
+mod postgres;

@@ -1,0 +1,7 @@
+//! Real servers for tests: each in a folder of its own, on a socket or port of its own, ended with the test.
+
+mod postgres;
+mod process;
+
+pub(crate) use postgres::Postgres;
+pub(crate) use process::said;
