@@ -24,7 +24,12 @@ macro_rules! shipped {
 }
 
 /// The recipes that are part of the program; the one list.
-const SHIPPED: &[Shipped] = &[shipped!("files/restore-tar"), shipped!("postgres/restore-dump")];
+const SHIPPED: &[Shipped] = &[
+    shipped!("files/restore-tar"),
+    shipped!("postgres/restore-dump"),
+    shipped!("redis/restore-aof"),
+    shipped!("redis/restore-rdb"),
+];
 
 /// The recipes at hand, by name.
 #[derive(Clone, Debug, Default)]

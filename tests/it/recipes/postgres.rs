@@ -130,6 +130,12 @@ fn a_database_that_holds_data_is_replaced_only_if_that_is_said_and_comes_back_by
     assert_eq!(server.truth("shop_before_restore"), later);
     // What was kept is not thrown away by the next one.
     refused(&plan(&server, &path, ", replace: yes"), "shop_before_restore is kept");
+    super::undo("postgres/restore-dump", &stage, "db");
+    assert_eq!(server.truth("shop"), later);
+    assert_eq!(server.sql("postgres", "select count(*) from pg_database where datname like 'shop%'"), "1");
+    // What this run did not make, it does not take away.
+    super::undo("postgres/restore-dump", &stage, "db");
+    assert_eq!(server.truth("shop"), later);
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 mod postgres;
 mod process;
+mod redis;
 
 pub(crate) use postgres::Postgres;
 pub(crate) use process::said;
+pub(crate) use redis::Redis;
