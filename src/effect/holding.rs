@@ -53,6 +53,8 @@ pub(super) struct Holding {
     asked: BTreeMap<Attempt, (Box<Job>, u8)>,
     /// What runs without a keeper.
     orphans: BTreeSet<Attempt>,
+    /// Whether the keeper knows of attempts that we do not: the journal has lost its end.
+    is_behind: bool,
     awaited: JoinSet<Attempt>,
 }
 
@@ -70,6 +72,7 @@ impl Holding {
             held: BTreeSet::new(),
             asked: BTreeMap::new(),
             orphans: BTreeSet::new(),
+            is_behind: false,
             awaited: JoinSet::new(),
         }
     }
@@ -100,6 +103,10 @@ impl Holding {
                         self.orphan_ended(attempt);
                     }
                 }
+            }
+            if std::mem::take(&mut self.is_behind) {
+                // What was begun before is found again like anything that a lost keeper held.
+                self.lost().await;
             }
         }
     }
@@ -155,6 +162,11 @@ impl Holding {
             Notice::Started { step, attempt, .. } => drop(self.asked.remove(&(step, attempt))),
             // What was asked to stop had just ended by itself, and is told as that.
             Notice::Refused { why: Refusal::NotRunning, .. } | Notice::AllTold => {}
+            Notice::Refused { step, attempt, why: Refusal::AlreadyStarted }
+                if self.held.contains(&(step.clone(), attempt)) =>
+            {
+                self.is_behind = true;
+            }
             Notice::Refused { step, attempt, why } => {
                 self.asked.remove(&(step.clone(), attempt));
                 if self.held.remove(&(step.clone(), attempt)) {

@@ -79,7 +79,7 @@ impl Everything {
             }
             let ran = self.stage.run(&["resume", "latest"]);
             match ran.code {
-                0 | 3 => assert!(self.is_over()),
+                0 | 3 => assert!(self.is_over(), "it ends, and is not over"),
                 4 => self.decide(&mut account),
                 _ => drop(ran.exits(0)),
             }
@@ -93,6 +93,11 @@ impl Everything {
 
     fn is_over(&self) -> bool {
         self.stage.journal().last().is_some_and(|event| event["type"] == "run_finished")
+    }
+
+    /// How the run ended.
+    fn result(&self) -> String {
+        self.stage.last("run_finished", "")["result"].as_str().unwrap().to_owned()
     }
 
     /// Looks what really happened, as a person would, and decides.
@@ -119,6 +124,26 @@ impl Everything {
             "post" => !self.server.asked().is_empty(),
             "last" => self.stage.ledger().contains(&"last1".to_owned()),
             step => self.stage.ledger().contains(&step.replace('@', "-")),
+        }
+    }
+
+    /// Holds a run that has failed to its ledger: what is done was done once, and nothing was done twice.
+    fn compare_failed(&self, hurt: &str) {
+        let mut ledger = self.stage.ledger();
+        ledger.sort();
+        let count = ledger.len();
+        ledger.dedup();
+        assert_eq!(ledger.len(), count, "{hurt}: something was done twice: {ledger:?}");
+        assert!(self.server.asked().len() <= 1, "{hurt}");
+        for event in self.stage.journal() {
+            let (Some("step_finished"), Some(step)) = (event["type"].as_str(), event["step"].as_str()) else {
+                continue;
+            };
+            let name = step.replace('@', "-");
+            let name = if name == "last" { "last1" } else { &name };
+            if event["outcome"]["result"] == "done" && ONCE.contains(&name) {
+                assert!(ledger.iter().any(|line| line == name), "{hurt}: {step} is lost");
+            }
         }
     }
 
