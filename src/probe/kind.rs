@@ -11,6 +11,9 @@ use crate::value::{Field, Id, Length, OneOrMany, Scalar, Table, Text};
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Probe")]
 pub struct RawProbe {
+    /// What is asked, in words for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
     /// Runs a command that only looks; content if it ends with the expected exit code and output.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run: Option<Command>,
@@ -88,6 +91,8 @@ impl ProbeKind {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "RawProbe", into = "RawProbe")]
 pub struct Probe {
+    /// What is asked, in words for people.
+    pub title: Option<String>,
     /// What it looks at.
     pub kind: ProbeKind,
     /// What the answer must look like.
@@ -127,6 +132,7 @@ impl TryFrom<RawProbe> for Probe {
             return Err(format!("`{misfit}` does not fit a probe with `{}`", kind.key()));
         }
         Ok(Self {
+            title: raw.title,
             kind,
             expect,
             on: raw.on,
@@ -139,6 +145,7 @@ impl TryFrom<RawProbe> for Probe {
 impl From<Probe> for RawProbe {
     fn from(probe: Probe) -> Self {
         let mut raw = Self {
+            title: probe.title,
             expect: (probe.expect != Expect::default()).then_some(probe.expect),
             on: probe.on,
             timeout: (probe.timeout != DEFAULT_TIMEOUT).then_some(probe.timeout),
@@ -170,6 +177,11 @@ impl JsonSchema for Probe {
 }
 
 impl Probe {
+    /// Returns what is asked, in words if the probe has any, else as [`Probe::shown`] does.
+    pub fn named(&self) -> String {
+        self.title.clone().unwrap_or_else(|| self.shown())
+    }
+
     /// Returns the probe as one line for people.
     pub fn shown(&self) -> String {
         match &self.kind {
