@@ -20,6 +20,8 @@ pub struct StepRecord {
     pub begun: Option<Stamp>,
     /// When it reached its last state.
     pub ended: Option<Stamp>,
+    /// How often it failed and was to be tried again by itself, since a person last said how to go on.
+    pub retries: u32,
     /// What it wrote.
     pub outputs: BTreeMap<Name, String>,
     /// What it restored from.
@@ -228,7 +230,11 @@ impl RunState {
                     Outcome::Done | Outcome::Assumed => None,
                 };
             }
-            Event::RetryPlanned { failure, .. } => record.note = Some(failure.to_string()),
+            Event::RetryPlanned { failure, .. } => {
+                record.retries += 1;
+                record.note = Some(failure.to_string());
+            }
+            Event::StepRetried { .. } => record.retries = 0,
             Event::StepUnneeded { why, .. } | Event::StepJudged { why, .. } => {
                 record.note = Some(why.clone());
             }

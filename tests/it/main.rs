@@ -44,6 +44,7 @@ mod recipes;
 mod recovery_time;
 mod render;
 mod resume;
+mod sabotage;
 mod screen;
 mod secrets;
 mod servers;

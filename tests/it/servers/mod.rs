@@ -1,5 +1,6 @@
-//! Real servers for tests: each in a folder of its own, on a socket or port of its own, ended with the test.
+//! Servers that tests start for themselves: each in a folder of its own, on a socket or port of its own, ended with the test.
 
+pub(crate) mod http;
 mod postgres;
 mod process;
 mod redis;
