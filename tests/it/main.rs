@@ -53,3 +53,4 @@ mod stage;
 mod traces;
 mod tree;
 mod typist;
+mod undo;
