@@ -8,6 +8,7 @@
 mod approve;
 mod arithmetic;
 mod bad_input;
+mod bucket;
 mod canary;
 mod check;
 mod clocks;
@@ -44,6 +45,7 @@ mod render;
 mod resume;
 mod screen;
 mod secrets;
+mod servers;
 mod signers;
 mod simulate;
 mod stage;
