@@ -8,6 +8,7 @@
 mod approve;
 mod arithmetic;
 mod bad_input;
+mod bucket;
 mod canary;
 mod check;
 mod clocks;
