@@ -44,7 +44,8 @@ pub use nodes::{Node, NodeKind};
 pub use overlay::overlay;
 pub use placement::Placement;
 pub use points::{
-    Gap, Harmful, PointLoss, Term, clean_reach, emptiness, farthest_apart, longest_gap, point_loss,
+    Expected, Gap, Harmful, PointLoss, Term, clean_reach, emptiness, farthest_apart, longest_gap,
+    moments_between, newest_expected, point_loss,
 };
 pub use recipes::{Recipes, Shipped};
 pub use resolved::{Imported, RecipePlace, ResolvedPlan, ResolvedStep, Section};
