@@ -14,6 +14,7 @@ mod notices;
 mod outputs;
 mod people;
 mod points;
+mod preconditions;
 mod preflight;
 mod resume;
 mod run;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::ops::Bound::{Excluded, Unbounded};
 
 use super::dispatcher::{Act, Dispatcher, Gate};
-use super::node::{Doing, Purpose, Then, Ticket};
+use super::node::{Doing, Look, Purpose, Then, Ticket};
 use super::run::Error;
 use crate::effect::{Effects, Env, Question, Reply, Work};
 use crate::event::{Event, Failure, Mode, StepState};
@@ -72,7 +72,9 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
                 Ticket::FirstFetch(_) | Ticket::Unless(_) | Ticket::GroupUnless(_) | Ticket::Point(_)
             )
         };
-        self.tickets.values().filter(is_before).count()
+        let asks_first =
+            |doing: &&Doing| matches!(doing, Doing::Looking(Look { purpose: Purpose::Precondition, .. }));
+        self.tickets.values().filter(is_before).count() + self.doing.iter().filter(asks_first).count()
     }
 
     pub(super) fn begin_node(&mut self, at: usize) -> Result<(), Error> {

@@ -15,6 +15,9 @@ use crate::value::{Field, Id, Length, Name, OneOrMany, Scalar, Table, Text, Tool
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Probe")]
 pub struct RawProbe {
+    /// What is asked, in words for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
     /// Runs a command that only looks; content if it ends with the expected exit code and output.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run: Option<Command>,
@@ -138,6 +141,8 @@ impl ProbeKind {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "RawProbe", into = "RawProbe")]
 pub struct Probe {
+    /// What is asked, in words for people.
+    pub title: Option<String>,
     /// What it looks at.
     pub kind: ProbeKind,
     /// What the answer must look like.
@@ -184,6 +189,7 @@ impl TryFrom<RawProbe> for Probe {
             return Err(format!("`{misfit}` does not fit a probe with `{}`", kind.key()));
         }
         Ok(Self {
+            title: raw.title,
             kind,
             expect,
             on: raw.on,
@@ -198,6 +204,7 @@ impl TryFrom<RawProbe> for Probe {
 impl From<Probe> for RawProbe {
     fn from(probe: Probe) -> Self {
         let mut raw = Self {
+            title: probe.title,
             expect: (probe.expect != Expect::default()).then_some(probe.expect),
             on: probe.on,
             timeout: (probe.timeout != DEFAULT_TIMEOUT).then_some(probe.timeout),
@@ -234,6 +241,11 @@ impl Probe {
     /// Whether the plan says how long a look may take.
     pub fn has_own_timeout(&self) -> bool {
         self.timeout != DEFAULT_TIMEOUT
+    }
+
+    /// Returns what is asked, in words if the probe has any, else as [`Probe::shown`] does.
+    pub fn named(&self) -> String {
+        self.title.clone().unwrap_or_else(|| self.shown())
     }
 
     /// Returns the probe as one line for people.
