@@ -30,7 +30,9 @@ pub(super) fn expand_probes(
         let place = step.key_path();
         // Of a recipe's own probes a person sees the place where the recipe is used.
         let of_recipe = match &step.action {
-            Action::Use { recipe, .. } => recipes.get(recipe.as_str()).map_or(0, |(_, recipe)| recipe.verify.len()),
+            Action::Use { recipe, .. } => {
+                recipes.get(recipe.as_str()).map_or(0, |(_, recipe)| recipe.verify.len())
+            }
             _ if step.recipe_place.is_some() => usize::MAX,
             _ => 0,
         };

@@ -27,6 +27,7 @@ macro_rules! shipped {
 /// The recipes that are part of the program; the one list.
 const SHIPPED: &[Shipped] = &[
     shipped!("files/restore-tar"),
+    shipped!("pg-dump/verify"),
     shipped!("postgres/restore-dump"),
     shipped!("redis/restore-aof"),
     shipped!("redis/restore-rdb"),

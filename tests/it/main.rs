@@ -55,3 +55,4 @@ mod stage;
 mod traces;
 mod tree;
 mod typist;
+mod verify;
