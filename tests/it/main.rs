@@ -57,3 +57,4 @@ mod traces;
 mod tree;
 mod typist;
 mod undo;
+mod verify;
