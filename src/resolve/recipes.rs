@@ -25,6 +25,9 @@ macro_rules! shipped {
 
 /// The recipes that are part of the program; the one list.
 const SHIPPED: &[Shipped] = &[
+    shipped!("crypt/age-decrypt"),
+    shipped!("crypt/gpg-decrypt"),
+    shipped!("crypt/remove-plaintext"),
     shipped!("files/restore-borg"),
     shipped!("files/restore-rclone"),
     shipped!("files/restore-restic"),
