@@ -2,6 +2,7 @@
 
 mod crypt;
 mod files;
+mod mariadb;
 mod postgres;
 mod redis;
 
