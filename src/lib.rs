@@ -36,4 +36,5 @@ pub mod report;
 pub mod resolve;
 pub mod runbook;
 pub mod value;
+pub mod verify;
 pub mod workspace;

@@ -20,6 +20,7 @@ pub fn unsupported(plan: &ResolvedPlan, course: &Course, asks: bool) -> Vec<Stri
         match node.kind {
             CourseKind::Step(at) => {
                 let step = &plan.steps[at];
+                probe_recipe(node.id.as_str(), &step.common.preconditions);
                 probe_recipe(node.id.as_str(), &step.common.verify);
                 probe_recipe(
                     node.id.as_str(),

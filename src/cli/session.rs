@@ -155,7 +155,7 @@ impl Session<'_> {
 }
 
 /// Returns where the commands of a plan run.
-fn ground(file: &Path, pass_env: &[String]) -> Ground {
+pub(super) fn ground(file: &Path, pass_env: &[String]) -> Ground {
     let folder = file.parent().unwrap_or(Path::new("/")).to_owned();
     Ground { folder, inherited: inherited(pass_env) }
 }

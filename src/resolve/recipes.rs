@@ -16,9 +16,24 @@ pub struct Shipped {
     pub text: &'static str,
 }
 
+/// A recipe by its name, which is its path as well.
+macro_rules! shipped {
+    ($name:literal) => {
+        Shipped { name: $name, text: include_str!(concat!("../../recipes/", $name, ".yaml")) }
+    };
+}
+
 /// The recipes that are part of the program; the one list.
-const SHIPPED: [Shipped; 1] =
-    [Shipped { name: "files/restore-tar", text: include_str!("../../recipes/files/restore-tar.yaml") }];
+const SHIPPED: &[Shipped] = &[
+    shipped!("files/restore-borg"),
+    shipped!("files/restore-rclone"),
+    shipped!("files/restore-restic"),
+    shipped!("files/restore-rsync"),
+    shipped!("files/restore-tar"),
+    shipped!("postgres/restore-dump"),
+    shipped!("redis/restore-aof"),
+    shipped!("redis/restore-rdb"),
+];
 
 /// The recipes at hand, by name.
 #[derive(Clone, Debug, Default)]
@@ -29,7 +44,7 @@ pub struct Recipes {
 impl Recipes {
     /// Returns the recipes that are part of the program, as YAML.
     pub const fn shipped() -> &'static [Shipped] {
-        &SHIPPED
+        SHIPPED
     }
 
     /// Adds a recipe; returns the source of the one that has the name already, if there is one.
