@@ -15,6 +15,7 @@ mod outputs;
 mod people;
 mod points;
 mod preflight;
+mod remote;
 mod resume;
 mod run;
 mod secrets;
@@ -26,5 +27,6 @@ mod tests;
 
 pub use hearing::{Hearing, Said, people_of};
 pub use looks::NEWEST;
+pub use remote::is_of_the_machine;
 pub use run::{Error, run};
 pub use setup::{Ground, Halt, Setup};
