@@ -13,6 +13,7 @@
 
 pub mod analysis;
 pub mod approval;
+pub mod bucket;
 pub mod cli;
 pub mod config;
 pub mod display;

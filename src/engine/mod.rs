@@ -24,8 +24,10 @@ mod setup;
 mod starting;
 #[cfg(test)]
 mod tests;
+mod undo;
 
 pub use hearing::{Hearing, Said, people_of};
 pub use looks::NEWEST;
 pub use run::{Error, run};
 pub use setup::{Ground, Halt, Setup};
+pub use undo::with_begun_undos;

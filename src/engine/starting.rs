@@ -16,7 +16,7 @@ use crate::value::{Id, Length};
 
 impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
     pub(super) fn release(&mut self) -> Result<(), Error> {
-        if self.unstaged == 0 && self.state.staged.is_none() && self.has_stage() {
+        if self.unstaged == 0 && !self.state.undoing && self.state.staged.is_none() && self.has_stage() {
             self.note(Event::IncidentStaged)?;
         }
         let mut tried = None;
@@ -47,6 +47,9 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
 
     pub(super) fn may_begin(&self, at: usize) -> bool {
         let section = self.section(at);
+        if self.state.undoing && section != Section::Cleanup {
+            return self.is_undo(at) && self.halted.is_none();
+        }
         if section != Section::Cleanup && (self.halted.is_some() || self.failed || self.asks) {
             return false;
         }

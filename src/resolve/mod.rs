@@ -28,6 +28,7 @@ mod route;
 mod stuck;
 mod supply;
 mod targets;
+mod undo;
 
 #[cfg(test)]
 mod oracle;
@@ -52,3 +53,4 @@ pub use resolved::{Imported, RecipePlace, ResolvedPlan, ResolvedStep, Section};
 pub use route::{AssetRoute, AssetState, Request, Route, Router, StepChoice, route};
 pub use stuck::{End, Link, Stuck};
 pub use targets::targets_in;
+pub use undo::with_undos;

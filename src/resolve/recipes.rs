@@ -26,6 +26,10 @@ macro_rules! shipped {
 
 /// The recipes that are part of the program; the one list.
 const SHIPPED: &[Shipped] = &[
+    shipped!("files/restore-borg"),
+    shipped!("files/restore-rclone"),
+    shipped!("files/restore-restic"),
+    shipped!("files/restore-rsync"),
     shipped!("files/restore-tar"),
     shipped!("pg-dump/verify"),
     shipped!("postgres/restore-dump"),

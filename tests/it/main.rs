@@ -8,6 +8,7 @@
 mod approve;
 mod arithmetic;
 mod bad_input;
+mod bucket;
 mod canary;
 mod check;
 mod clocks;
@@ -55,4 +56,5 @@ mod stage;
 mod traces;
 mod tree;
 mod typist;
+mod undo;
 mod verify;

@@ -1,5 +1,6 @@
 //! The recipes that are shipped, each against the real tool: backup, destroy, restore, compare.
 
+mod files;
 mod postgres;
 mod redis;
 
@@ -9,7 +10,14 @@ use drplan::resolve::Recipes;
 use serde_yaml::Value;
 
 use crate::servers::said;
-use crate::stage::Stage;
+use crate::stage::{Ran, Stage};
+
+/// Holds a plan to be impossible, for a reason, in a dry run and really.
+#[track_caller]
+fn refused(stage: &Stage, words: &str) -> Ran {
+    stage.run(&["execute", "plan.yaml", "--dry-run"]).exits(1).says(words);
+    stage.execute(&[]).exits(3).says(words)
+}
 
 /// Takes back what a step did by a recipe, by the recipe's own words.
 #[track_caller]

@@ -3,8 +3,9 @@
 use std::fs;
 use std::process::Command;
 
+use super::refused;
 use crate::servers::{Postgres, said};
-use crate::stage::{Ran, Stage};
+use crate::stage::Stage;
 
 /// Data with an owner, an extension, a sequence, rights and a setting of the database.
 fn fill(server: &Postgres) {
@@ -100,12 +101,6 @@ fn plain_sql_comes_back_from_gzip() {
 #[test]
 fn plain_sql_comes_back_from_zstd() {
     destroyed_and_restored(&["-Fp"], "shop.sql", &["zstd"], "");
-}
-
-#[track_caller]
-fn refused(stage: &Stage, words: &str) -> Ran {
-    stage.run(&["execute", "plan.yaml", "--dry-run"]).exits(1).says(words);
-    stage.execute(&[]).exits(3).says(words)
 }
 
 #[test]

@@ -4,8 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use super::refused;
 use crate::servers::{Redis, said};
-use crate::stage::{Ran, Stage};
+use crate::stage::Stage;
 
 fn fill(server: &Redis) {
     let script = "for i = 1, 2000 do redis.call('set', 'key:' .. i, 'value ' .. i) end; \
@@ -86,12 +87,6 @@ fn an_append_only_file_comes_back() {
 #[test]
 fn an_append_only_file_comes_back_where_it_would_be_ignored() {
     comes_back("restore-aof", &Backup::aof(), "aof", &[]);
-}
-
-#[track_caller]
-fn refused(stage: &Stage, words: &str) -> Ran {
-    stage.run(&["execute", "plan.yaml", "--dry-run"]).exits(1).says(words);
-    stage.execute(&[]).exits(3).says(words)
 }
 
 #[test]

@@ -4,6 +4,7 @@ pub(crate) mod http;
 mod postgres;
 mod process;
 mod redis;
+pub(crate) mod s3;
 
 pub(crate) use postgres::Postgres;
 pub(crate) use process::said;

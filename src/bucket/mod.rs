@@ -1,0 +1,18 @@
+//! Backups in a bucket: S3 over HTTP, as AWS speaks it and as other servers do.
+//!
+//! Asks only; nothing here writes to a bucket. What a bucket says is data, and what it refuses to say is a [`Fault`],
+//! never "nothing is there".
+
+/// So many questions are asked of a server at one time.
+const AT_ONCE: usize = 16;
+
+mod access;
+mod answers;
+mod client;
+mod fault;
+mod listing;
+
+pub use access::{Access, Address, Limits};
+pub use client::Bucket;
+pub use fault::Fault;
+pub use listing::Version;
