@@ -153,7 +153,7 @@ fn refuse_unknown_names(args: &Args, plans: &[Looked]) -> Result<(), Error> {
     for (what, wanted, known) in
         [("copy", &args.copy, &copies), ("asset", &args.asset, &assets), ("place", &here, &places)]
     {
-        for name in wanted.iter().filter(|name| !known.contains(&name.as_str())) {
+        if let Some(name) = wanted.iter().find(|name| !known.contains(&name.as_str())) {
             let error = Error::unable(format!("there is no {what} `{}`", name.escape_debug()));
             let guess = did_you_mean(name, known.iter().copied());
             return Err(error.hint(guess.unwrap_or_else(|| format!("there are: {}", known.join(", ")))));
@@ -172,10 +172,10 @@ fn look_at(args: &Args, workspace: &Workspace, plans: &[Looked]) -> Result<Verif
     let now = session::now();
     let as_of = args.as_of.unwrap_or(now);
     let here = args.here.as_ref().map(Id::trusted);
-    let (confined, seen) = runtime.block_on(async {
+    let (kept_by, seen) = runtime.block_on(async {
         let confines = workspace.config.defaults.confine.unwrap_or(true);
         let inspector = Inspector::new(&exe, &tmp.path().join("probe"), confines);
-        let confined = match inspector.confinement().0 {
+        let kept_by = match inspector.confinement().0 {
             Confined::Mounts => "mounts",
             Confined::Landlock => "landlock",
             Confined::Nothing => "nothing",
@@ -192,7 +192,7 @@ fn look_at(args: &Args, workspace: &Workspace, plans: &[Looked]) -> Result<Verif
             };
             look_at_one(args, workspace, looked, asking)
         });
-        (confined, join_all(looks).await)
+        (kept_by, join_all(looks).await)
     });
     // A look that hangs, such as at a file on a dead share, does not hold up the end.
     runtime.shutdown_background();
@@ -200,7 +200,7 @@ fn look_at(args: &Args, workspace: &Workspace, plans: &[Looked]) -> Result<Verif
         version: Verification::VERSION,
         drplan: env!("CARGO_PKG_VERSION").to_owned(),
         as_of,
-        confined: confined.to_owned(),
+        confined: kept_by.to_owned(),
         plans: seen,
     })
 }

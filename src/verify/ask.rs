@@ -86,7 +86,9 @@ async fn find(asking: Asking<'_>, subject: &Subject<'_>, promise: &Promise<'_>) 
         env.values.insert("POINT_PATH".to_owned(), at.clone());
         let inspections = ask_all(asking, &of_copy, &env).await;
         let mut facts = Facts::default();
-        inspections.iter().for_each(|(_, inspection)| facts.add(inspection.facts.clone()));
+        for (_, inspection) in &inspections {
+            facts.add(inspection.facts.clone());
+        }
         let mut moments: Vec<Moment> = facts.points.iter().chain(&facts.time).copied().collect();
         moments.sort_unstable();
         moments.dedup();
