@@ -144,8 +144,10 @@ fn refuse_unknown_names(args: &Args, plans: &[Looked]) -> Result<(), Error> {
         .flat_map(|looked| subjects(&looked.plan, &looked.placement, &looked.ground, None))
         .map(|subject| subject.reference.to_string())
         .collect();
-    let assets: Vec<&str> = plans.iter().flat_map(|looked| looked.plan.assets.keys()).map(Id::as_str).collect();
-    let places: Vec<&str> = plans.iter().flat_map(|looked| looked.plan.places.keys()).map(Id::as_str).collect();
+    let assets: Vec<&str> =
+        plans.iter().flat_map(|looked| looked.plan.assets.keys()).map(Id::as_str).collect();
+    let places: Vec<&str> =
+        plans.iter().flat_map(|looked| looked.plan.places.keys()).map(Id::as_str).collect();
     let copies: Vec<&str> = copies.iter().map(String::as_str).collect();
     let here: Vec<String> = args.here.iter().cloned().collect();
     for (what, wanted, known) in

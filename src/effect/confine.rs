@@ -237,7 +237,9 @@ fn confine_by_landlock(tmp: &Path, out: Option<&Path>) -> Result<(), String> {
         .and_then(Ruleset::create)
         .and_then(|ruleset| ruleset.add_rules(rules))
         .and_then(|ruleset| ruleset.add_rules(devices))
-        .and_then(|ruleset| ruleset.add_rules(path_beneath_rules(out, AccessFs::from_file(ABI::V5) & writing)))
+        .and_then(|ruleset| {
+            ruleset.add_rules(path_beneath_rules(out, AccessFs::from_file(ABI::V5) & writing))
+        })
         .and_then(RulesetCreated::restrict_self)
         .map_err(|error| error.to_string())?;
     if restricted.ruleset == RulesetStatus::NotEnforced {

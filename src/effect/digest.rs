@@ -102,7 +102,11 @@ fn of_folder(point: &Path) -> Result<Digests, String> {
                 open.push(path);
             } else if path != list && !covered.contains(&path) && !is_about_others(&path) {
                 let name = path.strip_prefix(point).unwrap_or(&path);
-                return Ok(Digests::Uncovered(format!("{} has no digest in {}", name.display(), shown(&list))));
+                return Ok(Digests::Uncovered(format!(
+                    "{} has no digest in {}",
+                    name.display(),
+                    shown(&list)
+                )));
             }
         }
     }
@@ -166,7 +170,8 @@ fn compare(path: &Path, name: &str, wanted: &str) -> Result<Vec<String>, String>
         }
     }
     let sum: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    let wrong = (sum != wanted).then(|| format!("{name} is not what its producer wrote: the SHA-256 differs"));
+    let wrong =
+        (sum != wanted).then(|| format!("{name} is not what its producer wrote: the SHA-256 differs"));
     Ok(wrong.into_iter().collect())
 }
 

@@ -63,11 +63,8 @@ pub struct Inspector {
 impl Inspector {
     /// Makes one; `tmp` becomes the folder for temporary files of probes that are confined.
     pub fn new(exe: &Path, tmp: &Path, confines: bool) -> Self {
-        let cell = if confines {
-            Cell::try_out(exe, tmp)
-        } else {
-            Cell::open("drplan.yaml says `confine: false`")
-        };
+        let cell =
+            if confines { Cell::try_out(exe, tmp) } else { Cell::open("drplan.yaml says `confine: false`") };
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
         Self { cell: Arc::new(cell), cores: Arc::new(Semaphore::new(cores)) }
     }
@@ -292,7 +289,11 @@ fn add_json(probe: &Probe, examined: &Examined, facts: &mut Facts) -> Result<(),
     for (fact, path) in &probe.facts {
         let values = path.values(&json).map_err(|why| format!("{fact}: {why}"))?;
         if !fact.is_many() && values.len() != 1 {
-            return Err(format!("{fact}: {} has {} values in the output, not one", path.as_str(), values.len()));
+            return Err(format!(
+                "{fact}: {} has {} values in the output, not one",
+                path.as_str(),
+                values.len()
+            ));
         }
         for value in values {
             facts.tell(*fact, &value)?;

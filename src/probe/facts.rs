@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 use crate::value::Moment;
 
 /// How far a recovery point was looked into; each level holds the ones before.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Integrity {
     /// It is there, by its name.
@@ -200,7 +202,9 @@ impl Facts {
         let wrong = |what: &str| format!("{fact}=`{}` is not {what}", short(value));
         let number = || value.trim().parse::<u64>().map_err(|_| wrong("a whole number"));
         let moment = || moment(value).ok_or_else(|| wrong("a moment"));
-        let full = |length: usize| if length < MOST { Ok(()) } else { Err(format!("more than {MOST} times {fact}")) };
+        let full = |length: usize| {
+            if length < MOST { Ok(()) } else { Err(format!("more than {MOST} times {fact}")) }
+        };
         match fact {
             Fact::Time => once(fact, &mut self.time, moment()?),
             Fact::Size => once(fact, &mut self.size, number()?),

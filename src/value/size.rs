@@ -154,7 +154,9 @@ mod tests {
         for text in ["", "10", "10 MB", "10mb", "-1B", "1.MB", ".5MB", "99999999999TB", "1.0000000001MB"] {
             assert!(text.parse::<Size>().is_err(), "{text}");
         }
-        for (bytes, text) in [(0, "0B"), (999, "999B"), (1000, "1kB"), (1_540_000, "1.5MB"), (250_000_000, "250MB")] {
+        for (bytes, text) in
+            [(0, "0B"), (999, "999B"), (1000, "1kB"), (1_540_000, "1.5MB"), (250_000_000, "250MB")]
+        {
             assert_eq!(Size(bytes).to_string(), text);
         }
     }

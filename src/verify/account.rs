@@ -204,7 +204,10 @@ pub enum Kind {
 impl Kind {
     /// Returns the word for it, as it stands in JSON.
     pub fn word(self) -> String {
-        serde_json::to_value(self).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+        serde_json::to_value(self)
+            .ok()
+            .and_then(|value| value.as_str().map(str::to_owned))
+            .unwrap_or_default()
     }
 }
 

@@ -90,8 +90,10 @@ async fn find(asking: Asking<'_>, subject: &Subject<'_>, promise: &Promise<'_>) 
         let mut moments: Vec<Moment> = facts.points.iter().chain(&facts.time).copied().collect();
         moments.sort_unstable();
         moments.dedup();
-        found.seen =
-            moments.iter().map(|time| Seen { name: time.to_string(), path: at.clone(), ..Seen::at(*time) }).collect();
+        found.seen = moments
+            .iter()
+            .map(|time| Seen { name: time.to_string(), path: at.clone(), ..Seen::at(*time) })
+            .collect();
         if found.seen.is_empty() {
             // Whatever it says: there is nothing that could be restored.
             found.seen_by_probe = true;
@@ -114,7 +116,8 @@ async fn find(asking: Asking<'_>, subject: &Subject<'_>, promise: &Promise<'_>) 
         if of_copy.is_empty() {
             found.not_seen = Some((
                 format!("{at} cannot be listed by this version"),
-                "use a probe recipe that lists the copy (`of: copy`), or look from where it is a folder".to_owned(),
+                "use a probe recipe that lists the copy (`of: copy`), or look from where it is a folder"
+                    .to_owned(),
             ));
         }
         return found;
@@ -129,10 +132,18 @@ fn is_of_copy(probe: &Probe) -> bool {
 }
 
 /// Lists the points of a folder, or takes a file, or a mirror, for the one point that it is.
-async fn list(asking: Asking<'_>, subject: &Subject<'_>, promise: &Promise<'_>, path: &Path, found: &mut Found) {
+async fn list(
+    asking: Asking<'_>,
+    subject: &Subject<'_>,
+    promise: &Promise<'_>,
+    path: &Path,
+    found: &mut Found,
+) {
     let is_single = *promise.keep == Keep::Latest || path.is_file();
     if is_single && path.exists() {
-        let name = path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
+        let name = path
+            .file_name()
+            .map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
         found.seen.push(Seen {
             time: Moment::find_in(&name),
             name,

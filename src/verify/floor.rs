@@ -51,7 +51,9 @@ pub(super) fn judge(
             let (Some(now), Some(then)) = (now, then) else { continue };
             let least = u128::from(then) * u128::from(100 - drop.hundredths()) / 100;
             if u128::from(now) < least {
-                let shown = |count: u64| if what == "size" { Size::from_bytes(count).to_string() } else { count.to_string() };
+                let shown = |count: u64| {
+                    if what == "size" { Size::from_bytes(count).to_string() } else { count.to_string() }
+                };
                 let what = format!(
                     "{what} fell from {} in {} to {}, more than the {drop} that may be",
                     shown(then),

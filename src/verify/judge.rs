@@ -101,7 +101,8 @@ pub(super) fn judge_copy(
     seen.problems = judge.problems;
     // The worst first; of one kind as they were found.
     seen.problems.sort_by_key(|problem| std::cmp::Reverse(problem.severity));
-    seen.verdict = seen.problems.iter().map(|problem| problem.severity).max().filter(|worst| *worst > Severity::Note);
+    seen.verdict =
+        seen.problems.iter().map(|problem| problem.severity).max().filter(|worst| *worst > Severity::Note);
     seen
 }
 
@@ -122,7 +123,8 @@ impl Judge<'_> {
         if let Some(why) = &found.no_key {
             let key = subject.copy.key.as_ref().map(ToString::to_string).unwrap_or_default();
             let what = format!("{key}, without which it cannot be read, is not at hand: {why}");
-            let help = format!("make what `secrets` says of {key} work on this machine, or look from where it does");
+            let help =
+                format!("make what `secrets` says of {key} work on this machine, or look from where it does");
             self.tell(Problem::new(Kind::NoKey, Severity::Unknown, what, help));
         }
         if let Some((why, help)) = found.not_seen {
@@ -141,11 +143,15 @@ impl Judge<'_> {
             self.tell(Problem::new(Kind::Future, Severity::Failure, what, help).at(&point.name));
         }
         moments.retain(|time| *time <= self.as_of.min(horizon).max(self.as_of.min(self.now)));
-        seen.count = Some(if moments.is_empty() { found.seen.len() - future.len() } else { moments.len() } as u64);
+        seen.count =
+            Some(if moments.is_empty() { found.seen.len() - future.len() } else { moments.len() } as u64);
         seen.bytes = found.seen.iter().map(|point| point.bytes).sum();
         for name in &found.unfinished {
             let what = format!("{name} was never finished, or is being written now");
-            self.tell(Problem::new(Kind::Unfinished, Severity::Note, what, "delete it if nobody is writing it").at(name));
+            self.tell(
+                Problem::new(Kind::Unfinished, Severity::Note, what, "delete it if nobody is writing it")
+                    .at(name),
+            );
         }
         let mut points: Vec<PointSeen> = Vec::new();
         for (at, looked) in found.looked.iter().enumerate() {
@@ -155,7 +161,8 @@ impl Judge<'_> {
         seen.integrity = points.first().map(|point| point.integrity);
         // What is inside of an artifact says more than its name.
         if let Some((inside, listed)) = points.iter().zip(&found.looked).find_map(|(point, looked)| {
-            (!looked.is_whole_copy && point.dated_by == DatedBy::Artifact).then_some((point.time?, looked.listed))
+            (!looked.is_whole_copy && point.dated_by == DatedBy::Artifact)
+                .then_some((point.time?, looked.listed))
         }) {
             if let Some(listed) = listed
                 && moments.last() == Some(&listed)
@@ -198,7 +205,8 @@ impl Judge<'_> {
         };
         if self.promise.is_optional {
             let what = format!("there is no recovery point, and the copy is `optional`: {why}");
-            let help = format!("switch on what makes {copy}, or take it out of the plan: nobody can rely on it");
+            let help =
+                format!("switch on what makes {copy}, or take it out of the plan: nobody can rely on it");
             return self.tell(Problem::new(Kind::NoPoint, Severity::Warning, what, help));
         }
         let help = if found.others > 0 {
@@ -210,7 +218,12 @@ impl Judge<'_> {
         if found.seen_by_probe && self.problems.iter().any(|problem| problem.severity == Severity::Unknown) {
             return;
         }
-        self.tell(Problem::new(Kind::NoPoint, Severity::Failure, format!("there is no recovery point: {why}"), help));
+        self.tell(Problem::new(
+            Kind::NoPoint,
+            Severity::Failure,
+            format!("there is no recovery point: {why}"),
+            help,
+        ));
     }
 
     fn judge_age(&mut self, seen: &mut CopySeen, copy: &Id) {
@@ -228,7 +241,8 @@ impl Judge<'_> {
                         expected.by,
                         expected.newest
                     );
-                    let help = format!("find out why {copy} is not made any more: look at the log of what makes it");
+                    let help =
+                        format!("find out why {copy} is not made any more: look at the log of what makes it");
                     self.tell(Problem::new(Kind::Stale, Severity::Failure, what, help));
                 }
                 self.as_of.since(expected.newest)
@@ -278,7 +292,8 @@ impl Judge<'_> {
         if oldest > limit && kept_for > Length::ZERO {
             let reach = self.as_of.since(oldest).unwrap_or_default().rounded();
             let what = format!("the oldest point is {reach} old; points are kept for {kept_for}");
-            let help = "nothing to do if the backup is younger than that; `--record` remembers what was there";
+            let help =
+                "nothing to do if the backup is younger than that; `--record` remembers what was there";
             self.tell(Problem::new(Kind::ShortHistory, Severity::Note, what, help));
         }
     }
@@ -303,7 +318,8 @@ impl Judge<'_> {
                 1 => format!("the point of {first} is missing"),
                 count => format!("{count} points are missing, from {first} to {last}"),
             };
-            let help = "look at what happened then; what is lost in between cannot be restored to those moments";
+            let help =
+                "look at what happened then; what is lost in between cannot be restored to those moments";
             self.tell(Problem::new(Kind::PointMissed, Severity::Warning, what, help));
         }
     }
@@ -316,8 +332,12 @@ impl Judge<'_> {
             Integrity::Listed | Integrity::Header | Integrity::Read => {
                 format!("give {copy} a `verify` recipe that reads all of it (`drplan recipes`)")
             }
-            Integrity::Digest => "let whoever makes it write NAME.sha256 beside it, before it is sent anywhere".to_owned(),
-            Integrity::Restored => "restore from it in a drill, and put the record into the folder of evidence".to_owned(),
+            Integrity::Digest => {
+                "let whoever makes it write NAME.sha256 beside it, before it is sent anywhere".to_owned()
+            }
+            Integrity::Restored => {
+                "restore from it in a drill, and put the record into the folder of evidence".to_owned()
+            }
         };
         self.tell(Problem::new(Kind::IntegrityTooLow, Severity::Failure, what, help));
     }
@@ -383,7 +403,8 @@ impl Judge<'_> {
                 problems.push(Problem::new(Kind::Misdated, Severity::Failure, what, help));
             }
         }
-        let verdict = problems.iter().map(|problem| problem.severity).max().filter(|worst| *worst > Severity::Note);
+        let verdict =
+            problems.iter().map(|problem| problem.severity).max().filter(|worst| *worst > Severity::Note);
         if verdict.is_some_and(|worst| worst >= Severity::Unknown) {
             level = Integrity::Listed;
         }
@@ -406,7 +427,12 @@ impl Judge<'_> {
 }
 
 /// Holds the copies of an asset together to its `rpo`: one of them must keep it.
-pub fn judge_asset(plan: &ResolvedPlan, asset_id: &Id, asset: &Asset, copies: &[CopySeen]) -> Option<AssetSeen> {
+pub fn judge_asset(
+    plan: &ResolvedPlan,
+    asset_id: &Id,
+    asset: &Asset,
+    copies: &[CopySeen],
+) -> Option<AssetSeen> {
     let of_it: Vec<&CopySeen> = copies.iter().filter(|copy| copy.of.contains(asset_id)).collect();
     if of_it.is_empty() {
         return None;
@@ -427,10 +453,14 @@ pub fn judge_asset(plan: &ResolvedPlan, asset_id: &Id, asset: &Asset, copies: &[
                 Some(Severity::Failure),
                 format!("its newest good point is {} old, at {copy}; its rpo is {rpo}", age.rounded()),
             ),
-            None => (Some(worst_of(&of_it)), format!("no copy has a point that is known to be good; its rpo is {rpo}")),
+            None => (
+                Some(worst_of(&of_it)),
+                format!("no copy has a point that is known to be good; its rpo is {rpo}"),
+            ),
         };
         // A copy that is too old by the same `rpo` has said so already.
-        let is_told = of_it.iter().any(|copy| copy.problems.iter().any(|problem| problem.kind == Kind::RpoMissed));
+        let is_told =
+            of_it.iter().any(|copy| copy.problems.iter().any(|problem| problem.kind == Kind::RpoMissed));
         if let (Some(severity), false) = (severity, is_told) {
             let help = format!("an incident now would lose more than {} promises for {asset_id}", plan.plan);
             problems.push(Problem::new(Kind::RpoMissed, severity, what, help));
@@ -447,8 +477,7 @@ pub fn judge_asset(plan: &ResolvedPlan, asset_id: &Id, asset: &Asset, copies: &[
 
 /// Where nobody could look, nobody knows; where somebody did, it is not there.
 fn worst_of(copies: &[&CopySeen]) -> Severity {
-    let is_unknown = copies.iter().any(|copy| {
-        copy.problems.iter().all(|problem| problem.severity <= Severity::Unknown)
-    });
+    let is_unknown =
+        copies.iter().any(|copy| copy.problems.iter().all(|problem| problem.severity <= Severity::Unknown));
     if is_unknown { Severity::Unknown } else { Severity::Failure }
 }

@@ -48,9 +48,8 @@ impl<'a> Promise<'a> {
             let rpo = plan.assets.get(asset)?.rpo?.length()?;
             Some((asset.clone(), rpo))
         });
-        promise.rpo = rpos
-            .filter(|(_, rpo)| usual_age.is_some_and(|age| age <= *rpo))
-            .min_by_key(|(_, rpo)| *rpo);
+        promise.rpo =
+            rpos.filter(|(_, rpo)| usual_age.is_some_and(|age| age <= *rpo)).min_by_key(|(_, rpo)| *rpo);
         promise
     }
 

@@ -76,7 +76,9 @@ fn row(copy: &CopySeen) -> [String; 6] {
     };
     [
         copy.copy.to_string(),
-        copy.count.map_or_else(none, |count| if count == 1 { "1 point".to_owned() } else { format!("{count} points") }),
+        copy.count.map_or_else(none, |count| {
+            if count == 1 { "1 point".to_owned() } else { format!("{count} points") }
+        }),
         age,
         copy.bytes.map_or_else(none, |bytes| Size::from_bytes(bytes).to_string()),
         reach,

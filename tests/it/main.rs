@@ -28,6 +28,7 @@ mod graph;
 mod history;
 mod imported_steps;
 mod imports;
+mod jobs;
 mod journal;
 mod keeper;
 mod layers;

@@ -38,7 +38,12 @@ pub fn newest_expected(plan: &ResolvedPlan, reference: &str, at: Moment) -> Resu
 }
 
 /// Returns the moments of a copy's schedule in a stretch of time, the oldest first; nothing if they cannot be told one by one.
-pub fn moments_between(plan: &ResolvedPlan, reference: &str, from: Moment, until: Moment) -> Option<Vec<Moment>> {
+pub fn moments_between(
+    plan: &ResolvedPlan,
+    reference: &str,
+    from: Moment,
+    until: Moment,
+) -> Option<Vec<Moment>> {
     let (_, backup, copy_id, _) = copy_of(plan, reference)?;
     let Points::Cron { expression, timezone } = schedule_of(backup, copy_id) else { return None };
     let clock = Clock::new(expression, timezone.as_deref().unwrap_or("UTC")).ok()?;
