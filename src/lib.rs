@@ -33,6 +33,7 @@ pub mod lint;
 pub mod output;
 pub mod plan;
 pub mod probe;
+pub mod remote;
 pub mod report;
 pub mod resolve;
 pub mod runbook;

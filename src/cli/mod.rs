@@ -144,6 +144,9 @@ enum Command {
     /// Carries out an HTTP step; started by the keeper, not by people
     #[command(hide = true, name = "http-request")]
     HttpRequest,
+    /// Carries out an errand on another host; started by the keeper, not by people
+    #[command(hide = true)]
+    Courier,
 }
 
 /// Runs the command line and returns how the program ends.
@@ -195,6 +198,8 @@ fn run(cli: Cli, terminal: &mut Terminal) -> Result<Exit, Error> {
             Ok(Exit::Done)
         }
         Command::HttpRequest => Ok(if effect::carry_out_request() == 0 { Exit::Done } else { Exit::Found }),
+        #[expect(clippy::exit, reason = "the exit code is that of the step, which may be any")]
+        Command::Courier => std::process::exit(effect::carry_out_errand()),
         Command::ConfinedProbe { by, tmp, out, words } => {
             effect::become_confined(&by, &tmp, out.as_deref(), &words);
             Ok(Exit::Unable)

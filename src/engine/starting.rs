@@ -189,6 +189,9 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
                     }
                 };
                 let Some(env) = self.env(at)? else { return Ok(()) };
+                if self.is_abroad(at) {
+                    return self.start_abroad(at, step, program, &env);
+                }
                 self.start_work(at, step, attempt, program, env.values);
                 Ok(())
             }
@@ -238,9 +241,20 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         program: Vec<String>,
         env: BTreeMap<String, String>,
     ) {
-        self.doing[at] = Doing::Acting;
-        self.acting += 1;
-        let work = Work {
+        self.keep_acting(at);
+        let work = self.work(at, step, attempt, program, env);
+        self.will(Act::Start(work));
+    }
+
+    pub(super) fn work(
+        &self,
+        at: usize,
+        step: &ResolvedStep,
+        attempt: u32,
+        program: Vec<String>,
+        env: BTreeMap<String, String>,
+    ) -> Work {
+        Work {
             step: step.id.clone(),
             attempt,
             program,
@@ -250,8 +264,9 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
             timeout: step.common.timeout,
             estimate: self.setup.course.nodes[at].estimate.unwrap_or_default(),
             outputs: step.common.outputs.iter().map(ToString::to_string).collect(),
-        };
-        self.will(Act::Start(work));
+            remote: false,
+            again: false,
+        }
     }
 
     /// Returns the environment of a node; a node whose environment cannot be made fails.

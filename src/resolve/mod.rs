@@ -18,6 +18,7 @@ mod nodes;
 mod overlay;
 mod placement;
 mod points;
+mod probes;
 mod reach;
 mod reasons;
 mod recipes;

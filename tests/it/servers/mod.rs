@@ -2,11 +2,13 @@
 
 pub(crate) mod cron;
 pub(crate) mod http;
+mod mariadb;
 mod postgres;
 mod process;
 mod redis;
 pub(crate) mod s3;
 
+pub(crate) use mariadb::MariaDb;
 pub(crate) use postgres::Postgres;
 pub(crate) use process::said;
 pub(crate) use redis::Redis;
