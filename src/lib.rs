@@ -26,6 +26,7 @@ pub mod exit;
 pub mod finding;
 pub mod graph;
 pub mod history;
+pub mod jobs;
 pub mod journal;
 pub mod keeper;
 pub mod lint;

@@ -29,6 +29,7 @@ mod history;
 mod hosts;
 mod imported_steps;
 mod imports;
+mod jobs;
 mod journal;
 mod keeper;
 mod layers;

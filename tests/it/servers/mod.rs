@@ -1,5 +1,6 @@
 //! Servers that tests start for themselves: each in a folder of its own, on a socket or port of its own, ended with the test.
 
+pub(crate) mod cron;
 pub(crate) mod http;
 mod mariadb;
 mod postgres;
