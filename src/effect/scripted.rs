@@ -60,7 +60,7 @@ impl Effects for &mut Scripted {
 
     fn fetch(&mut self, _: u64, _: Errand) {}
 
-    fn find_point(&mut self, _: u64, _: Option<PathBuf>, _: Option<String>) {}
+    fn find_point(&mut self, _: u64, _: Option<Folder>, _: Option<String>) {}
 
     fn consult(&mut self, _: Consultation) {}
 
