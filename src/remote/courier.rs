@@ -41,15 +41,36 @@ pub fn run_errand() -> i32 {
     keeper::seal();
     match try_errand() {
         Ok(code) => code,
-        Err(why) => {
+        Err(Failed { why, is_look }) => {
             // Nobody is left to tell when standard error is closed.
             let _ = writeln!(std::io::stderr().lock(), "drplan: {why}");
+            if is_look {
+                // No exit code is free to say that the command was never carried out.
+                std::process::abort();
+            }
             1
         }
     }
 }
 
-fn try_errand() -> Result<i32, String> {
+struct Failed {
+    why: String,
+    is_look: bool,
+}
+
+impl From<String> for Failed {
+    fn from(why: String) -> Self {
+        Self { why, is_look: false }
+    }
+}
+
+impl From<&str> for Failed {
+    fn from(why: &str) -> Self {
+        why.to_owned().into()
+    }
+}
+
+fn try_errand() -> Result<i32, Failed> {
     let errand: Errand = serde_json::from_str(&variable(VARIABLE).unwrap_or_default())
         .map_err(|_| format!("{VARIABLE} does not hold an errand of this drplan"))?;
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -65,20 +86,22 @@ fn try_errand() -> Result<i32, String> {
             let parent = getppid();
             let _ = set_parent_process_death_signal(Some(Signal::KILL));
             if getppid() != parent {
-                return Err("the keeper is gone".to_owned());
+                return Err("the keeper is gone".into());
             }
             let folder = variable("DRPLAN_OUTPUT").map(PathBuf::from);
             let folder = folder.as_deref().and_then(Path::parent).ok_or("DRPLAN_OUTPUT is not set")?;
             let again = attempt.again;
-            let courier = Courier {
-                host: errand.host,
-                run: errand.run,
-                shared,
-                attempt: *attempt,
-                folder,
-                contact: again,
-            };
-            runtime.block_on(courier.go())
+            let courier = Courier { host: errand.host, run: errand.run, shared, attempt: *attempt, folder, contact: again };
+            Ok(runtime.block_on(courier.go())?)
+        }
+        Task::Look(look) => {
+            let make = |nonce: &str| text::look(&look, &errand.run, nonce);
+            let looked = runtime.block_on(visit_once(&errand.host, &shared, make));
+            looked.map_err(|why| Failed { why, is_look: true })
+        }
+        Task::Forget => {
+            let make = |nonce: &str| text::forget(&errand.run, nonce);
+            Ok(runtime.block_on(visit_once(&errand.host, &shared, make))?)
         }
     }
 }
@@ -86,6 +109,22 @@ fn try_errand() -> Result<i32, String> {
 #[expect(clippy::disallowed_methods, reason = "the keeper hands the errand over in the environment")]
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
+}
+
+/// Carries out what one visit can do; returns the exit code of what was done.
+async fn visit_once(host: &Host, shared: &Shared, text: impl Fn(&str) -> String) -> Result<i32, String> {
+    let nonce = nonce()?;
+    let mut streams = [Reading::new(&nonce, 0), Reading::new(&nonce, 0)];
+    let mut visit = Road { host, shared }.set_out().map_err(|error| format!("cannot start ssh: {error}"))?;
+    let mut deliver = hand_on;
+    let end = visit.carry_out(&nonce, &text(&nonce), &mut streams, &mut deliver).await;
+    match end.map_err(|error| format!("cannot hand on what it prints: {error}"))? {
+        End::Said(Word::Over(Some(code))) => Ok(code),
+        End::Said(Word::Cannot(why)) => Err(format!("{} cannot {why}", host.place)),
+        End::Said(_) => Err(format!("what {} says makes no sense", host.place)),
+        End::Broken { why, was_told: false } => Err(format!("{} cannot be reached: {why}", host.place)),
+        End::Broken { why, was_told: true } => Err(format!("the connection to {} was lost: {why}", host.place)),
+    }
 }
 
 /// A courier on its way with an attempt.
@@ -125,9 +164,7 @@ impl Stopping {
     /// How many milliseconds it may still take; nothing if it may take any time.
     fn patience(self) -> Option<u64> {
         match self {
-            Self::Told(at) => {
-                (at + GRACE.as_millis()).checked_sub(keeper::boot_ms()).filter(|left| *left > 0)
-            }
+            Self::Told(at) => (at + GRACE.as_millis()).checked_sub(keeper::boot_ms()).filter(|left| *left > 0),
             Self::No | Self::Asked | Self::Killed => None,
         }
     }
@@ -136,8 +173,7 @@ impl Stopping {
 impl Courier<'_> {
     async fn go(mut self) -> Result<i32, String> {
         note::clear(self.folder);
-        let mut asked =
-            signal(SignalKind::terminate()).map_err(|error| format!("cannot hear signals: {error}"))?;
+        let mut asked = signal(SignalKind::terminate()).map_err(|error| format!("cannot hear signals: {error}"))?;
         let began = keeper::boot_ms();
         let mut counts = [0, 0];
         let mut pause = PAUSES.0;
@@ -242,13 +278,13 @@ impl Courier<'_> {
         let started = |why: String| Note::Interrupted(why);
         self.leave(match word {
             Word::Absent => Note::NotStarted(format!("it was never started on {place}")),
-            Word::Gone => {
-                started(format!("it was started on {place}, and nothing of it runs there any more"))
-            }
+            Word::Gone => started(format!("it was started on {place}, and nothing of it runs there any more")),
             Word::Rebooted => started(format!("{place} was started anew while it ran")),
             Word::Lacks(tools) => Note::NotStarted(format!("{place} lacks what a step needs there: {tools}")),
             Word::Cannot(why) => Note::NotStarted(format!("{place} cannot {why}")),
-            Word::Ready | Word::Here | Word::Over(_) => started(format!("what {place} says makes no sense")),
+            Word::Ready | Word::Here | Word::Over(_) => {
+                started(format!("what {place} says makes no sense"))
+            }
         })
     }
 
@@ -272,10 +308,7 @@ fn hand_on(stream: usize, bytes: &[u8]) -> std::io::Result<()> {
 
 async fn wait(millis: u64) {
     if keeper::wait(Length::from_millis(millis)).await.is_err() {
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "without a timer of the boot clock the usual one must do"
-        )]
+        #[expect(clippy::disallowed_methods, reason = "without a timer of the boot clock the usual one must do")]
         tokio::time::sleep(Duration::from_millis(millis)).await;
     }
 }
