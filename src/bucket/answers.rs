@@ -61,3 +61,113 @@ pub(super) struct ListedVersion {
     #[serde(default, rename = "ETag")]
     pub(super) etag: Option<String>,
 }
+
+/// The answer of `GetBucketVersioning`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct VersioningConfiguration {
+    #[serde(default)]
+    pub(super) status: Option<String>,
+}
+
+/// The answer of `GetObjectLockConfiguration`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct ObjectLockConfiguration {
+    #[serde(default)]
+    pub(super) object_lock_enabled: Option<String>,
+    #[serde(default)]
+    pub(super) rule: Option<LockRule>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct LockRule {
+    #[serde(default)]
+    pub(super) default_retention: Option<DefaultRetention>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct DefaultRetention {
+    pub(super) mode: String,
+    #[serde(default)]
+    pub(super) days: Option<u64>,
+    #[serde(default)]
+    pub(super) years: Option<u64>,
+}
+
+/// The answer of `GetObjectRetention`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct ObjectRetention {
+    #[serde(default)]
+    pub(super) mode: Option<String>,
+    #[serde(default)]
+    pub(super) retain_until_date: Option<String>,
+}
+
+/// The answer of `GetObjectLegalHold`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct LegalHold {
+    #[serde(default)]
+    pub(super) status: Option<String>,
+}
+
+/// The answer of `GetBucketLifecycleConfiguration`.
+#[derive(Debug, Deserialize)]
+pub(super) struct LifecycleConfiguration {
+    #[serde(default, rename = "Rule")]
+    pub(super) rules: Vec<LifecycleXml>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct LifecycleXml {
+    #[serde(default, rename = "ID")]
+    pub(super) id: String,
+    pub(super) status: String,
+    /// Where rules of the first kind have it.
+    #[serde(default)]
+    pub(super) prefix: Option<String>,
+    #[serde(default)]
+    pub(super) filter: Option<LifecycleFilter>,
+    #[serde(default)]
+    pub(super) expiration: Option<Expiration>,
+    #[serde(default)]
+    pub(super) noncurrent_version_expiration: Option<NoncurrentExpiration>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct LifecycleFilter {
+    #[serde(default)]
+    pub(super) prefix: Option<String>,
+    #[serde(default)]
+    pub(super) and: Option<Box<Self>>,
+    #[serde(default, rename = "Tag")]
+    pub(super) tags: Vec<serde::de::IgnoredAny>,
+    #[serde(default)]
+    pub(super) object_size_greater_than: Option<u64>,
+    #[serde(default)]
+    pub(super) object_size_less_than: Option<u64>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Expiration {
+    #[serde(default)]
+    pub(super) days: Option<u64>,
+    #[serde(default)]
+    pub(super) date: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct NoncurrentExpiration {
+    #[serde(default)]
+    pub(super) noncurrent_days: Option<u64>,
+    #[serde(default)]
+    pub(super) newer_noncurrent_versions: Option<u64>,
+}

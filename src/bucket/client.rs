@@ -48,6 +48,20 @@ impl<'a> Question<'a> {
         question.with(about, "")
     }
 
+    /// Asks for an object or, with `about`, for something about it.
+    pub(super) fn of_object(key: &'a str, version: Option<&'a str>, about: Option<&'static str>) -> Self {
+        let mut query = BTreeMap::new();
+        query.extend(about.map(|about| (about, Cow::Borrowed(""))));
+        query.extend(version.map(|version| ("versionId", Cow::Borrowed(version))));
+        Self { method: Method::Get, key: Some(key), query, headers: BTreeMap::new() }
+    }
+
+    /// Has the server send the digest that it keeps.
+    pub(super) fn with_digest(mut self) -> Self {
+        self.headers.insert("x-amz-checksum-mode", "ENABLED");
+        self
+    }
+
     pub(super) fn with(mut self, name: &'static str, value: impl Into<Cow<'a, str>>) -> Self {
         self.query.insert(name, value.into());
         self
@@ -113,12 +127,13 @@ impl Bucket {
         Ok(read)
     }
 
+    /// Asks, and returns the unread body of a good answer; there is time for it until the limit of all questions.
+    pub(super) fn start(&self, question: &Question<'_>) -> Result<(HeaderMap, ureq::Body), Fault> {
+        self.send(question, self.limits.whole)
+    }
+
     /// Sends a question and returns the head and the unread body of a good answer.
-    pub(super) fn send(
-        &self,
-        question: &Question<'_>,
-        limit: Duration,
-    ) -> Result<(HeaderMap, ureq::Body), Fault> {
+    fn send(&self, question: &Question<'_>, limit: Duration) -> Result<(HeaderMap, ureq::Body), Fault> {
         let left = self.limits.whole.checked_sub(self.opened.elapsed()).filter(|left| !left.is_zero());
         let limit = left.ok_or(Fault::Late)?.min(limit);
         let url = match question.key {

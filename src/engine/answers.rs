@@ -98,9 +98,9 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         };
         Said {
             // An abort is of the whole run, whatever step it names.
-            step: request.step.filter(|_| {
-                !matches!(decision, Decision::Abort | Decision::Undo | Decision::Commit)
-            }),
+            step: request
+                .step
+                .filter(|_| !matches!(decision, Decision::Abort | Decision::Undo | Decision::Commit)),
             by: request.by,
             decision,
             to: request.to,

@@ -139,7 +139,8 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         if matches!(self.state.steps[undone].state, StepState::Unknown { .. }) {
             let step = self.id(at).clone();
             self.note(Event::StepStarted { step, attempt: 1 })?;
-            let why = format!("it was not begun: nobody can know whether {} was carried out", self.id(undone));
+            let why =
+                format!("it was not begun: nobody can know whether {} was carried out", self.id(undone));
             self.pass(at, Verdict::Ask, &why)?;
             self.commit()?;
             return Ok(false);

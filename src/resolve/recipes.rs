@@ -26,11 +26,17 @@ macro_rules! shipped {
 
 /// The recipes that are part of the program; the one list.
 const SHIPPED: &[Shipped] = &[
+    shipped!("crypt/age-decrypt"),
+    shipped!("crypt/gpg-decrypt"),
+    shipped!("crypt/remove-plaintext"),
     shipped!("files/restore-borg"),
     shipped!("files/restore-rclone"),
     shipped!("files/restore-restic"),
     shipped!("files/restore-rsync"),
     shipped!("files/restore-tar"),
+    shipped!("mariadb/replay-binlog"),
+    shipped!("mariadb/restore-dump"),
+    shipped!("mariadb/restore-mariabackup"),
     shipped!("pg-dump/verify"),
     shipped!("postgres/restore-dump"),
     shipped!("redis/restore-aof"),

@@ -1,6 +1,8 @@
 //! The recipes that are shipped, each against the real tool: backup, destroy, restore, compare.
 
+mod crypt;
 mod files;
+mod mariadb;
 mod postgres;
 mod redis;
 
