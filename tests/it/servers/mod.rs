@@ -7,6 +7,6 @@ mod process;
 mod redis;
 
 pub(crate) use mariadb::MariaDb;
-pub(crate) use postgres::Postgres;
-pub(crate) use process::said;
+pub(crate) use postgres::{Postgres, program};
+pub(crate) use process::{give_to, said};
 pub(crate) use redis::Redis;
