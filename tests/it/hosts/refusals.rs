@@ -71,7 +71,7 @@ impl Drop for Disk {
 fn a_full_disk_on_the_host_keeps_a_step_from_starting() {
     let sshd = Sshd::start();
     let disk = Disk::at(sshd.path("state"));
-    fs::write(disk.0.join("flood"), vec![0; 64 << 10]).unwrap_err();
+    fs::write(disk.0.join("flood"), vec![0; 65 << 10]).unwrap_err();
     let stage = stage_with(&sshd, GREET);
     assert_not_started(&stage, &sshd, "vps cannot");
 }
