@@ -1,8 +1,11 @@
 //! Steps on other hosts, with the real `sshd`.
 
 mod ends;
+mod links;
 mod loopback;
+mod net;
 mod outlives;
+mod probes;
 mod refusals;
 mod sshd;
 
