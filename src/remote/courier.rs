@@ -178,7 +178,7 @@ impl Courier<'_> {
         let mut counts = [0, 0];
         let mut pause = PAUSES.0;
         let mut stopping = Stopping::No;
-        let mut was_broken = false;
+        let (mut was_broken, mut was_untold) = (false, false);
         loop {
             let road = Road { host: &self.host, shared: &self.shared };
             let nonce = nonce()?;
@@ -234,6 +234,14 @@ impl Courier<'_> {
                         let _ = writeln!(
                             std::io::stderr().lock(),
                             "drplan: the connection to {} is lost ({why}); the work there goes on, and is found again",
+                            self.host.place
+                        );
+                    }
+                    if stopping == Stopping::Asked && !was_untold {
+                        was_untold = true;
+                        let _ = writeln!(
+                            std::io::stderr().lock(),
+                            "drplan: {} could not be told to end it ({why}); it may still run there",
                             self.host.place
                         );
                     }

@@ -135,12 +135,13 @@ impl Net {
         must(&["ip", "-n", &self.space(name), "link", "set", "eth0", state]);
     }
 
-    /// Makes the cable of a host slow and lossy, in the words of `tc … netem`.
-    pub(crate) fn impair(&self, name: &str, how: &str) {
-        let space = self.space(name);
-        let mut words = vec!["tc", "-n", &space, "qdisc", "replace", "dev", "eth0", "root", "netem"];
-        words.extend(how.split(' '));
-        must(&words);
+    /// Loses so many of a hundred packets on their way out of a host, and as many on their way in.
+    pub(crate) fn lose(&self, name: &str, of_a_hundred: u32) {
+        let chain = |hook: &str| {
+            format!("chain {hook} {{ type filter hook {hook} priority 0; numgen random mod 100 < {of_a_hundred} drop; }};")
+        };
+        let rules = format!("table inet lossy {{ {} {} }}", chain("input"), chain("output"));
+        must(&["ip", "netns", "exec", &self.space(name), "nft", &rules]);
     }
 
     /// Returns a command that runs where the controller is.

@@ -11,7 +11,7 @@ fn probes_of_an_asset_are_asked_at_its_home() {
     let sshd = Sshd::start();
     let stage = Stage::new(
         "places: { vps: { kind: host, ssh: vps, vars: { REGION: north } } }\nassets:\n  db:\n    kind: files\n    homes: [vps]\n    health:\n      \
-         - { run: 'echo \"$REGION in $PWD\"; exit 3', expect: { exit: 3, matches: '^north in .*home$' } }\n      \
+         - { run: 'echo \"$REGION in $PWD\"; exit 3', expect: { exit: 3, matches: '^north in .*/home' } }\n      \
          - { file: marker, expect: { min_bytes: 5, max_age: 1h, sha256: 5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03 } }\n      \
          - { file: absent, expect: { exists: false } }\nsteps:\n  restore: { restores: [db], on: home, run: 'echo hello >marker' }\n",
     );
