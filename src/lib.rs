@@ -13,6 +13,7 @@
 
 pub mod analysis;
 pub mod approval;
+pub mod bucket;
 pub mod cli;
 pub mod config;
 pub mod display;
@@ -25,6 +26,7 @@ pub mod exit;
 pub mod finding;
 pub mod graph;
 pub mod history;
+pub mod jobs;
 pub mod journal;
 pub mod keeper;
 pub mod lint;
@@ -36,4 +38,5 @@ pub mod report;
 pub mod resolve;
 pub mod runbook;
 pub mod value;
+pub mod verify;
 pub mod workspace;

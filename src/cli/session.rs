@@ -152,7 +152,7 @@ impl Session<'_> {
 }
 
 /// Returns where the commands of a plan run.
-fn ground(file: &Path, pass_env: &[String]) -> Ground {
+pub(super) fn ground(file: &Path, pass_env: &[String]) -> Ground {
     let folder = file.parent().unwrap_or(Path::new("/")).to_owned();
     Ground { folder, inherited: inherited(pass_env) }
 }
@@ -220,9 +220,7 @@ fn write(path: &Path, text: &str) -> Result<(), Error> {
 }
 
 fn inherited(pass_env: &[String]) -> BTreeMap<String, String> {
-    let is_wanted = |name: &str| {
-        is_of_the_machine(name) || pass_env.iter().any(|passed| passed == name)
-    };
+    let is_wanted = |name: &str| is_of_the_machine(name) || pass_env.iter().any(|passed| passed == name);
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .filter(|(name, _)| is_wanted(name))

@@ -1,6 +1,6 @@
 //! Talks with the keeper, and stands in for it where it is lost.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use rustix::process::Signal;
@@ -9,11 +9,14 @@ use tokio::task::JoinSet;
 
 use super::Ending;
 use crate::keeper::{
-    self, Cause, Client, ClientError, Exit, Notice, Outcome, ProcessRecord, Receiver, Refusal, Remains, Request, Sender,
-    await_process, remains,
+    self, Cause, Client, ClientError, Exit, Job, Notice, Outcome, ProcessRecord, Receiver, Refusal, Remains,
+    Request, Sender, await_process, remains,
 };
 use crate::remote::{self, Note};
 use crate::value::{Id, Length};
+
+/// To how many keepers an attempt is handed, where each is lost before it starts it.
+const KEEPERS: u8 = 3;
 
 /// How long a process without a keeper may tidy up between TERM and KILL.
 const GRACE: Length = Length::from_secs(10);
@@ -47,8 +50,12 @@ pub(super) struct Holding {
     connection: Option<(Sender, Receiver)>,
     /// What a keeper holds for us.
     held: BTreeSet<Attempt>,
+    /// What a keeper was asked to start and has not yet started, and how many were asked.
+    asked: BTreeMap<Attempt, (Box<Job>, u8)>,
     /// What runs without a keeper.
     orphans: BTreeSet<Attempt>,
+    /// Whether the keeper knows of attempts that we do not: the journal has lost its end.
+    is_behind: bool,
     awaited: JoinSet<Attempt>,
 }
 
@@ -64,7 +71,9 @@ impl Holding {
             tell: Box::new(tell),
             connection: None,
             held: BTreeSet::new(),
+            asked: BTreeMap::new(),
             orphans: BTreeSet::new(),
+            is_behind: false,
             awaited: JoinSet::new(),
         }
     }
@@ -96,6 +105,10 @@ impl Holding {
                     }
                 }
             }
+            if std::mem::take(&mut self.is_behind) {
+                // What was begun before is found again like anything that a lost keeper held.
+                self.lost().await;
+            }
         }
     }
 
@@ -107,12 +120,19 @@ impl Holding {
                 _ => None,
             })
             .collect();
+        for request in &requests {
+            if let Request::Start(job) = request {
+                let asked = self.asked.entry((job.step.clone(), job.attempt));
+                asked.or_insert_with(|| (job.clone(), 0)).1 += 1;
+            }
+        }
         if self.connection.is_none() && !starts.is_empty() {
             match Client::start_or_attach(&self.run_dir, &self.exe).await {
                 Ok(client) => self.connection = Some(client.split()),
                 Err(error) => {
                     let why = format!("cannot {error}");
                     for attempt in starts {
+                        self.asked.remove(&attempt);
                         (self.tell)(attempt, End::Known(Ending::Refused(why.clone())));
                     }
                     self.stop_orphans(&requests);
@@ -135,20 +155,29 @@ impl Holding {
         match notice {
             Notice::Ended(outcome) => {
                 let attempt = (outcome.step.clone(), outcome.attempt);
+                self.asked.remove(&attempt);
                 if self.held.remove(&attempt) {
                     let end = self.ended(outcome);
                     (self.tell)(attempt, end);
                 }
             }
+            Notice::Started { step, attempt, .. } => drop(self.asked.remove(&(step, attempt))),
             // What was asked to stop had just ended by itself, and is told as that.
-            Notice::Refused { why: Refusal::NotRunning, .. } | Notice::Started { .. } | Notice::AllTold => {}
+            Notice::Refused { why: Refusal::NotRunning, .. } | Notice::AllTold => {}
+            Notice::Refused { step, attempt, why: Refusal::AlreadyStarted }
+                if self.held.contains(&(step.clone(), attempt)) =>
+            {
+                self.is_behind = true;
+            }
             Notice::Refused { step, attempt, why } => {
+                self.asked.remove(&(step.clone(), attempt));
                 if self.held.remove(&(step.clone(), attempt)) {
                     (self.tell)((step, attempt), End::Known(Ending::Refused(why.to_string())));
                 }
             }
             Notice::Replaced => {
                 self.connection = None;
+                self.asked.clear();
                 for attempt in std::mem::take(&mut self.held) {
                     (self.tell)(attempt, End::Vanished("another controller has taken over".to_owned()));
                 }
@@ -156,18 +185,25 @@ impl Holding {
         }
     }
 
-    /// Finds out what became of everything that the lost keeper held.
+    /// Finds out what became of everything that the lost keeper held; another keeper gets what it has not begun.
     async fn lost(&mut self) {
         self.connection = None;
         let held: Vec<Attempt> = std::mem::take(&mut self.held).into_iter().collect();
         let found = self.find_again(&held).await;
+        let mut again = Vec::new();
         for (attempt, found) in held.into_iter().zip(found) {
-            match found {
+            let asked = self.asked.get(&attempt).filter(|(_, keepers)| *keepers < KEEPERS);
+            match (found, asked) {
                 // It will be told, by a keeper that lives after all or because it is awaited.
-                Ok(Remains::Running(_)) => {}
-                Ok(other) => (self.tell)(attempt, judged(other)),
-                Err(error) => (self.tell)(attempt, End::Vanished(error)),
+                (Ok(Remains::Running(_)), _) => {}
+                (Ok(Remains::NeverRan), Some((job, _))) => again.push(Request::Start(job.clone())),
+                (Ok(other), _) => (self.tell)(attempt, judged(other)),
+                (Err(error), _) => (self.tell)(attempt, End::Vanished(error)),
             }
+        }
+        if !again.is_empty() {
+            // No further than there are keepers for an attempt.
+            Box::pin(self.send(again)).await;
         }
     }
 

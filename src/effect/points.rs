@@ -3,8 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{Folder, FoundPoint, afar};
+use super::listing::{is_companion, is_unfinished};
 use super::words::short;
+use super::{Folder, FoundPoint, afar};
 use crate::value::Moment;
 
 /// Looks for the newest recovery point, unless it is already known that this makes no sense.
@@ -16,9 +17,9 @@ pub(super) async fn look(at: Option<Folder>, moot: Option<String>) -> FoundPoint
         Some(Folder::Afar(afar, folder)) => {
             let shown = format!("{folder} on {}", afar.host.place);
             return match afar::names(&afar, &folder).await {
-                Ok(names) => newest_of(names, &shown, |name| {
-                    Some(format!("{}/{name}", folder.trim_end_matches('/')))
-                }),
+                Ok(names) => {
+                    newest_of(names, &shown, |name| Some(format!("{}/{name}", folder.trim_end_matches('/'))))
+                }
                 Err(why) => FoundPoint::Nothing(why),
             };
         }
@@ -55,7 +56,7 @@ fn find_newest(at: Option<&Path>) -> FoundPoint {
 fn newest_of(names: Vec<String>, shown: &str, path_of: impl FnOnce(&str) -> Option<String>) -> FoundPoint {
     let mut points = Vec::new();
     for name in names {
-        if is_unfinished(&name) {
+        if is_unfinished(&name) || is_companion(&name) {
             continue;
         }
         if let Some(time) = Moment::find_in(&name) {
@@ -77,12 +78,6 @@ fn newest_of(names: Vec<String>, shown: &str, path_of: impl FnOnce(&str) -> Opti
     }
 }
 
-/// Whether a name says that somebody is still writing it.
-fn is_unfinished(name: &str) -> bool {
-    let ends = |end: &str| name.to_ascii_lowercase().ends_with(end);
-    name.starts_with('.') || ends(".tmp") || ends(".partial")
-}
-
 fn absolute(path: &Path) -> Option<String> {
     // Symbolic links stay as they are: `latest` may be the name that people know.
     let path: PathBuf = std::path::absolute(path).ok()?;
@@ -102,6 +97,7 @@ mod tests {
         for name in [
             "db-20261122T140509Z.dump",
             "a-2026-11-22T15-05-09Z",
+            "a-2026-11-22T15-05-09Z.sha256",
             "z-20261101T000000Z",
             ".db-20261123T000000Z",
             "db-20261124T000000Z.tmp",

@@ -96,14 +96,16 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         let step = self.step(at);
         let may_retry =
             !matches!(failure, Failure::Stopped | Failure::Refused { .. } | Failure::Expired { .. });
+        // An attempt that was interrupted, or that a person asked for, takes none of these away.
+        let retries = self.state.steps[at].retries;
         let retry = step
             .and_then(|step| step.common.retry.as_ref())
-            .filter(|retry| may_retry && attempt <= retry.times);
+            .filter(|retry| may_retry && retries < retry.times);
         if let Some(retry) = retry
             && matches!(self.state.steps[at].state, StepState::Running { .. })
             && (self.halted != Some(StopHow::Abort) || self.section(at) == Section::Cleanup)
         {
-            let delay = retry.delay_after(attempt);
+            let delay = retry.delay_after(retries + 1);
             self.unlock(at);
             self.note(Event::RetryPlanned { step: self.id(at).clone(), attempt, failure, delay })?;
             self.will(Act::Acknowledge(self.id(at).clone(), attempt));

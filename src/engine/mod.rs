@@ -14,6 +14,7 @@ mod notices;
 mod outputs;
 mod people;
 mod points;
+mod preconditions;
 mod preflight;
 mod remote;
 mod resume;
@@ -24,8 +25,10 @@ mod setup;
 mod starting;
 #[cfg(test)]
 mod tests;
+mod undo;
 
 pub use hearing::{Hearing, Said, people_of};
 pub use looks::NEWEST;
 pub use run::{Error, run};
 pub use setup::{Ground, Halt, Setup};
+pub use undo::with_begun_undos;

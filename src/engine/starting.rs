@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::ops::Bound::{Excluded, Unbounded};
 
 use super::dispatcher::{Act, Dispatcher, Gate};
-use super::node::{Doing, Purpose, Then, Ticket};
+use super::node::{Doing, Look, Purpose, Then, Ticket};
 use super::run::Error;
 use crate::effect::{Effects, Env, Question, Reply, Work};
 use crate::event::{Event, Failure, Mode, StepState};
@@ -16,7 +16,7 @@ use crate::value::{Id, Length};
 
 impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
     pub(super) fn release(&mut self) -> Result<(), Error> {
-        if self.unstaged == 0 && self.state.staged.is_none() && self.has_stage() {
+        if self.unstaged == 0 && !self.state.undoing && self.state.staged.is_none() && self.has_stage() {
             self.note(Event::IncidentStaged)?;
         }
         let mut tried = None;
@@ -47,6 +47,9 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
 
     pub(super) fn may_begin(&self, at: usize) -> bool {
         let section = self.section(at);
+        if self.state.undoing && section != Section::Cleanup {
+            return self.is_undo(at) && self.halted.is_none();
+        }
         if section != Section::Cleanup && (self.halted.is_some() || self.failed || self.asks) {
             return false;
         }
@@ -72,7 +75,9 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
                 Ticket::FirstFetch(_) | Ticket::Unless(_) | Ticket::GroupUnless(_) | Ticket::Point(_)
             )
         };
-        self.tickets.values().filter(is_before).count()
+        let asks_first =
+            |doing: &&Doing| matches!(doing, Doing::Looking(Look { purpose: Purpose::Precondition, .. }));
+        self.tickets.values().filter(is_before).count() + self.doing.iter().filter(asks_first).count()
     }
 
     pub(super) fn begin_node(&mut self, at: usize) -> Result<(), Error> {

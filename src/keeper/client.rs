@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -19,6 +20,9 @@ use super::server::{HELD, READY, SOCKET, short_path};
 /// How often a keeper that holds the lock and does not answer is asked again: it is starting or leaving.
 const ATTEMPTS: u32 = 1000;
 const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(5);
+
+/// How many keepers that are killed while they start are replaced.
+const KILLED: u32 = 3;
 
 /// What keeps the controller from its keeper.
 #[derive(Debug, thiserror::Error)]
@@ -109,6 +113,7 @@ impl Client {
     ///
     /// When it cannot be started, or turns us away.
     pub async fn start_or_attach(run_dir: &Path, exe: &Path) -> Result<Self, ClientError> {
+        let mut killed = 0;
         for attempt in 0..ATTEMPTS {
             if let Some(client) = Self::attach(run_dir).await? {
                 return Ok(client);
@@ -118,8 +123,14 @@ impl Client {
                 #[expect(clippy::disallowed_methods, reason = "waiting for a stranger's few milliseconds")]
                 tokio::time::sleep(BETWEEN_ATTEMPTS).await;
             }
-            let Some(child) = start(run_dir, exe).await? else {
-                continue;
+            let child = match start(run_dir, exe).await? {
+                Started::Listens(child) => child,
+                Started::IsHeld => continue,
+                Started::Killed if killed < KILLED => {
+                    killed += 1;
+                    continue;
+                }
+                Started::Killed => return Err(ClientError::EndedAtOnce),
             };
             if let Some(mut client) = Self::attach(run_dir).await? {
                 client.receiver.child = Some(child);
@@ -206,8 +217,17 @@ fn no_one_listens(error: &io::Error) -> bool {
     )
 }
 
-/// Starts a keeper and waits until it listens; nothing if another holds the run.
-async fn start(run_dir: &Path, exe: &Path) -> Result<Option<Child>, ClientError> {
+/// What became of a keeper that was started.
+enum Started {
+    Listens(Child),
+    /// Another holds the run.
+    IsHeld,
+    /// Somebody killed it before it listened.
+    Killed,
+}
+
+/// Starts a keeper and waits until it listens.
+async fn start(run_dir: &Path, exe: &Path) -> Result<Started, ClientError> {
     #[expect(clippy::disallowed_methods, reason = "the one place where the keeper itself is started")]
     let mut child = Command::new(exe)
         .arg("keeper-process")
@@ -228,12 +248,17 @@ async fn start(run_dir: &Path, exe: &Path) -> Result<Option<Child>, ClientError>
         None => String::new(),
     };
     match said.trim_end() {
-        READY => Ok(Some(child)),
-        held => {
-            let held = held == HELD;
+        READY => Ok(Started::Listens(child)),
+        said => {
             // It has closed its output because it ends.
-            let _ = child.wait();
-            if held { Ok(None) } else { Err(ClientError::EndedAtOnce) }
+            let status = child.wait();
+            if said == HELD {
+                Ok(Started::IsHeld)
+            } else if status.is_ok_and(|status| status.signal().is_some()) {
+                Ok(Started::Killed)
+            } else {
+                Err(ClientError::EndedAtOnce)
+            }
         }
     }
 }

@@ -23,7 +23,14 @@ pub(super) fn greeting(nonce: &str) -> String {
 }
 
 /// The text of a visit that starts an attempt, or finds it, and stays with it.
-pub(super) fn visit(attempt: &Attempt, run: &str, nonce: &str, token: &str, from: [u64; 2], find: bool) -> String {
+pub(super) fn visit(
+    attempt: &Attempt,
+    run: &str,
+    nonce: &str,
+    token: &str,
+    from: [u64; 2],
+    find: bool,
+) -> String {
     let (words, script) = words(&attempt.program);
     let mut text = String::new();
     let mut set = |name: &str, value: &str| text.push_str(&format!("{name}={}\n", quote(value)));
@@ -90,7 +97,9 @@ fn whole(settings: &str, body: &str) -> String {
 /// A text goes into a file: anybody may read the arguments of a process.
 fn words(program: &[String]) -> (String, &str) {
     let (before, script) = match program {
-        [before @ .., dash_c, script] if dash_c == "-c" && before.first().is_some_and(|word| is_shell(word)) => {
+        [before @ .., dash_c, script]
+            if dash_c == "-c" && before.first().is_some_and(|word| is_shell(word)) =>
+        {
             (before, script.as_str())
         }
         _ => (program, ""),

@@ -29,7 +29,9 @@ fn a_cut_link_takes_nothing_from_a_step_in_its_middle() {
     let net = Net::with(&["alpha", "beta"]);
     let stage = stage_on(&net, &["alpha", "beta"], "");
     let running = net.start(&stage, &EXECUTE);
-    until("both begin", || kept(&stage, "on-alpha", "stdout") == "before\n" && kept(&stage, "on-beta", "stdout") == "before\n");
+    until("both begin", || {
+        kept(&stage, "on-alpha", "stdout") == "before\n" && kept(&stage, "on-beta", "stdout") == "before\n"
+    });
     net.link("alpha", "down");
     // What happens on the host now is not seen, and is not lost; the other host is not kept waiting.
     stage.let_go("go-alpha");
@@ -53,7 +55,9 @@ fn a_link_that_is_away_longer_than_ssh_waits_is_made_again() {
     let running = net.start(&stage, &EXECUTE);
     until("it begins", || kept(&stage, "on-alpha", "stdout") == "before\n");
     net.link("alpha", "down");
-    until("the loss is told", || kept(&stage, "on-alpha", "stderr").contains("the connection to alpha is lost"));
+    until("the loss is told", || {
+        kept(&stage, "on-alpha", "stderr").contains("the connection to alpha is lost")
+    });
     stage.let_go("go-alpha");
     net.link("alpha", "up");
     running.ends().exits(0);
@@ -65,7 +69,9 @@ fn a_link_that_is_away_longer_than_ssh_waits_is_made_again() {
 fn a_lossy_link_brings_everything() {
     let net = Net::with(&["alpha"]);
     net.lose("alpha", 5);
-    let stage = Stage::new("places: { alpha: { kind: host, ssh: alpha } }\nsteps: { talk: { on: alpha, run: seq 1 20000 } }\n");
+    let stage = Stage::new(
+        "places: { alpha: { kind: host, ssh: alpha } }\nsteps: { talk: { on: alpha, run: seq 1 20000 } }\n",
+    );
     net.known_to(&stage);
     net.start(&stage, &EXECUTE).ends().exits(0);
     let lines: String = (1..=20_000).map(|number| format!("{number}\n")).collect();

@@ -78,7 +78,9 @@ fn steps_on_a_host_run_side_by_side_also_where_it_allows_one_session() {
 #[test]
 fn a_host_with_posix_tools_alone_is_worked_on_with_its_own_shell() {
     let sshd = Sshd::start();
-    sshd.only_with(&["sh", "setsid", "mkfifo", "tail", "wc", "cat", "mv", "rm", "sleep", "grep", "mkdir", "rmdir", "kill"]);
+    sshd.only_with(&[
+        "sh", "setsid", "mkfifo", "tail", "wc", "cat", "mv", "rm", "sleep", "grep", "mkdir", "rmdir", "kill",
+    ]);
     let plan = "steps:\n  greet:\n    on: vps\n    run: echo hello\n";
     let stage = stage_with(&sshd, plan);
     run(&stage, &EXECUTE).exits(3).says("vps lacks what a step needs there: bash");

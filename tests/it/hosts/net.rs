@@ -70,7 +70,9 @@ impl Net {
     /// Joins a namespace to the bridge with the address 10.77.0.NUMBER.
     fn plug(&self, space: &str, number: usize) {
         let (bridge, port) = (self.space("br"), format!("p{number}"));
-        must(&["ip", "-n", space, "link", "add", "eth0", "type", "veth", "peer", "name", &port, "netns", &bridge]);
+        must(&[
+            "ip", "-n", space, "link", "add", "eth0", "type", "veth", "peer", "name", &port, "netns", &bridge,
+        ]);
         must(&["ip", "-n", &bridge, "link", "set", &port, "master", "br0", "up"]);
         must(&["ip", "-n", space, "addr", "add", &format!("10.77.0.{number}/24"), "dev", "eth0"]);
         must(&["ip", "-n", space, "link", "set", "lo", "up"]);
@@ -102,7 +104,8 @@ impl Net {
         fs::write(folder.join("sshd_config"), config).unwrap();
         let _ = fs::create_dir_all("/run/sshd");
         let log = fs::File::options().create(true).append(true).open(folder.join("sshd.log")).unwrap();
-        let start = format!("hostname {name} && exec /usr/sbin/sshd -D -e -f {}/sshd_config", folder.display());
+        let start =
+            format!("hostname {name} && exec /usr/sbin/sshd -D -e -f {}/sshd_config", folder.display());
         let space = self.space(name);
         let daemon = Command::new("ip")
             .args(["netns", "exec", &space, "unshare", "--uts", "--mount", "sh", "-c", &start])
@@ -114,7 +117,8 @@ impl Net {
         self.hosts.iter_mut().find(|host| host.name == name).unwrap().daemon = Some(daemon);
         let address = format!("/dev/tcp/{}/22", self.address(name));
         until("sshd answers", || {
-            let knocked = self.command("bash").args(["-c", &format!(": <{address}")]).stderr(Stdio::null()).status();
+            let knocked =
+                self.command("bash").args(["-c", &format!(": <{address}")]).stderr(Stdio::null()).status();
             knocked.unwrap().success()
         });
     }
@@ -122,7 +126,8 @@ impl Net {
     /// Ends the `sshd` of a host and all that runs there, as the loss of the host would.
     pub(crate) fn kill_host(&mut self, name: &str) {
         let space = self.space(name);
-        if let Some(mut daemon) = self.hosts.iter_mut().find(|host| host.name == name).and_then(|host| host.daemon.take())
+        if let Some(mut daemon) =
+            self.hosts.iter_mut().find(|host| host.name == name).and_then(|host| host.daemon.take())
         {
             end_tree(i32::try_from(daemon.id()).unwrap());
             let _ = daemon.wait();
@@ -138,7 +143,9 @@ impl Net {
     /// Loses so many of a hundred packets on their way out of a host, and as many on their way in.
     pub(crate) fn lose(&self, name: &str, of_a_hundred: u32) {
         let chain = |hook: &str| {
-            format!("chain {hook} {{ type filter hook {hook} priority 0; numgen random mod 100 < {of_a_hundred} drop; }};")
+            format!(
+                "chain {hook} {{ type filter hook {hook} priority 0; numgen random mod 100 < {of_a_hundred} drop; }};"
+            )
         };
         let rules = format!("table inet lossy {{ {} {} }}", chain("input"), chain("output"));
         must(&["ip", "netns", "exec", &self.space(name), "nft", &rules]);
@@ -203,7 +210,9 @@ impl Drop for Net {
 
 /// Whether anything of a network was left behind; for the test of the fixture itself.
 pub(super) fn leftovers(mark: &str) -> Vec<String> {
-    let entries = fs::read_dir(Path::new("/run/netns")).map(|entries| entries.flatten().collect()).unwrap_or(Vec::new());
+    let entries = fs::read_dir(Path::new("/run/netns"))
+        .map(|entries| entries.flatten().collect())
+        .unwrap_or(Vec::new());
     let names = entries.into_iter().map(|entry| entry.file_name().to_string_lossy().into_owned());
     names.filter(|name| name.starts_with(mark)).collect()
 }

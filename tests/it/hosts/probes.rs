@@ -28,10 +28,16 @@ fn a_probe_that_finds_a_host_otherwise_says_what_it_found() {
     for (probe, why) in [
         ("{ run: 'echo nothing here >&2; exit 4' }", "exit code 4: nothing here"),
         ("{ file: marker, expect: { min_bytes: 50 } }", "marker has 6 bytes, fewer than 50"),
-        ("{ file: marker, expect: { sha256: 0000b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03 } }", "marker has the SHA-256 5891"),
+        (
+            "{ file: marker, expect: { sha256: 0000b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03 } }",
+            "marker has the SHA-256 5891",
+        ),
         ("{ file: absent }", "absent is not there"),
     ] {
-        let stage = stage_with(&sshd, &format!("steps:\n  a: {{ on: vps, run: 'echo hello >marker', verify: [ {probe} ] }}\n"));
+        let stage = stage_with(
+            &sshd,
+            &format!("steps:\n  a: {{ on: vps, run: 'echo hello >marker', verify: [ {probe} ] }}\n"),
+        );
         run(&stage, &EXECUTE).exits(3).says(why);
     }
 }

@@ -85,7 +85,8 @@ impl Sshd {
         fs::create_dir_all(&bin).unwrap();
         for program in programs {
             let found = ["/usr/bin", "/bin"].map(|folder| Path::new(folder).join(program));
-            let found = found.iter().find(|path| path.exists()).unwrap_or_else(|| panic!("there is no {program}"));
+            let found =
+                found.iter().find(|path| path.exists()).unwrap_or_else(|| panic!("there is no {program}"));
             symlink(found, bin.join(program)).unwrap();
         }
         let config = fs::read_to_string(self.path("sshd_config")).unwrap();
@@ -94,7 +95,8 @@ impl Sshd {
         kill_process(Pid::from_child(&self.daemon), Signal::HUP).unwrap();
         // It executes itself anew; for a moment nobody listens.
         until("sshd has read it", || {
-            fs::read_to_string(self.path("sshd.log")).unwrap_or_default().matches("Server listening").count() > 1
+            fs::read_to_string(self.path("sshd.log")).unwrap_or_default().matches("Server listening").count()
+                > 1
         });
     }
 
@@ -126,7 +128,9 @@ impl Sshd {
     /// What is kept of attempts on the host, by the names of their folders.
     pub(crate) fn attempts(&self) -> Vec<PathBuf> {
         let below = |folder: &Path| -> Vec<PathBuf> {
-            fs::read_dir(folder).map(|entries| entries.flatten().map(|entry| entry.path()).collect()).unwrap_or_default()
+            fs::read_dir(folder)
+                .map(|entries| entries.flatten().map(|entry| entry.path()).collect())
+                .unwrap_or_default()
         };
         below(&self.state()).iter().flat_map(|run| below(run)).collect()
     }
@@ -136,7 +140,8 @@ impl Sshd {
 pub(super) fn give_ssh(stage: &Stage, config: &str) {
     stage.write("ssh_config", config);
     // `ssh` takes the home of its user from the system and not from the environment.
-    let text = format!("#!/bin/sh\nexec /usr/bin/ssh -F '{}' \"$@\"\n", stage.path().join("ssh_config").display());
+    let text =
+        format!("#!/bin/sh\nexec /usr/bin/ssh -F '{}' \"$@\"\n", stage.path().join("ssh_config").display());
     stage.write("bin/ssh", &text);
     fs::set_permissions(stage.path().join("bin/ssh"), fs::Permissions::from_mode(0o755)).unwrap();
 }
@@ -177,7 +182,9 @@ pub(crate) fn end_tree(pid: i32) {
 
 /// Ends a process and all below it that is of `sshd`; sessions of steps are left alone.
 fn end_tree_but_sessions(pid: i32) {
-    let is_sshd = |pid: &i32| fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.starts_with("sshd"));
+    let is_sshd = |pid: &i32| {
+        fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.starts_with("sshd"))
+    };
     let children = children_of(pid);
     if let Some(pid) = Pid::from_raw(pid) {
         let _ = kill_process(pid, Signal::KILL);

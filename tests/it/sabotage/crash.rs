@@ -1,0 +1,96 @@
+//! Crashes: kill -9 of the controller at every sync and at every write, of the keeper, of both.
+
+use std::process::Command;
+
+use super::Everything;
+use crate::stage::until;
+
+/// Puts a command under `strace`, which does something to its n-th call of some name.
+pub(super) fn hurt(command: &Command, call: &str, fault: &str, nth: usize) -> Command {
+    let mut strace = Command::new("strace");
+    strace.args(["-qq", "-o", "/dev/null", "-e", &format!("trace={call}")]);
+    strace.args(["-e", &format!("inject={call}:{fault}:when={nth}"), "--"]);
+    strace.arg(command.get_program()).args(command.get_args());
+    strace.env_clear().current_dir(command.get_current_dir().unwrap());
+    for (name, value) in command.get_envs() {
+        strace.env(name, value.unwrap());
+    }
+    strace
+}
+
+/// Kills the controller at its n-th call, before or behind the answers of people; returns whether it came to that.
+fn killed_at(call: &str, nth: usize, is_resumed: bool) -> bool {
+    let all = Everything::new();
+    let what = format!("killed at {call} {nth}{}", if is_resumed { " of the second half" } else { "" });
+    let begun = all.execute();
+    let ran = if is_resumed {
+        all.stage.begin(begun).ends().exits(4);
+        all.answer();
+        all.stage.begin(hurt(&all.stage.drplan(&["resume", "latest"]), call, "signal=KILL", nth)).ends()
+    } else {
+        all.stage.begin(hurt(&begun, call, "signal=KILL", nth)).ends()
+    };
+    let was_killed = ran.code == -9;
+    if !was_killed {
+        ran.exits(if is_resumed { 0 } else { 4 });
+    }
+    let account = all.finish();
+    all.compare(&account, &what);
+    // The keeper lived: there is nothing that nobody can know.
+    assert_eq!(account.unknowable, [""; 0], "{what}");
+    assert_eq!(all.stage.read("again"), "again\nagain\n", "{what}");
+    was_killed
+}
+
+/// Kills at every n-th call; returns how often.
+fn kill_at_every(call: &str, is_resumed: bool) -> usize {
+    (1..400).take_while(|nth| killed_at(call, *nth, is_resumed)).count()
+}
+
+#[test]
+fn a_kill_at_any_sync_loses_nothing() {
+    let killed = kill_at_every("fdatasync", false);
+    assert!(killed >= 10, "only {killed} kills");
+}
+
+#[test]
+fn a_kill_at_any_sync_after_the_answers_loses_nothing() {
+    let killed = kill_at_every("fdatasync", true);
+    assert!(killed >= 4, "only {killed} kills");
+}
+
+/// Crashes the keeper, and the controller too if said so, once the journal has so many records.
+fn keeper_dies(records: usize, both: bool) -> Option<usize> {
+    let all = Everything::new();
+    let mut run = all.stage.begin(all.execute());
+    until("there are so many records", || all.stage.journal().len() >= records || run.is_over());
+    if run.is_over() {
+        return None;
+    }
+    for keeper in crate::stage::keepers_below(all.stage.path()) {
+        let _ = rustix::process::kill_process(keeper, rustix::process::Signal::KILL);
+    }
+    if both {
+        run.crash();
+    } else {
+        run.ends();
+    }
+    let account = all.finish();
+    all.compare(
+        &account,
+        &format!("keeper{} died after {records}", if both { " and controller" } else { "" }),
+    );
+    Some(account.unknowable.len())
+}
+
+#[test]
+fn a_keeper_that_dies_is_made_good_for() {
+    let unknown: Vec<usize> = (2..200).step_by(3).map_while(|records| keeper_dies(records, false)).collect();
+    assert!(unknown.len() >= 5, "only {} kills", unknown.len());
+}
+
+#[test]
+fn controller_and_keeper_die_together() {
+    let unknown: Vec<usize> = (2..200).step_by(3).map_while(|records| keeper_dies(records, true)).collect();
+    assert!(unknown.len() >= 5, "only {} kills", unknown.len());
+}
