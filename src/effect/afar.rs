@@ -62,7 +62,11 @@ impl Afar {
         values.iter().filter(goes).map(|(name, value)| (name.clone(), value.clone())).collect()
     }
 
-    fn look(&self, program: Vec<String>, values: BTreeMap<String, String>) -> Result<(Vec<String>, BTreeMap<String, String>), String> {
+    fn look(
+        &self,
+        program: Vec<String>,
+        values: BTreeMap<String, String>,
+    ) -> Result<(Vec<String>, BTreeMap<String, String>), String> {
         self.job(Task::Look(Box::new(remote::Look { program, values })))
     }
 }

@@ -9,8 +9,8 @@ use tokio::task::JoinSet;
 
 use super::confine::Cell;
 use super::{
-    Consultation, Demand, Effects, Ending, Errand, Folder, FoundPoint, Happening, Question, Reply, Work, ask, demand,
-    points, secrets, signals,
+    Consultation, Demand, Effects, Ending, Errand, Folder, FoundPoint, Happening, Question, Reply, Work, ask,
+    demand, points, secrets, signals,
 };
 use crate::event::{self, Check, Confined};
 use crate::journal::Found;

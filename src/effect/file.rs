@@ -67,7 +67,8 @@ pub(super) fn judge_told(shown: &str, told: &str, expect: &Expect) -> Result<Str
     let (facts, sum) = match words[..] {
         ["none"] => (None, ""),
         [kind, bytes, age, sum] => {
-            let number = |text: &str| text.parse::<i64>().ok().map(|number| u64::try_from(number).unwrap_or(0));
+            let number =
+                |text: &str| text.parse::<i64>().ok().map(|number| u64::try_from(number).unwrap_or(0));
             let (Some(bytes), Some(age)) = (number(bytes), number(age)) else {
                 return Err(cannot_look(shown, "the host's answer makes no sense"));
             };

@@ -15,7 +15,8 @@ use super::person::{Heard, Person, Typed};
 use super::signals::Signals;
 use super::tell::Heralds;
 use super::{
-    Afar, Channel, Consultation, Effects, Errand, Folder, Happening, Message, Question, Spoken, Work, afar, ask, points, secrets,
+    Afar, Channel, Consultation, Effects, Errand, Folder, Happening, Message, Question, Spoken, Work, afar,
+    ask, points, secrets,
 };
 use crate::event::Delivery;
 use crate::journal;

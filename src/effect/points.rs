@@ -17,9 +17,9 @@ pub(super) async fn look(at: Option<Folder>, moot: Option<String>) -> FoundPoint
         Some(Folder::Afar(afar, folder)) => {
             let shown = format!("{folder} on {}", afar.host.place);
             return match afar::names(&afar, &folder).await {
-                Ok(names) => newest_of(names, &shown, |name| {
-                    Some(format!("{}/{name}", folder.trim_end_matches('/')))
-                }),
+                Ok(names) => {
+                    newest_of(names, &shown, |name| Some(format!("{}/{name}", folder.trim_end_matches('/'))))
+                }
                 Err(why) => FoundPoint::Nothing(why),
             };
         }

@@ -56,8 +56,16 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
             return Ok(());
         };
         let job = afar.and_then(|afar| {
-            let step =
-                RemoteStep { step: &step.id, attempt, program, values: &env.values, timeout, again, find: given_up, done };
+            let step = RemoteStep {
+                step: &step.id,
+                attempt,
+                program,
+                values: &env.values,
+                timeout,
+                again,
+                find: given_up,
+                done,
+            };
             remote_job(&afar, step)
         });
         let (program, values) = match job {

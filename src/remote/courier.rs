@@ -91,7 +91,14 @@ fn try_errand() -> Result<i32, Failed> {
             let folder = variable("DRPLAN_OUTPUT").map(PathBuf::from);
             let folder = folder.as_deref().and_then(Path::parent).ok_or("DRPLAN_OUTPUT is not set")?;
             let again = attempt.again;
-            let courier = Courier { host: errand.host, run: errand.run, shared, attempt: *attempt, folder, contact: again };
+            let courier = Courier {
+                host: errand.host,
+                run: errand.run,
+                shared,
+                attempt: *attempt,
+                folder,
+                contact: again,
+            };
             Ok(runtime.block_on(courier.go())?)
         }
         Task::Look(look) => {
@@ -123,7 +130,9 @@ async fn visit_once(host: &Host, shared: &Shared, text: impl Fn(&str) -> String)
         End::Said(Word::Cannot(why)) => Err(format!("{} cannot {why}", host.place)),
         End::Said(_) => Err(format!("what {} says makes no sense", host.place)),
         End::Broken { why, was_told: false } => Err(format!("{} cannot be reached: {why}", host.place)),
-        End::Broken { why, was_told: true } => Err(format!("the connection to {} was lost: {why}", host.place)),
+        End::Broken { why, was_told: true } => {
+            Err(format!("the connection to {} was lost: {why}", host.place))
+        }
     }
 }
 
@@ -164,7 +173,9 @@ impl Stopping {
     /// How many milliseconds it may still take; nothing if it may take any time.
     fn patience(self) -> Option<u64> {
         match self {
-            Self::Told(at) => (at + GRACE.as_millis()).checked_sub(keeper::boot_ms()).filter(|left| *left > 0),
+            Self::Told(at) => {
+                (at + GRACE.as_millis()).checked_sub(keeper::boot_ms()).filter(|left| *left > 0)
+            }
             Self::No | Self::Asked | Self::Killed => None,
         }
     }
@@ -173,12 +184,13 @@ impl Stopping {
 impl Courier<'_> {
     async fn go(mut self) -> Result<i32, String> {
         note::clear(self.folder);
-        let mut asked = signal(SignalKind::terminate()).map_err(|error| format!("cannot hear signals: {error}"))?;
+        let mut asked =
+            signal(SignalKind::terminate()).map_err(|error| format!("cannot hear signals: {error}"))?;
         let began = keeper::boot_ms();
         let mut counts = [0, 0];
         let mut pause = PAUSES.0;
         let mut stopping = Stopping::No;
-        let mut was_broken = false;
+        let (mut was_broken, mut was_untold) = (false, false);
         loop {
             let road = Road { host: &self.host, shared: &self.shared };
             let nonce = nonce()?;
@@ -237,6 +249,14 @@ impl Courier<'_> {
                             self.host.place
                         );
                     }
+                    if stopping == Stopping::Asked && !was_untold {
+                        was_untold = true;
+                        let _ = writeln!(
+                            std::io::stderr().lock(),
+                            "drplan: {} could not be told to end it ({why}); it may still run there",
+                            self.host.place
+                        );
+                    }
                     tokio::select! {
                         () = wait(pause) => {}
                         _ = asked.recv(), if stopping == Stopping::No => stopping = Stopping::Asked,
@@ -278,13 +298,13 @@ impl Courier<'_> {
         let started = |why: String| Note::Interrupted(why);
         self.leave(match word {
             Word::Absent => Note::NotStarted(format!("it was never started on {place}")),
-            Word::Gone => started(format!("it was started on {place}, and nothing of it runs there any more")),
+            Word::Gone => {
+                started(format!("it was started on {place}, and nothing of it runs there any more"))
+            }
             Word::Rebooted => started(format!("{place} was started anew while it ran")),
             Word::Lacks(tools) => Note::NotStarted(format!("{place} lacks what a step needs there: {tools}")),
             Word::Cannot(why) => Note::NotStarted(format!("{place} cannot {why}")),
-            Word::Ready | Word::Here | Word::Over(_) => {
-                started(format!("what {place} says makes no sense"))
-            }
+            Word::Ready | Word::Here | Word::Over(_) => started(format!("what {place} says makes no sense")),
         })
     }
 
@@ -308,7 +328,10 @@ fn hand_on(stream: usize, bytes: &[u8]) -> std::io::Result<()> {
 
 async fn wait(millis: u64) {
     if keeper::wait(Length::from_millis(millis)).await.is_err() {
-        #[expect(clippy::disallowed_methods, reason = "without a timer of the boot clock the usual one must do")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "without a timer of the boot clock the usual one must do"
+        )]
         tokio::time::sleep(Duration::from_millis(millis)).await;
     }
 }

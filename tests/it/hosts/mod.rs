@@ -1,8 +1,11 @@
 //! Steps on other hosts, with the real `sshd`.
 
 mod ends;
+mod links;
 mod loopback;
+mod net;
 mod outlives;
+mod probes;
 mod refusals;
 mod sshd;
 
@@ -42,7 +45,8 @@ const EXECUTE: [&str; 3] = ["execute", "plan.yaml", "--yes"];
 
 /// What an attempt has printed, as it is kept here.
 fn kept(stage: &Stage, step: &str, name: &str) -> String {
-    fs::read_to_string(stage.run_dir().join("steps").join(step).join("1").join(name)).unwrap_or_default()
+    let Some(run_dir) = stage.runs().pop() else { return String::new() };
+    fs::read_to_string(run_dir.join("steps").join(step).join("1").join(name)).unwrap_or_default()
 }
 
 /// Whether a process is there and runs.

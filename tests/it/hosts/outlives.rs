@@ -31,7 +31,12 @@ pub(super) fn until_begun(stage: &Stage) {
 /// Everything arrived, once.
 #[track_caller]
 pub(super) fn assert_whole(stage: &Stage, ledger: &Stage) {
-    assert_eq!(kept(stage, "long", "stdout"), "before ***\ngo\nafter ***\n", "{}", kept(stage, "long", "stderr"));
+    assert_eq!(
+        kept(stage, "long", "stdout"),
+        "before ***\ngo\nafter ***\n",
+        "{}",
+        kept(stage, "long", "stderr")
+    );
     assert_eq!(stage.told("step_started"), ["long", "last"]);
     assert_eq!(ledger.ledger().first().map(String::as_str), Some("began"));
     assert_eq!(stage.last("step_finished", "long")["outputs"]["HOST_IP"], "192.0.2.9");

@@ -55,7 +55,8 @@ struct Disk(std::path::PathBuf);
 impl Disk {
     fn at(path: std::path::PathBuf) -> Self {
         fs::create_dir_all(&path).unwrap();
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=64k", "drplan-test"]).arg(&path).status();
+        let mounted =
+            Command::new("mount").args(["-t", "tmpfs", "-o", "size=64k", "drplan-test"]).arg(&path).status();
         assert!(mounted.unwrap().success(), "mounting a small disk needs root");
         Self(path)
     }
@@ -71,7 +72,7 @@ impl Drop for Disk {
 fn a_full_disk_on_the_host_keeps_a_step_from_starting() {
     let sshd = Sshd::start();
     let disk = Disk::at(sshd.path("state"));
-    fs::write(disk.0.join("flood"), vec![0; 64 << 10]).unwrap_err();
+    fs::write(disk.0.join("flood"), vec![0; 65 << 10]).unwrap_err();
     let stage = stage_with(&sshd, GREET);
     assert_not_started(&stage, &sshd, "vps cannot");
 }
@@ -83,7 +84,10 @@ fn a_disk_that_fills_up_takes_no_outcome_away() {
     let flood = disk.0.join("flood");
     let stage = stage_with(
         &sshd,
-        &format!("steps:\n  fill: {{ on: vps, run: 'echo begun; cat /dev/zero >{} || exit 9' }}\n", flood.display()),
+        &format!(
+            "steps:\n  fill: {{ on: vps, run: 'echo begun; cat /dev/zero >{} || exit 9' }}\n",
+            flood.display()
+        ),
     );
     run(&stage, &EXECUTE).exits(3);
     assert_eq!(stage.last("step_finished", "fill")["outcome"]["failure"]["code"], 9);
@@ -102,7 +106,8 @@ fn a_host_that_a_step_has_built_is_known_by_the_key_that_the_step_gives() {
         ));
         sshd.known_as("other", &stage);
         // The name is not that of the host: only the user's key comes from the configuration.
-        let config = stage.read("ssh_config").replace("Host other\n  HostName 127.0.0.1\n", "Host 127.0.0.1\n");
+        let config =
+            stage.read("ssh_config").replace("Host other\n  HostName 127.0.0.1\n", "Host 127.0.0.1\n");
         stage.write("ssh_config", &config);
         stage.write("known_hosts", "");
         run(&stage, &EXECUTE).exits(code);

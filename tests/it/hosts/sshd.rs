@@ -65,25 +65,18 @@ impl Sshd {
 
     /// Gives a stage an `ssh` configuration in which this host has a name.
     pub(crate) fn known_as(&self, name: &str, stage: &Stage) {
-        let config = stage.path().join("ssh_config");
-        let before = fs::read_to_string(&config).unwrap_or_default();
-        let known = stage.path().join("known_hosts");
+        let before = stage.read("ssh_config");
         let line = format!("[127.0.0.1]:{} {}\n", self.port, self.host_key());
-        fs::write(&known, fs::read_to_string(&known).unwrap_or_default() + &line).unwrap();
-        let text = format!(
+        stage.write("known_hosts", &(stage.read("known_hosts") + &line));
+        let known = stage.path().join("known_hosts");
+        let config = format!(
             "{before}Host {name}\n  HostName 127.0.0.1\n  Port {}\n  User root\n  IdentityFile {}\n  IdentitiesOnly yes\n  \
              UserKnownHostsFile {}\n  GlobalKnownHostsFile /dev/null\n",
             self.port,
             self.path("user_key").display(),
             known.display()
         );
-        fs::write(&config, text).unwrap();
-        // `ssh` takes the home of its user from the system and not from the environment.
-        let bin = stage.path().join("bin");
-        fs::create_dir_all(&bin).unwrap();
-        let ssh = bin.join("ssh");
-        fs::write(&ssh, format!("#!/bin/sh\nexec /usr/bin/ssh -F '{}' \"$@\"\n", config.display())).unwrap();
-        fs::set_permissions(&ssh, fs::Permissions::from_mode(0o755)).unwrap();
+        give_ssh(stage, &config);
     }
 
     /// Leaves the host nothing but these programs.
@@ -92,7 +85,8 @@ impl Sshd {
         fs::create_dir_all(&bin).unwrap();
         for program in programs {
             let found = ["/usr/bin", "/bin"].map(|folder| Path::new(folder).join(program));
-            let found = found.iter().find(|path| path.exists()).unwrap_or_else(|| panic!("there is no {program}"));
+            let found =
+                found.iter().find(|path| path.exists()).unwrap_or_else(|| panic!("there is no {program}"));
             symlink(found, bin.join(program)).unwrap();
         }
         let config = fs::read_to_string(self.path("sshd_config")).unwrap();
@@ -101,7 +95,8 @@ impl Sshd {
         kill_process(Pid::from_child(&self.daemon), Signal::HUP).unwrap();
         // It executes itself anew; for a moment nobody listens.
         until("sshd has read it", || {
-            fs::read_to_string(self.path("sshd.log")).unwrap_or_default().matches("Server listening").count() > 1
+            fs::read_to_string(self.path("sshd.log")).unwrap_or_default().matches("Server listening").count()
+                > 1
         });
     }
 
@@ -137,6 +132,16 @@ impl Sshd {
         };
         below(&self.state()).iter().flat_map(|run| below(run)).collect()
     }
+}
+
+/// Puts an `ssh` with this configuration first in the PATH of a stage.
+pub(super) fn give_ssh(stage: &Stage, config: &str) {
+    stage.write("ssh_config", config);
+    // `ssh` takes the home of its user from the system and not from the environment.
+    let text =
+        format!("#!/bin/sh\nexec /usr/bin/ssh -F '{}' \"$@\"\n", stage.path().join("ssh_config").display());
+    stage.write("bin/ssh", &text);
+    fs::set_permissions(stage.path().join("bin/ssh"), fs::Permissions::from_mode(0o755)).unwrap();
 }
 
 fn launch(dir: &Path) -> Child {
@@ -175,7 +180,9 @@ pub(crate) fn end_tree(pid: i32) {
 
 /// Ends a process and all below it that is of `sshd`; sessions of steps are left alone.
 fn end_tree_but_sessions(pid: i32) {
-    let is_sshd = |pid: &i32| fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.starts_with("sshd"));
+    let is_sshd = |pid: &i32| {
+        fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.starts_with("sshd"))
+    };
     let children = children_of(pid);
     if let Some(pid) = Pid::from_raw(pid) {
         let _ = kill_process(pid, Signal::KILL);
