@@ -8,6 +8,7 @@ mod dispatcher;
 mod ending;
 mod environment;
 mod hearing;
+mod hold;
 mod looks;
 mod node;
 mod notices;

@@ -571,6 +571,16 @@ impl Retry {
         let growth = u64::from(self.factor).saturating_pow(attempt.saturating_sub(1));
         Length::from_millis(self.delay.as_millis().saturating_mul(growth)).min(self.max_delay)
     }
+
+    /// Returns that wait, shortened by up to a quarter: `chance` says by which part of it, of all that it can be.
+    ///
+    /// So what failed together is not tried again together, and nothing waits longer than the plan says.
+    pub fn jittered_after(&self, attempt: u32, chance: u16) -> Length {
+        let longest = self.delay_after(attempt);
+        let quarter = u128::from(longest.as_millis() / 4);
+        let less = quarter * u128::from(chance) / u128::from(u16::MAX);
+        longest.saturating_sub(Length::from_millis(u64::try_from(less).unwrap_or(0)))
+    }
 }
 
 /// How to take a step back: a command, or instructions for a person.

@@ -25,6 +25,7 @@ mod formats;
 mod generated;
 mod graph;
 mod history;
+mod hold;
 mod imported_steps;
 mod imports;
 mod journal;
