@@ -219,8 +219,8 @@ fn checked(check: &Check) -> Phrase {
     let for_whom = if steps.is_empty() { String::new() } else { format!(" for {}", steps.join(", ")) };
     let (what, note) = (plain(&check.what), plain(&check.note));
     let (mark, verdict) = match check.found {
-        Found::Met => (Mark::Done, "is there"),
-        Found::Unmet => (Mark::Failed, "is NOT THERE"),
+        Found::Met => (Mark::Done, "is met"),
+        Found::Unmet => (Mark::Failed, "is NOT MET"),
         Found::Unknown => (Mark::Asks, "cannot be known"),
     };
     Phrase { mark, text: format!("{what}{for_whom} {verdict}: {note}") }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::environment::Values;
 use super::node::{Doing, Ticket};
+use super::remote::Abroad;
 use super::run::Error;
 use super::secrets::Held;
 use super::{Halt, Setup};
@@ -71,6 +72,8 @@ pub(super) struct Dispatcher<'a, E, S: Store> {
     pub(super) unstaged: usize,
     pub(super) last: Option<Stamp>,
     pub(super) next_ticket: u64,
+    /// Work on other hosts that is taken up again.
+    pub(super) abroad: Abroad,
 }
 
 /// The calendar may be this far off the boot clock before it is told of as a jump, in milliseconds.
@@ -128,6 +131,7 @@ impl<'a, E: Effects, S: Store> Dispatcher<'a, E, S> {
             unstaged: 0,
             last: None,
             next_ticket: 0,
+            abroad: Abroad::default(),
         }
     }
 

@@ -37,7 +37,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
     /// Begins to ask probes, one after the other.
     pub(super) fn look(&mut self, at: usize, purpose: Purpose, probes: Vec<Probe>) -> Result<(), Error> {
         let since = self.effects.now();
-        self.look_again(at, Look { purpose, probes, at: 0, since, moot: false })
+        self.look_again(at, Look { purpose, probes, at: 0, since, moot: false, unmet: Vec::new() })
     }
 
     /// Asks the next probe of a look, or ends it.
@@ -53,7 +53,9 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         let Some(question) = self.question(at, &probe, moot)? else { return Ok(()) };
         self.doing[at] = match look.purpose {
             Purpose::Judge => Doing::Judging(look),
-            Purpose::Verify | Purpose::Await | Purpose::Newest => Doing::Looking(look),
+            Purpose::Precondition | Purpose::Verify | Purpose::Await | Purpose::Newest => {
+                Doing::Looking(look)
+            }
         };
         let ticket = self.ticket(Ticket::Look(at));
         self.will(Act::Ask(ticket, Box::new(question)));
@@ -65,6 +67,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         self.doing[at] = Doing::Nothing;
         match look.purpose {
             Purpose::Judge => self.judge_done(at),
+            Purpose::Precondition => self.end_preconditions(at, &look.unmet),
             Purpose::Newest => self.finish(at, Outcome::Done),
             Purpose::Await if !look.moot && self.newest_of(at).is_some() => {
                 let probes = self.newest_of(at).into_iter().collect();
@@ -84,6 +87,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
             return Ok(());
         };
         let why = match (reply, look.purpose) {
+            (reply, Purpose::Precondition) => return self.hear_precondition(at, look, reply),
             (Reply::Yes(found), Purpose::Newest) => return self.finish_with_newest(at, &found),
             (Reply::Unknown(_), Purpose::Newest) => return self.finish(at, Outcome::Done),
             (Reply::Yes(_), _) => {
@@ -99,6 +103,8 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         };
         let shown = look.probes.get(look.at).map(crate::probe::Probe::shown).unwrap_or_default();
         match look.purpose {
+            // They were heard above.
+            Purpose::Precondition => Ok(()),
             Purpose::Judge => self.judge_by_rerun(at, &format!("{shown}: {why}")),
             Purpose::Newest => self.fail(at, Failure::Unhealthy { why: format!("`newest`: {why}") }),
             Purpose::Verify => self.fail(at, Failure::Unverified { why: format!("{shown}: {why}") }),

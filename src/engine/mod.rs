@@ -15,7 +15,9 @@ mod notices;
 mod outputs;
 mod people;
 mod points;
+mod preconditions;
 mod preflight;
+mod remote;
 mod resume;
 mod run;
 mod secrets;
@@ -28,6 +30,7 @@ mod undo;
 
 pub use hearing::{Hearing, Said, people_of};
 pub use looks::NEWEST;
+pub use remote::is_of_the_machine;
 pub use run::{Error, run};
 pub use setup::{Ground, Halt, Setup};
 pub use undo::with_begun_undos;

@@ -57,11 +57,15 @@ pub(super) struct Look {
     pub(super) since: Stamp,
     /// Whether an answer was unknown because nothing really happened.
     pub(super) moot: bool,
+    /// Preconditions that do not hold.
+    pub(super) unmet: Vec<String>,
 }
 
 /// What probes are asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
+    /// Whether a step may begin: once before each attempt.
+    Precondition,
     /// Whether a step's work is done: once.
     Verify,
     /// Whether an asset is healthy, or what is waited for is there: again and again.

@@ -22,12 +22,12 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         if self.is_undo(at) {
             return self.start_step(at);
         }
-        let Some(copy) = self.setup.course.nodes[at].copy.clone() else { return self.start_step(at) };
+        let Some(copy) = self.setup.course.nodes[at].copy.clone() else { return self.start_if_met(at) };
         match self.points.get(&copy) {
             Some(Some(point)) => {
                 let point = point.clone();
                 self.note(Event::PointChosen { step: self.id(at).clone(), point })?;
-                self.start_step(at)
+                self.start_if_met(at)
             }
             Some(None) => {
                 self.doing[at] = Doing::Finding;

@@ -171,7 +171,8 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
             Action::Wait(_) | Action::Use { .. } | Action::Plan { .. } => Vec::new(),
         };
         texts.extend(step.inputs.values().map(|text| text.as_str().to_owned()));
-        let probes = step.common.verify.iter().chain(step.common.unless.as_deref());
+        let probes =
+            step.common.preconditions.iter().chain(&step.common.verify).chain(step.common.unless.as_deref());
         texts.extend(probes.map(Probe::shown));
         texts
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::ops::Bound::{Excluded, Unbounded};
 
 use super::dispatcher::{Act, Dispatcher, Gate};
-use super::node::{Doing, Purpose, Then, Ticket};
+use super::node::{Doing, Look, Purpose, Then, Ticket};
 use super::run::Error;
 use crate::effect::{Effects, Env, Question, Reply, Work};
 use crate::event::{Event, Failure, Mode, StepState};
@@ -75,7 +75,9 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
                 Ticket::FirstFetch(_) | Ticket::Unless(_) | Ticket::GroupUnless(_) | Ticket::Point(_)
             )
         };
-        self.tickets.values().filter(is_before).count()
+        let asks_first =
+            |doing: &&Doing| matches!(doing, Doing::Looking(Look { purpose: Purpose::Precondition, .. }));
+        self.tickets.values().filter(is_before).count() + self.doing.iter().filter(asks_first).count()
     }
 
     pub(super) fn begin_node(&mut self, at: usize) -> Result<(), Error> {
@@ -187,6 +189,9 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
                     }
                 };
                 let Some(env) = self.env(at)? else { return Ok(()) };
+                if self.is_abroad(at) {
+                    return self.start_abroad(at, step, program, &env);
+                }
                 self.start_work(at, step, attempt, program, env.values);
                 Ok(())
             }
@@ -236,9 +241,20 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         program: Vec<String>,
         env: BTreeMap<String, String>,
     ) {
-        self.doing[at] = Doing::Acting;
-        self.acting += 1;
-        let work = Work {
+        self.keep_acting(at);
+        let work = self.work(at, step, attempt, program, env);
+        self.will(Act::Start(work));
+    }
+
+    pub(super) fn work(
+        &self,
+        at: usize,
+        step: &ResolvedStep,
+        attempt: u32,
+        program: Vec<String>,
+        env: BTreeMap<String, String>,
+    ) -> Work {
+        Work {
             step: step.id.clone(),
             attempt,
             program,
@@ -248,8 +264,9 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
             timeout: step.common.timeout,
             estimate: self.setup.course.nodes[at].estimate.unwrap_or_default(),
             outputs: step.common.outputs.iter().map(ToString::to_string).collect(),
-        };
-        self.will(Act::Start(work));
+            remote: false,
+            again: false,
+        }
     }
 
     /// Returns the environment of a node; a node whose environment cannot be made fails.

@@ -236,6 +236,7 @@ impl<'a> Walk<'a> {
         self.ids(path, "from", &common.from, Wanted::Copy);
         self.maybe(path, "on", common.on.as_ref(), SPOTS);
         self.secrets(path, &common.secrets);
+        self.probes(path, "preconditions", &common.preconditions);
         self.probes(path, "verify", &common.verify);
         if let Some(unless) = &common.unless {
             self.maybe(&path.key("unless"), "on", unless.on.as_ref(), SPOTS);

@@ -33,6 +33,9 @@ pub(super) fn of_step(path: &KeyPath, step: &Step) -> Vec<Asked> {
 }
 
 fn of_common(path: &KeyPath, common: &Common, asked: &mut Vec<Asked>) {
+    for (at, probe) in common.preconditions.iter().enumerate() {
+        of_probe(&path.key("preconditions").index(at), probe, asked);
+    }
     for (at, probe) in common.verify.iter().enumerate() {
         of_probe(&path.key("verify").index(at), probe, asked);
     }

@@ -171,6 +171,7 @@ impl<'a> Renaming<'a> {
         self.ids(&mut common.from);
         self.spot(&mut common.on);
         common.secrets.iter_mut().for_each(|name| self.name(name));
+        self.probes(&mut common.preconditions);
         self.probes(&mut common.verify);
         if let Some(unless) = &mut common.unless {
             self.spot(&mut unless.on);

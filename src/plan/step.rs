@@ -101,6 +101,9 @@ pub struct RawStep {
     /// How often it is tried again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry: Option<Retry>,
+    /// What must hold before each attempt; asked by a dry run as well. All of them must be content.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub preconditions: Vec<Probe>,
     /// How to see that its work is done; all of them must be content.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub verify: Vec<Probe>,
@@ -188,6 +191,9 @@ pub struct Common {
     /// How often it is tried again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry: Option<Retry>,
+    /// What must hold before each attempt; asked by a dry run as well. All of them must be content.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub preconditions: Vec<Probe>,
     /// How to see that its work is done; all of them must be content.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub verify: Vec<Probe>,
@@ -345,6 +351,7 @@ impl TryFrom<RawStep> for Step {
             takes: raw.takes,
             timeout: raw.timeout,
             retry: raw.retry,
+            preconditions: raw.preconditions,
             verify: raw.verify,
             unless: raw.unless,
             undo: raw.undo,

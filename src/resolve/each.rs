@@ -102,6 +102,7 @@ fn item(written: &Common, section: Section, each: &Each, key: &Id, is_place: boo
 
 /// Returns the fields of the step that waits for all of its items: what they do, it does not do once more.
 fn whole(mut common: Common) -> Common {
+    common.preconditions.clear();
     common.verify.clear();
     common.unless = None;
     common.undo = None;

@@ -18,6 +18,7 @@ mod nodes;
 mod overlay;
 mod placement;
 mod points;
+mod probes;
 mod reach;
 mod reasons;
 mod recipes;
@@ -44,7 +45,8 @@ pub use nodes::{Node, NodeKind};
 pub use overlay::overlay;
 pub use placement::Placement;
 pub use points::{
-    Gap, Harmful, PointLoss, Term, clean_reach, emptiness, farthest_apart, longest_gap, point_loss,
+    Expected, Gap, Harmful, PointLoss, Term, clean_reach, emptiness, farthest_apart, longest_gap,
+    moments_between, newest_expected, point_loss,
 };
 pub use recipes::{Recipes, Shipped};
 pub use resolved::{Imported, RecipePlace, ResolvedPlan, ResolvedStep, Section};

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::ResolvedPlan;
 use crate::document::SourceId;
-use crate::plan::{Action, Recipe};
+use crate::plan::{Action, Recipe, Wait};
+use crate::probe::{Probe, ProbeKind};
 use crate::value::Id;
 
 /// A recipe that is part of the program.
@@ -16,9 +17,31 @@ pub struct Shipped {
     pub text: &'static str,
 }
 
+/// A recipe by its name, which is its path as well.
+macro_rules! shipped {
+    ($name:literal) => {
+        Shipped { name: $name, text: include_str!(concat!("../../recipes/", $name, ".yaml")) }
+    };
+}
+
 /// The recipes that are part of the program; the one list.
-const SHIPPED: [Shipped; 1] =
-    [Shipped { name: "files/restore-tar", text: include_str!("../../recipes/files/restore-tar.yaml") }];
+const SHIPPED: &[Shipped] = &[
+    shipped!("crypt/age-decrypt"),
+    shipped!("crypt/gpg-decrypt"),
+    shipped!("crypt/remove-plaintext"),
+    shipped!("files/restore-borg"),
+    shipped!("files/restore-rclone"),
+    shipped!("files/restore-restic"),
+    shipped!("files/restore-rsync"),
+    shipped!("files/restore-tar"),
+    shipped!("mariadb/replay-binlog"),
+    shipped!("mariadb/restore-dump"),
+    shipped!("mariadb/restore-mariabackup"),
+    shipped!("pg-dump/verify"),
+    shipped!("postgres/restore-dump"),
+    shipped!("redis/restore-aof"),
+    shipped!("redis/restore-rdb"),
+];
 
 /// The recipes at hand, by name.
 #[derive(Clone, Debug, Default)]
@@ -29,7 +52,7 @@ pub struct Recipes {
 impl Recipes {
     /// Returns the recipes that are part of the program, as YAML.
     pub const fn shipped() -> &'static [Shipped] {
-        &SHIPPED
+        SHIPPED
     }
 
     /// Adds a recipe; returns the source of the one that has the name already, if there is one.
@@ -55,8 +78,17 @@ impl Recipes {
 
     /// Returns the recipes that a plan uses, each with its source.
     pub fn used_by<'a>(&'a self, plan: &'a ResolvedPlan) -> impl Iterator<Item = (&'a str, SourceId)> {
-        let uses = |name: &Id| {
-            plan.steps.iter().any(|step| matches!(&step.action, Action::Use { recipe, .. } if recipe == name))
+        let asks = |probes: &[Probe], name: &Id| {
+            probes.iter().any(|probe| matches!(&probe.kind, ProbeKind::Use(recipe, _) if recipe == name))
+        };
+        let uses = move |name: &Id| {
+            let by_step = plan.steps.iter().any(|step| {
+                matches!(&step.action, Action::Use { recipe, .. } if recipe == name)
+                    || asks(&step.common.verify, name)
+                    || asks(step.common.unless.as_deref().map(std::slice::from_ref).unwrap_or_default(), name)
+                    || matches!(&step.action, Action::Wait(Wait::Until(probe)) if asks(std::slice::from_ref(probe), name))
+            });
+            by_step || plan.assets.values().any(|asset| asks(&asset.health, name))
         };
         self.by_name
             .iter()

@@ -47,6 +47,7 @@ pub fn used_recipes(plan: &ResolvedPlan) -> BTreeSet<Id> {
         ask(&asset.health);
     }
     for step in &plan.steps {
+        ask(&step.common.preconditions);
         ask(&step.common.verify);
         ask(step.common.unless.as_deref().map(std::slice::from_ref).unwrap_or_default());
     }

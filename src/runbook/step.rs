@@ -157,6 +157,7 @@ impl Setting<'_> {
         view.secrets = self.secrets(step, &parts, view.login.is_some());
 
         if parts.is_empty() {
+            self.preconditions(step, place, &mut view.actions);
             self.act(step, None, place, &mut view.actions);
         }
         for part in &parts {
@@ -211,6 +212,7 @@ impl Setting<'_> {
                 command: check.command.map(|fence| Fence::aside(fence.text)),
             });
         }
+        self.preconditions(part, own.as_ref(), to);
         let first = to.len();
         self.act(part, title, own.as_ref(), to);
         let extra: Vec<String> = part
@@ -239,6 +241,20 @@ impl Setting<'_> {
         }
     }
 
+    /// Writes what must hold before a step may begin.
+    fn preconditions(&self, step: &ResolvedStep, place: Option<&Id>, to: &mut Vec<ActionView>) {
+        for probe in &step.common.preconditions {
+            let check = self.check(probe, place);
+            let named = probe.title.as_ref().map(|title| format!("{}: ", crate::graph::one_line(title)));
+            to.push(ActionView {
+                title: None,
+                text: Some(format!("{}go on only if this {}:", named.unwrap_or_default(), check.expected)),
+                variables: check.variables,
+                command: check.command,
+            });
+        }
+    }
+
     fn act(&self, step: &ResolvedStep, title: Option<String>, place: Option<&Id>, to: &mut Vec<ActionView>) {
         let shell = self.material.plan.shell.as_deref();
         let mut action = ActionView { title, text: None, variables: None, command: None };
@@ -257,11 +273,14 @@ impl Setting<'_> {
             }
             Action::Http { request: http, expect } => {
                 let probe = Probe {
+                    title: None,
                     kind: ProbeKind::Http((**http).clone()),
                     expect: (**expect).clone(),
                     on: None,
                     timeout: crate::value::Length::ZERO,
                     every: crate::value::Length::ZERO,
+                    facts: indexmap::IndexMap::new(),
+                    asked: None,
                 };
                 action.text = Some(format!("Send this; it {}.", super::shell::expectation(&probe)));
                 action.command = Some(Fence::bash(request(http)));

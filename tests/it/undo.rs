@@ -90,12 +90,12 @@ fn what_did_not_run_is_not_taken_back() {
 
 #[test]
 fn a_recipe_is_taken_back_as_a_whole() {
-    let recipe = "recipe: own/two\nversion: 1\ntitle: Two parts\ninputs: { name: { type: path, description: A name. } }\nsteps:\n  one: { run: 'echo one-$INPUT_NAME >>ledger' }\n  two: { needs: [one], run: 'echo two-$INPUT_NAME >>ledger', undo: 'echo undo-two >>ledger' }\nundo: { run: 'echo undo-$INPUT_NAME >>ledger' }\n";
+    let recipe = "recipe: two\nversion: 1\ntitle: Two parts\ninputs: { name: { type: path, description: A name. } }\nsteps:\n  one: { run: 'echo one-$INPUT_NAME >>ledger' }\n  two: { needs: [one], run: 'echo two-$INPUT_NAME >>ledger', undo: 'echo undo-two >>ledger' }\nundo: { run: 'echo undo-$INPUT_NAME >>ledger' }\n";
     let plan = |more: &str| {
         let stage = Stage::new(&format!(
-            "steps:\n  both: {{ use: own/two, with: {{ name: x }}{more} }}\n  end: {{ needs: [both], run: exit 1 }}\n"
+            "steps:\n  both: {{ use: two, with: {{ name: x }}{more} }}\n  end: {{ needs: [both], run: exit 1 }}\n"
         ));
-        stage.write("recipes/own/two.yaml", recipe);
+        stage.write("recipes/two.yaml", recipe);
         stage.execute(&[]).exits(3);
         stage.run(&UNDO);
         stage

@@ -38,6 +38,7 @@ fn killed_at(call: &str, nth: usize, is_resumed: bool) -> bool {
     all.compare(&account, &what);
     // The keeper lived: there is nothing that nobody can know.
     assert_eq!(account.unknowable, [""; 0], "{what}");
+    assert_eq!(all.stage.read("again"), "again\nagain\n", "{what}");
     was_killed
 }
 

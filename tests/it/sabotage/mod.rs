@@ -156,7 +156,8 @@ impl Everything {
         let told = self.stage.journal();
         assert_eq!(ledger, ONCE, "{hurt}: {told:#?}");
         assert_eq!(self.server.asked(), ["POST /post"], "{hurt}");
-        assert_eq!(self.stage.read("again"), "again\nagain\n", "{hurt}");
+        // It fails once and is tried again; `rerun: safe` lets it be repeated where nobody saw its end.
+        assert!(self.stage.read("again").lines().count() >= 2, "{hurt}");
         assert_eq!(self.stage.read("restored/x"), "data", "{hurt}");
         let ended = told.last().unwrap();
         assert_eq!(ended["type"], "run_finished", "{hurt}");

@@ -1,0 +1,53 @@
+//! What must hold before a step may begin: asked before each attempt, and answered on record.
+
+use super::dispatcher::Dispatcher;
+use super::node::{Look, Purpose};
+use super::run::Error;
+use crate::effect::{Effects, Reply};
+use crate::event::{Check, Event, Failure, Found, Mode};
+use crate::journal::Store;
+use crate::value::Id;
+
+impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
+    /// Starts a step whose preconditions hold; they are asked first if it has any.
+    pub(super) fn start_if_met(&mut self, at: usize) -> Result<(), Error> {
+        let probes = self.step(at).map(|step| step.common.preconditions.clone()).unwrap_or_default();
+        if probes.is_empty() { self.start_step(at) } else { self.look(at, Purpose::Precondition, probes) }
+    }
+
+    /// Takes an answer; all of them are asked, so that everything that is missing is known at once.
+    pub(super) fn hear_precondition(&mut self, at: usize, mut look: Look, reply: Reply) -> Result<(), Error> {
+        let named = look.probes.get(look.at).map(crate::probe::Probe::named).unwrap_or_default();
+        let (found, note) = match reply {
+            Reply::Yes(note) => (Found::Met, note),
+            // Where nothing really happens nobody can know all; where it does, not to know is not enough.
+            Reply::Unknown(note) if matches!(self.setup.mode(), Mode::DryRun | Mode::DryPlan) => {
+                (Found::Unknown, note)
+            }
+            Reply::No(note) | Reply::Unknown(note) => (Found::Unmet, note),
+        };
+        if found == Found::Unmet {
+            look.unmet.push(format!("{named}: {note}"));
+        }
+        let step = self.step(at).map_or_else(|| self.id(at).clone(), |step| Id::trusted(step.written_as()));
+        self.note(Event::Checked(Check { what: named, steps: vec![step], found, note }))?;
+        look.at += 1;
+        self.look_again(at, look)
+    }
+
+    /// All preconditions were asked.
+    pub(super) fn end_preconditions(&mut self, at: usize, unmet: &[String]) -> Result<(), Error> {
+        if !unmet.is_empty() {
+            let attempt = self.attempt(at) + 1;
+            self.note(Event::StepStarted { step: self.id(at).clone(), attempt })?;
+            let why = format!("not met: {}", unmet.join("; "));
+            return self.fail(at, Failure::NotStarted { why });
+        }
+        // While they were asked the run may have been stopped, or another may have taken the lock.
+        if self.may_begin(at) {
+            return self.start_step(at);
+        }
+        self.mark_ready(at);
+        Ok(())
+    }
+}
