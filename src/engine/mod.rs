@@ -24,6 +24,7 @@ mod secrets;
 mod settle;
 mod setup;
 mod starting;
+mod stopping;
 #[cfg(test)]
 mod tests;
 mod undo;

@@ -744,3 +744,20 @@ impl ShortForm for Each {
 }
 
 short_form!(Each);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retries_are_spread_within_a_quarter_and_never_late() {
+        let retry = Retry::from_short(RetryTimes(9)).unwrap();
+        let waits = |chance| [1, 2, 7, 9].map(|attempt| retry.jittered_after(attempt, chance).as_millis());
+        assert_eq!(waits(0), [5_000, 10_000, 300_000, 300_000]);
+        assert_eq!(waits(u16::MAX), [3_750, 7_500, 225_000, 225_000]);
+        let spread: std::collections::BTreeSet<u64> =
+            (0..1000).map(|n| retry.jittered_after(1, n * 65).as_millis()).collect();
+        assert!(spread.len() > 900, "{}", spread.len());
+        assert!(spread.iter().all(|wait| (3_750..=5_000).contains(wait)));
+    }
+}

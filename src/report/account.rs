@@ -409,7 +409,8 @@ impl StepAccount {
             duration: ended.zip(worked).map(|(ended, started)| run.between(started, ended)),
             estimate: node.takes,
             attempts,
-            point: record.point.clone(),
+            // What is taken back with a point has not restored it once more.
+            point: record.point.clone().filter(|_| node.undoes.is_none()),
             note: record.note.clone(),
             answered_by: record.answered_by.clone(),
             outputs: record.outputs.keys().cloned().collect(),
