@@ -106,7 +106,9 @@ enum Command {
     Skip(request::StepArgs),
     /// Try a failed step again
     Retry(request::StepArgs),
-    /// Give a run up and end what runs
+    /// Decide that what a held run has done stays
+    Commit(request::CommitArgs),
+    /// Give a run up and end what runs; with `--undo` take back what was carried out
     Abort(request::AbortArgs),
     /// Show where a run stands
     Status(status::StatusArgs),
@@ -185,6 +187,7 @@ fn run(cli: Cli, terminal: &mut Terminal) -> Result<Exit, Error> {
         Command::HandOver(args) => request::hand_over(&args, &cli.global, terminal),
         Command::Skip(args) => request::skip(&args, &cli.global, terminal),
         Command::Retry(args) => request::retry(&args, &cli.global, terminal),
+        Command::Commit(args) => request::commit(&args, &cli.global, terminal),
         Command::Abort(args) => request::abort(&args, &cli.global, terminal),
         Command::Status(args) => status::status(&args, &cli.global, terminal),
         Command::Runs => status::runs(&cli.global, terminal),
