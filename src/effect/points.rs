@@ -3,22 +3,22 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::FoundPoint;
 use super::listing::{is_companion, is_unfinished};
 use super::words::short;
+use super::{FoundPoint, Judged};
 use crate::value::Moment;
 
 /// Looks for the newest recovery point, unless it is already known that this makes no sense.
-pub(super) async fn look(at: Option<PathBuf>, moot: Option<String>) -> FoundPoint {
+pub(super) async fn look(at: Option<PathBuf>, moot: Option<String>, judged: Vec<Judged>) -> FoundPoint {
     if let Some(why) = moot {
         return FoundPoint::Unasked(why);
     }
-    let looked = tokio::task::spawn_blocking(move || find_newest(at.as_deref()));
+    let looked = tokio::task::spawn_blocking(move || find_newest(at.as_deref(), &judged));
     looked.await.unwrap_or_else(|error| FoundPoint::CannotLook(error.to_string()))
 }
 
 /// Looks for the newest recovery point; says nothing of folders that this version cannot see.
-fn find_newest(at: Option<&Path>) -> FoundPoint {
+fn find_newest(at: Option<&Path>, judged: &[Judged]) -> FoundPoint {
     let Some(folder) = at else {
         return FoundPoint::CannotLook("this version looks only into folders of this machine".to_owned());
     };
@@ -48,15 +48,38 @@ fn find_newest(at: Option<&Path>) -> FoundPoint {
         }
     }
     let count = points.len();
+    let all = points.len();
+    // What a look has found bad is passed over, as long as it is still what was looked at.
+    let judgement = |name: &str| {
+        let path = absolute(&folder.join(name))?;
+        let known = judged.iter().find(|judged| judged.path == path)?;
+        let size = folder.join(name).metadata().ok().filter(fs::Metadata::is_file).map(|m| m.len());
+        (known.bytes.is_none() || size.is_none() || known.bytes == size).then_some(known)
+    };
+    let mut passed_over = String::new();
+    points.retain(|(_, name)| match judgement(name) {
+        Some(known) if !known.is_good => {
+            passed_over = format!("; {name} was passed over: {}", known.said);
+            false
+        }
+        _ => true,
+    });
+    if all > 0 && points.is_empty() {
+        return FoundPoint::Nothing(format!(
+            "none of the {all} points in {shown} is good{passed_over}; without .drplan/verification.json they are taken all the same"
+        ));
+    }
     // Of two with one time the name decides, so that the choice is the same every time.
     let Some((time, name)) = points.into_iter().max() else {
         return FoundPoint::Nothing(format!(
             "no entry of {shown} has a UTC time such as 20261122T140509Z in its name"
         ));
     };
-    match absolute(&folder.join(name)) {
+    match absolute(&folder.join(&name)) {
         Some(path) => {
-            FoundPoint::Newest { path, time: Some(time), why: format!("the newest of {count} in {shown}") }
+            let said = judgement(&name).map(|known| format!(", {}", known.said)).unwrap_or_default();
+            let why = format!("the newest of {count} in {shown}{said}{passed_over}");
+            FoundPoint::Newest { path, time: Some(time), why }
         }
         None => FoundPoint::Nothing(format!("the path of {shown} is not UTF-8")),
     }
@@ -75,7 +98,7 @@ mod tests {
     #[test]
     fn takes_the_newest_that_is_whole() {
         let dir = tempfile::tempdir().unwrap();
-        let look = || find_newest(Some(dir.path()));
+        let look = || find_newest(Some(dir.path()), &[]);
         let FoundPoint::Nothing(why) = look() else { panic!("an empty folder") };
         assert!(why.contains("no entry of"), "{why}");
         for name in [
@@ -105,9 +128,9 @@ mod tests {
     fn says_where_nothing_can_be_found() {
         let missing = Path::new("/nowhere/at/all");
         assert_eq!(
-            find_newest(Some(missing)),
+            find_newest(Some(missing), &[]),
             FoundPoint::Nothing("/nowhere/at/all is not there".to_owned())
         );
-        assert!(matches!(find_newest(None), FoundPoint::CannotLook(_)));
+        assert!(matches!(find_newest(None, &[]), FoundPoint::CannotLook(_)));
     }
 }
