@@ -12,6 +12,7 @@ mod graph;
 mod live;
 mod placement;
 mod portfolio;
+mod recipes;
 mod render;
 mod request;
 mod resume;
@@ -118,6 +119,8 @@ enum Command {
     Report(status::ReportArgs),
     /// Write the runbooks by which people recover by hand, or check that they are what the plans say
     Render(render::Args),
+    /// List the recipes at hand, or show one
+    Recipes(recipes::Args),
     /// Print a JSON Schema
     Schema(schema::Args),
     /// Print the completions of a shell
@@ -193,6 +196,7 @@ fn run(cli: Cli, terminal: &mut Terminal) -> Result<Exit, Error> {
         Command::Runs => status::runs(&cli.global, terminal),
         Command::Report(args) => status::report(&args, &cli.global, terminal),
         Command::Render(args) => render::run(&args, terminal, cli.global.state.as_deref()),
+        Command::Recipes(args) => recipes::run(&args, terminal),
         Command::Schema(args) => schema::run(&args, terminal),
         Command::Completions { shell } => {
             let mut script = Vec::new();
