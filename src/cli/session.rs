@@ -8,7 +8,7 @@ use super::frozen::Frozen;
 use super::placement;
 use super::typed::Answers;
 use super::{Terminal, live};
-use crate::effect::{Dry, DrySetup, Live, LiveSetup};
+use crate::effect::{Dry, DrySetup, Live, LiveSetup, is_of_the_machine};
 use crate::engine::{self, Ground, Halt, Setup};
 use crate::error::Error;
 use crate::event::{Event, Mode, RunResult, RunStarted};
@@ -220,8 +220,7 @@ fn write(path: &Path, text: &str) -> Result<(), Error> {
 }
 
 fn inherited(pass_env: &[String]) -> BTreeMap<String, String> {
-    let is_wanted =
-        |name: &str| engine::is_of_the_machine(name) || pass_env.iter().any(|passed| passed == name);
+    let is_wanted = |name: &str| is_of_the_machine(name) || pass_env.iter().any(|passed| passed == name);
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .filter(|(name, _)| is_wanted(name))

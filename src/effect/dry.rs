@@ -9,8 +9,8 @@ use tokio::task::JoinSet;
 
 use super::confine::Cell;
 use super::{
-    Consultation, Demand, Effects, Ending, Errand, FoundPoint, Happening, Question, Reply, Work, ask, demand,
-    points, secrets, signals,
+    Consultation, Demand, Effects, Ending, Errand, Folder, FoundPoint, Happening, Question, Reply, Work, ask,
+    demand, points, secrets, signals,
 };
 use crate::event::{self, Check, Confined};
 use crate::journal::Found;
@@ -238,7 +238,7 @@ impl Effects for Dry {
         }
     }
 
-    fn find_point(&mut self, ticket: u64, at: Option<PathBuf>, moot: Option<String>) {
+    fn find_point(&mut self, ticket: u64, at: Option<Folder>, moot: Option<String>) {
         if self.asks {
             self.look(async move { Happening::PointFound { ticket, found: points::look(at, moot).await } });
         } else {

@@ -3,16 +3,29 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::FoundPoint;
 use super::listing::{is_companion, is_unfinished};
 use super::words::short;
+use super::{Folder, FoundPoint, afar};
 use crate::value::Moment;
 
 /// Looks for the newest recovery point, unless it is already known that this makes no sense.
-pub(super) async fn look(at: Option<PathBuf>, moot: Option<String>) -> FoundPoint {
+pub(super) async fn look(at: Option<Folder>, moot: Option<String>) -> FoundPoint {
     if let Some(why) = moot {
         return FoundPoint::Unasked(why);
     }
+    let at = match at {
+        Some(Folder::Afar(afar, folder)) => {
+            let shown = format!("{folder} on {}", afar.host.place);
+            return match afar::names(&afar, &folder).await {
+                Ok(names) => {
+                    newest_of(names, &shown, |name| Some(format!("{}/{name}", folder.trim_end_matches('/'))))
+                }
+                Err(why) => FoundPoint::Nothing(why),
+            };
+        }
+        Some(Folder::Here(at)) => Some(at),
+        None => None,
+    };
     let looked = tokio::task::spawn_blocking(move || find_newest(at.as_deref()));
     looked.await.unwrap_or_else(|error| FoundPoint::CannotLook(error.to_string()))
 }
@@ -20,7 +33,7 @@ pub(super) async fn look(at: Option<PathBuf>, moot: Option<String>) -> FoundPoin
 /// Looks for the newest recovery point; says nothing of folders that this version cannot see.
 fn find_newest(at: Option<&Path>) -> FoundPoint {
     let Some(folder) = at else {
-        return FoundPoint::CannotLook("this version looks only into folders of this machine".to_owned());
+        return FoundPoint::CannotLook("this version looks only into folders".to_owned());
     };
     // The path as the system knows it reads better than one with `..` in it.
     let real = fs::canonicalize(folder);
@@ -35,11 +48,14 @@ fn find_newest(at: Option<&Path>) -> FoundPoint {
             return FoundPoint::Nothing(format!("cannot look into {shown}: {}", short(&error.to_string())));
         }
     };
+    let names = entries.iter().filter_map(|entry| entry.file_name().to_str().map(str::to_owned)).collect();
+    newest_of(names, &shown.to_string(), |name| absolute(&folder.join(name)))
+}
+
+/// Takes the newest of the names of points.
+fn newest_of(names: Vec<String>, shown: &str, path_of: impl FnOnce(&str) -> Option<String>) -> FoundPoint {
     let mut points = Vec::new();
-    for entry in entries {
-        let Some(name) = entry.file_name().to_str().map(str::to_owned) else {
-            continue;
-        };
+    for name in names {
         if is_unfinished(&name) || is_companion(&name) {
             continue;
         }
@@ -54,7 +70,7 @@ fn find_newest(at: Option<&Path>) -> FoundPoint {
             "no entry of {shown} has a UTC time such as 20261122T140509Z in its name"
         ));
     };
-    match absolute(&folder.join(name)) {
+    match path_of(&name) {
         Some(path) => {
             FoundPoint::Newest { path, time: Some(time), why: format!("the newest of {count} in {shown}") }
         }

@@ -27,6 +27,7 @@ fn question(probe: Value, cwd: &Path) -> Question {
         cwd: cwd.to_owned(),
         shell: ["bash", "-euo", "pipefail", "-c"].map(str::to_owned).to_vec(),
         moot: None,
+        afar: None,
     }
 }
 
@@ -321,7 +322,7 @@ async fn a_dry_run_of_the_plan_alone_asks_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let mut dry = dry(false, dir.path());
     dry.ask(1, question(json!({"run": "touch ran"}), dir.path()));
-    dry.find_point(2, Some(dir.path().to_owned()), None);
+    dry.find_point(2, Some(crate::effect::Folder::Here(dir.path().to_owned())), None);
     dry.act(work("long", "true", 3600));
     dry.stop(&Id::trusted("long"), 1);
     assert!(matches!(dry.next_now(), Some(Happening::Replied { ticket: 1, reply: Reply::Unknown(_) })));

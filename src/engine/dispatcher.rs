@@ -1,7 +1,6 @@
 //! Owns the state of a run: decides, records, acts, and tells.
 
 use std::collections::{BTreeSet, HashMap};
-use std::path::PathBuf;
 
 use super::environment::Values;
 use super::node::{Doing, Ticket};
@@ -9,7 +8,7 @@ use super::remote::Abroad;
 use super::run::Error;
 use super::secrets::Held;
 use super::{Halt, Setup};
-use crate::effect::{Consultation, Effects, Errand, Happening, Question, Work};
+use crate::effect::{Afar, Consultation, Effects, Errand, Folder, Happening, Question, Work};
 use crate::event::{Event, Listener, Point, RunState, StepState, StopHow};
 use crate::journal::{Found, Store, Writer};
 use crate::resolve::{CourseKind, ResolvedStep, Section};
@@ -20,7 +19,8 @@ pub(super) enum Act {
     Start(Work),
     Ask(u64, Box<Question>),
     Fetch(u64, Errand),
-    FindPoint(u64, Option<PathBuf>, Option<String>),
+    FindPoint(u64, Option<Folder>, Option<String>),
+    Sweep(Afar),
     Consult(Consultation),
     Withdraw(Id),
     PutAway(Box<Found>),
@@ -273,6 +273,9 @@ impl<'a, E: Effects, S: Store> Dispatcher<'a, E, S> {
     /// A node lets go of what waits for it.
     pub(super) fn after(&mut self, at: usize) {
         self.held.remove(&at);
+        if self.is_abroad(at) {
+            self.abroad.done.push(at);
+        }
         if self.section(at) == Section::Prepare && self.unstaged > 0 {
             self.unstaged -= 1;
         }
@@ -304,6 +307,7 @@ impl<'a, E: Effects, S: Store> Dispatcher<'a, E, S> {
                 Act::Ask(ticket, question) => self.effects.ask(ticket, *question),
                 Act::Fetch(ticket, errand) => self.effects.fetch(ticket, errand),
                 Act::FindPoint(ticket, at, moot) => self.effects.find_point(ticket, at, moot),
+                Act::Sweep(afar) => self.effects.sweep(afar),
                 Act::Consult(consultation) => self.effects.consult(consultation),
                 Act::Withdraw(step) => self.effects.withdraw(&step),
                 Act::PutAway(found) => self.effects.put_away(&found),

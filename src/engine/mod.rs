@@ -31,7 +31,6 @@ mod undo;
 
 pub use hearing::{Hearing, Said, people_of};
 pub use looks::NEWEST;
-pub use remote::is_of_the_machine;
 pub use run::{Error, run};
 pub use setup::{Ground, Halt, Setup};
 pub use undo::with_begun_undos;

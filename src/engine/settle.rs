@@ -62,6 +62,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
             }
             let result = self.result();
             self.note(Event::RunFinished { result })?;
+            self.sweep_abroad();
             self.commit()?;
             return Ok(Some(Halt::Over));
         }
