@@ -13,6 +13,7 @@
 
 pub mod analysis;
 pub mod approval;
+pub mod bucket;
 pub mod cli;
 pub mod config;
 pub mod display;
@@ -25,14 +26,17 @@ pub mod exit;
 pub mod finding;
 pub mod graph;
 pub mod history;
+pub mod jobs;
 pub mod journal;
 pub mod keeper;
 pub mod lint;
 pub mod output;
 pub mod plan;
 pub mod probe;
+pub mod remote;
 pub mod report;
 pub mod resolve;
 pub mod runbook;
 pub mod value;
+pub mod verify;
 pub mod workspace;

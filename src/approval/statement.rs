@@ -48,12 +48,16 @@ pub enum Decision {
     Retry,
     /// Give the run up.
     Abort,
+    /// Give the run up and take back what was carried out.
+    Undo,
+    /// What the run has carried out stays.
+    Commit,
     /// Begin the run.
     Start,
 }
 
 impl Decision {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 11] = [
         Self::Approve,
         Self::Refuse,
         Self::Done,
@@ -62,6 +66,8 @@ impl Decision {
         Self::Skip,
         Self::Retry,
         Self::Abort,
+        Self::Undo,
+        Self::Commit,
         Self::Start,
     ];
 
@@ -76,7 +82,17 @@ impl Decision {
             Self::Skip => "skip",
             Self::Retry => "retry",
             Self::Abort => "abort",
+            Self::Undo => "undo",
+            Self::Commit => "commit",
             Self::Start => "start",
+        }
+    }
+
+    /// Whether it answers what a step asks.
+    pub const fn is_answer(self) -> bool {
+        match self {
+            Self::Approve | Self::Refuse | Self::Done | Self::Failed | Self::HandOver => true,
+            Self::Skip | Self::Retry | Self::Abort | Self::Undo | Self::Commit | Self::Start => false,
         }
     }
 

@@ -438,5 +438,6 @@ fn outline_of(plan: &ResolvedPlan, node: &crate::resolve::CourseNode) -> Outline
         after: node.after.clone(),
         restores,
         undo,
+        undoes: None,
     }
 }

@@ -24,6 +24,7 @@ mod terminal;
 #[cfg(feature = "otel")]
 mod traces;
 mod typed;
+mod verify;
 mod waiting;
 
 use std::path::{Path, PathBuf};
@@ -90,6 +91,8 @@ enum Command {
     Graph(graph::Args),
     /// Say how sure it is that a plan meets its recovery times, by carrying it out on paper many times
     Simulate(simulate::Args),
+    /// Look at the backups that plans rely on: are they there, fresh, whole, and full enough
+    Verify(verify::Args),
     /// Carry a plan out: for real, as a drill, or as a dry run
     Execute(execute::Args),
     /// Take up a run where it was left
@@ -133,12 +136,17 @@ enum Command {
         by: String,
         #[arg(long)]
         tmp: PathBuf,
+        #[arg(long)]
+        out: Option<PathBuf>,
         #[arg(last = true)]
         words: Vec<std::ffi::OsString>,
     },
     /// Carries out an HTTP step; started by the keeper, not by people
     #[command(hide = true, name = "http-request")]
     HttpRequest,
+    /// Carries out an errand on another host; started by the keeper, not by people
+    #[command(hide = true)]
+    Courier,
 }
 
 /// Runs the command line and returns how the program ends.
@@ -170,6 +178,7 @@ fn run(cli: Cli, terminal: &mut Terminal) -> Result<Exit, Error> {
         Command::Explain(args) => explain::run(&args, terminal),
         Command::Graph(args) => graph::run(&args, terminal),
         Command::Simulate(args) => simulate::run(&args, terminal),
+        Command::Verify(args) => verify::run(&args, &cli.global, terminal),
         Command::Execute(args) => execute::run(&args, &cli.global, terminal),
         Command::Resume(args) => resume::run(&args, &cli.global, terminal),
         Command::Approve(args) => request::approve(&args, &cli.global, terminal),
@@ -189,8 +198,10 @@ fn run(cli: Cli, terminal: &mut Terminal) -> Result<Exit, Error> {
             Ok(Exit::Done)
         }
         Command::HttpRequest => Ok(if effect::carry_out_request() == 0 { Exit::Done } else { Exit::Found }),
-        Command::ConfinedProbe { by, tmp, words } => {
-            effect::become_confined(&by, &tmp, &words);
+        #[expect(clippy::exit, reason = "the exit code is that of the step, which may be any")]
+        Command::Courier => std::process::exit(effect::carry_out_errand()),
+        Command::ConfinedProbe { by, tmp, out, words } => {
+            effect::become_confined(&by, &tmp, out.as_deref(), &words);
             Ok(Exit::Unable)
         }
         Command::KeeperProcess { run_dir } => match keeper::serve(&run_dir) {

@@ -81,6 +81,9 @@ pub(super) struct AbortArgs {
     /// Why
     #[arg(long, value_name = "TEXT")]
     pub reason: String,
+    /// Take back what was carried out, the last first
+    #[arg(long)]
+    pub undo: bool,
     #[command(flatten)]
     pub sign: SignArgs,
 }
@@ -147,12 +150,17 @@ fn about_step(
 pub(super) fn abort(args: &AbortArgs, global: &Global, terminal: &Terminal) -> Result<Exit, Error> {
     let reason = given(&args.reason)?;
     let target = Target::find(global, &args.run)?;
-    let speech = Speech { decision: Decision::Abort, step: None, to: None, note: Some(reason) };
+    let decision = if args.undo { Decision::Undo } else { Decision::Abort };
+    let speech = Speech { decision, step: None, to: None, note: Some(reason) };
     let Some(request) = target.compose(speech, &args.sign, terminal)? else { return Ok(Exit::Done) };
     journal::put(&target.run_dir, &request).map_err(|error| Error::unable(format!("cannot {error}")))?;
     match Writer::vacant(&target.run_dir, &session::holder(&request.by, session::now())) {
         Err(LockError::Locked { .. }) => {
-            terminal.print("asked; the run's controller ends what runs and gives the run up\n")?;
+            terminal.print(if args.undo {
+                "asked; the run's controller ends what runs, and takes back what was carried out\n"
+            } else {
+                "asked; the run's controller ends what runs and gives the run up\n"
+            })?;
             Ok(Exit::Done)
         }
         Err(error) => Err(Error::unable(format!("cannot {error}"))),

@@ -5,7 +5,7 @@ use clap::ValueEnum;
 use super::Terminal;
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::{analysis, config, display, lint, output, plan, report};
+use crate::{analysis, config, display, lint, output, plan, report, verify};
 
 /// Arguments of `drplan schema`.
 #[derive(Debug, clap::Args)]
@@ -39,6 +39,8 @@ pub(super) enum SchemaOf {
     Simulation,
     /// A drill record, as it stands under `evidence/`
     Evidence,
+    /// What `verify --format json` prints, and what `verify --record` keeps
+    Verification,
 }
 
 impl SchemaOf {
@@ -57,6 +59,7 @@ impl SchemaOf {
             Self::Diff => analysis::difference_schema(),
             Self::Simulation => analysis::simulation_schema(),
             Self::Evidence => report::record_schema(),
+            Self::Verification => verify::schema(),
         }
     }
 }

@@ -26,9 +26,6 @@ pub(super) const PATIENCE: Length = Length::from_secs(600);
 /// How long is waited at the end for messages that are still on their way, unless somebody says otherwise.
 const LAST_WORDS: Length = Length::from_secs(10);
 
-/// The variables that commands inherit.
-const INHERITED: [&str; 8] = ["PATH", "HOME", "USER", "LOGNAME", "LANG", "TZ", "TMPDIR", "SSH_AUTH_SOCK"];
-
 /// A controller's time with a run.
 pub(super) struct Session<'a> {
     pub(super) workspace: &'a Workspace,
@@ -155,7 +152,7 @@ impl Session<'_> {
 }
 
 /// Returns where the commands of a plan run.
-fn ground(file: &Path, pass_env: &[String]) -> Ground {
+pub(super) fn ground(file: &Path, pass_env: &[String]) -> Ground {
     let folder = file.parent().unwrap_or(Path::new("/")).to_owned();
     Ground { folder, inherited: inherited(pass_env) }
 }
@@ -223,9 +220,8 @@ fn write(path: &Path, text: &str) -> Result<(), Error> {
 }
 
 fn inherited(pass_env: &[String]) -> BTreeMap<String, String> {
-    let is_wanted = |name: &str| {
-        INHERITED.contains(&name) || name.starts_with("LC_") || pass_env.iter().any(|passed| passed == name)
-    };
+    let is_wanted =
+        |name: &str| engine::is_of_the_machine(name) || pass_env.iter().any(|passed| passed == name);
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .filter(|(name, _)| is_wanted(name))

@@ -90,9 +90,8 @@ impl Speech {
     }
 
     fn said(self, hearing: &Hearing<'_>, args: &SignArgs) -> Result<Said, Error> {
-        let is_answer =
-            !matches!(self.decision, Decision::Skip | Decision::Retry | Decision::Abort | Decision::Start);
-        let allowed = self.step.as_ref().filter(|_| is_answer).map(|step| hearing.may_answer(step));
+        let asked = self.step.as_ref().filter(|_| self.decision.is_answer());
+        let allowed = asked.map(|step| hearing.may_answer(step));
         let by = match (&args.person, allowed.filter(|allowed| !allowed.is_empty())) {
             (Some(person), _) => person.clone(),
             (None, None) => session::account(),
@@ -216,6 +215,8 @@ fn request(said: &Said, at: Moment) -> Request {
         Decision::HandOver => Kind::HandOver,
         Decision::Skip => Kind::Skip,
         Decision::Retry => Kind::Retry,
+        Decision::Undo => Kind::Undo,
+        Decision::Commit => Kind::Commit,
         // Nobody asks a run to begin: it has begun.
         Decision::Abort | Decision::Start => Kind::Abort,
     };

@@ -156,9 +156,18 @@ pub(super) fn phrase(stamp: &Stamp, event: &Event, state: &RunState) -> Phrase {
                 StopHow::Drain => "nothing more is started, what runs may end",
                 StopHow::Kill => "what runs is ended as well; the run can be resumed",
                 StopHow::Abort => "what runs is ended, and the run is given up",
+                StopHow::Undo => "what runs is ended, and what was carried out is taken back",
             };
             let reason = if reason.is_empty() { String::new() } else { format!(" ({})", plain(reason)) };
             say(Mark::Stops, format!("{} asked to stop{reason}: {what}.", plain(by)))
+        }
+        Event::UndoBegan { nodes } => {
+            let text = match nodes.as_slice() {
+                [] => "Nothing of what was carried out has an undo.".to_owned(),
+                [only] => format!("1 undo is carried out: {}.", only.id),
+                nodes => format!("{} undos are carried out, the last step's first.", nodes.len()),
+            };
+            say(Mark::Stops, text)
         }
         Event::RunSuspended { waits_for } => {
             let waits: Vec<String> = waits_for.iter().map(|text| plain(text)).collect();
@@ -263,6 +272,7 @@ fn begins(node: Option<&Outline>, attempt: u32) -> String {
         Some(OutlineKind::Health) => format!("must become healthy{again}: {title}{}", estimate(node)),
         Some(OutlineKind::Prepare) => format!("begins to set the stage{again}: {title}{}", estimate(node)),
         Some(OutlineKind::Cleanup) => format!("begins to tidy up{again}: {title}{}", estimate(node)),
+        Some(OutlineKind::Undo) => format!("begins to take back{again}: {title}"),
         Some(OutlineKind::Step | OutlineKind::Group) | None => {
             format!("begins{again}: {title}{}", estimate(node))
         }
@@ -272,6 +282,7 @@ fn begins(node: Option<&Outline>, attempt: u32) -> String {
 fn worked(node: Option<&Outline>) -> &'static str {
     match node {
         Some(node) if node.kind == OutlineKind::Health => "healthy after",
+        Some(node) if node.kind == OutlineKind::Undo => "taken back in",
         Some(node) if !node.restores.is_empty() => "restored in",
         _ => "done in",
     }

@@ -44,6 +44,7 @@ const fn stays(event: &Event) -> bool {
             | Event::JournalMended { .. }
             | Event::RunResumed { .. }
             | Event::StopAsked { .. }
+            | Event::UndoBegan { .. }
             | Event::RunSuspended { .. }
             | Event::RunFinished { .. }
     )

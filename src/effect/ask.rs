@@ -12,6 +12,7 @@ use tokio::net::TcpStream;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
+use super::inspect::{Inspection, Verdict, inspect};
 use super::run::{self, Look};
 use super::words::{fill, short, unknown_in};
 use super::{Env, Question, Reply, http};
@@ -29,6 +30,17 @@ pub(super) async fn ask_after(before: &[String], question: Question) -> Reply {
     if let Some(why) = question.moot {
         return Reply::Unknown(why);
     }
+    if question.probe.asked.is_some() {
+        let confine = question.probe.asked.as_ref().is_some_and(|asked| asked.confine);
+        let Inspection { verdict, note, .. } =
+            Box::pin(inspect(if confine { before } else { &[] }, question)).await;
+        return match verdict {
+            Verdict::Good => Reply::Yes(note),
+            Verdict::Bad => Reply::No(note),
+            // A look that failed is no answer, and never a good one.
+            Verdict::Unknown => Reply::No(format!("cannot be known: {note}")),
+        };
+    }
     match mask_of(&question.env) {
         Ok(None) => look(before, question, None).await,
         Ok(Some(mask)) => match look(before, question, Some(mask.clone())).await {
@@ -40,7 +52,7 @@ pub(super) async fn ask_after(before: &[String], question: Question) -> Reply {
     }
 }
 
-fn mask_of(env: &Env) -> Result<Option<Mask>, String> {
+pub(super) fn mask_of(env: &Env) -> Result<Option<Mask>, String> {
     let secrets: Vec<String> = env.secret.iter().filter_map(|name| env.values.get(name).cloned()).collect();
     if secrets.is_empty() {
         return Ok(None);
@@ -88,7 +100,9 @@ async fn look(before: &[String], question: Question, mask: Option<Mask>) -> Repl
             }
             Err(reply) => return reply,
         },
-        ProbeKind::Use(..) => return Reply::Unknown("probe recipes are not in this version".to_owned()),
+        ProbeKind::Use(recipe, _) => {
+            return Reply::No(format!("the recipe {recipe} was not resolved when the run began"));
+        }
     };
     match answered {
         Ok(found) => Reply::Yes(found),

@@ -19,7 +19,7 @@ use landlock::{
     path_beneath_rules,
 };
 use rustix::io::Errno;
-use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change, mount_remount};
+use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_bind, mount_change, mount_remount};
 use rustix::process::{getgid, getuid};
 use rustix::thread::UnshareFlags;
 
@@ -111,15 +111,15 @@ fn tries(before: &[String], tmp: &Path) -> Result<(), String> {
 
 /// Confines this process and becomes a command: the body of `drplan confined-probe`.
 ///
-/// Returns only if that is impossible, after having said so, with the exit code.
-pub fn become_confined(by: &str, tmp: &Path, words: &[OsString]) -> u8 {
+/// It may still write to `out`, if one is given. Returns only if that is impossible, after having said so, with the exit code.
+pub fn become_confined(by: &str, tmp: &Path, out: Option<&Path>, words: &[OsString]) -> u8 {
     let say = |text: &str| {
         // Nobody is left to tell when even this cannot be written.
         let _ = writeln!(io::stderr(), "{text}");
     };
     let done = match by {
-        "mounts" => confine_by_mounts(tmp),
-        "landlock" => confine_by_landlock(tmp),
+        "mounts" => confine_by_mounts(tmp, out),
+        "landlock" => confine_by_landlock(tmp, out),
         _ => Err(format!("no way is called {by}")),
     };
     if let Err(why) = done {
@@ -141,7 +141,7 @@ pub fn become_confined(by: &str, tmp: &Path, words: &[OsString]) -> u8 {
     CANNOT
 }
 
-fn confine_by_mounts(tmp: &Path) -> Result<(), String> {
+fn confine_by_mounts(tmp: &Path, out: Option<&Path>) -> Result<(), String> {
     let (uid, gid) = (getuid().as_raw(), getgid().as_raw());
     // Root keeps its own namespace of users: in a new one it could not read what belongs to others.
     if unshare(UnshareFlags::NEWNS).is_err() {
@@ -168,6 +168,11 @@ fn confine_by_mounts(tmp: &Path) -> Result<(), String> {
             Ok(()) | Err(Errno::NOENT | Errno::ACCESS | Errno::NOTDIR | Errno::INVAL) => {}
             Err(error) => return Err(format!("{} cannot be made read-only: {error}", path.display())),
         }
+    }
+    if let Some(out) = out {
+        mount_bind(out, out)
+            .and_then(|()| mount_remount(out, MountFlags::BIND, ""))
+            .map_err(|error| format!("{} cannot be left open: {error}", out.display()))?;
     }
     mount("tmpfs", tmp, "tmpfs", MountFlags::NOSUID | MountFlags::NODEV, c"mode=0700")
         .map_err(|error| format!("no folder for temporary files: {error}"))
@@ -222,7 +227,7 @@ fn unescaped(field: &[u8]) -> Vec<u8> {
     bytes
 }
 
-fn confine_by_landlock(tmp: &Path) -> Result<(), String> {
+fn confine_by_landlock(tmp: &Path, out: Option<&Path>) -> Result<(), String> {
     let writing = AccessFs::from_write(ABI::V5);
     let rules = path_beneath_rules([tmp], writing);
     let devices = ["/dev/null", "/dev/zero", "/dev/full", "/dev/tty", "/dev/random", "/dev/urandom"];
@@ -232,6 +237,9 @@ fn confine_by_landlock(tmp: &Path) -> Result<(), String> {
         .and_then(Ruleset::create)
         .and_then(|ruleset| ruleset.add_rules(rules))
         .and_then(|ruleset| ruleset.add_rules(devices))
+        .and_then(|ruleset| {
+            ruleset.add_rules(path_beneath_rules(out, AccessFs::from_file(ABI::V5) & writing))
+        })
         .and_then(RulesetCreated::restrict_self)
         .map_err(|error| error.to_string())?;
     if restricted.ruleset == RulesetStatus::NotEnforced {

@@ -92,7 +92,12 @@ pub(super) async fn check(before: &[String], demand: Demand) -> Check {
     Check { what, steps, found, note }
 }
 
-async fn look_for(
+/// Looks for a tool in the versions that will do; returns where it is.
+///
+/// # Errors
+///
+/// What was found instead.
+pub(super) async fn look_for(
     tool: &Tool,
     before: &[String],
     env: &BTreeMap<String, String>,

@@ -185,7 +185,7 @@ impl Effects for Dry {
 
     fn act(&mut self, work: Work) {
         // Only for what is restored from a point that was found it is known how much room it needs.
-        if !self.asks || !work.env.contains_key("POINT_PATH") {
+        if !self.asks || work.remote || !work.env.contains_key("POINT_PATH") {
             return self.assume(work.step, work.attempt, work.estimate);
         }
         let teller = self.teller.clone();

@@ -201,6 +201,7 @@ impl Effects for Live {
         job.env = work.env;
         job.secrets = work.secrets.iter().map(|secret| secret.expose_secret().to_owned()).collect();
         job.timeout = work.timeout;
+        job.again = work.again;
         self.requests.push(Request::Start(Box::new(job)));
     }
 

@@ -8,13 +8,17 @@ mod confine;
 mod conversation;
 mod demand;
 mod desk;
+mod digest;
 mod dry;
 mod holding;
 mod http;
 mod http_step;
+mod inspect;
+mod listing;
 mod live;
 mod person;
 mod points;
+mod remote_step;
 mod run;
 #[cfg(test)]
 mod scripted;
@@ -30,9 +34,13 @@ mod words;
 pub use confine::become_confined;
 pub use demand::{Demand, Need};
 pub use desk::{Answers, Desk};
+pub use digest::Digests;
 pub use dry::{Dry, DrySetup};
 pub use http_step::{carry_out_request, request_job};
+pub use inspect::{Inspection, Inspector, Verdict};
+pub use listing::{Listed, Listing, Unlisted};
 pub use live::{Live, LiveSetup};
+pub use remote_step::{RemoteStep, carry_out_errand, remote_job};
 #[cfg(test)]
 pub(crate) use scripted::Scripted;
 pub use secrets::{Errand, Fetched, Origin, Wanted};
@@ -51,6 +59,7 @@ use crate::event::{Check, Confined, Delivery};
 use crate::journal;
 use crate::keeper;
 use crate::probe::Probe;
+pub use crate::remote::Host;
 use crate::value::{Id, Length, Moment, Stamp};
 
 /// The values that a command, a probe or a text gets.
@@ -93,6 +102,10 @@ pub struct Work {
     pub estimate: Length,
     /// Names of the outputs that it should write.
     pub outputs: Vec<String>,
+    /// Whether it is done on another host.
+    pub remote: bool,
+    /// Whether an earlier start of this very attempt, which nobody holds any more, is taken up again.
+    pub again: bool,
 }
 
 /// Shows what may be shown: neither environment nor secrets.
@@ -190,6 +203,8 @@ pub enum Ending {
     Kept(Box<keeper::Outcome>),
     /// It could not be handed to the keeper; why.
     Refused(String),
+    /// It was started on another host, and nobody can know how it ended; why.
+    Interrupted(String),
     /// It was not really done.
     Assumed,
 }

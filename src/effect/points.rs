@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::FoundPoint;
+use super::listing::{is_companion, is_unfinished};
 use super::words::short;
 use crate::value::Moment;
 
@@ -39,7 +40,7 @@ fn find_newest(at: Option<&Path>) -> FoundPoint {
         let Some(name) = entry.file_name().to_str().map(str::to_owned) else {
             continue;
         };
-        if is_unfinished(&name) {
+        if is_unfinished(&name) || is_companion(&name) {
             continue;
         }
         if let Some(time) = Moment::find_in(&name) {
@@ -61,12 +62,6 @@ fn find_newest(at: Option<&Path>) -> FoundPoint {
     }
 }
 
-/// Whether a name says that somebody is still writing it.
-fn is_unfinished(name: &str) -> bool {
-    let ends = |end: &str| name.to_ascii_lowercase().ends_with(end);
-    name.starts_with('.') || ends(".tmp") || ends(".partial")
-}
-
 fn absolute(path: &Path) -> Option<String> {
     // Symbolic links stay as they are: `latest` may be the name that people know.
     let path: PathBuf = std::path::absolute(path).ok()?;
@@ -86,6 +81,7 @@ mod tests {
         for name in [
             "db-20261122T140509Z.dump",
             "a-2026-11-22T15-05-09Z",
+            "a-2026-11-22T15-05-09Z.sha256",
             "z-20261101T000000Z",
             ".db-20261123T000000Z",
             "db-20261124T000000Z.tmp",

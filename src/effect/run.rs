@@ -41,6 +41,19 @@ pub(super) struct Ran {
     pub(super) failure: Option<String>,
 }
 
+/// How a command has ended, and what it has printed.
+pub(super) struct Examined {
+    /// The exit code; none if a signal ended it.
+    pub(super) code: Option<i32>,
+    /// The same for people.
+    pub(super) ended: String,
+    /// The last line that it has printed, of its errors if there is one.
+    pub(super) said: Option<String>,
+    pub(super) out: Vec<u8>,
+    /// Whether more was printed than is kept.
+    pub(super) is_cut: bool,
+}
+
 /// Which part of a flood is kept.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Keep {
@@ -52,6 +65,7 @@ struct Stream {
     from: pipe::Receiver,
     part: Vec<u8>,
     kept: Vec<u8>,
+    most: usize,
     keep: Keep,
     mask: Option<Mask>,
     is_open: bool,
@@ -59,9 +73,10 @@ struct Stream {
 }
 
 impl Stream {
-    fn new(fd: OwnedFd, keep: Keep, mask: Option<Mask>) -> io::Result<Self> {
+    fn new(fd: OwnedFd, keep: Keep, most: usize, mask: Option<Mask>) -> io::Result<Self> {
         let from = pipe::Receiver::from_owned_fd(fd)?;
-        Ok(Self { from, part: vec![0; 8192], kept: Vec::new(), keep, mask, is_open: true, is_cut: false })
+        let part = vec![0; 8192];
+        Ok(Self { from, part, kept: Vec::new(), most, keep, mask, is_open: true, is_cut: false })
     }
 
     /// Reads a part. May be given up at any time; nothing is lost.
@@ -108,13 +123,13 @@ impl Stream {
     fn keep(&mut self, part: &[u8]) {
         match self.keep {
             Keep::Head => {
-                let room = part.len().min(KEPT - self.kept.len());
+                let room = part.len().min(self.most - self.kept.len());
                 self.kept.extend_from_slice(&part[..room]);
                 self.is_cut |= room < part.len();
             }
             Keep::Tail => {
                 self.kept.extend_from_slice(part);
-                let excess = self.kept.len().saturating_sub(KEPT);
+                let excess = self.kept.len().saturating_sub(self.most);
                 self.kept.drain(..excess);
                 self.is_cut |= excess > 0;
             }
@@ -195,8 +210,28 @@ pub(super) async fn capture(look: Look<'_>) -> Result<Ran, String> {
     Ok(Ran { out: out.kept, failure })
 }
 
+/// Runs a command and tells how it ended, without a judgement; so much of its output is kept.
+///
+/// # Errors
+///
+/// When it could not be started, or did not end in time.
+pub(super) async fn examine(look: Look<'_>, kept: usize) -> Result<Examined, String> {
+    let (status, out, err) = carry_out_keeping(look, kept).await?;
+    let code = status.and_then(|status| status.code());
+    let said = last_line(&err.kept).or_else(|| last_line(&out.kept));
+    Ok(Examined { code, ended: end_of(status), said, is_cut: out.is_cut, out: out.kept })
+}
+
 async fn carry_out(look: Look<'_>) -> Result<(Option<ExitStatus>, Stream, Stream), String> {
-    let (mut group, mut out, mut err) = start(&look)?;
+    carry_out_keeping(look, KEPT).await
+}
+
+/// Runs a command; so much of what it prints is kept.
+async fn carry_out_keeping(
+    look: Look<'_>,
+    kept: usize,
+) -> Result<(Option<ExitStatus>, Stream, Stream), String> {
+    let (mut group, mut out, mut err) = start(&look, kept)?;
     #[expect(clippy::disallowed_methods, reason = "the time limit of a probe")]
     let limit = tokio::time::sleep(look.timeout.as_duration());
     tokio::pin!(limit);
@@ -228,7 +263,7 @@ async fn carry_out(look: Look<'_>) -> Result<(Option<ExitStatus>, Stream, Stream
     Ok((status, out, err))
 }
 
-fn start(look: &Look<'_>) -> Result<(Group, Stream, Stream), String> {
+fn start(look: &Look<'_>, kept: usize) -> Result<(Group, Stream, Stream), String> {
     let Some((name, arguments)) = look.program.split_first() else {
         return Err("there is no program to start".to_owned());
     };
@@ -257,8 +292,8 @@ fn start(look: &Look<'_>) -> Result<(Group, Stream, Stream), String> {
     // From here on it ends with us, also when the pipes cannot be read.
     let group = Group { child, pid, is_reaped: false };
     let unreadable = |error: io::Error| format!("cannot read its output: {error}");
-    let out = Stream::new(stdout.into(), Keep::Head, look.mask.clone()).map_err(unreadable)?;
-    let err = Stream::new(stderr.into(), Keep::Tail, look.mask.clone()).map_err(unreadable)?;
+    let out = Stream::new(stdout.into(), Keep::Head, kept, look.mask.clone()).map_err(unreadable)?;
+    let err = Stream::new(stderr.into(), Keep::Tail, KEPT, look.mask.clone()).map_err(unreadable)?;
     Ok((group, out, err))
 }
 

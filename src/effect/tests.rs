@@ -269,6 +269,8 @@ fn work(step: &str, program: &str, secs: u64) -> Work {
         cwd: "/".into(),
         timeout: None,
         estimate: Length::from_secs(secs),
+        remote: false,
+        again: false,
         outputs: Vec::new(),
     }
 }

@@ -53,7 +53,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         {
             return Ok(Heard::useless(format!("the run has no step {step}")));
         }
-        if at.is_none() && request.kind != Kind::Abort {
+        if at.is_none() && !matches!(request.kind, Kind::Abort | Kind::Undo | Kind::Commit) {
             return Ok(Heard::useless("it does not say which step"));
         }
         // Whoever asked was told so: it must not count after all.
@@ -66,9 +66,14 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         match (at, said.decision) {
             (Some(at), Decision::Skip | Decision::Retry) => self.hear_decision(at, &said),
             (Some(_), _) => self.hear_said(said, false).map(|()| Heard::default()),
+            (None, Decision::Commit) => Ok(Heard::useless("the run does not wait to be committed")),
             (None, _) => match self.hearing().judge(&said) {
+                Ok(_) if said.decision == Decision::Undo && self.setup.mode().is_dry() => {
+                    Ok(Heard::useless("a dry run has carried nothing out"))
+                }
                 Ok(proof) => {
-                    self.stop(StopHow::Abort, said.by, said.note.unwrap_or_default())?;
+                    let how = if said.decision == Decision::Undo { StopHow::Undo } else { StopHow::Abort };
+                    self.stop(how, said.by, said.note.unwrap_or_default())?;
                     Ok(Heard { useless: None, proof })
                 }
                 Err(why) => Ok(Heard::useless(why)),
@@ -88,10 +93,14 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
             Kind::Skip => Decision::Skip,
             Kind::Retry => Decision::Retry,
             Kind::Abort => Decision::Abort,
+            Kind::Undo => Decision::Undo,
+            Kind::Commit => Decision::Commit,
         };
         Said {
             // An abort is of the whole run, whatever step it names.
-            step: request.step.filter(|_| decision != Decision::Abort),
+            step: request
+                .step
+                .filter(|_| !matches!(decision, Decision::Abort | Decision::Undo | Decision::Commit)),
             by: request.by,
             decision,
             to: request.to,
@@ -171,6 +180,11 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
                 return Ok(Heard::default());
             }
         };
+        if self.state.undoing && !self.is_undo(at) {
+            let why = "the run was given up, and what it has carried out is taken back".to_owned();
+            self.note(Event::AnswerRejected { step, by, why })?;
+            return Ok(Heard::default());
+        }
         let reason = said.note.clone().unwrap_or_default();
         match (said.decision, &self.state.steps[at].state) {
             (

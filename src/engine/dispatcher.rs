@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::environment::Values;
 use super::node::{Doing, Ticket};
+use super::remote::Abroad;
 use super::run::Error;
 use super::secrets::Held;
 use super::{Halt, Setup};
@@ -71,6 +72,8 @@ pub(super) struct Dispatcher<'a, E, S: Store> {
     pub(super) unstaged: usize,
     pub(super) last: Option<Stamp>,
     pub(super) next_ticket: u64,
+    /// Work on other hosts that is taken up again.
+    pub(super) abroad: Abroad,
 }
 
 /// The calendar may be this far off the boot clock before it is told of as a jump, in milliseconds.
@@ -81,7 +84,9 @@ const JUMP_MS: i64 = 2_000;
 /// What tidies up waits for nothing of the recovery: it is carried out whatever became of that.
 fn waited_for<'s>(setup: &'s Setup<'_>, at: usize) -> impl Iterator<Item = usize> + 's {
     let tidies = |at: usize| setup.course.section(setup.plan, at) == Section::Cleanup;
-    let after = setup.course.nodes[at].after.iter().copied();
+    let node = &setup.course.nodes[at];
+    // What takes back waits for nothing: it is begun when its turn comes.
+    let after = node.after.iter().copied().filter(|_| node.undoes.is_none());
     after.filter(move |before| !tidies(at) || tidies(*before))
 }
 
@@ -126,6 +131,7 @@ impl<'a, E: Effects, S: Store> Dispatcher<'a, E, S> {
             unstaged: 0,
             last: None,
             next_ticket: 0,
+            abroad: Abroad::default(),
         }
     }
 
@@ -177,8 +183,9 @@ impl<'a, E: Effects, S: Store> Dispatcher<'a, E, S> {
     }
 
     pub(super) fn offer(&mut self, at: usize) {
-        // What tidies up waits until everything else is over.
-        if self.section(at) != Section::Cleanup || self.cleaning {
+        let is_tidying = self.section(at) == Section::Cleanup && !self.is_undo(at);
+        // What tidies up waits until everything else is over, and what takes back for its turn.
+        if !self.state.undoing && !is_tidying || is_tidying && self.cleaning {
             self.doing[at] = Doing::Ready;
             self.ready.insert(self.ranked(at));
         }
@@ -350,10 +357,14 @@ impl<'a, E: Effects, S: Store> Dispatcher<'a, E, S> {
 
     /// Starts nothing more; unless it only drains, ends what runs as well.
     pub(super) fn stop(&mut self, how: StopHow, by: String, reason: String) -> Result<(), Error> {
-        if self.halted == Some(how) || self.halted == Some(StopHow::Abort) {
+        let is_asked = how == StopHow::Undo && self.state.given_up == Some(StopHow::Undo);
+        let is_stopping = self.halted == Some(how) || self.halted == Some(StopHow::Abort);
+        if is_asked || is_stopping && how != StopHow::Undo {
             return Ok(());
         }
         self.note(Event::StopAsked { by, how, reason })?;
+        // To take back what was carried out, a run is first given up.
+        let how = if how == StopHow::Undo { StopHow::Abort } else { how };
         self.halted = Some(how);
         if how == StopHow::Drain {
             // A wait or a delay may be long, nothing of the world runs in it, and it is taken up again.

@@ -31,6 +31,10 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
                 self.stop_acting(at);
                 self.fail(at, Failure::NotStarted { why })
             }
+            Ending::Interrupted(why) => {
+                self.stop_acting(at);
+                self.judge(at, &why)
+            }
             Ending::Kept(outcome) => self.hear_kept(at, &outcome),
         }
     }
@@ -203,6 +207,9 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         let Some(at) = self.state.position(step.as_str()) else { return Ok(()) };
         if self.state.steps[at].state == (StepState::Running { attempt }) {
             self.stop_acting(at);
+            if self.is_abroad(at) {
+                return self.take_up_abroad(at, why);
+            }
             self.judge(at, why)?;
         }
         Ok(())

@@ -138,9 +138,7 @@ impl<'a> Hearing<'a> {
 
     /// Says why the step does not wait for what is said; nothing if it does.
     pub fn against_asking(&self, said: &Said) -> Option<String> {
-        let is_answer =
-            !matches!(said.decision, Decision::Skip | Decision::Retry | Decision::Abort | Decision::Start);
-        let step = said.step.as_ref().filter(|_| is_answer)?;
+        let step = said.step.as_ref().filter(|_| said.decision.is_answer())?;
         let waits = matches!(
             self.state.step(step.as_str()).map(|record| &record.state),
             Some(StepState::Awaiting { .. })
@@ -160,7 +158,12 @@ impl<'a> Hearing<'a> {
             Decision::HandOver => return self.against_hand_over(said, step),
             // Going on without leave is for those who may give it.
             Decision::Skip if approve.is_some() && self.is_keyed(step) => {}
-            Decision::Skip | Decision::Retry | Decision::Abort | Decision::Start => return None,
+            Decision::Skip
+            | Decision::Retry
+            | Decision::Abort
+            | Decision::Undo
+            | Decision::Commit
+            | Decision::Start => return None,
         }
         let by = said.by.as_str();
         let people = self.may_answer(&step.id);

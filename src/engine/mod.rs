@@ -16,6 +16,7 @@ mod people;
 mod points;
 mod preconditions;
 mod preflight;
+mod remote;
 mod resume;
 mod run;
 mod secrets;
@@ -24,8 +25,11 @@ mod setup;
 mod starting;
 #[cfg(test)]
 mod tests;
+mod undo;
 
 pub use hearing::{Hearing, Said, people_of};
 pub use looks::NEWEST;
+pub use remote::is_of_the_machine;
 pub use run::{Error, run};
 pub use setup::{Ground, Halt, Setup};
+pub use undo::with_begun_undos;

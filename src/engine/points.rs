@@ -18,6 +18,10 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
             self.mark_ready(at);
             return Ok(());
         }
+        // What takes back a step that restored something gets the point which that has restored.
+        if self.is_undo(at) {
+            return self.start_step(at);
+        }
         let Some(copy) = self.setup.course.nodes[at].copy.clone() else { return self.start_if_met(at) };
         match self.points.get(&copy) {
             Some(Some(point)) => {

@@ -21,7 +21,11 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
                 self.points.insert(point.copy.clone(), Some(point.clone()));
             }
         }
-        let was_given_up = self.state.stop == Some(StopHow::Abort);
+        // What takes back is itself given up only by an abort that came later.
+        let was_given_up = match self.state.given_up {
+            Some(how) => how == StopHow::Abort || !self.state.undoing,
+            None => false,
+        };
         for event in resumed {
             self.note(event)?;
         }
@@ -44,7 +48,9 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         // An abort that came while nobody controlled the run is heard before anything is started.
         let mut heard = Vec::new();
         while let Some(happening) = self.effects.next_now() {
-            let is_abort = |request: &Request| request.kind == Kind::Abort && request.step.is_none();
+            let is_abort = |request: &Request| {
+                matches!(request.kind, Kind::Abort | Kind::Undo) && request.step.is_none()
+            };
             if matches!(&happening, Happening::Requested(found) if found.request.as_ref().is_ok_and(is_abort))
             {
                 self.hear(happening)?;
@@ -131,10 +137,14 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
                 Ok(Remains::NeverRan) => {
                     self.pass(at, Verdict::NeverRan, "it was recorded but not started")?;
                     if self.halted == Some(StopHow::Abort) {
-                        self.finish(at, Outcome::Failed { failure: Failure::Stopped })?;
+                        let why = "the run was given up before".to_owned();
+                        self.finish(at, Outcome::Failed { failure: Failure::NotStarted { why } })?;
                     } else {
                         self.carry_out(at)?;
                     }
+                }
+                Ok(Remains::Gone | Remains::Unclear) if self.is_abroad(at) => {
+                    self.take_up_abroad(at, "its courier is gone")?;
                 }
                 Ok(Remains::Gone) => self.judge(at, "its process is gone and nobody saw how it ended")?,
                 Ok(Remains::Unclear) => {

@@ -1,6 +1,7 @@
 //! Carries out a run, from its start or from where it was left.
 
 use super::dispatcher::Dispatcher;
+use super::undo::with_begun_undos;
 use super::{Halt, Setup};
 use crate::effect::Effects;
 use crate::event::{Event, Listener, Misfit, RunState};
@@ -33,13 +34,27 @@ pub async fn run<E: Effects, S: Store>(
     earlier: &[Record],
     resumed: Vec<Event>,
 ) -> Result<(Halt, RunState), Error> {
-    let mut dispatcher = Dispatcher::new(setup, effects, writer, listener);
+    let begun = earlier.iter().find_map(|record| match &record.event {
+        Event::UndoBegan { nodes } => Some(nodes.as_slice()),
+        _ => None,
+    });
+    let (plan, course) = with_begun_undos(setup.plan, setup.course, begun.unwrap_or_default());
+    let begun = setup.with(&plan, &course);
+    let (plan, course, taking_back);
+    let mut dispatcher = Dispatcher::new(&begun, effects, writer, listener);
     if earlier.is_empty() {
         dispatcher.begin().await?;
     } else {
         dispatcher.resume(earlier, resumed).await?;
     }
-    let halt = dispatcher.dispatch().await;
+    let mut halt = dispatcher.dispatch().await;
+    if matches!(halt, Ok(Halt::Suspended)) && dispatcher.must_begin_undo() {
+        dispatcher.begin_undo()?;
+        (plan, course) = with_begun_undos(setup.plan, setup.course, dispatcher.state.nodes());
+        taking_back = setup.with(&plan, &course);
+        dispatcher = dispatcher.taking_back(&taking_back);
+        halt = dispatcher.dispatch().await;
+    }
     dispatcher.leave(&halt).await;
     if halt.is_ok() {
         dispatcher.see_off().await?;

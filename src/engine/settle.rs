@@ -24,8 +24,18 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
             if waits && (self.setup.stays || self.effects.has_person()) {
                 return Ok(None);
             }
-            let unknown =
-                self.state.steps.iter().any(|record| matches!(record.state, StepState::Unknown { .. }));
+            // The run goes on with the undos as nodes of its own.
+            if self.must_begin_undo() {
+                return Ok(Some(Halt::Suspended));
+            }
+            if self.state.undoing && self.halted.is_none() && self.begin_next_undo()? {
+                continue;
+            }
+            // Once it is taken back what was carried out, only the undos count.
+            let unknown = (0..self.doing.len()).any(|at| {
+                let counts = !self.state.undoing || self.is_undo(at);
+                counts && matches!(self.state.steps[at].state, StepState::Unknown { .. })
+            });
             let is_stopped = matches!(self.halted, Some(StopHow::Drain | StopHow::Kill));
             // Nobody needs to decide how a run goes on that is given up.
             let is_undecided = (unknown || self.asks) && self.halted != Some(StopHow::Abort);
@@ -72,7 +82,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
             unanswered.iter().map(|at| format!("{}: an answer", self.id(*at))).collect();
         for (at, record) in self.state.steps.iter().enumerate() {
             match &record.state {
-                StepState::Unknown { .. } => {
+                StepState::Unknown { .. } if !self.state.undoing || self.is_undo(at) => {
                     waits_for.push(format!(
                         "{}: a person must say whether it is skipped or tried again",
                         self.id(at)
@@ -94,7 +104,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
     }
 
     pub(super) fn result(&self) -> RunResult {
-        if self.halted == Some(StopHow::Abort) {
+        if self.halted == Some(StopHow::Abort) || self.state.undoing {
             return RunResult::Aborted;
         }
         let is_clean = |state: &StepState| matches!(state, StepState::Done { .. } | StepState::Unneeded);
@@ -134,6 +144,10 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
 
     /// Puts a run that has failed steps back to where it was.
     pub(super) fn remember_failures(&mut self) {
+        // What takes back goes on whatever failed.
+        if self.state.undoing {
+            return;
+        }
         for at in 0..self.doing.len() {
             let failed = matches!(self.state.steps[at].state, StepState::Failed { .. });
             // How the tidying up went decides nothing.

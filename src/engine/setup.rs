@@ -64,6 +64,23 @@ impl Own<'_> {
 }
 
 impl Setup<'_> {
+    /// Returns the same with another plan and course.
+    pub(super) fn with<'b>(&self, plan: &'b ResolvedPlan, course: &'b Course) -> Setup<'b> {
+        Setup {
+            plan,
+            course,
+            start: self.start.clone(),
+            account: self.account.clone(),
+            ground: self.ground.clone(),
+            imported: self.imported.clone(),
+            exe: self.exe.clone(),
+            max_parallel: self.max_parallel,
+            patience: self.patience,
+            last_words: self.last_words,
+            stays: self.stays,
+        }
+    }
+
     /// Returns what the plan of a thing says for its own commands; a step is named as a person wrote it.
     pub(super) fn own(&self, written: &str) -> Own<'_> {
         let plan = self.plan;

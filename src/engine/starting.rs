@@ -16,7 +16,7 @@ use crate::value::{Id, Length};
 
 impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
     pub(super) fn release(&mut self) -> Result<(), Error> {
-        if self.unstaged == 0 && self.state.staged.is_none() && self.has_stage() {
+        if self.unstaged == 0 && !self.state.undoing && self.state.staged.is_none() && self.has_stage() {
             self.note(Event::IncidentStaged)?;
         }
         let mut tried = None;
@@ -47,6 +47,9 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
 
     pub(super) fn may_begin(&self, at: usize) -> bool {
         let section = self.section(at);
+        if self.state.undoing && section != Section::Cleanup {
+            return self.is_undo(at) && self.halted.is_none();
+        }
         if section != Section::Cleanup && (self.halted.is_some() || self.failed || self.asks) {
             return false;
         }
@@ -186,6 +189,9 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
                     }
                 };
                 let Some(env) = self.env(at)? else { return Ok(()) };
+                if self.is_abroad(at) {
+                    return self.start_abroad(at, step, program, &env);
+                }
                 self.start_work(at, step, attempt, program, env.values);
                 Ok(())
             }
@@ -235,9 +241,20 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         program: Vec<String>,
         env: BTreeMap<String, String>,
     ) {
-        self.doing[at] = Doing::Acting;
-        self.acting += 1;
-        let work = Work {
+        self.keep_acting(at);
+        let work = self.work(at, step, attempt, program, env);
+        self.will(Act::Start(work));
+    }
+
+    pub(super) fn work(
+        &self,
+        at: usize,
+        step: &ResolvedStep,
+        attempt: u32,
+        program: Vec<String>,
+        env: BTreeMap<String, String>,
+    ) -> Work {
+        Work {
             step: step.id.clone(),
             attempt,
             program,
@@ -247,8 +264,9 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
             timeout: step.common.timeout,
             estimate: self.setup.course.nodes[at].estimate.unwrap_or_default(),
             outputs: step.common.outputs.iter().map(ToString::to_string).collect(),
-        };
-        self.will(Act::Start(work));
+            remote: false,
+            again: false,
+        }
     }
 
     /// Returns the environment of a node; a node whose environment cannot be made fails.

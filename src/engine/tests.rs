@@ -54,6 +54,7 @@ async fn an_end_and_what_it_releases_share_one_sync() {
         after: node.after.clone(),
         restores: Vec::new(),
         undo: None,
+        undoes: None,
     });
     let start = RunStarted {
         run: "r1".parse().unwrap(),

@@ -23,6 +23,11 @@ pub enum Mode {
 }
 
 impl Mode {
+    /// Whether nothing is changed in it.
+    pub const fn is_dry(self) -> bool {
+        matches!(self, Self::DryRun | Self::DryPlan)
+    }
+
     /// Returns the mode's name for people.
     pub const fn title(self) -> &'static str {
         match self {
@@ -62,6 +67,8 @@ pub enum OutlineKind {
     Health,
     /// A step that tidies up after a drill.
     Cleanup,
+    /// Takes a step back that was carried out.
+    Undo,
 }
 
 /// A node of the route, as listeners need it.
@@ -85,6 +92,9 @@ pub struct Outline {
     /// How it is taken back, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undo: Option<String>,
+    /// The step that it takes back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undoes: Option<Id>,
 }
 
 /// A recovery point that a step restores from.
@@ -111,6 +121,8 @@ pub enum StopHow {
     Kill,
     /// End what runs and give the run up.
     Abort,
+    /// End what runs, give the run up, and take back what was carried out.
+    Undo,
 }
 
 /// What was decided about a step that had a start and no end when the run was resumed.
@@ -391,6 +403,11 @@ pub enum Event {
         /// Why; empty for a signal.
         reason: String,
     },
+    /// What was carried out is taken back from here on.
+    UndoBegan {
+        /// The undos, in the order in which they are carried out: from now on they are nodes of the run.
+        nodes: Vec<Outline>,
+    },
     /// The controller leaves; the run can be resumed.
     RunSuspended {
         /// What it waits for, in words.
@@ -452,6 +469,7 @@ impl Event {
             | Self::ClockJumped { .. }
             | Self::SecretUnmasked { .. }
             | Self::StopAsked { .. }
+            | Self::UndoBegan { .. }
             | Self::RunSuspended { .. }
             | Self::RunFinished { .. }
             | Self::ProbesConfined { .. }
@@ -487,6 +505,7 @@ impl Event {
             | Self::ClockJumped { .. }
             | Self::SecretUnmasked { .. }
             | Self::StopAsked { .. }
+            | Self::UndoBegan { .. }
             | Self::RunSuspended { .. }
             | Self::RunFinished { .. }
             | Self::ProbesConfined { .. }

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::boots::Boots;
 use super::{
-    Answer, Check, Confined, Delivery, Event, Illegal, Mode, Outcome, Outline, OutlineKind, Point, Proof,
-    RunResult, RunStarted, StepState, StopHow, next,
+    Answer, Check, Confined, Delivery, Event, Failure, Illegal, Mode, Outcome, Outline, OutlineKind, Point,
+    Proof, RunResult, RunStarted, StepState, StopHow, Verdict, next,
 };
 use crate::value::{Id, Length, Moment, Name, Stamp};
 
@@ -20,6 +20,10 @@ pub struct StepRecord {
     pub begun: Option<Stamp>,
     /// When it reached its last state.
     pub ended: Option<Stamp>,
+    /// Whether an attempt of it may have changed anything: one began its work.
+    pub acted: bool,
+    /// The number of the event that ended its last attempt: what ended later has a larger one.
+    pub order: u64,
     /// How often it failed and was to be tried again by itself, since a person last said how to go on.
     pub retries: u32,
     /// What it wrote.
@@ -57,6 +61,10 @@ pub struct RunState {
     pub steps: Vec<StepRecord>,
     /// How it was last asked to stop, unless it was resumed since.
     pub stop: Option<StopHow>,
+    /// Whether it was given up and how, also if it was resumed since.
+    pub given_up: Option<StopHow>,
+    /// Whether what was carried out is being taken back, or was.
+    pub undoing: bool,
     /// Whether the controller left on purpose and what for, unless it was resumed since.
     pub suspended: Option<Vec<String>>,
     /// How it ended.
@@ -74,6 +82,7 @@ pub struct RunState {
     /// Who was told of what, or could not be.
     pub deliveries: Vec<Delivery>,
     positions: HashMap<Id, usize>,
+    events: u64,
     boots: Boots,
 }
 
@@ -94,6 +103,33 @@ pub enum Misfit {
     /// The run has no start, two starts, or goes on after its end.
     #[error("{0}")]
     Run(&'static str),
+}
+
+/// Whether the attempt that an event ends may have changed anything; nothing if it ends none.
+const fn acts(event: &Event) -> Option<bool> {
+    let (Event::StepFinished { outcome: Outcome::Failed { failure }, .. }
+    | Event::RetryPlanned { failure, .. }) = event
+    else {
+        return match event {
+            Event::StepFinished { outcome, .. } => Some(matches!(outcome, Outcome::Done)),
+            Event::StepJudged { verdict, .. } => match verdict {
+                Verdict::Done | Verdict::Again | Verdict::Ask => Some(true),
+                Verdict::Kept | Verdict::NeverRan => None,
+            },
+            _ => None,
+        };
+    };
+    Some(match failure {
+        Failure::NotStarted { .. } | Failure::Refused { .. } | Failure::Expired { .. } => false,
+        Failure::Exit { .. }
+        | Failure::Signal { .. }
+        | Failure::TimedOut { .. }
+        | Failure::Unverified { .. }
+        | Failure::Unhealthy { .. }
+        | Failure::BadOutput { .. }
+        | Failure::Request { .. }
+        | Failure::Stopped => true,
+    })
 }
 
 impl RunState {
@@ -180,7 +216,16 @@ impl RunState {
                 return Err(Misfit::Run("the run goes on after its end"));
             }
             (Event::IncidentStaged, _) => self.staged = Some(stamp.clone()),
-            (Event::StopAsked { how, .. }, _) => self.stop = Some(*how),
+            (Event::StopAsked { how, .. }, _) => {
+                self.stop = Some(*how);
+                if matches!(how, StopHow::Abort | StopHow::Undo) {
+                    self.given_up = Some(*how);
+                }
+            }
+            (Event::UndoBegan { .. }, _) if self.undoing => {
+                return Err(Misfit::Run("what was carried out is taken back twice"));
+            }
+            (Event::UndoBegan { nodes }, _) => self.add_undos(nodes),
             (Event::RunResumed { .. }, _) => {
                 self.stop = None;
                 self.suspended = None;
@@ -197,9 +242,31 @@ impl RunState {
             (Event::JournalMended { .. } | Event::ClockJumped { .. } | Event::SecretUnmasked { .. }, _) => {}
             _ => self.apply_to_step(event, stamp)?,
         }
+        self.events += 1;
         self.boots.hear(stamp);
         self.last = Some(stamp.clone());
         Ok(())
+    }
+
+    /// The undos become nodes of the run, each with the recovery point of what it takes back.
+    fn add_undos(&mut self, nodes: &[Outline]) {
+        self.undoing = true;
+        for node in nodes {
+            let undone = node.undoes.as_ref().and_then(|step| self.step(step.as_str()));
+            let point = undone.and_then(|undone| undone.point.clone());
+            self.positions.insert(node.id.clone(), self.steps.len());
+            self.steps.push(StepRecord { point, ..StepRecord::default() });
+        }
+        if let Some(start) = &mut self.start {
+            start.nodes.extend_from_slice(nodes);
+        }
+    }
+
+    /// Returns the undo of a node, if there is one.
+    pub fn undo_of(&self, step: &str) -> Option<&StepRecord> {
+        let is_its = |node: &Outline| node.undoes.as_ref().is_some_and(|undone| undone.as_str() == step);
+        let undos = self.nodes().iter().zip(&self.steps).filter(|_| self.undoing);
+        undos.rev().find(|(node, _)| is_its(node)).map(|(_, record)| record)
     }
 
     fn apply_to_step(&mut self, event: &Event, stamp: &Stamp) -> Result<(), Misfit> {
@@ -211,7 +278,13 @@ impl RunState {
         let state =
             next(&record.state, event).map_err(|source| Misfit::Step { step: step.clone(), source })?;
         let changed = state != record.state;
+        // What only a person was asked for, and nobody has done, has changed nothing.
+        let was_asked = matches!(record.state, StepState::Awaiting { .. });
         record.state = state;
+        if let Some(acted) = acts(event) {
+            record.acted |= acted && (!was_asked || matches!(record.state, StepState::Done { .. }));
+            record.order = self.events;
+        }
         match event {
             Event::PointChosen { point, .. } => record.point = Some(point.clone()),
             Event::ValuesUnknown { names, .. } => record.unknown.clone_from(names),

@@ -29,6 +29,7 @@ fn node(text: &str, kind: OutlineKind, title: &str, takes: Option<u64>, after: &
         after: after.into(),
         restores: vec![],
         undo: None,
+        undoes: None,
     }
 }
 

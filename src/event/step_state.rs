@@ -187,6 +187,7 @@ pub fn next(state: &StepState, event: &Event) -> Result<StepState, Illegal> {
             | Event::ClockJumped { .. }
             | Event::SecretUnmasked { .. }
             | Event::StopAsked { .. }
+            | Event::UndoBegan { .. }
             | Event::RunSuspended { .. }
             | Event::RunFinished { .. }
             | Event::ProbesConfined { .. }

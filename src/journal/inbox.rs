@@ -26,6 +26,10 @@ const INBOX: &str = "inbox";
 pub enum Kind {
     /// End what runs and give the run up.
     Abort,
+    /// End what runs, give the run up, and take back what was carried out.
+    Undo,
+    /// What was carried out stays.
+    Commit,
     /// Approve a step.
     Approve,
     /// Refuse a step.

@@ -5,7 +5,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Need;
+use super::{Floor, Need};
 use crate::probe::Probe;
 use crate::value::{Id, Length, Name, NonEmpty, ShortForm, Table, short_form};
 
@@ -185,6 +185,9 @@ pub struct Copy {
     /// How to see that it is good.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub verify: Vec<Probe>,
+    /// What every point must hold at least; `drplan verify` looks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub floor: Option<Floor>,
     /// The kind of medium, such as `disk`, `object`, `tape`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub medium: Option<Id>,

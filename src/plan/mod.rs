@@ -3,6 +3,7 @@
 mod asset;
 mod backup;
 mod environment;
+mod floor;
 mod load;
 mod need;
 mod notify;
@@ -21,6 +22,7 @@ mod step;
 pub use asset::{Asset, Objective};
 pub use backup::{Backup, Copy, Generations, Immutable, Keep, Points};
 pub use environment::{Environment, PlaceChange, PlaceOverlay};
+pub use floor::{Floor, RequiredTables};
 pub use load::{Loaded, load, load_recipe, retype};
 pub use need::{Need, Redundant};
 pub use notify::{Notification, Occasion, Tell, Webhook, WebhookFormat, WebhookUrl};

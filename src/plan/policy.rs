@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::probe::Integrity;
 use crate::value::{Date, Id, Length};
 
 /// What the owners demand of every asset.
@@ -18,9 +19,9 @@ pub struct Policy {
     /// The least time that points must be kept.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retention: Option<Length>,
-    /// The level of integrity that a copy's verification must reach.
+    /// How far `drplan verify` must have looked into the newest point of every copy.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub integrity: Option<Id>,
+    pub integrity: Option<Integrity>,
     /// Exceptions, each with its reason and its end.
     #[serde(default, rename = "except", skip_serializing_if = "Vec::is_empty")]
     pub exceptions: Vec<Exception>,

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Step, Undo};
-use crate::probe::Probe;
+use crate::probe::{Probe, Scope};
 use crate::value::{Field, Id, LanguageVersion, OneOrMany, Scalar, Table, Tool};
 
 /// A recipe: steps to carry out, or a probe to ask.
@@ -30,6 +30,14 @@ pub struct Recipe {
     pub steps: Table<Id, Step>,
     /// What is asked.
     pub probe: Option<Probe>,
+    /// What the probe looks at: one recovery point (`point`, if nothing is said), or all of a copy at once (`copy`).
+    #[serde(default)]
+    pub of: Scope,
+    /// Whether the probe keeps a core busy: not more of them than there are cores run at the same time.
+    #[serde(default)]
+    pub cpu_bound: bool,
+    /// Whether the probe may be kept from writing files outside of its `TMPDIR`; true if nothing is said.
+    pub confine: Option<bool>,
     /// How to see that its work is done.
     #[serde(default)]
     pub verify: Vec<Probe>,

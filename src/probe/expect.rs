@@ -6,6 +6,7 @@ use std::fmt;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+use super::Fact;
 use crate::value::{Length, OneOrMany, Sha256Hex};
 
 /// A regular expression (syntax of the crate `regex`: linear time, no look-around).
@@ -84,6 +85,9 @@ pub struct Expect {
     /// `run`, `http`: the standard output or the body must match this regular expression.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub matches: Option<Pattern>,
+    /// `run`: facts that must have been told; without them the answer is unknown, whatever the exit code.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub facts: Vec<Fact>,
     /// `http`: the status, or a list of them; 200 to 299 if nothing is said.
     #[serde(default, deserialize_with = "at_least_one", skip_serializing_if = "Option::is_none")]
     #[schemars(extend("minItems" = 1))]
@@ -110,14 +114,15 @@ fn at_least_one<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<One
 
 impl Expect {
     /// The names of the fields.
-    pub const FIELDS: [&'static str; 7] =
-        ["exit", "matches", "status", "exists", "min_bytes", "max_age", "sha256"];
+    pub const FIELDS: [&'static str; 8] =
+        ["exit", "matches", "facts", "status", "exists", "min_bytes", "max_age", "sha256"];
 
     /// Returns the names of the fields that are given.
     pub fn given(&self) -> impl Iterator<Item = &'static str> {
         [
             ("exit", self.exit.is_some()),
             ("matches", self.matches.is_some()),
+            ("facts", !self.facts.is_empty()),
             ("status", self.status.is_some()),
             ("exists", self.exists.is_some()),
             ("min_bytes", self.min_bytes.is_some()),

@@ -3,8 +3,12 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Command, Expect, HttpRequest};
-use crate::value::{Field, Id, Length, OneOrMany, Scalar, Table, Text};
+use std::collections::BTreeMap;
+
+use indexmap::IndexMap;
+
+use super::{Command, Expect, Fact, HttpRequest, JsonPath};
+use crate::value::{Field, Id, Length, Name, OneOrMany, Scalar, Table, Text, Tool};
 
 /// A probe as it is written: exactly one of `run`, `http`, `tcp`, `file` and `use`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -44,6 +48,52 @@ pub struct RawProbe {
     /// How long to wait between two looks, where it is asked until it is content; 1s if nothing is said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub every: Option<Length>,
+    /// `run`: facts of a recovery point, each taken from the JSON that the command prints, by a query of RFC 9535.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    #[schemars(with = "std::collections::BTreeMap<Fact, JsonPath>")]
+    pub facts: IndexMap<Fact, JsonPath>,
+    /// What the recipe of `use` really asks, once the plan is resolved. Never written by people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(skip)]
+    pub asked: Option<Box<Asked>>,
+}
+
+/// What a probe recipe asks, with the inputs that it was given.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Asked {
+    /// The recipe's own probe.
+    pub probe: Probe,
+    /// Its inputs, as its command gets them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub inputs: BTreeMap<Name, Text>,
+    /// The tools that must be there, in these versions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tools: Vec<Tool>,
+    /// Whether it looks at one point or at all of a copy at once.
+    #[serde(default)]
+    pub of: Scope,
+    /// Whether it keeps a core busy, so that not more than there are cores run at the same time.
+    #[serde(default)]
+    pub cpu_bound: bool,
+    /// Whether it may be kept from writing files outside of its `TMPDIR`.
+    #[serde(default = "yes")]
+    pub confine: bool,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+/// What a probe of a copy looks at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Scope {
+    /// At one recovery point, whose path is `POINT_PATH`.
+    #[default]
+    Point,
+    /// At the whole copy, such as a repository that holds many points; `POINT_PATH` is where the copy lies.
+    Copy,
 }
 
 /// What a probe looks at.
@@ -79,7 +129,7 @@ impl ProbeKind {
     /// Returns the fields of `expect` that make sense for a probe with this key.
     pub fn expectations(key: &str) -> &'static [&'static str] {
         match key {
-            "run" => &["exit", "matches"],
+            "run" => &["exit", "matches", "facts"],
             "http" => &["status", "matches"],
             "file" => &["exists", "min_bytes", "max_age", "sha256"],
             _ => &[],
@@ -103,6 +153,10 @@ pub struct Probe {
     pub timeout: Length,
     /// How long to wait between two looks.
     pub every: Length,
+    /// Facts of a recovery point, from the JSON that a command prints.
+    pub facts: IndexMap<Fact, JsonPath>,
+    /// What the recipe of `use` asks, once the plan is resolved.
+    pub asked: Option<Box<Asked>>,
 }
 
 const DEFAULT_TIMEOUT: Length = Length::from_secs(30);
@@ -126,6 +180,9 @@ impl TryFrom<RawProbe> for Probe {
         if !raw.with.is_empty() && !matches!(kind, ProbeKind::Use(..)) {
             return Err("`with` belongs to a probe with `use`".into());
         }
+        if !raw.facts.is_empty() && !matches!(kind, ProbeKind::Run(_)) {
+            return Err("`facts` belongs to a probe with `run`".into());
+        }
         let expect = raw.expect.unwrap_or_default();
         let fitting = ProbeKind::expectations(kind.key());
         if let Some(misfit) = expect.given().find(|name| !fitting.contains(name)) {
@@ -138,6 +195,8 @@ impl TryFrom<RawProbe> for Probe {
             on: raw.on,
             timeout: raw.timeout.unwrap_or(DEFAULT_TIMEOUT),
             every: raw.every.unwrap_or(DEFAULT_EVERY),
+            facts: raw.facts,
+            asked: raw.asked,
         })
     }
 }
@@ -150,6 +209,8 @@ impl From<Probe> for RawProbe {
             on: probe.on,
             timeout: (probe.timeout != DEFAULT_TIMEOUT).then_some(probe.timeout),
             every: (probe.every != DEFAULT_EVERY).then_some(probe.every),
+            facts: probe.facts,
+            asked: probe.asked,
             ..Self::default()
         };
         match probe.kind {
@@ -180,6 +241,11 @@ impl Probe {
     /// Returns what is asked, in words if the probe has any, else as [`Probe::shown`] does.
     pub fn named(&self) -> String {
         self.title.clone().unwrap_or_else(|| self.shown())
+    }
+
+    /// Whether the plan says how long a look may take.
+    pub fn has_own_timeout(&self) -> bool {
+        self.timeout != DEFAULT_TIMEOUT
     }
 
     /// Returns the probe as one line for people.

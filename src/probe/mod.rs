@@ -4,10 +4,12 @@
 
 mod command;
 mod expect;
+mod facts;
 mod http;
 mod kind;
 
 pub use command::Command;
 pub use expect::{Expect, Pattern};
+pub use facts::{Fact, Facts, Integrity, JsonPath, TableFact};
 pub use http::{HttpRequest, Method};
-pub use kind::{Probe, ProbeKind, RawProbe};
+pub use kind::{Asked, Probe, ProbeKind, RawProbe, Scope};

@@ -38,6 +38,9 @@ pub struct CourseNode {
     /// Its place in the order in which what could begin begins; in runs of an older drplan 0: the order of the plan.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub rank: u32,
+    /// The node that it takes back; a frozen course has none of these.
+    #[serde(skip)]
+    pub undoes: Option<usize>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
@@ -77,7 +80,16 @@ impl Course {
                     }
                 };
                 let after = node.after.iter().map(|(at, _)| *at).collect();
-                CourseNode { id: node.id.clone(), kind, after, place, copy, estimate: *estimate, rank: *rank }
+                CourseNode {
+                    id: node.id.clone(),
+                    kind,
+                    after,
+                    place,
+                    copy,
+                    estimate: *estimate,
+                    rank: *rank,
+                    undoes: None,
+                }
             })
             .collect();
         let moved = route.assets.iter().filter(|(_, asset)| asset.state.is_goal() && asset.home != asset.was);
@@ -88,9 +100,10 @@ impl Course {
     /// Returns a node as a person wrote it, which tells to which plan it belongs: an asset, or a step without the part of
     /// its recipe.
     pub fn written<'a>(&'a self, plan: &'a ResolvedPlan, at: usize) -> &'a str {
-        match self.nodes[at].kind {
-            CourseKind::Step(step) => plan.steps[step].written_as(),
-            CourseKind::Health => self.nodes[at].id.as_str(),
+        match (self.nodes[at].undoes, self.nodes[at].kind) {
+            (Some(undone), _) => self.written(plan, undone),
+            (None, CourseKind::Step(step)) => plan.steps[step].written_as(),
+            (None, CourseKind::Health) => self.nodes[at].id.as_str(),
         }
     }
 

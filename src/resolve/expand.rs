@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::each::{expand_each, is_expanded};
 use super::merge;
+use super::probes::expand_probes;
 use super::resolved::FORMAT;
 use super::{Imports, Owner, RecipePlace, Recipes, ResolvedPlan, ResolvedStep, Section};
 use crate::document::{Document, KeyPath, Part, Place, SourceId, Span};
@@ -27,6 +28,7 @@ pub fn resolve(
         (Section::Cleanup, std::mem::take(&mut plan.cleanup)),
     ];
     let (mut steps, mut findings) = expand(document, &plan.places, sections, recipes);
+    findings.extend(expand_probes(document, recipes, &mut plan, &mut steps));
     let mut laid = laid_over(&plan, environment);
     if !imports.is_empty() {
         merge::rename(&mut plan, &mut steps, imports);
@@ -122,12 +124,23 @@ pub(super) fn laid_over(plan: &Plan, environment: Option<&Id>) -> LaidOver {
     }
 }
 
-struct Expansion<'a> {
-    document: &'a Document,
+pub(super) struct Expansion<'a> {
+    pub(super) document: &'a Document,
     places: &'a Table<Id, crate::plan::Place>,
-    recipes: &'a Recipes,
+    pub(super) recipes: &'a Recipes,
     steps: Vec<ResolvedStep>,
-    findings: Vec<Finding>,
+    pub(super) findings: Vec<Finding>,
+}
+
+impl<'a> Expansion<'a> {
+    /// Makes one that expands no steps.
+    pub(super) const fn for_probes(
+        document: &'a Document,
+        places: &'a Table<Id, crate::plan::Place>,
+        recipes: &'a Recipes,
+    ) -> Self {
+        Self { document, places, recipes, steps: Vec::new(), findings: Vec::new() }
+    }
 }
 
 impl Expansion<'_> {
@@ -201,7 +214,7 @@ impl Expansion<'_> {
         });
     }
 
-    fn report_unknown(&mut self, place: &KeyPath, name: &Id) {
+    pub(super) fn report_unknown(&mut self, place: &KeyPath, name: &Id) {
         let at = self.document.place(&place.key("use"), Part::Value);
         let mut finding =
             Finding::error("unknown-recipe", format!("there is no recipe `{name}`")).at(at, "no such recipe");
@@ -230,7 +243,7 @@ impl Expansion<'_> {
     }
 
     /// Checks what a recipe is given, and names it as the commands will get it.
-    fn inputs(
+    pub(super) fn inputs(
         &mut self,
         place: &KeyPath,
         recipe: &Recipe,

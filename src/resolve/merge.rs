@@ -2,6 +2,7 @@
 
 use super::expand::{expand, laid_over};
 use super::imports::{Imports, Owner};
+use super::probes::expand_probes;
 use super::{Imported, ResolvedPlan, ResolvedStep, Section};
 use crate::finding::Finding;
 use crate::plan::{Action, Plan, Renaming};
@@ -48,6 +49,7 @@ pub(super) fn add(resolved: &mut ResolvedPlan, imports: &Imports) -> Vec<Finding
         let (mut steps, found) =
             expand(&import.document, &plan.places, [(Section::Steps, own_steps)], &import.recipes);
         findings.extend(found);
+        findings.extend(expand_probes(&import.document, &import.recipes, &mut plan, &mut steps));
         for step in &mut steps {
             give_vars(step, &plan);
         }

@@ -18,6 +18,7 @@ mod nodes;
 mod overlay;
 mod placement;
 mod points;
+mod probes;
 mod reach;
 mod reasons;
 mod recipes;
@@ -27,6 +28,7 @@ mod route;
 mod stuck;
 mod supply;
 mod targets;
+mod undo;
 
 #[cfg(test)]
 mod oracle;
@@ -43,10 +45,12 @@ pub use nodes::{Node, NodeKind};
 pub use overlay::overlay;
 pub use placement::Placement;
 pub use points::{
-    Gap, Harmful, PointLoss, Term, clean_reach, emptiness, farthest_apart, longest_gap, point_loss,
+    Expected, Gap, Harmful, PointLoss, Term, clean_reach, emptiness, farthest_apart, longest_gap,
+    moments_between, newest_expected, point_loss,
 };
 pub use recipes::{Recipes, Shipped};
 pub use resolved::{Imported, RecipePlace, ResolvedPlan, ResolvedStep, Section};
 pub use route::{AssetRoute, AssetState, Request, Route, Router, StepChoice, route};
 pub use stuck::{End, Link, Stuck};
 pub use targets::targets_in;
+pub use undo::with_undos;

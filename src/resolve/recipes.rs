@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::ResolvedPlan;
 use crate::document::SourceId;
-use crate::plan::{Action, Recipe};
+use crate::plan::{Action, Recipe, Wait};
+use crate::probe::{Probe, ProbeKind};
 use crate::value::Id;
 
 /// A recipe that is part of the program.
@@ -36,11 +37,17 @@ const SHIPPED: &[Shipped] = &[
     shipped!("mariadb/replay-binlog"),
     shipped!("mariadb/restore-dump"),
     shipped!("mariadb/restore-mariabackup"),
+    shipped!("pg-dump/verify"),
+    shipped!("postgres/promote-replica"),
     shipped!("postgres/restore-base"),
     shipped!("postgres/restore-dump"),
+    shipped!("postgres/restore-pgbackrest"),
     shipped!("redis/restore-aof"),
     shipped!("redis/restore-rdb"),
     shipped!("sqlite/restore"),
+    shipped!("truth/files"),
+    shipped!("truth/postgres"),
+    shipped!("truth/redis"),
 ];
 
 /// The recipes at hand, by name.
@@ -78,8 +85,17 @@ impl Recipes {
 
     /// Returns the recipes that a plan uses, each with its source.
     pub fn used_by<'a>(&'a self, plan: &'a ResolvedPlan) -> impl Iterator<Item = (&'a str, SourceId)> {
-        let uses = |name: &Id| {
-            plan.steps.iter().any(|step| matches!(&step.action, Action::Use { recipe, .. } if recipe == name))
+        let asks = |probes: &[Probe], name: &Id| {
+            probes.iter().any(|probe| matches!(&probe.kind, ProbeKind::Use(recipe, _) if recipe == name))
+        };
+        let uses = move |name: &Id| {
+            let by_step = plan.steps.iter().any(|step| {
+                matches!(&step.action, Action::Use { recipe, .. } if recipe == name)
+                    || asks(&step.common.verify, name)
+                    || asks(step.common.unless.as_deref().map(std::slice::from_ref).unwrap_or_default(), name)
+                    || matches!(&step.action, Action::Wait(Wait::Until(probe)) if asks(std::slice::from_ref(probe), name))
+            });
+            by_step || plan.assets.values().any(|asset| asks(&asset.health, name))
         };
         self.by_name
             .iter()

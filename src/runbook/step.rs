@@ -279,6 +279,8 @@ impl Setting<'_> {
                     on: None,
                     timeout: crate::value::Length::ZERO,
                     every: crate::value::Length::ZERO,
+                    facts: indexmap::IndexMap::new(),
+                    asked: None,
                 };
                 action.text = Some(format!("Send this; it {}.", super::shell::expectation(&probe)));
                 action.command = Some(Fence::bash(request(http)));

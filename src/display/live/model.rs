@@ -45,7 +45,7 @@ impl Model {
             self.trouble = Some(format!("an event makes no sense: {error}"));
             return;
         }
-        if matches!(event, Event::RunStarted(_)) {
+        if matches!(event, Event::RunStarted(_) | Event::UndoBegan { .. }) {
             self.order = order(&self.state);
         }
         let Some(at) = event.subject().and_then(|id| self.state.position(id.as_str())) else { return };

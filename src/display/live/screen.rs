@@ -165,7 +165,8 @@ impl Picture<'_> {
                 ("NOBODY CONTROLS IT, for", Tone::Bad)
             }
             (None, None, Some(StopHow::Drain)) => ("STOPPING, for", Tone::Warn),
-            (None, None, Some(StopHow::Kill | StopHow::Abort)) => ("ENDING, for", Tone::Bad),
+            (None, None, _) if state.undoing => ("TAKING BACK, for", Tone::Bad),
+            (None, None, Some(StopHow::Kill | StopHow::Abort | StopHow::Undo)) => ("ENDING, for", Tone::Bad),
             (None, None, None) => ("running for", Tone::Strong),
         }
     }
@@ -189,6 +190,7 @@ impl Picture<'_> {
             (StopHow::Drain, Role::Watches) => Some("nothing more starts; what runs may end.".to_owned()),
             (StopHow::Kill, _) => Some("what runs is ended; the run can be resumed.".to_owned()),
             (StopHow::Abort, _) => Some("what runs is ended, and the run is given up.".to_owned()),
+            (StopHow::Undo, _) => Some("the run is given up; what was carried out is taken back.".to_owned()),
         }
     }
 

@@ -119,6 +119,7 @@ fn node(text: &str, kind: OutlineKind, minutes: u64, after: &[usize]) -> Outline
         after: after.into(),
         restores: vec![],
         undo: None,
+        undoes: None,
     }
 }
 

@@ -85,10 +85,16 @@ impl Clock {
         Ok(Self { cron, zone })
     }
 
-    /// Returns the fires from a moment on.
-    fn from(&self, second: i64) -> impl Iterator<Item = i64> {
+    /// Returns the fires after a moment.
+    pub(super) fn from(&self, second: i64) -> impl Iterator<Item = i64> {
         let start = Timestamp::from_second(second).unwrap_or_default().to_zoned(self.zone.clone());
         self.cron.iter_after(start).map(|fire: Zoned| fire.timestamp().as_second())
+    }
+
+    /// Returns the last fire that is not after a moment.
+    pub(super) fn last(&self, second: i64) -> Option<i64> {
+        let before = Timestamp::from_second(second.saturating_add(1)).ok()?.to_zoned(self.zone.clone());
+        self.cron.iter_before(before).next().map(|fire: Zoned| fire.timestamp().as_second())
     }
 
     /// Returns the fires of the year that every walk takes, and of a few days before; at most so many.

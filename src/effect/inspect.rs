@@ -1,0 +1,316 @@
+//! Looks at recovery points: asks probes for facts, and never takes silence for a good answer.
+
+use std::borrow::Cow;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
+
+use super::confine::Cell;
+use super::demand::look_for;
+use super::digest::{self, Digests};
+use super::listing::{Listing, Unlisted, list};
+use super::run::{self, Examined, Look};
+use super::words::unknown_in;
+use super::{Errand, Fetched, Question, Reply, ask, secrets};
+use crate::keeper::Mask;
+use crate::probe::{Asked, Command, Expect, Fact, Facts, Probe, ProbeKind};
+use crate::value::Text;
+
+/// JSON of a tool that lists thousands of points is longer than what people read.
+const MOST_OUTPUT: usize = 16 << 20;
+
+/// A probe tells names of tables and paths, not their content.
+const MOST_FACTS: u64 = 16 << 20;
+
+/// What came of a look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is as it should be.
+    Good,
+    /// It is not.
+    Bad,
+    /// Nobody can know: the look itself failed.
+    Unknown,
+}
+
+/// What a probe has found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inspection {
+    /// What came of it.
+    pub verdict: Verdict,
+    /// What was found, or why not, for people.
+    pub note: String,
+    /// What it has told of the point.
+    pub facts: Facts,
+}
+
+impl Inspection {
+    fn unknown(note: impl Into<String>) -> Self {
+        Self { verdict: Verdict::Unknown, note: note.into(), facts: Facts::default() }
+    }
+}
+
+/// Looks at recovery points. Many looks may be under way; those that keep a core busy, not more than there are cores.
+#[derive(Clone, Debug)]
+pub struct Inspector {
+    cell: Arc<Cell>,
+    cores: Arc<Semaphore>,
+}
+
+impl Inspector {
+    /// Makes one; `tmp` becomes the folder for temporary files of probes that are confined.
+    pub fn new(exe: &Path, tmp: &Path, confines: bool) -> Self {
+        let cell =
+            if confines { Cell::try_out(exe, tmp) } else { Cell::open("drplan.yaml says `confine: false`") };
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
+        Self { cell: Arc::new(cell), cores: Arc::new(Semaphore::new(cores)) }
+    }
+
+    /// Says what keeps probes from changing the backups that they look at, or why nothing does.
+    pub fn confinement(&self) -> (crate::event::Confined, &str) {
+        (self.cell.by, &self.cell.note)
+    }
+
+    /// Lists the recovery points of a folder.
+    ///
+    /// # Errors
+    ///
+    /// When the folder is not there, or cannot be read.
+    pub async fn list(&self, folder: PathBuf) -> Result<Listing, Unlisted> {
+        let listed = spawn_blocking(move || list(&folder)).await;
+        listed.unwrap_or_else(|error| Err(Unlisted::Unreadable(error.to_string())))
+    }
+
+    /// Compares a point with the digests that its producer has left beside it or in it; reads it as a stream.
+    pub async fn digest(&self, point: PathBuf) -> Digests {
+        let Ok(_core) = self.cores.acquire().await else { return Digests::None };
+        let read = spawn_blocking(move || digest::check(&point)).await;
+        read.unwrap_or_else(|error| Digests::Unknown(error.to_string()))
+    }
+
+    /// Fetches secrets without asking a person.
+    ///
+    /// # Errors
+    ///
+    /// When one of them cannot be fetched; why.
+    pub async fn fetch(&self, errand: Errand) -> Result<Fetched, String> {
+        secrets::fetch(errand, None).await
+    }
+
+    /// Asks a probe.
+    pub async fn ask(&self, question: Question) -> Inspection {
+        let asked = question.probe.asked.as_deref();
+        let confine = asked.is_none_or(|asked| asked.confine);
+        let busy = asked.is_some_and(|asked| asked.cpu_bound);
+        let before = if confine { self.cell.before.clone() } else { Vec::new() };
+        let _core = if busy { self.cores.acquire().await.ok() } else { None };
+        inspect(&before, question).await
+    }
+}
+
+/// Asks a question for facts; these words come before the program of a command.
+pub(super) async fn inspect(before: &[String], mut question: Question) -> Inspection {
+    if let Some(why) = question.moot.take() {
+        return Inspection::unknown(why);
+    }
+    if let Some(asked) = question.probe.asked.take() {
+        return match of_recipe(before, question, *asked).await {
+            Ok(question) => Box::pin(inspect(before, question)).await,
+            Err(why) => Inspection::unknown(why),
+        };
+    }
+    let ProbeKind::Run(command) = &question.probe.kind else {
+        return match ask::ask_after(before, question).await {
+            Reply::Yes(note) => Inspection { verdict: Verdict::Good, note, facts: Facts::default() },
+            Reply::No(note) => Inspection { verdict: Verdict::Bad, note, facts: Facts::default() },
+            Reply::Unknown(note) => Inspection::unknown(note),
+        };
+    };
+    let mask = match ask::mask_of(&question.env) {
+        Ok(mask) => mask,
+        Err(why) => return Inspection::unknown(why),
+    };
+    let program: Vec<String> = match command.clone() {
+        Command::Shell(text) => question.shell.iter().cloned().chain([text]).collect(),
+        Command::Program(words) => words,
+    };
+    if let Some(Reply::Unknown(why)) =
+        program.iter().find_map(|word| unknown_in(&Text::new(word), &question.env))
+    {
+        return Inspection::unknown(why);
+    }
+    let mut inspection = match run_for_facts(before, &question, program, mask.clone()).await {
+        Ok(inspection) => inspection,
+        Err(why) => Inspection::unknown(why),
+    };
+    if let Some(mask) = mask {
+        inspection.note = mask.hide(&inspection.note);
+        for line in inspection.facts.problems.iter_mut().chain(&mut inspection.facts.unknown) {
+            *line = mask.hide(line);
+        }
+    }
+    inspection
+}
+
+/// Puts a recipe's probe in the place of the one that uses it, once its tools are there.
+async fn of_recipe(before: &[String], mut question: Question, asked: Asked) -> Result<Question, String> {
+    let Asked { probe, inputs, tools, .. } = asked;
+    let env = &mut question.env;
+    for (name, text) in &inputs {
+        if let Some(Reply::Unknown(why)) = unknown_in(text, env) {
+            return Err(why);
+        }
+        let filled = text.fill(|name| env.values.get(name).map(|value| Cow::Borrowed(value.as_str())));
+        let value = filled.map_err(|error| format!("its input {name}: {error}"))?;
+        env.values.insert(name.to_string(), value);
+    }
+    for tool in &tools {
+        look_for(tool, before, &env.values, &question.cwd)
+            .await
+            .map_err(|found| format!("it needs {tool}: {found}"))?;
+    }
+    // What a person has written at the place of use goes before what the recipe says.
+    let outer = question.probe;
+    question.probe = Probe {
+        timeout: if outer.has_own_timeout() { outer.timeout } else { probe.timeout },
+        expect: if outer.expect == Expect::default() { probe.expect.clone() } else { outer.expect },
+        every: outer.every,
+        on: outer.on,
+        ..probe
+    };
+    Ok(question)
+}
+
+async fn run_for_facts(
+    before: &[String],
+    question: &Question,
+    program: Vec<String>,
+    mask: Option<Mask>,
+) -> Result<Inspection, String> {
+    let told = tempfile::NamedTempFile::new().map_err(|error| format!("no file for facts: {error}"))?;
+    let file = told.path().to_str().ok_or("the path of temporary files is not UTF-8")?.to_owned();
+    let mut env = question.env.values.clone();
+    env.insert("DRPLAN_OUTPUT".to_owned(), file.clone());
+    let program: Vec<String> = with_open_file(before, &file).into_iter().chain(program).collect();
+    let look =
+        Look { program: &program, env: &env, cwd: &question.cwd, timeout: question.probe.timeout, mask };
+    let examined = run::examine(look, MOST_OUTPUT).await?;
+    let expect = &question.probe.expect;
+    let wanted = i32::from(expect.exit.unwrap_or(0));
+    let with = |ended: &str| match &examined.said {
+        Some(said) => format!("{ended}: {said}"),
+        None => ended.to_owned(),
+    };
+    if let Some(how) = broke(&examined, wanted) {
+        return Err(with(&how));
+    }
+    let mut facts = read_facts(told.path()).map_err(|why| format!("what it tells is no facts: {why}"))?;
+    let ended_well = examined.code == Some(wanted);
+    if ended_well {
+        add_json(&question.probe, &examined, &mut facts)?;
+    }
+    let judged = judge(question, &examined, &facts, ended_well, with(&examined.ended));
+    let (verdict, note) = judged;
+    Ok(Inspection { verdict, note, facts })
+}
+
+/// Says what came of a command that has run to its end.
+fn judge(
+    question: &Question,
+    examined: &Examined,
+    facts: &Facts,
+    ended_well: bool,
+    ended: String,
+) -> (Verdict, String) {
+    let expect = &question.probe.expect;
+    if !facts.problems.is_empty() {
+        return (Verdict::Bad, facts.problems.join("; "));
+    }
+    if !facts.unknown.is_empty() {
+        return (Verdict::Unknown, facts.unknown.join("; "));
+    }
+    if !ended_well {
+        return (Verdict::Bad, ended);
+    }
+    if let Some(pattern) = &expect.matches
+        && !pattern.matches(&String::from_utf8_lossy(&examined.out))
+    {
+        let said = examined.said.as_ref().map(|said| format!(": {said}")).unwrap_or_default();
+        return (Verdict::Bad, format!("the output does not match `{}`{said}", pattern.as_str()));
+    }
+    let untold: Vec<&str> =
+        expect.facts.iter().filter(|fact| !facts.has(**fact)).map(|fact| fact.as_str()).collect();
+    if !untold.is_empty() {
+        return (Verdict::Unknown, format!("it ended well and has not told {}", untold.join(", ")));
+    }
+    (Verdict::Good, examined.said.clone().unwrap_or(ended))
+}
+
+/// Says whether the command itself broke, so that nothing can be said of what it looked at.
+///
+/// A shell tells of a signal as 128 and its number, of a program that is not there as 127, of one that it may not
+/// start as 126.
+fn broke(examined: &Examined, wanted: i32) -> Option<String> {
+    match examined.code {
+        None => Some(examined.ended.clone()),
+        Some(code) if code == wanted => None,
+        Some(126) => Some("a program in it cannot be started (exit code 126)".to_owned()),
+        Some(127) => Some("a program in it is missing (exit code 127)".to_owned()),
+        Some(code @ 129..=192) => {
+            Some(format!("a program in it was ended by signal {} (exit code {code})", code - 128))
+        }
+        Some(_) => None,
+    }
+}
+
+fn read_facts(file: &Path) -> Result<Facts, String> {
+    let mut text = String::new();
+    let read = std::fs::File::open(file).and_then(|file| file.take(MOST_FACTS + 1).read_to_string(&mut text));
+    read.map_err(|error| error.to_string())?;
+    if text.len() as u64 > MOST_FACTS {
+        return Err(format!("more than {} MiB", MOST_FACTS >> 20));
+    }
+    Facts::read(&text)
+}
+
+/// Takes facts from the JSON that a command has printed.
+fn add_json(probe: &Probe, examined: &Examined, facts: &mut Facts) -> Result<(), String> {
+    if probe.facts.is_empty() {
+        return Ok(());
+    }
+    if examined.is_cut {
+        return Err(format!("it printed more than {} MiB", MOST_OUTPUT >> 20));
+    }
+    let json: serde_json::Value =
+        serde_json::from_slice(&examined.out).map_err(|error| format!("its output is no JSON: {error}"))?;
+    for (fact, path) in &probe.facts {
+        let values = path.values(&json).map_err(|why| format!("{fact}: {why}"))?;
+        if !fact.is_many() && values.len() != 1 {
+            return Err(format!(
+                "{fact}: {} has {} values in the output, not one",
+                path.as_str(),
+                values.len()
+            ));
+        }
+        for value in values {
+            facts.tell(*fact, &value)?;
+        }
+    }
+    if probe.facts.contains_key(&Fact::Point) && facts.points.is_empty() && facts.unknown.is_empty() {
+        facts.problems.push("it lists no recovery point".to_owned());
+    }
+    Ok(())
+}
+
+/// Lets a command that is kept from writing write to this one file.
+fn with_open_file(before: &[String], file: &str) -> Vec<String> {
+    let mut words = before.to_vec();
+    if words.last().is_some_and(|last| last == "--") {
+        words.pop();
+        words.extend(["--out", file, "--"].map(str::to_owned));
+    }
+    words
+}

@@ -1,0 +1,169 @@
+//! Lists the recovery points of a folder: what is in it, by the times in the names, never by what the disk says of them.
+
+use std::collections::BTreeMap;
+use std::fs::{self, Metadata};
+use std::path::{Path, PathBuf};
+
+use super::words::short;
+use crate::value::Moment;
+
+/// More files than these of one point are not looked at.
+const MOST_FILES: u64 = 1_000_000;
+
+/// A recovery point as it lies in a folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Its name in the folder.
+    pub name: String,
+    /// Where it lies.
+    pub path: PathBuf,
+    /// The moment that its name says.
+    pub time: Moment,
+    /// How many bytes it has, all of its files together; nothing if they could not all be looked at.
+    pub bytes: Option<u64>,
+    /// How many files it has, if it is a folder.
+    pub files: Option<u64>,
+}
+
+/// What a folder holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listing {
+    /// The folder as the system knows it.
+    pub folder: PathBuf,
+    /// The recovery points, the oldest first.
+    pub points: Vec<Listed>,
+    /// What somebody is still writing, or has given up writing.
+    pub unfinished: Vec<String>,
+    /// Entries without a time in their name.
+    pub others: usize,
+}
+
+/// Why a folder cannot be listed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unlisted {
+    /// It is not there.
+    Missing(String),
+    /// It is there, and cannot be read.
+    Unreadable(String),
+}
+
+/// Lists the recovery points of a folder.
+pub(super) fn list(folder: &Path) -> Result<Listing, Unlisted> {
+    // The path as the system knows it reads better than one with `..` in it.
+    let real = fs::canonicalize(folder);
+    let folder = real.as_deref().unwrap_or(folder);
+    let shown = folder.display();
+    let entries = match fs::read_dir(folder).and_then(Iterator::collect::<Result<Vec<_>, _>>) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Err(Unlisted::Missing(format!("{shown} is not there")));
+        }
+        Err(error) => {
+            let why = format!("cannot look into {shown}: {}", short(&error.to_string()));
+            return Err(Unlisted::Unreadable(why));
+        }
+    };
+    let mut listing = Listing { folder: folder.to_owned(), ..Listing::default() };
+    let mut by_time: BTreeMap<(Moment, String), PathBuf> = BTreeMap::new();
+    for entry in entries {
+        let Some(name) = entry.file_name().to_str().map(str::to_owned) else {
+            listing.others += 1;
+            continue;
+        };
+        match Moment::find_in(&name) {
+            _ if is_unfinished(&name) => listing.unfinished.push(name),
+            _ if is_companion(&name) => {}
+            Some(time) => {
+                by_time.insert((time, name), entry.path());
+            }
+            None => listing.others += 1,
+        }
+    }
+    listing.unfinished.sort();
+    for ((time, name), path) in by_time {
+        let (bytes, files) = measure(&path);
+        listing.points.push(Listed { name, path, time, bytes, files });
+    }
+    Ok(listing)
+}
+
+/// Whether a name says that somebody is still writing it.
+pub(super) fn is_unfinished(name: &str) -> bool {
+    name.starts_with('.') || ends_with_any(name, &[".tmp", ".partial", ".part", ".incomplete"])
+}
+
+/// Whether a name says that the file only belongs to a point: its digest, its signature, what was printed when it was made.
+pub(super) fn is_companion(name: &str) -> bool {
+    ends_with_any(name, &[".sha256", ".sha256sum", ".sha512", ".md5", ".asc", ".sig", ".minisig", ".log"])
+}
+
+fn ends_with_any(name: &str, ends: &[&str]) -> bool {
+    let name = name.to_ascii_lowercase();
+    ends.iter().any(|end| name.ends_with(end))
+}
+
+/// Returns how many bytes a point has, and how many files if it is a folder. Links are not followed inside of it.
+fn measure(path: &Path) -> (Option<u64>, Option<u64>) {
+    let Ok(metadata) = fs::metadata(path) else { return (None, None) };
+    if !metadata.is_dir() {
+        return (Some(metadata.len()), None);
+    }
+    let (mut bytes, mut files) = (0_u64, 0_u64);
+    let mut open = vec![path.to_owned()];
+    while let Some(folder) = open.pop() {
+        let Ok(entries) = fs::read_dir(&folder) else { return (None, None) };
+        for entry in entries {
+            let Ok((path, Ok(metadata))) = entry.map(|entry| (entry.path(), entry.metadata())) else {
+                return (None, None);
+            };
+            if metadata.is_dir() {
+                open.push(path);
+                continue;
+            }
+            files += 1;
+            bytes = bytes.saturating_add(size_of(&metadata));
+            if files > MOST_FILES {
+                return (None, None);
+            }
+        }
+    }
+    (Some(bytes), Some(files))
+}
+
+fn size_of(metadata: &Metadata) -> u64 {
+    if metadata.is_file() { metadata.len() } else { 0 }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    /// Writes a file.
+    pub(in crate::effect) fn put(path: &Path, text: &str) {
+        fs::File::create(path).unwrap().write_all(text.as_bytes()).unwrap();
+    }
+
+    #[test]
+    fn points_are_told_from_what_lies_beside_them() {
+        let dir = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| put(&dir.path().join(name), text);
+        write("db-20261122T140509Z.dump", "12345");
+        write("db-20261122T140509Z.dump.sha256", "x");
+        write("db-20261123T000000Z.dump.partial", "x");
+        write("README", "x");
+        fs::create_dir_all(dir.path().join("20261121T000000Z/sub")).unwrap();
+        write("20261121T000000Z/a", "123");
+        write("20261121T000000Z/sub/b", "4567");
+        let listing = list(dir.path()).unwrap();
+        let points: Vec<(&str, Option<u64>, Option<u64>)> =
+            listing.points.iter().map(|point| (point.name.as_str(), point.bytes, point.files)).collect();
+        assert_eq!(
+            points,
+            [("20261121T000000Z", Some(7), Some(2)), ("db-20261122T140509Z.dump", Some(5), None)]
+        );
+        assert_eq!((listing.unfinished.len(), listing.others), (1, 1));
+        assert!(matches!(list(&dir.path().join("none")), Err(Unlisted::Missing(_))));
+    }
+}

@@ -1,0 +1,272 @@
+//! What was seen: the types of `drplan verify --format json`, and of what `--record` keeps.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::probe::{Facts, Integrity};
+use crate::value::{Id, Length, Moment, schema_of};
+
+/// What `drplan verify` has seen of the backups of some plans.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Verification {
+    /// The version of the format: 1.
+    pub version: u32,
+    /// The version of drplan.
+    pub drplan: String,
+    /// The moment to which everything was held.
+    pub as_of: Moment,
+    /// What kept probes from changing the backups: `mounts`, `landlock` or `nothing`.
+    pub confined: String,
+    /// The plans.
+    pub plans: Vec<PlanSeen>,
+}
+
+/// What was seen of the backups of one plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PlanSeen {
+    /// The plan's id.
+    pub plan: Id,
+    /// Its title.
+    pub title: String,
+    /// Its file, relative to the root of the repository.
+    pub file: String,
+    /// Its copies, in the order of the plan.
+    pub copies: Vec<CopySeen>,
+    /// Its assets that have a backup.
+    pub assets: Vec<AssetSeen>,
+}
+
+/// What was seen of one copy of a backup.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CopySeen {
+    /// The copy, such as `nightly.s3`.
+    pub copy: Id,
+    /// The assets that it holds.
+    pub of: Vec<Id>,
+    /// The place where it lies.
+    pub place: Option<Id>,
+    /// Where in that place.
+    pub at: Option<String>,
+    /// How bad the worst problem is; none if all is well.
+    pub verdict: Option<Severity>,
+    /// How many recovery points there are; none if nobody could look.
+    pub count: Option<u64>,
+    /// How many bytes they have together.
+    pub bytes: Option<u64>,
+    /// The moment of the oldest.
+    pub oldest: Option<Moment>,
+    /// The moment of the newest.
+    pub newest: Option<Moment>,
+    /// The age of the newest.
+    pub age: Option<Length>,
+    /// The age that it may have: by the schedule, and by the assets' `rpo` where the schedule can keep it.
+    pub limit: Option<Length>,
+    /// The longest time between two points.
+    pub longest_gap: Option<Length>,
+    /// How far the newest point was looked into.
+    pub integrity: Option<Integrity>,
+    /// How far it must have been looked into, by the policy.
+    pub wanted: Option<Integrity>,
+    /// The points that were looked into, the newest first.
+    pub looked_into: Vec<PointSeen>,
+    /// The moments of all points, the oldest first.
+    pub points: Vec<Moment>,
+    /// What is wrong.
+    pub problems: Vec<Problem>,
+}
+
+/// What says of which moment a point is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DatedBy {
+    /// Its name.
+    Name,
+    /// What a probe has found inside of it.
+    Artifact,
+}
+
+/// A recovery point that was looked into.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PointSeen {
+    /// Its name where it lies.
+    pub name: String,
+    /// Where it lies.
+    pub path: String,
+    /// The moment whose data it holds.
+    pub time: Option<Moment>,
+    /// What says so.
+    pub dated_by: DatedBy,
+    /// How many bytes it has where it lies.
+    pub bytes: Option<u64>,
+    /// How far it was looked into.
+    pub integrity: Integrity,
+    /// How bad the worst problem of this point itself is; none if it is good.
+    pub verdict: Option<Severity>,
+    /// What its probes have told.
+    pub facts: Facts,
+}
+
+/// What was seen of an asset over all of its copies.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AssetSeen {
+    /// The asset.
+    pub asset: Id,
+    /// How old its newest point is that nothing speaks against.
+    pub age: Option<Length>,
+    /// The copy that has it.
+    pub copy: Option<Id>,
+    /// The asset's recovery point objective.
+    pub rpo: Option<Length>,
+    /// What is wrong.
+    pub problems: Vec<Problem>,
+}
+
+/// How bad a problem is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// It is good to know.
+    Note,
+    /// A promise is not kept, and what is there can be restored.
+    Warning,
+    /// Nobody can know whether it can be restored.
+    Unknown,
+    /// What the plan relies on is not there.
+    Failure,
+}
+
+impl Severity {
+    /// Returns the word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Note => "note",
+            Self::Warning => "warning",
+            Self::Unknown => "unknown",
+            Self::Failure => "failure",
+        }
+    }
+}
+
+/// What kind of problem it is; stable, for those who filter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// There is no recovery point.
+    NoPoint,
+    /// Nobody could look.
+    NotSeen,
+    /// The newest point is older than the schedule allows.
+    Stale,
+    /// The newest point is older than the asset's `rpo`.
+    RpoMissed,
+    /// A point of the schedule is not there.
+    PointMissed,
+    /// A point is dated in the future.
+    Future,
+    /// The name and what is inside tell different moments.
+    Misdated,
+    /// A point was there before and should still be kept.
+    DeletedEarly,
+    /// The points do not reach back as far as they are kept.
+    ShortHistory,
+    /// Somebody has not finished writing.
+    Unfinished,
+    /// A point has no bytes.
+    Empty,
+    /// A point holds less than it must.
+    BelowFloor,
+    /// A point holds much less than the one before.
+    Dropped,
+    /// A probe says that the point is not good.
+    NotGood,
+    /// A probe could not find out.
+    NotKnown,
+    /// The point is not what its producer wrote.
+    DigestDiffers,
+    /// Files of the point have no digest.
+    NotCovered,
+    /// It was not looked into as far as the policy wants.
+    IntegrityTooLow,
+    /// The secret that reading it takes cannot be fetched.
+    NoKey,
+    /// Its lock, its versions or its lifecycle are not what the plan says.
+    NotProtected,
+    /// What makes it is not installed, or did not run.
+    JobNotRun,
+}
+
+impl Kind {
+    /// Returns the word for it, as it stands in JSON.
+    pub fn word(self) -> String {
+        serde_json::to_value(self)
+            .ok()
+            .and_then(|value| value.as_str().map(str::to_owned))
+            .unwrap_or_default()
+    }
+}
+
+/// Something that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Problem {
+    /// What kind it is.
+    pub kind: Kind,
+    /// How bad it is.
+    pub severity: Severity,
+    /// The point that it is about, by its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub point: Option<String>,
+    /// What is wrong, for people.
+    pub what: String,
+    /// What to do.
+    pub help: String,
+}
+
+impl Problem {
+    /// Makes one.
+    pub fn new(kind: Kind, severity: Severity, what: impl Into<String>, help: impl Into<String>) -> Self {
+        Self { kind, severity, point: None, what: what.into(), help: help.into() }
+    }
+
+    /// Says which point it is about.
+    #[must_use]
+    pub fn at(mut self, point: &str) -> Self {
+        self.point = Some(point.to_owned());
+        self
+    }
+}
+
+impl Verification {
+    /// The version of the format.
+    pub const VERSION: u32 = 1;
+
+    /// Returns every problem, each with what it is about: a copy, or an asset.
+    pub fn problems(&self) -> impl Iterator<Item = (&PlanSeen, &Id, &Problem)> {
+        self.plans.iter().flat_map(|plan| {
+            let of_copies =
+                plan.copies.iter().flat_map(|copy| copy.problems.iter().map(|problem| (&copy.copy, problem)));
+            let of_assets = plan
+                .assets
+                .iter()
+                .flat_map(|asset| asset.problems.iter().map(|problem| (&asset.asset, problem)));
+            of_copies.chain(of_assets).map(move |(about, problem)| (plan, about, problem))
+        })
+    }
+
+    /// Returns how bad the worst problem is; none if there is nothing worse than a note.
+    pub fn worst(&self) -> Option<Severity> {
+        let severities = self.problems().map(|(_, _, problem)| problem.severity);
+        severities.max().filter(|worst| *worst > Severity::Note)
+    }
+}
+
+/// Makes the JSON Schema of a verification (draft 2020-12).
+pub fn schema() -> Value {
+    schema_of::<Verification>("verification", "What drplan verify has seen")
+}

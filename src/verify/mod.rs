@@ -1,0 +1,22 @@
+//! What the backups of a plan really are, against what the plan says of them.
+//!
+//! [`subjects`] says what is to be looked at, [`look`] asks through the room `effect`, [`judge`] holds what was found to the
+//! plan and asks nothing. The [`Verification`] is what is shown, recorded, and read again by other commands.
+
+mod account;
+mod ask;
+mod floor;
+mod judge;
+mod known;
+mod promise;
+mod subject;
+mod table;
+
+pub use account::{
+    AssetSeen, CopySeen, DatedBy, Kind, PlanSeen, PointSeen, Problem, Severity, Verification, schema,
+};
+pub use ask::{Asking, look};
+pub use judge::judge_asset;
+pub use known::{Known, known_file};
+pub use subject::{Ground, Subject, Whereabouts, subjects};
+pub use table::{Pen, human};

@@ -1,0 +1,333 @@
+//! What drplan sees of a bucket, on a real server.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
+use std::thread;
+use std::time::Duration;
+
+use drplan::bucket::{Bucket, Certainty, Fault, Limits, Promise, Proof, Survey, Version, Weakness, judge};
+use drplan::value::{Length, Moment};
+
+use crate::servers::s3::{ADMIN, READER, S3, open};
+
+#[test]
+fn lists_what_lies_in_a_bucket() {
+    let s3 = S3::start();
+    s3.make_locking("kept");
+    s3.make("plain");
+    for name in ["a b+c.txt", "20261122T020000Z/metachat.dump", "20261122T020000Z/ü&<x>.tar"] {
+        s3.put(&format!("/kept/nightly/{name}"), "hello");
+    }
+    let first = s3.put("/kept/nightly/twice", "one");
+    let second = s3.put("/kept/nightly/twice", "three");
+    s3.put("/kept/nightly/gone", "x");
+    s3.request("DELETE", "/kept/nightly/gone", &[], "", &[]).done();
+    s3.put("/kept/nightly-2/other", "x");
+    s3.put("/plain/nightly/one", "hello");
+
+    let kept = s3.open(READER, "s3://kept/nightly").versions().unwrap();
+    let shown: Vec<(&str, bool, bool, u64)> =
+        kept.iter().map(|v| (v.key.as_str(), v.is_newest, v.is_delete_marker, v.size)).collect();
+    assert_eq!(
+        shown,
+        [
+            ("nightly/20261122T020000Z/metachat.dump", true, false, 5),
+            ("nightly/20261122T020000Z/ü&<x>.tar", true, false, 5),
+            ("nightly/a b+c.txt", true, false, 5),
+            ("nightly/gone", true, true, 0),
+            ("nightly/gone", false, false, 1),
+            ("nightly/twice", true, false, 5),
+            ("nightly/twice", false, false, 3),
+        ]
+    );
+    let twice: Vec<_> =
+        kept.iter().filter(|v| v.key == "nightly/twice").map(|v| v.id.clone().unwrap()).collect();
+    assert_eq!(twice, [second, first]);
+    assert_eq!(kept[0].etag.as_deref(), Some("5d41402abc4b2a76b9719d911017c592"));
+
+    // The same in small pages.
+    assert_eq!(s3.open(READER, "s3://kept/nightly").versions_in_pages(2).unwrap(), kept);
+    let plain = s3.open(READER, "s3://plain/").versions().unwrap();
+    assert_eq!(plain.len(), 1);
+    assert_eq!(s3.open(READER, "s3://plain/nothing/").versions(), Ok(vec![]));
+    assert_eq!(s3.open(READER, "s3://missing/").versions(), Err(Fault::NoBucket));
+
+    // Keys that are not the server's.
+    let unknown = s3.open(("nobody", "x"), "s3://kept/").versions();
+    assert_eq!(unknown, Err(Fault::WrongKey("InvalidAccessKeyId".to_owned())));
+    let wrong = s3.open((ADMIN.0, "x"), "s3://kept/").versions();
+    assert_eq!(wrong, Err(Fault::WrongKey("SignatureDoesNotMatch".to_owned())));
+
+    // A server that hangs, and one that is not there.
+    let hanging = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = hanging.local_addr().unwrap().port();
+    let mut values = s3.values(READER);
+    values[2].1 = format!("http://127.0.0.1:{port}");
+    let limits = Limits { answer: Duration::from_millis(200), ..Limits::default() };
+    assert_eq!(open(&values, "s3://kept/", limits).versions(), Err(Fault::Late));
+    drop(hanging);
+    let refused = Fault::Unreachable("connection refused".to_owned());
+    assert_eq!(open(&values, "s3://kept/", limits).versions(), Err(refused));
+}
+
+const DAY: Length = Length::from_secs(86_400);
+
+fn days(count: u64) -> Length {
+    Length::from_secs(count * 86_400)
+}
+
+fn now() -> Moment {
+    Moment::from_unix_millis(jiff::Timestamp::now().as_millisecond())
+}
+
+fn default_lock(s3: &S3, bucket: &str, mode: &str, days: u32) {
+    s3.make_locking(bucket);
+    let xml = format!(
+        "<ObjectLockConfiguration><ObjectLockEnabled>Enabled</ObjectLockEnabled><Rule><DefaultRetention>\
+         <Mode>{mode}</Mode><Days>{days}</Days></DefaultRetention></Rule></ObjectLockConfiguration>"
+    );
+    s3.request("PUT", &format!("/{bucket}"), &[("object-lock", "")], &xml, &[]).done();
+}
+
+/// What a survey finds: the weaknesses, each with the number of points.
+fn found(bucket: &Bucket, promise: &Promise) -> Vec<(Certainty, Weakness, usize)> {
+    let survey = Survey::take(bucket, promise).unwrap();
+    judge(&survey, promise)
+        .iter()
+        .map(|found| (found.certainty, found.weakness, found.points.len()))
+        .collect()
+}
+
+#[test]
+fn knows_what_nobody_can_destroy() {
+    use Certainty::{Broken, Suspicious, Unknown};
+    let s3 = S3::start();
+    let promise = Promise { immutable: Some(days(30)), keep_each: Some(days(30)), ..Promise::default() };
+    let (today, before) =
+        (now().compact(), Moment::from_unix_millis(now().as_unix_millis() - 86_400_000).compact());
+    let put_point = |bucket: &str| {
+        let dump = s3.put(&format!("/{bucket}/nightly/{today}/db.dump"), "dump");
+        s3.put(&format!("/{bucket}/nightly/{today}/SHA256SUMS"), "sums");
+        s3.put(&format!("/{bucket}/nightly/{before}/db.dump"), "dump");
+        dump
+    };
+    let seen =
+        |bucket: &str, promise: &Promise| found(&s3.open(ADMIN, &format!("s3://{bucket}/nightly/")), promise);
+    let delete = |bucket: &str, version: &str, headers: &[(&str, &str)]| {
+        let path = format!("/{bucket}/nightly/{today}/db.dump");
+        s3.request("DELETE", &path, &[("versionId", version)], "", headers).status
+    };
+    let bypass = [("x-amz-bypass-governance-retention", "true")];
+
+    // The good one: locked for as long as the plan says, and no administrator can lift it.
+    default_lock(&s3, "compliance", "COMPLIANCE", 31);
+    let version = put_point("compliance");
+    assert_eq!(seen("compliance", &promise), []);
+    assert_eq!(delete("compliance", &version, &bypass), 403);
+
+    // Governance looks the same, and the deletion succeeds.
+    default_lock(&s3, "governance", "GOVERNANCE", 31);
+    let version = put_point("governance");
+    assert_eq!(seen("governance", &promise), [(Broken, Weakness::OnlyGovernance, 2)]);
+    assert_eq!(seen("governance", &Promise { may_be_lifted: true, ..promise }), []);
+    assert_eq!(delete("governance", &version, &[]), 403);
+    assert_eq!(delete("governance", &version, &bypass), 204);
+
+    default_lock(&s3, "short", "COMPLIANCE", 7);
+    put_point("short");
+    assert_eq!(seen("short", &promise), [(Broken, Weakness::LockEndsEarly, 2)]);
+    // Points whose time is over need no lock.
+    assert_eq!(seen("short", &Promise { immutable: Some(days(6)), ..promise }), []);
+
+    // A bucket that can lock and does not, and one that cannot.
+    s3.make_locking("unlocked");
+    put_point("unlocked");
+    assert_eq!(seen("unlocked", &promise), [(Broken, Weakness::NotLocked, 2)]);
+    s3.make("plain");
+    put_point("plain");
+    assert_eq!(seen("plain", &promise), [(Broken, Weakness::NotLocked, 0)]);
+    assert_eq!(seen("plain", &Promise { immutable: None, ..promise }), []);
+
+    // A key that may not ask: nobody knows, and that is no pass.
+    let reader = s3.open(READER, "s3://compliance/nightly/");
+    assert_eq!(found(&reader, &promise), [(Unknown, Weakness::NotKnown, 2)]);
+
+    // Legal hold, on one of three objects.
+    let hold = Promise { immutable: None, legal_hold: true, ..promise };
+    let path = format!("/compliance/nightly/{before}/db.dump");
+    s3.request("PUT", &path, &[("legal-hold", "")], "<LegalHold><Status>ON</Status></LegalHold>", &[]).done();
+    assert_eq!(seen("compliance", &hold), [(Broken, Weakness::NotHeld, 1)]);
+
+    // Somebody deletes, and somebody writes over it: the lock holds what is below, and both are seen.
+    s3.request("DELETE", &format!("/compliance/nightly/{before}/db.dump"), &[], "", &[]).done();
+    s3.put(&format!("/compliance/nightly/{today}/db.dump"), "encrypted");
+    assert_eq!(
+        seen("compliance", &promise),
+        [(Broken, Weakness::Hidden, 1), (Suspicious, Weakness::Overwritten, 1)]
+    );
+    // What is past its time may be hidden.
+    assert_eq!(
+        seen("compliance", &Promise { keep_each: Some(DAY), ..promise }),
+        [(Suspicious, Weakness::Overwritten, 1)]
+    );
+
+    // The bucket throws away what the plan keeps.
+    let rule = |days: u32| {
+        format!(
+            "<LifecycleConfiguration><Rule><ID>tidy</ID><Status>Enabled</Status><Filter><Prefix>nightly/</Prefix></Filter>\
+             <Expiration><Days>{days}</Days></Expiration></Rule></LifecycleConfiguration>"
+        )
+    };
+    let unlocked = Promise { immutable: None, ..promise };
+    s3.request("PUT", "/plain", &[("lifecycle", "")], &rule(7), &[]).done();
+    assert_eq!(seen("plain", &unlocked), [(Broken, Weakness::ThrownAway, 0)]);
+    let survey = Survey::take(&s3.open(ADMIN, "s3://plain/nightly/"), &unlocked).unwrap();
+    assert_eq!(
+        judge(&survey, &unlocked)[0].to_string(),
+        "the lifecycle rule `tidy` destroys points 7d after they were stored; the plan keeps them for 30d"
+    );
+    s3.request("PUT", "/plain", &[("lifecycle", "")], &rule(31), &[]).done();
+    assert_eq!(seen("plain", &unlocked), []);
+}
+
+#[test]
+fn reads_objects_and_holds_them_to_what_was_stored() {
+    let s3 = S3::start();
+    s3.make("plain");
+    let sum = "ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=";
+    let hex = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    let put = |key: &str, body: &str, headers: &[(&str, &str)]| {
+        s3.request("PUT", &format!("/plain/{key}"), &[], body, headers).done();
+    };
+    put("a-md5", "abc", &[]);
+    put("b-server", "abc", &[("x-amz-checksum-sha256", sum)]);
+    put("c-producer", "abc", &[("x-amz-meta-sha256", hex)]);
+    // What was stored is not what its producer has summed.
+    put("d-rotten", "abd", &[("x-amz-meta-sha256", hex)]);
+    put("e-large", &"0123456789".repeat(300_000), &[]);
+
+    // More than a page of small ones.
+    std::thread::scope(|scope| {
+        for part in 0..8 {
+            let s3 = &s3;
+            scope.spawn(move || {
+                for at in (part..1_050).step_by(8) {
+                    s3.put(&format!("/plain/many/{at:05}"), "x");
+                }
+            });
+        }
+    });
+    let bucket = s3.open(READER, "s3://plain/");
+    let versions = bucket.versions().unwrap();
+    assert_eq!(versions.len(), 1_055);
+    let checked: Vec<_> = versions[..5].iter().map(|version| bucket.check(version)).collect();
+    let rotten = Fault::Rotten("its SHA-256 is not that of what was stored".to_owned());
+    assert_eq!(
+        checked,
+        [Ok(Proof::Md5), Ok(Proof::ServerSha256), Ok(Proof::ProducerSha256), Err(rotten), Ok(Proof::Md5)]
+    );
+    let gone = Version { key: "nothing".to_owned(), ..versions[0].clone() };
+    assert_eq!(bucket.check(&gone), Err(Fault::NoObject));
+}
+
+/// A server that gives the same answer to whoever comes; it ends with the test's process.
+fn server_that_says(answer: String) -> Vec<(&'static str, String)> {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = BufReader::new(stream.unwrap());
+            let mut line = String::new();
+            while stream.read_line(&mut line).unwrap_or(0) > 2 {
+                line.clear();
+            }
+            let _ = stream.get_mut().write_all(answer.as_bytes());
+        }
+    });
+    vec![
+        ("AWS_ACCESS_KEY_ID", "id".to_owned()),
+        ("AWS_SECRET_ACCESS_KEY", "TheCanarySings-fake".to_owned()),
+        ("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{port}")),
+    ]
+}
+
+fn http(status: &str, headers: &str, body: &str) -> String {
+    format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n{headers}\r\n{body}", body.len())
+}
+
+#[test]
+fn a_server_that_is_wrong_is_not_taken_for_an_empty_bucket() {
+    let error =
+        |code: &str| format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>m</Message></Error>");
+    let endless = "<ListVersionsResult><Name>kept</Name><IsTruncated>true</IsTruncated>\
+        <NextKeyMarker>a</NextKeyMarker></ListVersionsResult>";
+    let other = "<ListVersionsResult><Name>other</Name></ListVersionsResult>";
+    let malformed = |why: &str| Fault::Malformed(why.to_owned());
+    let cases = [
+        (
+            http(
+                "301 Moved",
+                "x-amz-bucket-region: eu-central-1\r\nlocation: http://127.0.0.1:9/\r\n",
+                &error("PermanentRedirect"),
+            ),
+            Fault::WrongRegion { is: Some("eu-central-1".to_owned()) },
+        ),
+        (
+            http(
+                "400 Bad",
+                "",
+                &error("AuthorizationHeaderMalformed</Code><Region>eu-west-3</Region><Code>")
+                    .replace("<Code></Code>", ""),
+            ),
+            Fault::WrongRegion { is: Some("eu-west-3".to_owned()) },
+        ),
+        (http("403 No", "", &error("AccessDenied")), Fault::Denied),
+        (http("403 No", "", &error("RequestTimeTooSkewed")), Fault::Skewed),
+        (http("403 No", "", &error("ExpiredToken")), Fault::WrongKey("ExpiredToken".to_owned())),
+        (
+            http("503 Slow", "", &error("SlowDown")),
+            Fault::Refused { status: 503, code: "SlowDown".to_owned() },
+        ),
+        (http("502 Bad", "", "<html>nginx</html>"), Fault::Refused { status: 502, code: String::new() }),
+        (
+            http("200 OK", "", "<html><body>Welcome</body></html>"),
+            malformed("its XML is not what was asked for"),
+        ),
+        (http("200 OK", "", ""), malformed("its XML is not what was asked for")),
+        (http("200 OK", "", other), malformed("it lists another bucket")),
+        (http("200 OK", "", endless), malformed("its list does not go on where it says")),
+        (
+            "SSH-2.0-OpenSSH_9.2\r\n".to_owned(),
+            Fault::Unreachable("it does not speak HTTP as S3 does".to_owned()),
+        ),
+    ];
+    for (answer, fault) in cases {
+        let values = server_that_says(answer.clone());
+        let seen = open(&values, "s3://kept/", Limits::default()).versions();
+        assert_eq!(seen, Err(fault), "{answer}");
+        assert!(!format!("{seen:?}").contains("Canary"));
+    }
+
+    // It breaks off in the middle, and it never ends: each in time.
+    let limits = Limits { answer: Duration::from_millis(300), ..Limits::default() };
+    let long = "HTTP/1.1 200 OK\r\ncontent-length: 5000\r\n\r\n<ListVersionsResult>".to_owned();
+    let cut = open(&server_that_says(long), "s3://kept/", limits).versions();
+    assert!(matches!(cut, Err(Fault::Unreachable(_) | Fault::Late)), "{cut:?}");
+    let over = Limits { whole: Duration::ZERO, ..Limits::default() };
+    let late = open(&server_that_says(http("200 OK", "", other)), "s3://kept/", over).versions();
+    assert_eq!(late, Err(Fault::Late));
+
+    // An object of which less comes than the server said before.
+    let values = server_that_says(http("200 OK", "etag: \"900150983cd24fb0d6963f7d28e17f72\"\r\n", "abd"));
+    let version = Version {
+        key: "k".to_owned(),
+        id: None,
+        is_newest: true,
+        is_delete_marker: false,
+        size: 3,
+        stored: now(),
+        etag: None,
+    };
+    let rotten = open(&values, "s3://kept/", Limits::default()).check(&version);
+    assert_eq!(rotten, Err(Fault::Rotten("its MD5 is not that of what was stored".to_owned())));
+}

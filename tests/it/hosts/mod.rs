@@ -1,0 +1,4 @@
+//! Steps on other hosts, with the real `sshd`.
+
+mod loopback;
+mod sshd;

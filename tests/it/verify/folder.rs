@@ -1,0 +1,123 @@
+//! What can be told of a folder by the names in it.
+
+use std::fs;
+
+use super::{NEWEST, Shop, daily};
+
+fn full(copy: &str) -> Shop {
+    daily(1..=10).fold(Shop::new(copy, ""), |shop, name| shop.with(&name, "content"))
+}
+
+#[test]
+fn a_point_a_day_is_well() {
+    let shop = full("");
+    let copy = shop.is_good();
+    assert_eq!((&copy["count"], &copy["bytes"]), (&10.into(), &70.into()));
+    assert_eq!(copy["age"], "8h59m56s");
+    shop.0
+        .run(&["verify", "plan.yaml", "--as-of", super::NOW])
+        .exits(0)
+        .says("✓ nightly.local  10 points  8h59m old");
+    let quiet = shop.0.run(&["verify", "plan.yaml", "--as-of", super::NOW, "--quiet"]).exits(0);
+    assert_eq!((quiet.out.as_str(), quiet.err.as_str()), ("", ""));
+}
+
+#[test]
+fn the_age_is_in_the_name_and_not_in_what_the_disk_says() {
+    // Every file has just been written.
+    let shop = daily(1..=9).fold(Shop::new("", ""), |shop, name| shop.with(&name, "content"));
+    shop.has("failure", "stale", "by cron `0 3 * * *` UTC there should be one of 2026-06-10T03:00:00Z");
+    let copy = shop.has("failure", "rpo-missed", "the rpo of db is 1d2h");
+    assert_eq!(copy["age"], "1d8h59m56s");
+    // One that is being written is none yet.
+    let shop = shop.with("db-20260610T030004Z.dump.partial", "content");
+    shop.has("failure", "stale", "");
+    shop.has("failure", "stale", "");
+    fs::rename(shop.point("db-20260610T030004Z.dump.partial"), shop.point(NEWEST)).unwrap();
+    shop.is_good();
+}
+
+#[test]
+fn a_night_without_a_point_is_told() {
+    let shop = full("");
+    fs::remove_file(shop.point("db-20260605T030004Z.dump")).unwrap();
+    shop.has("warning", "point-missed", "the point of 2026-06-05T03:00:00Z is missing");
+    shop.0.run(&["verify", "plan.yaml", "--as-of", super::NOW, "--fail-on", "warning"]).exits(1);
+}
+
+#[test]
+fn an_empty_point_and_an_empty_folder_are_none() {
+    let shop = full("");
+    fs::write(shop.point(NEWEST), "").unwrap();
+    shop.has("failure", "empty", "no bytes");
+    for name in daily(1..=10) {
+        fs::remove_file(shop.point(&name)).unwrap();
+    }
+    shop.has("failure", "no-point", "is empty");
+    let shop = shop.with("latest.dump", "content");
+    shop.has("failure", "no-point", "none of the 1 entries");
+    fs::remove_dir_all(shop.0.path().join("points")).unwrap();
+    shop.has("failure", "no-point", "is not there");
+}
+
+#[test]
+fn a_point_from_the_future_hides_nothing() {
+    let shop = daily(1..=8).fold(Shop::new("", ""), |shop, name| shop.with(&name, "content"));
+    let shop = shop.with("db-20991231T030000Z.dump", "content");
+    shop.has("failure", "future", "ahead of this machine's clock");
+    shop.has("failure", "stale", "2026-06-08");
+}
+
+#[test]
+fn the_producers_digest_is_held_to() {
+    let shop = full("");
+    let sum = "ed7002b439e9ac845f22357d822bac1444730fbdb6016d3ec9432297b9ec9f73";
+    let shop = shop.with(&format!("{NEWEST}.sha256"), format!("{sum}  /srv/dumps/{NEWEST}\n"));
+    assert_eq!(shop.is_good()["integrity"], "digest");
+    fs::write(shop.point(NEWEST), "contenT").unwrap();
+    let copy = shop.has("failure", "digest-differs", "is not what its producer wrote");
+    assert_eq!(copy["integrity"], "listed");
+}
+
+#[test]
+fn the_policy_names_the_level() {
+    let points =
+        |more: &str| daily(1..=10).fold(Shop::new("", more), |shop, name| shop.with(&name, "content"));
+    points("policy: { integrity: listed }").is_good();
+    points("policy: { integrity: digest }").has(
+        "failure",
+        "integrity-too-low",
+        "`listed`; the policy wants `digest`",
+    );
+}
+
+#[test]
+fn floors_are_of_what_is_there() {
+    full(", floor: { size: 5B }").is_good();
+    full(", floor: { size: 1kB }").has("failure", "below-floor", "it holds 7B, fewer than the 1kB");
+    full(", floor: { rows: 1 }").has("unknown", "not-known", "nothing tells its rows");
+    full(", floor: { tables: [users] }").has("unknown", "not-known", "nothing tells its tables");
+    full(", floor: { drop: 20% }").is_good();
+    let shop = full(", floor: { drop: 20% }");
+    fs::write(shop.point(NEWEST), "cont").unwrap();
+    shop.has("failure", "dropped", "size fell from 7B in db-20260609T030004Z.dump to 4B");
+}
+
+#[test]
+fn points_are_folders_too() {
+    let shop = Shop::new(", floor: { files: 2, paths: [a/b] }", "");
+    let shop = daily(1..=9).fold(shop, |shop, name| shop.with(&name, "content"));
+    let shop = shop.with("20260610T030000Z/a/b", "one").with("20260610T030000Z/c", "two");
+    shop.is_good();
+    fs::remove_file(shop.point("20260610T030000Z/a/b")).unwrap();
+    shop.has("failure", "below-floor", "a/b is not in it");
+    shop.has("failure", "below-floor", "it holds 1 files");
+}
+
+#[test]
+fn a_name_that_nobody_has_is_no_good_answer() {
+    let shop = full("");
+    shop.0.run(&["verify", "plan.yaml", "--copy", "nightly.locl"]).exits(2).says("did you mean");
+    shop.0.run(&["verify", "plan.yaml", "--asset", "redis"]).exits(2).says("there is no asset");
+    shop.0.run(&["verify", "plan.yaml", "--here", "moon"]).exits(2).says("there is no place");
+}
