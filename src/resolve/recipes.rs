@@ -44,6 +44,8 @@ const SHIPPED: &[Shipped] = &[
     shipped!("postgres/restore-pgbackrest"),
     shipped!("redis/restore-aof"),
     shipped!("redis/restore-rdb"),
+    shipped!("s3/rollback-prefix"),
+    shipped!("s3/undelete"),
     shipped!("sqlite/restore"),
     shipped!("truth/files"),
     shipped!("truth/postgres"),

@@ -6,6 +6,7 @@ mod files;
 mod mariadb;
 mod postgres;
 mod redis;
+mod s3;
 mod sqlite;
 mod truth;
 
