@@ -11,8 +11,8 @@ const LOOK: &str = include_str!("look.sh");
 const FORGET: &str = include_str!("forget.sh");
 const STOP: &str = include_str!("stop.sh");
 
-/// What a visit cannot do without.
-const TOOLS: &str = "setsid mkfifo tail wc cat mv rm sleep grep";
+/// The programs that a host must have, with blanks between.
+pub const TOOLS: &str = "setsid mkfifo tail wc cat mv rm sleep grep";
 
 /// Shells that take a file where they take a text after `-c`.
 const SHELLS: [&str; 7] = ["sh", "bash", "dash", "ksh", "mksh", "zsh", "ash"];
