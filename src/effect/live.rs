@@ -15,8 +15,8 @@ use super::person::{Heard, Person, Typed};
 use super::signals::Signals;
 use super::tell::Heralds;
 use super::{
-    Afar, Channel, Consultation, Effects, Errand, Folder, Happening, Message, Question, Spoken, Work, afar,
-    ask, points, secrets,
+    Afar, Channel, Consultation, Effects, Errand, Folder, Happening, Judged, Message, Question, Spoken, Work,
+    afar, ask, points, secrets,
 };
 use crate::event::Delivery;
 use crate::journal;
@@ -42,6 +42,8 @@ pub struct LiveSetup {
     pub home: Option<PathBuf>,
     /// Where a person is asked, and what is typed there; nothing for the plain terminal.
     pub desk: Option<(Arc<dyn Desk>, Answers)>,
+    /// What was found of recovery points, earlier.
+    pub judged: Vec<Judged>,
 }
 
 /// Effects on the real world.
@@ -58,6 +60,7 @@ pub struct Live {
     ready: VecDeque<Happening>,
     person: Person,
     answers: Arc<BTreeMap<Name, SecretString>>,
+    judged: Vec<Judged>,
     /// Files of the inbox that were told of and not yet put away.
     told_of: HashSet<String>,
     heralds: Heralds,
@@ -83,7 +86,7 @@ impl Live {
     ///
     /// When signals or the inbox cannot be listened to.
     pub fn new(setup: LiveSetup) -> io::Result<Self> {
-        let LiveSetup { run_dir, exe, interactive, account, login, home, desk, answers } = setup;
+        let LiveSetup { run_dir, exe, interactive, account, login, home, desk, answers, judged } = setup;
         let (teller, told) = mpsc::unbounded_channel();
         let mut tasks = JoinSet::new();
 
@@ -115,6 +118,7 @@ impl Live {
             requests: Vec::new(),
             ready: VecDeque::new(),
             answers: Arc::new(answers),
+            judged,
             person: Person::new(interactive, account, login, home, desk),
             told_of: HashSet::new(),
             heralds: Heralds::default(),
@@ -249,7 +253,10 @@ impl Effects for Live {
     }
 
     fn find_point(&mut self, ticket: u64, at: Option<Folder>, moot: Option<String>) {
-        self.begin(async move { Happening::PointFound { ticket, found: points::look(at, moot).await } });
+        let judged = self.judged.clone();
+        self.begin(
+            async move { Happening::PointFound { ticket, found: points::look(at, moot, judged).await } },
+        );
     }
 
     fn sweep(&mut self, afar: Afar) {

@@ -275,6 +275,19 @@ pub enum Happening {
     },
 }
 
+/// What `drplan verify` has found of a point, earlier.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Judged {
+    /// Where the point lies.
+    pub path: String,
+    /// How many bytes it had; if it has another number now, it is not what was looked at.
+    pub bytes: Option<u64>,
+    /// Whether nothing spoke against it.
+    pub is_good: bool,
+    /// What was found, and when, for people.
+    pub said: String,
+}
+
 /// What was found where a copy should lie.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FoundPoint {

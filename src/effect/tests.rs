@@ -280,6 +280,7 @@ fn work(step: &str, program: &str, secs: u64) -> Work {
 /// A dry run's world, with a program that can confine nothing.
 fn dry(asks: bool, run_dir: &Path) -> Dry {
     Dry::new(DrySetup {
+        judged: Vec::new(),
         asks,
         start: stamp(),
         run_dir: run_dir.to_owned(),

@@ -8,6 +8,7 @@ mod dispatcher;
 mod ending;
 mod environment;
 mod hearing;
+mod hold;
 mod looks;
 mod node;
 mod notices;
@@ -23,6 +24,7 @@ mod secrets;
 mod settle;
 mod setup;
 mod starting;
+mod stopping;
 #[cfg(test)]
 mod tests;
 mod undo;

@@ -7,11 +7,14 @@ use secrecy::ExposeSecret;
 
 use super::judge::{Found, Looked, Seen, judge_copy};
 use super::promise::Promise;
+use super::s3;
 use super::subject::{Ground, Subject, Whereabouts};
 use super::{CopySeen, Known};
+use crate::bucket::Address;
 use crate::effect::{Digests, Env, Errand, Inspection, Inspector, Origin, Question, Unlisted, Wanted};
+use crate::history::History;
 use crate::plan::{Keep, SecretSource};
-use crate::probe::{Command, Facts, Probe, Scope};
+use crate::probe::{Command, Facts, Integrity, Probe, Scope};
 use crate::resolve::ResolvedPlan;
 use crate::value::{Id, Length, Moment, Name};
 
@@ -30,6 +33,8 @@ pub struct Asking<'a> {
     pub as_of: Moment,
     /// The place that this machine is, if somebody says so.
     pub here: Option<&'a Id>,
+    /// What drills have shown.
+    pub history: &'a History,
     /// What was seen before.
     pub known: Option<&'a Known>,
 }
@@ -39,7 +44,7 @@ const PATIENCE: Length = Length::from_secs(3600);
 
 /// Looks at a copy and holds it to the plan.
 pub async fn look(asking: Asking<'_>, subject: &Subject<'_>) -> CopySeen {
-    let promise = Promise::of(asking.plan, subject, asking.as_of);
+    let promise = Promise::of(asking.plan, subject, asking.history, asking.as_of);
     let before = asking.known.and_then(|known| known.copy(&asking.plan.plan, &subject.reference));
     let found = find(asking, subject, &promise).await;
     judge_copy(&promise, subject, found, before, asking.now, asking.as_of)
@@ -108,11 +113,25 @@ async fn find(asking: Asking<'_>, subject: &Subject<'_>, promise: &Promise<'_>) 
             files: None,
             inspections,
             digests: Digests::None,
+            read: Integrity::Listed,
             is_whole_copy: true,
         });
         if of_point.is_empty() {
             return found;
         }
+    }
+    if let Whereabouts::Url(url) = &subject.at
+        && Address::is_meant_by(url)
+    {
+        let read = s3::look(asking, subject, promise, url, &mut env, &mut found).await;
+        let mut found = look_into(asking, promise, &of_point, &env, found).await;
+        if let (Some(read), Some(newest)) =
+            (read, found.looked.iter_mut().find(|looked| !looked.is_whole_copy))
+            && read.name == newest.name
+        {
+            (newest.digests, newest.read) = (read.digests, read.level);
+        }
+        return found;
     }
     let Whereabouts::Here(path) = &subject.at else {
         if of_copy.is_empty() {
@@ -204,8 +223,14 @@ async fn look_into_one(asking: Asking<'_>, probes: &[&Probe], env: &Env, seen: S
         }
         None => env.unknown.push("POINT_TIME".to_owned()),
     }
-    let (inspections, digests) =
-        tokio::join!(ask_all(asking, probes, &env), asking.inspector.digest(PathBuf::from(&seen.path)));
+    let digest = async {
+        if Address::is_meant_by(&seen.path) {
+            Digests::None
+        } else {
+            asking.inspector.digest(PathBuf::from(&seen.path)).await
+        }
+    };
+    let (inspections, digests) = tokio::join!(ask_all(asking, probes, &env), digest);
     Looked {
         name: seen.name,
         path: seen.path,
@@ -214,6 +239,7 @@ async fn look_into_one(asking: Asking<'_>, probes: &[&Probe], env: &Env, seen: S
         files: seen.files,
         inspections,
         digests,
+        read: Integrity::Listed,
         is_whole_copy: false,
     }
 }
@@ -270,7 +296,7 @@ fn scrub(env: &mut Env) {
 }
 
 /// Fetches the secret that reading a copy takes, from where the plan says that it lives.
-async fn fetch(asking: Asking<'_>, key: &Name) -> Result<Vec<(String, String)>, String> {
+pub(super) async fn fetch(asking: Asking<'_>, key: &Name) -> Result<Vec<(String, String)>, String> {
     let Some(secret) = asking.plan.secrets.get(key) else {
         return Err(format!("the plan has no secret {key}"));
     };

@@ -7,8 +7,11 @@ mod account;
 mod ask;
 mod floor;
 mod judge;
+mod junit;
 mod known;
+mod openmetrics;
 mod promise;
+mod s3;
 mod subject;
 mod table;
 
@@ -17,6 +20,8 @@ pub use account::{
 };
 pub use ask::{Asking, look};
 pub use judge::judge_asset;
+pub use junit::junit;
 pub use known::{Known, known_file};
+pub use openmetrics::openmetrics;
 pub use subject::{Ground, Subject, Whereabouts, subjects};
 pub use table::{Pen, human};
