@@ -128,7 +128,9 @@ impl Sshd {
     /// What is kept of attempts on the host, by the names of their folders.
     pub(crate) fn attempts(&self) -> Vec<PathBuf> {
         let below = |folder: &Path| -> Vec<PathBuf> {
-            fs::read_dir(folder).map(|entries| entries.flatten().map(|entry| entry.path()).collect()).unwrap_or_default()
+            fs::read_dir(folder)
+                .map(|entries| entries.flatten().map(|entry| entry.path()).collect())
+                .unwrap_or_default()
         };
         below(&self.state()).iter().flat_map(|run| below(run)).collect()
     }
