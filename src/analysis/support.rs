@@ -10,10 +10,6 @@ pub fn unsupported(plan: &ResolvedPlan, course: &Course, asks: bool) -> Vec<Stri
     let mut missing = Vec::new();
     for node in &course.nodes {
         let id = &node.id;
-        let place = node.place.as_ref().and_then(|place| plan.places.get_key_value(place));
-        if let Some((place, _)) = place.filter(|(_, place)| place.ssh.is_some()) {
-            missing.push(format!("{id}: working on {place} over SSH"));
-        }
         let CourseKind::Step(at) = node.kind else { continue };
         let step = &plan.steps[at];
         if step.common.each.is_some() && !step.has_items() && !step.is_item() {

@@ -107,7 +107,9 @@ enum Command {
     Skip(request::StepArgs),
     /// Try a failed step again
     Retry(request::StepArgs),
-    /// Give a run up and end what runs
+    /// Decide that what a held run has done stays
+    Commit(request::CommitArgs),
+    /// Give a run up and end what runs; with `--undo` take back what was carried out
     Abort(request::AbortArgs),
     /// Show where a run stands
     Status(status::StatusArgs),
@@ -147,6 +149,9 @@ enum Command {
     /// Carries out an HTTP step; started by the keeper, not by people
     #[command(hide = true, name = "http-request")]
     HttpRequest,
+    /// Carries out an errand on another host; started by the keeper, not by people
+    #[command(hide = true)]
+    Courier,
 }
 
 /// Runs the command line and returns how the program ends.
@@ -185,6 +190,7 @@ fn run(cli: Cli, terminal: &mut Terminal) -> Result<Exit, Error> {
         Command::HandOver(args) => request::hand_over(&args, &cli.global, terminal),
         Command::Skip(args) => request::skip(&args, &cli.global, terminal),
         Command::Retry(args) => request::retry(&args, &cli.global, terminal),
+        Command::Commit(args) => request::commit(&args, &cli.global, terminal),
         Command::Abort(args) => request::abort(&args, &cli.global, terminal),
         Command::Status(args) => status::status(&args, &cli.global, terminal),
         Command::Runs => status::runs(&cli.global, terminal),
@@ -199,6 +205,8 @@ fn run(cli: Cli, terminal: &mut Terminal) -> Result<Exit, Error> {
             Ok(Exit::Done)
         }
         Command::HttpRequest => Ok(if effect::carry_out_request() == 0 { Exit::Done } else { Exit::Found }),
+        #[expect(clippy::exit, reason = "the exit code is that of the step, which may be any")]
+        Command::Courier => std::process::exit(effect::carry_out_errand()),
         Command::ConfinedProbe { by, tmp, out, words } => {
             effect::become_confined(&by, &tmp, out.as_deref(), &words);
             Ok(Exit::Unable)

@@ -8,7 +8,7 @@ use super::frozen::Frozen;
 use super::placement;
 use super::typed::Answers;
 use super::{Terminal, live};
-use crate::effect::{Dry, DrySetup, Judged, Live, LiveSetup};
+use crate::effect::{Dry, DrySetup, Judged, Live, LiveSetup, is_of_the_machine};
 use crate::engine::{self, Ground, Halt, Setup};
 use crate::error::Error;
 use crate::event::{Event, Mode, RunResult, RunStarted};
@@ -26,9 +26,6 @@ pub(super) const PATIENCE: Length = Length::from_secs(600);
 
 /// How long is waited at the end for messages that are still on their way, unless somebody says otherwise.
 const LAST_WORDS: Length = Length::from_secs(10);
-
-/// The variables that commands inherit.
-const INHERITED: [&str; 8] = ["PATH", "HOME", "USER", "LOGNAME", "LANG", "TZ", "TMPDIR", "SSH_AUTH_SOCK"];
 
 /// A controller's time with a run.
 pub(super) struct Session<'a> {
@@ -232,9 +229,7 @@ fn write(path: &Path, text: &str) -> Result<(), Error> {
 }
 
 fn inherited(pass_env: &[String]) -> BTreeMap<String, String> {
-    let is_wanted = |name: &str| {
-        INHERITED.contains(&name) || name.starts_with("LC_") || pass_env.iter().any(|passed| passed == name)
-    };
+    let is_wanted = |name: &str| is_of_the_machine(name) || pass_env.iter().any(|passed| passed == name);
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .filter(|(name, _)| is_wanted(name))

@@ -9,8 +9,8 @@ use tokio::task::JoinSet;
 
 use super::confine::Cell;
 use super::{
-    Consultation, Demand, Effects, Ending, Errand, FoundPoint, Happening, Judged, Question, Reply, Work, ask,
-    demand, points, secrets, signals,
+    Consultation, Demand, Effects, Ending, Errand, Folder, FoundPoint, Happening, Judged, Question, Reply,
+    Work, ask, demand, points, secrets, signals,
 };
 use crate::event::{self, Check, Confined};
 use crate::journal::Found;
@@ -189,7 +189,7 @@ impl Effects for Dry {
 
     fn act(&mut self, work: Work) {
         // Only for what is restored from a point that was found it is known how much room it needs.
-        if !self.asks || !work.env.contains_key("POINT_PATH") {
+        if !self.asks || work.remote || !work.env.contains_key("POINT_PATH") {
             return self.assume(work.step, work.attempt, work.estimate);
         }
         let teller = self.teller.clone();
@@ -242,7 +242,7 @@ impl Effects for Dry {
         }
     }
 
-    fn find_point(&mut self, ticket: u64, at: Option<PathBuf>, moot: Option<String>) {
+    fn find_point(&mut self, ticket: u64, at: Option<Folder>, moot: Option<String>) {
         if self.asks {
             let judged = self.judged.clone();
             self.look(async move {

@@ -9,9 +9,10 @@ use tokio::task::JoinSet;
 
 use super::Ending;
 use crate::keeper::{
-    self, Client, ClientError, Job, Notice, Outcome, ProcessRecord, Receiver, Refusal, Remains, Request,
-    Sender, await_process, remains,
+    self, Cause, Client, ClientError, Exit, Job, Notice, Outcome, ProcessRecord, Receiver, Refusal, Remains,
+    Request, Sender, await_process, remains,
 };
+use crate::remote::{self, Note};
 use crate::value::{Id, Length};
 
 /// To how many keepers an attempt is handed, where each is lost before it starts it.
@@ -156,7 +157,8 @@ impl Holding {
                 let attempt = (outcome.step.clone(), outcome.attempt);
                 self.asked.remove(&attempt);
                 if self.held.remove(&attempt) {
-                    (self.tell)(attempt, ended(outcome));
+                    let end = self.ended(outcome);
+                    (self.tell)(attempt, end);
                 }
             }
             Notice::Started { step, attempt, .. } => drop(self.asked.remove(&(step, attempt))),
@@ -211,10 +213,10 @@ impl Holding {
         for attempt in attempts {
             if let Some(outcome) = gathered.iter().find(|outcome| is_of(outcome, attempt)) {
                 self.held.remove(attempt);
-                answers.push(Ok(Remains::Ended(Box::new(outcome.clone()))));
+                answers.push(Ok(self.noted(Remains::Ended(Box::new(outcome.clone())))));
                 continue;
             }
-            let left = self.remains(attempt);
+            let left = self.remains(attempt).map(|left| self.noted(left));
             if let Ok(Remains::Running(record)) = &left {
                 if known.contains(attempt) && self.connection.is_some() {
                     self.held.insert(attempt.clone());
@@ -274,6 +276,29 @@ impl Holding {
         remains(&self.run_dir, step, *attempt).map_err(|error| format!("cannot {error}"))
     }
 
+    /// Takes in what a courier has noted where the exit code is not the step's.
+    fn noted(&self, left: Remains) -> Remains {
+        let Remains::Ended(mut outcome) = left else { return left };
+        match remote::note(&self.run_dir, &outcome.step, outcome.attempt) {
+            Some(Note::NotStarted(why)) => {
+                outcome.exit = Exit::NotStarted(why);
+                Remains::Ended(outcome)
+            }
+            // A new courier asks the host once more, and says the same or better.
+            Some(Note::Interrupted(_)) => Remains::Gone,
+            None => Remains::Ended(outcome),
+        }
+    }
+
+    fn ended(&self, outcome: Outcome) -> End {
+        let noted = remote::note(&self.run_dir, &outcome.step, outcome.attempt);
+        match noted.filter(|_| outcome.cause == Cause::Ended) {
+            Some(Note::Interrupted(why)) => End::Known(Ending::Interrupted(why)),
+            Some(Note::NotStarted(why)) => ended(Outcome { exit: Exit::NotStarted(why), ..outcome }),
+            None => ended(outcome),
+        }
+    }
+
     fn await_orphan(&mut self, attempt: Attempt, record: &ProcessRecord) {
         if self.orphans.insert(attempt.clone()) {
             let (pid, start_time) = (record.pid, record.start_time);
@@ -293,7 +318,7 @@ impl Holding {
             Ok(Remains::Running(_)) => {
                 End::Vanished("it still runs, and its end cannot be awaited".to_owned())
             }
-            Ok(other) => judged(other),
+            Ok(other) => judged(self.noted(other)),
             Err(error) => End::Vanished(error),
         };
         (self.tell)(attempt, end);

@@ -15,8 +15,8 @@ use super::person::{Heard, Person, Typed};
 use super::signals::Signals;
 use super::tell::Heralds;
 use super::{
-    Channel, Consultation, Effects, Errand, Happening, Judged, Message, Question, Spoken, Work, ask, points,
-    secrets,
+    Afar, Channel, Consultation, Effects, Errand, Folder, Happening, Judged, Message, Question, Spoken, Work,
+    afar, ask, points, secrets,
 };
 use crate::event::Delivery;
 use crate::journal;
@@ -65,6 +65,8 @@ pub struct Live {
     told_of: HashSet<String>,
     heralds: Heralds,
     tasks: JoinSet<()>,
+    /// Hosts that are being tidied up.
+    sweeps: JoinSet<Result<(), String>>,
 }
 
 #[derive(Debug)]
@@ -121,6 +123,7 @@ impl Live {
             told_of: HashSet::new(),
             heralds: Heralds::default(),
             tasks,
+            sweeps: JoinSet::new(),
         };
         // What lay there before we came is heard before anything is begun.
         live.look_into_inbox();
@@ -206,6 +209,7 @@ impl Effects for Live {
         job.env = work.env;
         job.secrets = work.secrets.iter().map(|secret| secret.expose_secret().to_owned()).collect();
         job.timeout = work.timeout;
+        job.again = work.again;
         self.requests.push(Request::Start(Box::new(job)));
     }
 
@@ -248,11 +252,15 @@ impl Effects for Live {
         });
     }
 
-    fn find_point(&mut self, ticket: u64, at: Option<PathBuf>, moot: Option<String>) {
+    fn find_point(&mut self, ticket: u64, at: Option<Folder>, moot: Option<String>) {
         let judged = self.judged.clone();
         self.begin(
             async move { Happening::PointFound { ticket, found: points::look(at, moot, judged).await } },
         );
+    }
+
+    fn sweep(&mut self, afar: Afar) {
+        self.sweeps.spawn(async move { afar::sweep(&afar).await });
     }
 
     fn consult(&mut self, consultation: Consultation) {
@@ -352,6 +360,11 @@ impl Effects for Live {
 
     async fn leave(&mut self, over: bool) {
         self.end_turn();
+        while let Some(swept) = self.sweeps.join_next().await {
+            if let Ok(Err(why)) = swept {
+                self.person.warn(&why);
+            }
+        }
         let (done, is_done) = oneshot::channel();
         let _ = self.wishes.send(Wish::Leave(over, done));
         // If nobody answers it was left before.

@@ -3,6 +3,7 @@
 //! [`Effects::ask`] and its like only look; [`Effects::act`] and its like change something. A dry run is
 //! another implementation that never acts, so the engine has no way to tell the two apart.
 
+mod afar;
 mod ask;
 mod confine;
 mod conversation;
@@ -10,6 +11,7 @@ mod demand;
 mod desk;
 mod digest;
 mod dry;
+mod file;
 mod holding;
 mod http;
 mod http_step;
@@ -18,6 +20,7 @@ mod listing;
 mod live;
 mod person;
 mod points;
+mod remote_step;
 mod run;
 #[cfg(test)]
 mod scripted;
@@ -30,6 +33,7 @@ mod tests;
 mod traces;
 mod words;
 
+pub use afar::{Afar, Folder, is_of_the_machine};
 pub use confine::become_confined;
 pub use demand::{Demand, Need};
 pub use desk::{Answers, Desk};
@@ -39,6 +43,7 @@ pub use http_step::{carry_out_request, request_job};
 pub use inspect::{Inspection, Inspector, Verdict};
 pub use listing::{Listed, Listing, Unlisted};
 pub use live::{Live, LiveSetup};
+pub use remote_step::{RemoteStep, attempt_name, carry_out_errand, remote_job};
 #[cfg(test)]
 pub(crate) use scripted::Scripted;
 pub use secrets::{Errand, Fetched, Origin, Wanted};
@@ -57,6 +62,7 @@ use crate::event::{Check, Confined, Delivery};
 use crate::journal;
 use crate::keeper;
 use crate::probe::Probe;
+pub use crate::remote::Host;
 use crate::value::{Id, Length, Moment, Stamp};
 
 /// The values that a command, a probe or a text gets.
@@ -99,6 +105,10 @@ pub struct Work {
     pub estimate: Length,
     /// Names of the outputs that it should write.
     pub outputs: Vec<String>,
+    /// Whether it is done on another host.
+    pub remote: bool,
+    /// Whether an earlier start of this very attempt, which nobody holds any more, is taken up again.
+    pub again: bool,
 }
 
 /// Shows what may be shown: neither environment nor secrets.
@@ -176,6 +186,8 @@ pub struct Question {
     pub shell: Vec<String>,
     /// Why the answer cannot be known, if it depends on something that did not really happen.
     pub moot: Option<String>,
+    /// The host where it is asked, if that is not this machine.
+    pub afar: Option<Box<Afar>>,
 }
 
 /// The answer to a question.
@@ -196,6 +208,8 @@ pub enum Ending {
     Kept(Box<keeper::Outcome>),
     /// It could not be handed to the keeper; why.
     Refused(String),
+    /// It was started on another host, and nobody can know how it ended; why.
+    Interrupted(String),
     /// It was not really done.
     Assumed,
 }
@@ -338,7 +352,10 @@ pub trait Effects {
     fn fetch(&mut self, ticket: u64, errand: Errand);
 
     /// Looks for the newest recovery point in a folder. Told as [`Happening::PointFound`].
-    fn find_point(&mut self, ticket: u64, at: Option<PathBuf>, moot: Option<String>);
+    fn find_point(&mut self, ticket: u64, at: Option<Folder>, moot: Option<String>);
+
+    /// Removes what a run that is over has left on a host.
+    fn sweep(&mut self, _: Afar) {}
 
     /// Asks a person at the terminal, if there is one. The answer is told as [`Happening::Said`].
     fn consult(&mut self, consultation: Consultation);

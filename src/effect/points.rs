@@ -5,14 +5,30 @@ use std::path::{Path, PathBuf};
 
 use super::listing::{is_companion, is_unfinished};
 use super::words::short;
-use super::{FoundPoint, Judged};
+use super::{Folder, FoundPoint, Judged, afar};
 use crate::value::Moment;
 
 /// Looks for the newest recovery point, unless it is already known that this makes no sense.
-pub(super) async fn look(at: Option<PathBuf>, moot: Option<String>, judged: Vec<Judged>) -> FoundPoint {
+pub(super) async fn look(at: Option<Folder>, moot: Option<String>, judged: Vec<Judged>) -> FoundPoint {
     if let Some(why) = moot {
         return FoundPoint::Unasked(why);
     }
+    let at = match at {
+        Some(Folder::Afar(afar, folder)) => {
+            let shown = format!("{folder} on {}", afar.host.place);
+            return match afar::names(&afar, &folder).await {
+                Ok(names) => {
+                    // What was looked at lay on this machine.
+                    newest_of(names, &shown, &[], |name| {
+                        Some(format!("{}/{name}", folder.trim_end_matches('/')))
+                    })
+                }
+                Err(why) => FoundPoint::Nothing(why),
+            };
+        }
+        Some(Folder::Here(at)) => Some(at),
+        None => None,
+    };
     let looked = tokio::task::spawn_blocking(move || find_newest(at.as_deref(), &judged));
     looked.await.unwrap_or_else(|error| FoundPoint::CannotLook(error.to_string()))
 }
@@ -20,7 +36,7 @@ pub(super) async fn look(at: Option<PathBuf>, moot: Option<String>, judged: Vec<
 /// Looks for the newest recovery point; says nothing of folders that this version cannot see.
 fn find_newest(at: Option<&Path>, judged: &[Judged]) -> FoundPoint {
     let Some(folder) = at else {
-        return FoundPoint::CannotLook("this version looks only into folders of this machine".to_owned());
+        return FoundPoint::CannotLook("this version looks only into folders".to_owned());
     };
     // The path as the system knows it reads better than one with `..` in it.
     let real = fs::canonicalize(folder);
@@ -35,11 +51,19 @@ fn find_newest(at: Option<&Path>, judged: &[Judged]) -> FoundPoint {
             return FoundPoint::Nothing(format!("cannot look into {shown}: {}", short(&error.to_string())));
         }
     };
+    let names = entries.iter().filter_map(|entry| entry.file_name().to_str().map(str::to_owned)).collect();
+    newest_of(names, &shown.to_string(), judged, |name| absolute(&folder.join(name)))
+}
+
+/// Takes the newest of the names of points; one that a look has found bad is passed over.
+fn newest_of(
+    names: Vec<String>,
+    shown: &str,
+    judged: &[Judged],
+    path_of: impl Fn(&str) -> Option<String>,
+) -> FoundPoint {
     let mut points = Vec::new();
-    for entry in entries {
-        let Some(name) = entry.file_name().to_str().map(str::to_owned) else {
-            continue;
-        };
+    for name in names {
         if is_unfinished(&name) || is_companion(&name) {
             continue;
         }
@@ -48,25 +72,17 @@ fn find_newest(at: Option<&Path>, judged: &[Judged]) -> FoundPoint {
         }
     }
     let count = points.len();
-    let all = points.len();
-    // What a look has found bad is passed over, as long as it is still what was looked at.
-    let judgement = |name: &str| {
-        let path = absolute(&folder.join(name))?;
-        let known = judged.iter().find(|judged| judged.path == path)?;
-        let size = folder.join(name).metadata().ok().filter(fs::Metadata::is_file).map(|m| m.len());
-        (known.bytes.is_none() || size.is_none() || known.bytes == size).then_some(known)
-    };
     let mut passed_over = String::new();
-    points.retain(|(_, name)| match judgement(name) {
+    points.retain(|(_, name)| match judgement(judged, path_of(name)) {
         Some(known) if !known.is_good => {
             passed_over = format!("; {name} was passed over: {}", known.said);
             false
         }
         _ => true,
     });
-    if all > 0 && points.is_empty() {
+    if count > 0 && points.is_empty() {
         return FoundPoint::Nothing(format!(
-            "none of the {all} points in {shown} is good{passed_over}; without .drplan/verification.json they are taken all the same"
+            "none of the {count} points in {shown} is good{passed_over}; without .drplan/verification.json they are taken all the same"
         ));
     }
     // Of two with one time the name decides, so that the choice is the same every time.
@@ -75,14 +91,23 @@ fn find_newest(at: Option<&Path>, judged: &[Judged]) -> FoundPoint {
             "no entry of {shown} has a UTC time such as 20261122T140509Z in its name"
         ));
     };
-    match absolute(&folder.join(&name)) {
+    match path_of(&name) {
         Some(path) => {
-            let said = judgement(&name).map(|known| format!(", {}", known.said)).unwrap_or_default();
+            let known = judgement(judged, Some(path.clone()));
+            let said = known.map(|known| format!(", {}", known.said)).unwrap_or_default();
             let why = format!("the newest of {count} in {shown}{said}{passed_over}");
             FoundPoint::Newest { path, time: Some(time), why }
         }
         None => FoundPoint::Nothing(format!("the path of {shown} is not UTF-8")),
     }
+}
+
+/// Returns what a look has found of a point, as long as it is still what was looked at.
+fn judgement(judged: &[Judged], path: Option<String>) -> Option<&Judged> {
+    let path = path?;
+    let known = judged.iter().find(|judged| judged.path == path)?;
+    let size = fs::metadata(path).ok().filter(fs::Metadata::is_file).map(|metadata| metadata.len());
+    (known.bytes.is_none() || size.is_none() || known.bytes == size).then_some(known)
 }
 
 fn absolute(path: &Path) -> Option<String> {

@@ -143,6 +143,9 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
                         self.carry_out(at)?;
                     }
                 }
+                Ok(Remains::Gone | Remains::Unclear) if self.is_abroad(at) => {
+                    self.take_up_abroad(at, "its courier is gone")?;
+                }
                 Ok(Remains::Gone) => self.judge(at, "its process is gone and nobody saw how it ended")?,
                 Ok(Remains::Unclear) => {
                     self.pass(

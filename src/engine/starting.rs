@@ -189,6 +189,9 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
                     }
                 };
                 let Some(env) = self.env(at)? else { return Ok(()) };
+                if self.is_abroad(at) {
+                    return self.start_abroad(at, step, program, &env);
+                }
                 self.start_work(at, step, attempt, program, env.values);
                 Ok(())
             }
@@ -238,9 +241,20 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         program: Vec<String>,
         env: BTreeMap<String, String>,
     ) {
-        self.doing[at] = Doing::Acting;
-        self.acting += 1;
-        let work = Work {
+        self.keep_acting(at);
+        let work = self.work(at, step, attempt, program, env);
+        self.will(Act::Start(work));
+    }
+
+    pub(super) fn work(
+        &self,
+        at: usize,
+        step: &ResolvedStep,
+        attempt: u32,
+        program: Vec<String>,
+        env: BTreeMap<String, String>,
+    ) -> Work {
+        Work {
             step: step.id.clone(),
             attempt,
             program,
@@ -250,8 +264,9 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
             timeout: step.common.timeout,
             estimate: self.setup.course.nodes[at].estimate.unwrap_or_default(),
             outputs: step.common.outputs.iter().map(ToString::to_string).collect(),
-        };
-        self.will(Act::Start(work));
+            remote: false,
+            again: false,
+        }
     }
 
     /// Returns the environment of a node; a node whose environment cannot be made fails.
@@ -281,7 +296,8 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         }
         let shell = self.values.shell(at);
         let cwd = self.setup.own_of(at).ground.folder.clone();
-        Ok(Some(Question { probe: probe.clone(), env, cwd, shell, moot }))
+        let (afar, moot) = self.where_asked(at, probe, &env, moot);
+        Ok(Some(Question { probe: probe.clone(), env, cwd, shell, moot, afar }))
     }
 
     /// Says why nothing can be known about a node: because something before it did not really happen.

@@ -115,6 +115,14 @@ pub fn attempt_folder(run_dir: &Path, step: &Id, attempt: u32) -> PathBuf {
     folder
 }
 
+/// Removes all that an attempt whose process is gone has left.
+pub(super) fn clear(folder: &Path) -> io::Result<()> {
+    match std::fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
 /// Makes the folder of an attempt, for our eyes only.
 pub(super) fn create(folder: &Path) -> io::Result<()> {
     // Nearly always this is the first attempt of a step at the plan's top: both are to be made, in

@@ -67,6 +67,11 @@ pub(super) fn begin(job: &Job, run_dir: &std::path::Path, session: Pid) -> Begun
         Err(error) => return Begun::Refused(Refusal::Unrecorded(error.to_string())),
     };
     let attempt_folder = folder::attempt_folder(run_dir, &job.step, job.attempt);
+    if job.again
+        && let Err(error) = folder::clear(&attempt_folder)
+    {
+        return Begun::Refused(Refusal::Unrecorded(error.to_string()));
+    }
     let started = clock::stamp();
     let intent = Intent {
         v: VERSION,

@@ -122,6 +122,10 @@ impl Keeping {
 
     fn start(self: &Rc<Self>, job: &Job) {
         let key = (job.step.clone(), job.attempt);
+        if self.state.borrow().jobs.contains_key(&key) {
+            return self.refuse(key, Refusal::AlreadyStarted);
+        }
+        self.state.borrow_mut().ended.remove(&key);
         match job::begin(job, &self.run_dir, self.session) {
             Begun::Refused(why) => self.refuse(key, why),
             Begun::Ended(outcome) => self.told_end(key, outcome),

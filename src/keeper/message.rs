@@ -40,6 +40,9 @@ pub struct Job {
     /// How long it may tidy up between TERM and KILL.
     #[serde(default = "grace")]
     pub grace: Length,
+    /// Whether a start of this attempt that nobody holds any more is put out of the way: what it does cannot be done twice.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub again: bool,
 }
 
 const fn grace() -> Length {
@@ -58,6 +61,7 @@ impl Job {
             secrets: Vec::new(),
             timeout: None,
             grace: GRACE,
+            again: false,
         }
     }
 }

@@ -253,6 +253,7 @@ async fn ask_all(asking: Asking<'_>, probes: &[&Probe], env: &Env) -> Vec<(Strin
             cwd: asking.ground.folder.clone(),
             shell: shell(asking.plan),
             moot: elsewhere(asking, probe),
+            afar: None,
         };
         give_time(&mut question.probe);
         (probe.shown(), asking.inspector.ask(question).await)

@@ -62,6 +62,8 @@ impl Run {
             cwd: self.path().to_owned(),
             timeout: None,
             estimate: Length::ZERO,
+            remote: false,
+            again: false,
             outputs: Vec::new(),
         }
     }

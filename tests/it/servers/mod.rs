@@ -1,5 +1,6 @@
 //! Servers that tests start for themselves: each in a folder of its own, on a socket or port of its own, ended with the test.
 
+pub(crate) mod cron;
 pub(crate) mod http;
 mod mariadb;
 mod postgres;
@@ -8,6 +9,6 @@ mod redis;
 pub(crate) mod s3;
 
 pub(crate) use mariadb::MariaDb;
-pub(crate) use postgres::Postgres;
-pub(crate) use process::said;
+pub(crate) use postgres::{Postgres, program};
+pub(crate) use process::{give_to, said};
 pub(crate) use redis::Redis;

@@ -1,0 +1,189 @@
+//! Steps whose place is another host: reached by SSH, and found again where the connection or the keeper was lost.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::dispatcher::{Act, Dispatcher};
+use super::run::Error;
+use crate::effect::{Afar, Effects, Env, Host, RemoteStep, Work, attempt_name, remote_job};
+use crate::event::{Failure, Mode, StopHow, Verdict};
+use crate::journal::Store;
+use crate::plan::{Action, Ssh};
+use crate::probe::{Probe, ProbeKind};
+use crate::resolve::ResolvedStep;
+use crate::value::{Id, Length, Name};
+
+/// Remote work that this controller takes up again.
+#[derive(Debug, Default)]
+pub(super) struct Abroad {
+    again: BTreeSet<usize>,
+    /// Nodes whose outcome is on record, and of which their host still keeps something.
+    pub(super) done: Vec<usize>,
+}
+
+impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
+    /// Returns how a place is reached, unless it is acted on from here.
+    pub(super) fn ssh_of(&self, place: Option<&Id>) -> Option<(&Id, &Ssh)> {
+        let (id, place) = self.setup.plan.places.get_key_value(place?)?;
+        place.ssh.as_ref().map(|ssh| (id, ssh))
+    }
+
+    /// Whether a node's command is carried out on another host.
+    pub(super) fn is_abroad(&self, at: usize) -> bool {
+        let runs = self.step(at).is_some_and(|step| matches!(step.action, Action::Run { .. }));
+        runs && self.ssh_of(self.setup.course.nodes[at].place.as_ref()).is_some()
+    }
+
+    /// Starts the work of a node on its host.
+    pub(super) fn start_abroad(
+        &mut self,
+        at: usize,
+        step: &ResolvedStep,
+        program: Vec<String>,
+        env: &Env,
+    ) -> Result<(), Error> {
+        let (attempt, again) = (self.attempt(at), self.abroad.again.remove(&at));
+        let given_up = self.halted == Some(StopHow::Abort) && again;
+        // A dry run reaches nobody, and may not know yet where the host is.
+        if matches!(self.setup.mode(), Mode::DryRun | Mode::DryPlan) {
+            let mut work = self.work(at, step, attempt, program, env.values.clone());
+            work.remote = true;
+            self.act_on(at, work);
+            return Ok(());
+        }
+        let done = self.done_at(self.setup.course.nodes[at].place.as_ref());
+        let timeout = step.common.timeout.map(|limit| if again { self.left_of(at, limit) } else { limit });
+        let Some(afar) = self.afar(at, self.setup.course.nodes[at].place.as_ref(), &env.values) else {
+            return Ok(());
+        };
+        let job = afar.and_then(|afar| {
+            let step = RemoteStep {
+                step: &step.id,
+                attempt,
+                program,
+                values: &env.values,
+                timeout,
+                again,
+                find: given_up,
+                done,
+            };
+            remote_job(&afar, step)
+        });
+        let (program, values) = match job {
+            Ok(job) => job,
+            Err(why) => return self.fail(at, Failure::NotStarted { why }),
+        };
+        let mut work = self.work(at, step, attempt, program, values);
+        (work.remote, work.again, work.timeout) = (true, again, timeout);
+        let (id, attempt) = (work.step.clone(), work.attempt);
+        self.act_on(at, work);
+        if given_up {
+            self.will(Act::Stop(id, attempt));
+        }
+        Ok(())
+    }
+
+    /// Returns how a place is reached that is another host; why it cannot be, in words.
+    pub(super) fn afar(
+        &self,
+        at: usize,
+        place: Option<&Id>,
+        values: &BTreeMap<String, String>,
+    ) -> Option<Result<Afar, String>> {
+        let (id, ssh) = self.ssh_of(place)?;
+        let inherited = self.setup.own_of(at).ground.inherited.clone();
+        let (exe, run) = (self.setup.exe.clone(), self.setup.start.run.to_string());
+        Some(host(id, ssh, values).map(|host| Afar { exe, host, run, inherited }))
+    }
+
+    /// Says where a probe is asked, and why its answer cannot be known if nobody knows yet where that is.
+    pub(super) fn where_asked(
+        &self,
+        at: usize,
+        probe: &Probe,
+        env: &Env,
+        moot: Option<String>,
+    ) -> (Option<Box<Afar>>, Option<String>) {
+        let place = probe.on.as_ref().or(self.setup.course.nodes[at].place.as_ref());
+        let asks_there = matches!(probe.kind, ProbeKind::Run(_) | ProbeKind::File(_));
+        match self.afar(at, place, &env.values).filter(|_| asks_there) {
+            Some(Ok(afar)) => (Some(Box::new(afar)), moot),
+            Some(Err(why)) => (None, moot.or(Some(why))),
+            None => (None, moot),
+        }
+    }
+
+    /// Returns the attempts of which a host still keeps something although their outcome is on record.
+    fn done_at(&mut self, place: Option<&Id>) -> Vec<String> {
+        let nodes = &self.setup.course.nodes;
+        let (done, kept) = std::mem::take(&mut self.abroad.done)
+            .into_iter()
+            .partition::<Vec<usize>, _>(|at| nodes[*at].place.as_ref() == place);
+        self.abroad.done = kept;
+        let names = |at: &usize| {
+            let (id, attempts) = (self.id(*at), 1..=self.attempt(*at));
+            attempts.map(|attempt| attempt_name(id, attempt)).collect::<Vec<_>>()
+        };
+        done.iter().flat_map(names).collect()
+    }
+
+    /// The run is over: what its hosts still keep of it is removed.
+    pub(super) fn sweep_abroad(&mut self) {
+        if matches!(self.setup.mode(), Mode::DryRun | Mode::DryPlan) {
+            return;
+        }
+        let mut hosts = BTreeMap::new();
+        for at in (0..self.doing.len()).filter(|at| self.is_abroad(*at) && self.attempt(*at) > 0) {
+            let place = self.setup.course.nodes[at].place.as_ref();
+            let values = self.values.of(at, &self.state, None).map(|env| env.values).unwrap_or_default();
+            if let Some(Ok(afar)) = self.afar(at, place, &values) {
+                hosts.insert(afar.host.clone(), afar);
+            }
+        }
+        for afar in hosts.into_values() {
+            self.will(Act::Sweep(afar));
+        }
+    }
+
+    /// Says what is left of a time limit, and never nothing: what is found again is told that it is over.
+    fn left_of(&mut self, at: usize, limit: Length) -> Length {
+        let now = self.effects.now();
+        let begun = self.state.steps[at].begun.as_ref();
+        let passed = begun.map_or(Length::ZERO, |begun| now.since(begun));
+        limit.saturating_sub(passed).max(Length::from_secs(1))
+    }
+
+    /// Looks on its host for an attempt whose keeper is gone. Nothing is started twice: the host knows what it has started.
+    pub(super) fn take_up_abroad(&mut self, at: usize, why: &str) -> Result<(), Error> {
+        let place = self.setup.course.nodes[at].place.as_ref().map_or("its host", Id::as_str);
+        let why = format!("{why}; it is looked for on {place}, where it goes on by itself");
+        self.pass(at, Verdict::Kept, &why)?;
+        self.abroad.again.insert(at);
+        self.carry_out(at)
+    }
+
+    fn act_on(&mut self, at: usize, work: Work) {
+        self.keep_acting(at);
+        self.will(Act::Start(work));
+    }
+}
+
+/// Fills in how a host is reached; a name stands for the output of the step that has built it.
+pub(super) fn host(place: &Id, ssh: &Ssh, values: &BTreeMap<String, String>) -> Result<Host, String> {
+    let filled = |text: &String| match (text.parse::<Name>(), values.get(text)) {
+        (Ok(_), Some(value)) => value.clone(),
+        // `ssh: user@HOST` may be a name in capitals.
+        _ => text.clone(),
+    };
+    let host_key = match &ssh.host_key {
+        Some(name) if name.parse::<Name>().is_ok() && !values.contains_key(name) => {
+            return Err(format!("the key of {place} is {name}, which has no value here"));
+        }
+        Some(key) => Some(filled(key)),
+        None => None,
+    };
+    let address = filled(&ssh.address);
+    if address.starts_with('-') || address.chars().any(char::is_whitespace) {
+        return Err(format!("the address of {place} is no address: {address}"));
+    }
+    Ok(Host { place: place.to_string(), user: ssh.user.clone(), address, port: ssh.port, host_key })
+}

@@ -1,0 +1,158 @@
+//! Whether a job ran: by the stamp that it leaves, by its log, and by what cron and systemd have noted.
+
+use std::fs::Metadata;
+use std::path::Path;
+
+use super::sign::Sign;
+use super::system::System;
+use crate::value::{Length, Moment};
+
+/// Clocks of a machine and of whoever writes a time may differ by this.
+const CLOCKS_DIFFER: Length = Length::from_secs(600);
+
+/// The stamp that a job leaves when it has succeeded.
+#[derive(Clone, Copy, Debug)]
+pub struct StampAsked<'a> {
+    /// The file.
+    pub file: &'a Path,
+    /// How old it may be.
+    pub max_age: Option<Length>,
+}
+
+/// The log of a job.
+#[derive(Clone, Copy)]
+pub struct LogAsked<'a> {
+    /// The file.
+    pub file: &'a Path,
+    /// Whether a line says that the job has succeeded.
+    pub is_success: &'a dyn Fn(&str) -> bool,
+    /// Whether a line says that it has failed.
+    pub is_failure: &'a dyn Fn(&str) -> bool,
+    /// How old the last success may be.
+    pub max_age: Option<Length>,
+}
+
+/// Returns when a file was last written.
+pub(super) fn changed(meta: &Metadata) -> Option<Moment> {
+    use std::os::unix::fs::MetadataExt;
+    Some(Moment::from_unix_millis(meta.mtime().checked_mul(1000)?))
+}
+
+/// Looks at a stamp: the time in it, else the time at which it was written.
+pub(super) fn stamp(system: System<'_>, asked: StampAsked<'_>, now: Moment) -> Sign {
+    let shown = asked.file.display();
+    let meta = match system.metadata(asked.file) {
+        Ok(meta) => meta,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Sign::wrong(
+                format!("the job has never succeeded: there is no {shown}"),
+                "run the job by hand and see what it says",
+            );
+        }
+        Err(error) => return cannot_read(asked.file, &error),
+    };
+    let inside = system.text(asked.file).ok().and_then(|text| time_in(text.lines().last()?));
+    let Some(time) = inside.or_else(|| changed(&meta)) else {
+        return Sign::unknown(format!("{shown} has no time"), "have the job write its UTC time there");
+    };
+    aged(&format!("by {shown} the job last succeeded"), time, asked.max_age, now)
+}
+
+/// Looks at a log: its last success, and whether it has failed since.
+pub(super) fn log(system: System<'_>, asked: LogAsked<'_>, now: Moment) -> Sign {
+    let shown = asked.file.display();
+    let text = match system.end_of(asked.file) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Sign::wrong(
+                format!("there is no log {shown}"),
+                "see whether the job writes it, and where",
+            );
+        }
+        Err(error) => return cannot_read(asked.file, &error),
+    };
+    let lines: Vec<&str> = text.lines().collect();
+    let Some(at) = lines.iter().rposition(|line| (asked.is_success)(line)) else {
+        return Sign::wrong(
+            format!("no line of {shown} says that the job has succeeded"),
+            "run the job by hand and see what it says; see whether `success` is what it writes",
+        );
+    };
+    let (success, after) =
+        (lines.get(at).copied().unwrap_or_default(), lines.get(at + 1..).unwrap_or_default());
+    if after.iter().any(|line| (asked.is_failure)(line)) {
+        return Sign::wrong(format!("by {shown} the job has failed since it last succeeded"), "read the log");
+    }
+    let said = format!("by {shown} the job last succeeded");
+    if let Some(time) = time_in(success) {
+        return aged(&said, time, asked.max_age, now);
+    }
+    let Some(max_age) = asked.max_age else { return Sign::good(format!("{shown} ends with a success")) };
+    // No line is younger than the file.
+    let written = system.metadata(asked.file).ok().as_ref().and_then(changed);
+    match written.and_then(|written| now.since(written)) {
+        Some(age) if age > max_age => Sign::wrong(
+            format!("nothing was written to {shown} for {}", age.rounded()),
+            "find out why the job runs no more",
+        ),
+        _ => Sign::unknown(
+            format!("when the job last succeeded cannot be read from {shown}"),
+            "have it write the time into the line, as 2026-11-22T02:00:00Z",
+        ),
+    }
+}
+
+fn cannot_read(file: &Path, error: &std::io::Error) -> Sign {
+    Sign::unknown(
+        format!("{} cannot be read: {error}", file.display()),
+        "run `drplan verify` as one who may read it",
+    )
+}
+
+fn aged(said: &str, time: Moment, max_age: Option<Length>, now: Moment) -> Sign {
+    if time > now.plus(CLOCKS_DIFFER) {
+        return Sign::wrong(format!("{said} at {time}, which is in the future"), "set the clock right");
+    }
+    let age = now.since(time).unwrap_or(Length::ZERO);
+    match max_age {
+        Some(max_age) if age > max_age => Sign::wrong(
+            format!("{said} {} ago ({time}); that may be {max_age}", age.rounded()),
+            "find out why the job runs no more, or fails: look at its log",
+        ),
+        _ => Sign::good(format!("{said} {} ago ({time})", age.rounded())),
+    }
+}
+
+/// Finds a time with a zone in a line: as rsyslog writes it at the beginning, or in UTC anywhere.
+pub(super) fn time_in(line: &str) -> Option<Moment> {
+    let first = line.split_whitespace().next()?;
+    first.trim_matches(['[', ']', ':']).parse().ok().or_else(|| Moment::find_in(line))
+}
+
+/// Returns when cron last started a command, and whether a job has failed right after, by the system's log.
+///
+/// What stands in the log is not older than its rotation; nothing found says nothing.
+pub(super) fn started_by_cron(system: System<'_>, program: &str) -> Option<(Moment, Option<String>)> {
+    for file in ["/var/log/cron.log", "/var/log/cron", "/var/log/syslog"] {
+        let Ok(text) = system.end_of(Path::new(file)) else { continue };
+        let lines: Vec<&str> =
+            text.lines().filter(|line| line.to_ascii_uppercase().contains("CRON")).collect();
+        let started = |line: &&str| line.contains(") CMD (") && super::command::names_program(line, program);
+        let Some(at) = lines.iter().rposition(started) else { continue };
+        let Some(time) = lines.get(at).and_then(|line| time_in(line)) else { continue };
+        let job = lines.get(at).and_then(|line| process_of(line));
+        let failed = lines.get(at + 1..).unwrap_or_default().iter().find_map(|line| {
+            let (_, rest) = line.split_once("error (grandchild #")?;
+            let (pid, rest) = rest.split_once(' ')?;
+            (Some(pid) == job).then(|| rest.trim_end_matches(')').to_owned())
+        });
+        return Some((time, failed));
+    }
+    None
+}
+
+/// Returns the process in `CMD ([17] /usr/local/bin/backup)`, as `cron -L 15` writes it.
+fn process_of(line: &str) -> Option<&str> {
+    let (_, rest) = line.split_once(") CMD ([")?;
+    rest.split_once(']').map(|(pid, _)| pid)
+}

@@ -1,0 +1,17 @@
+# What every visit to an attempt knows.
+umask 077
+exec 3<&0 5>&1 6>&2 </dev/null >/dev/null 2>/dev/null
+# Where a login begins.
+cd "${HOME:-/}"
+base=${XDG_STATE_HOME:-${HOME:-/tmp}/.local/state}/drplan
+run=$base/$RUN
+dir=$run/$NAME
+say() { printf '%s %s\n' "$NONCE" "$*" >&5; }
+boot() {
+  boot_id=unknown
+  if [ -r /proc/sys/kernel/random/boot_id ]; then
+    read -r boot_id </proc/sys/kernel/random/boot_id
+  elif command -v sysctl; then
+    boot_id=$(sysctl -n kern.boottime)
+  fi
+}

@@ -1,0 +1,349 @@
+//! Carries out one errand at a host, over as many connections as it takes.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::process::{Signal, getppid, set_parent_process_death_signal};
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::errand::{Attempt, Errand, Task, VARIABLE};
+use super::note::{self, Note};
+use super::reading::{Reading, Word};
+use super::sockets::{self, Shared};
+use super::visit::{End, Road};
+use super::{Host, text};
+use crate::keeper;
+use crate::value::Length;
+
+/// For how long a host that was never reached is tried.
+const FIRST_CONTACT: Length = Length::from_secs(30);
+
+/// The pauses between tries grow from the first to the second, in milliseconds.
+const PAUSES: (u64, u64) = (200, 10_000);
+
+/// How long what is ended on a host may tidy up: less than the keeper gives us.
+const GRACE: Length = Length::from_secs(7);
+
+/// What no second try mends.
+const HOPELESS: [&str; 7] = [
+    "Host key verification failed",
+    "REMOTE HOST IDENTIFICATION HAS CHANGED",
+    "Permission denied",
+    "Could not resolve hostname",
+    "Bad configuration option",
+    "Too many authentication failures",
+    "no matching host key type",
+];
+
+/// Carries out the errand in the environment, and returns the exit code: of an attempt, its own.
+pub fn run_errand() -> i32 {
+    keeper::seal();
+    match try_errand() {
+        Ok(code) => code,
+        Err(Failed { why, is_look }) => {
+            // Nobody is left to tell when standard error is closed.
+            let _ = writeln!(std::io::stderr().lock(), "drplan: {why}");
+            if is_look {
+                // No exit code is free to say that the command was never carried out.
+                std::process::abort();
+            }
+            1
+        }
+    }
+}
+
+struct Failed {
+    why: String,
+    is_look: bool,
+}
+
+impl From<String> for Failed {
+    fn from(why: String) -> Self {
+        Self { why, is_look: false }
+    }
+}
+
+impl From<&str> for Failed {
+    fn from(why: &str) -> Self {
+        why.to_owned().into()
+    }
+}
+
+fn try_errand() -> Result<i32, Failed> {
+    let errand: Errand = serde_json::from_str(&variable(VARIABLE).unwrap_or_default())
+        .map_err(|_| format!("{VARIABLE} does not hold an errand of this drplan"))?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| format!("cannot wait for anything: {error}"))?;
+    let runtime_dir = variable("XDG_RUNTIME_DIR").map(PathBuf::from);
+    let shared = sockets::of(&errand.host, &errand.run, runtime_dir.as_deref())
+        .map_err(|error| format!("cannot prepare the connection: {error}"))?;
+    match errand.task {
+        Task::Attempt(attempt) => {
+            // Without the keeper nobody reads what we print: the next courier finds the attempt again.
+            let parent = getppid();
+            let _ = set_parent_process_death_signal(Some(Signal::KILL));
+            if getppid() != parent {
+                return Err("the keeper is gone".into());
+            }
+            let folder = variable("DRPLAN_OUTPUT").map(PathBuf::from);
+            let folder = folder.as_deref().and_then(Path::parent).ok_or("DRPLAN_OUTPUT is not set")?;
+            let again = attempt.again;
+            let courier = Courier {
+                host: errand.host,
+                run: errand.run,
+                shared,
+                attempt: *attempt,
+                folder,
+                contact: again,
+            };
+            Ok(runtime.block_on(courier.go())?)
+        }
+        Task::Look(look) => {
+            let make = |nonce: &str| text::look(&look, &errand.run, nonce);
+            let looked = runtime.block_on(visit_once(&errand.host, &shared, make));
+            looked.map_err(|why| Failed { why, is_look: true })
+        }
+        Task::Forget => {
+            let make = |nonce: &str| text::forget(&errand.run, nonce);
+            Ok(runtime.block_on(visit_once(&errand.host, &shared, make))?)
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the keeper hands the errand over in the environment")]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// Carries out what one visit can do; returns the exit code of what was done.
+async fn visit_once(host: &Host, shared: &Shared, text: impl Fn(&str) -> String) -> Result<i32, String> {
+    let nonce = nonce()?;
+    let mut streams = [Reading::new(&nonce, 0), Reading::new(&nonce, 0)];
+    let mut visit = Road { host, shared }.set_out().map_err(|error| format!("cannot start ssh: {error}"))?;
+    let mut deliver = hand_on;
+    let end = visit.carry_out(&nonce, &text(&nonce), &mut streams, &mut deliver).await;
+    match end.map_err(|error| format!("cannot hand on what it prints: {error}"))? {
+        End::Said(Word::Over(Some(code))) => Ok(code),
+        End::Said(Word::Cannot(why)) => Err(format!("{} cannot {why}", host.place)),
+        End::Said(_) => Err(format!("what {} says makes no sense", host.place)),
+        End::Broken { why, was_told: false } => Err(format!("{} cannot be reached: {why}", host.place)),
+        End::Broken { why, was_told: true } => {
+            Err(format!("the connection to {} was lost: {why}", host.place))
+        }
+    }
+}
+
+/// A courier on its way with an attempt.
+struct Courier<'f> {
+    host: Host,
+    run: String,
+    shared: Shared,
+    attempt: Attempt,
+    /// The attempt's folder on this machine.
+    folder: &'f Path,
+    /// Whether the host may have heard of the attempt.
+    contact: bool,
+}
+
+/// How far the ending of an attempt is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stopping {
+    No,
+    /// It must be told to end.
+    Asked,
+    /// It was told, at this time of the boot clock.
+    Told(u64),
+    /// What does not end was ended.
+    Killed,
+}
+
+impl Stopping {
+    /// What must be sent to the host now.
+    fn signal(self) -> Option<&'static str> {
+        match self {
+            Self::Asked => Some("TERM"),
+            Self::Told(at) if keeper::boot_ms() >= at + GRACE.as_millis() => Some("KILL"),
+            Self::No | Self::Told(_) | Self::Killed => None,
+        }
+    }
+
+    /// How many milliseconds it may still take; nothing if it may take any time.
+    fn patience(self) -> Option<u64> {
+        match self {
+            Self::Told(at) => {
+                (at + GRACE.as_millis()).checked_sub(keeper::boot_ms()).filter(|left| *left > 0)
+            }
+            Self::No | Self::Asked | Self::Killed => None,
+        }
+    }
+}
+
+impl Courier<'_> {
+    async fn go(mut self) -> Result<i32, String> {
+        note::clear(self.folder);
+        let mut asked =
+            signal(SignalKind::terminate()).map_err(|error| format!("cannot hear signals: {error}"))?;
+        let began = keeper::boot_ms();
+        let mut counts = [0, 0];
+        let mut pause = PAUSES.0;
+        let mut stopping = Stopping::No;
+        let (mut was_broken, mut was_untold) = (false, false);
+        loop {
+            let road = Road { host: &self.host, shared: &self.shared };
+            let nonce = nonce()?;
+            let mut streams = [Reading::new(&nonce, counts[0]), Reading::new(&nonce, counts[1])];
+            let signal = stopping.signal();
+            let text = match signal {
+                Some(signal) => text::stop(&self.attempt, &self.run, &nonce, signal),
+                None => {
+                    let find = self.attempt.find || stopping != Stopping::No;
+                    text::visit(&self.attempt, &self.run, &nonce, &random()?, counts, find)
+                }
+            };
+            let mut visit = road.set_out().map_err(|error| format!("cannot start ssh: {error}"))?;
+            let mut deliver = hand_on;
+            let end = tokio::select! {
+                end = visit.carry_out(&nonce, &text, &mut streams, &mut deliver) => {
+                    Some(end.map_err(|error| format!("cannot hand on what it prints: {error}"))?)
+                }
+                _ = asked.recv(), if stopping == Stopping::No => {
+                    stopping = Stopping::Asked;
+                    None
+                }
+                () = wait(stopping.patience().unwrap_or_default()), if stopping.patience().is_some() => None,
+            };
+            drop(visit);
+            counts = [streams[0].count, streams[1].count];
+            let Some(end) = end else { continue };
+            match end {
+                End::Said(Word::Over(_)) if signal.is_some() => {
+                    stopping = match stopping {
+                        Stopping::Asked => Stopping::Told(keeper::boot_ms()),
+                        _ => Stopping::Killed,
+                    };
+                }
+                End::Said(Word::Over(_)) if streams.iter().any(|stream| stream.has_gap) => {}
+                End::Said(Word::Over(code)) => {
+                    if matches!(stopping, Stopping::Told(_)) {
+                        self.end_the_rest(&road).await;
+                    }
+                    return self.bring(&streams[0].output, code);
+                }
+                End::Said(word) => return self.give_up(word),
+                End::Broken { why, was_told } => {
+                    self.contact |= was_told;
+                    let is_late = keeper::boot_ms().saturating_sub(began) > FIRST_CONTACT.as_millis();
+                    let is_hopeless = HOPELESS.iter().any(|words| why.contains(words));
+                    if !self.contact && (is_hopeless || is_late || stopping != Stopping::No) {
+                        let why = format!("{} cannot be reached: {why}", self.host.place);
+                        return self.leave(Note::NotStarted(why));
+                    }
+                    if self.contact && !was_broken {
+                        was_broken = true;
+                        let _ = writeln!(
+                            std::io::stderr().lock(),
+                            "drplan: the connection to {} is lost ({why}); the work there goes on, and is found again",
+                            self.host.place
+                        );
+                    }
+                    if stopping == Stopping::Asked && !was_untold {
+                        was_untold = true;
+                        let _ = writeln!(
+                            std::io::stderr().lock(),
+                            "drplan: {} could not be told to end it ({why}); it may still run there",
+                            self.host.place
+                        );
+                    }
+                    tokio::select! {
+                        () = wait(pause) => {}
+                        _ = asked.recv(), if stopping == Stopping::No => stopping = Stopping::Asked,
+                    }
+                    pause = (pause * 2).min(PAUSES.1);
+                    continue;
+                }
+            }
+            pause = PAUSES.0;
+        }
+    }
+
+    /// What was told to end has ended; what it has left behind ends with it.
+    async fn end_the_rest(&self, road: &Road<'_>) {
+        let Ok(nonce) = nonce() else { return };
+        let text = text::stop(&self.attempt, &self.run, &nonce, "KILL");
+        let mut streams = [Reading::new(&nonce, 0), Reading::new(&nonce, 0)];
+        if let Ok(mut visit) = road.set_out() {
+            // If the connection breaks just now the keeper's patience ends it.
+            let _ = visit.carry_out(&nonce, &text, &mut streams, &mut |_, _| Ok(())).await;
+        }
+    }
+
+    /// Brings home what an attempt that has ended leaves.
+    #[expect(clippy::disallowed_methods, reason = "the courier writes into the attempt's folder")]
+    fn bring(&self, output: &[u8], code: Option<i32>) -> Result<i32, String> {
+        if !output.is_empty() {
+            std::fs::write(self.folder.join("output"), output)
+                .map_err(|error| format!("cannot write what it gives: {error}"))?;
+        }
+        match code {
+            Some(code) => Ok(code),
+            None => self.leave(Note::Interrupted("what its host says of its end makes no sense".to_owned())),
+        }
+    }
+
+    fn give_up(&self, word: Word) -> Result<i32, String> {
+        let place = &self.host.place;
+        let started = |why: String| Note::Interrupted(why);
+        self.leave(match word {
+            Word::Absent => Note::NotStarted(format!("it was never started on {place}")),
+            Word::Gone => {
+                started(format!("it was started on {place}, and nothing of it runs there any more"))
+            }
+            Word::Rebooted => started(format!("{place} was started anew while it ran")),
+            Word::Lacks(tools) => Note::NotStarted(format!("{place} lacks what a step needs there: {tools}")),
+            Word::Cannot(why) => Note::NotStarted(format!("{place} cannot {why}")),
+            Word::Ready | Word::Here | Word::Over(_) => started(format!("what {place} says makes no sense")),
+        })
+    }
+
+    fn leave(&self, note: Note) -> Result<i32, String> {
+        note::leave(self.folder, &note).map_err(|error| format!("cannot write the note: {error}"))?;
+        let (Note::NotStarted(why) | Note::Interrupted(why)) = note;
+        Err(why)
+    }
+}
+
+/// Hands what the step has printed on to the keeper, which masks and keeps it.
+fn hand_on(stream: usize, bytes: &[u8]) -> std::io::Result<()> {
+    if stream == 0 {
+        let mut out = std::io::stdout().lock();
+        out.write_all(bytes)?;
+        out.flush()
+    } else {
+        std::io::stderr().lock().write_all(bytes)
+    }
+}
+
+async fn wait(millis: u64) {
+    if keeper::wait(Length::from_millis(millis)).await.is_err() {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "without a timer of the boot clock the usual one must do"
+        )]
+        tokio::time::sleep(Duration::from_millis(millis)).await;
+    }
+}
+
+/// What marks the words of a visit: nothing that a step prints can hold it.
+fn nonce() -> Result<String, String> {
+    Ok(format!("~drplan~{}~", random()?))
+}
+
+fn random() -> Result<String, String> {
+    let mut bytes = [0u8; 16];
+    rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())
+        .map_err(|error| format!("cannot get random numbers: {error}"))?;
+    Ok(format!("{:032x}", u128::from_le_bytes(bytes)))
+}

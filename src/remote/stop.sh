@@ -1,0 +1,13 @@
+# Sends a signal to all that an attempt has started: its group, and those that left it, by the token in their environment.
+read -r holder step begun held <"$dir/holder.pid"
+read -r token <"$dir/token"
+if [ "$held" = held ]; then
+  [ -e "$dir/ended" ] || kill -s "$SIGNAL" -- "-$step"
+  for left in $(grep -l -s -F "DRPLAN_TOKEN=$token" /proc/[0-9]*/environ); do
+    left=${left#/proc/}
+    kill -s "$SIGNAL" "${left%/environ}"
+  done
+fi
+printf '%s over\n' "$NONCE" >&6
+say over 0
+exit 0

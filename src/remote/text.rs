@@ -1,0 +1,142 @@
+//! Makes the text that a host's shell is given over standard input.
+
+use std::collections::BTreeMap;
+
+use super::{Attempt, Look};
+
+const ATTEMPT: &str = include_str!("attempt.sh");
+const VISIT: &str = include_str!("visit.sh");
+const HOLDER: &str = include_str!("holder.sh");
+const LOOK: &str = include_str!("look.sh");
+const FORGET: &str = include_str!("forget.sh");
+const STOP: &str = include_str!("stop.sh");
+
+/// What a visit cannot do without.
+const TOOLS: &str = "setsid mkfifo tail wc cat mv rm sleep grep";
+
+/// Shells that take a file where they take a text after `-c`.
+const SHELLS: [&str; 7] = ["sh", "bash", "dash", "ksh", "mksh", "zsh", "ash"];
+
+/// What a visit begins with: the host has a shell, and nothing was done yet.
+pub(super) fn greeting(nonce: &str) -> String {
+    format!("echo '{nonce} ready'\n")
+}
+
+/// The text of a visit that starts an attempt, or finds it, and stays with it.
+pub(super) fn visit(
+    attempt: &Attempt,
+    run: &str,
+    nonce: &str,
+    token: &str,
+    from: [u64; 2],
+    find: bool,
+) -> String {
+    let (words, script) = words(&attempt.program);
+    let mut text = String::new();
+    let mut set = |name: &str, value: &str| text.push_str(&format!("{name}={}\n", quote(value)));
+    set("NONCE", nonce);
+    set("RUN", run);
+    set("NAME", &attempt.name);
+    set("MODE", if find { "find" } else { "start" });
+    set("FROM_OUT", &from[0].to_string());
+    set("FROM_ERR", &from[1].to_string());
+    if !find {
+        set("DONE", &attempt.done.join(" "));
+        set("TOKEN", token);
+        set("TOOLS", TOOLS);
+        set("PROGRAM", needed(attempt));
+        set("LIMIT", &attempt.limit.to_string());
+        set("VALUES", &exports(&attempt.values));
+        set("WORDS", &words);
+        set("SCRIPT", script);
+        set("HOLDER", HOLDER);
+    }
+    whole(&text, VISIT)
+}
+
+/// The text of a visit that sends a signal to all that an attempt has started.
+pub(super) fn stop(attempt: &Attempt, run: &str, nonce: &str, signal: &str) -> String {
+    let mut text = String::new();
+    for (name, value) in [("NONCE", nonce), ("RUN", run), ("NAME", &attempt.name), ("SIGNAL", signal)] {
+        text.push_str(&format!("{name}={}\n", quote(value)));
+    }
+    whole(&text, STOP)
+}
+
+/// The text of a visit that carries out a command which only looks.
+pub(super) fn look(look: &Look, run: &str, nonce: &str) -> String {
+    let (words, script) = words(&look.program);
+    let plain: Vec<String> = look.program.iter().map(|word| quote(word)).collect();
+    let plain = format!("set -- {}", plain.join(" "));
+    let mut text = String::new();
+    for (name, value) in [
+        ("NONCE", nonce),
+        ("RUN", run),
+        ("VALUES", &exports(&look.values)),
+        ("WORDS", &words),
+        ("PLAIN", &plain),
+        ("SCRIPT", script),
+    ] {
+        text.push_str(&format!("{name}={}\n", quote(value)));
+    }
+    whole(&text, LOOK)
+}
+
+/// The text of a visit that removes what is left of a run.
+pub(super) fn forget(run: &str, nonce: &str) -> String {
+    whole(&format!("NONCE={}\nRUN={}\n", quote(nonce), quote(run)), FORGET)
+}
+
+/// A function is read to its end before anything of it is done, so half a text does nothing.
+fn whole(settings: &str, body: &str) -> String {
+    format!("visit_all() {{\n{settings}{ATTEMPT}{body}}}\nvisit_all\n")
+}
+
+/// Returns `set --` with the words of a program, and the script that one of them names.
+///
+/// A text goes into a file: anybody may read the arguments of a process.
+fn words(program: &[String]) -> (String, &str) {
+    let (before, script) = match program {
+        [before @ .., dash_c, script]
+            if dash_c == "-c" && before.first().is_some_and(|word| is_shell(word)) =>
+        {
+            (before, script.as_str())
+        }
+        _ => (program, ""),
+    };
+    let mut words = "set --".to_owned();
+    for word in before {
+        words.push(' ');
+        words.push_str(&quote(word));
+    }
+    if before.len() < program.len() {
+        words.push_str(" \"$script\"");
+    }
+    (words, script)
+}
+
+fn is_shell(word: &str) -> bool {
+    let name = word.rsplit('/').next().unwrap_or(word);
+    SHELLS.contains(&name)
+}
+
+/// The program itself, unless it is looked for in a PATH of the plan.
+fn needed(attempt: &Attempt) -> &str {
+    let program = attempt.program.first().filter(|_| !attempt.values.contains_key("PATH"));
+    program.map_or("", String::as_str)
+}
+
+fn exports(values: &BTreeMap<String, String>) -> String {
+    let is_name = |name: &str| {
+        !name.starts_with(|first: char| first.is_ascii_digit())
+            && !name.is_empty()
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    };
+    let values = values.iter().filter(|(name, _)| is_name(name));
+    values.map(|(name, value)| format!("export {name}={}\n", quote(value))).collect()
+}
+
+/// Returns a word that every POSIX shell reads as exactly this text.
+fn quote(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "'\\''"))
+}

@@ -1,0 +1,123 @@
+# Starts an attempt unless it was started before, and stays with it until it ends.
+lack() {
+  missing=
+  for tool in $TOOLS ${PROGRAM:+"$PROGRAM"}; do
+    command -v "$tool" || missing="$missing $tool"
+  done
+  [ -z "$missing" ] || { say lacks "$missing"; exit 0; }
+}
+begin() {
+  boot
+  {
+    printf '%s\n' "$HOLDER" >"$dir/holder" &&
+      printf '%s' "$SCRIPT" >"$dir/script" &&
+      printf '%s\n' "$boot_id" >"$dir/boot" &&
+      printf '%s\n' "$TOKEN" >"$dir/token" &&
+      printf '%200s\n' ' ' >"$dir/holder.pid" &&
+      printf '%200s\n' ' ' >"$dir/ending" &&
+      : >"$dir/out" &&
+      : >"$dir/err"
+  } || {
+    rm -rf "$dir"
+    say cannot "write to $dir"
+    exit 0
+  }
+  DRPLAN_HELD="$VALUES
+$WORDS" setsid sh "$dir/holder" "$dir" "$TOKEN" "$LIMIT" 3<&- 5>&- 6>&- &
+}
+# Whether the holder lives; it is told apart from another process that has its number by the start.
+lives() {
+  read -r holder step begun held <"$dir/holder.pid"
+  [ "$held" = held ] || return 1
+  kill -0 "$holder" || return 1
+  [ "$begun" = 0 ] || {
+    read -r stat <"/proc/$holder/stat" || return 1
+    set -- ${stat##*)}
+    [ "${20}" = "$begun" ]
+  }
+}
+# Sends what stands in a file from some byte on: file, byte, stream.
+rest() {
+  size=$(wc -c <"$1")
+  size=$((size))
+  printf '%s rest %s %s\n' "$NONCE" "$2" "$((size - $2))" >&"$3"
+  [ "$size" -le "$2" ] || tail -c "+$(($2 + 1))" "$1" >&"$3"
+}
+# The last part alone, where the rest was followed.
+recent() {
+  size=$(wc -c <"$1")
+  from=$((size - 65536))
+  [ "$from" -ge "$2" ] || from=$2
+  rest "$1" "$from" "$3"
+}
+finish() {
+  read -r ended code <"$dir/ended"
+  "$1" "$dir/out" "$FROM_OUT" 5
+  "$1" "$dir/err" "$FROM_ERR" 6
+  if [ -s "$dir/output" ]; then
+    size=$(wc -c <"$dir/output")
+    say output "$((size))"
+    cat "$dir/output" >&5
+  fi
+  printf '%s over\n' "$NONCE" >&6
+  say over "$code"
+  exit 0
+}
+visit() {
+  fresh=no
+  if [ ! -d "$dir" ]; then
+    [ "$MODE" = start ] || { say absent; exit 0; }
+    lack
+    mkdir -p "$run" || { say cannot "make the folder $run"; exit 0; }
+    if mkdir "$dir"; then
+      begin
+      fresh=yes
+    elif [ ! -d "$dir" ]; then
+      say cannot "make the folder $dir"
+      exit 0
+    fi
+  fi
+  wake=$dir/w.$$
+  if [ "$fresh" = no ]; then
+    # Whoever waits here for a connection that is gone may go.
+    for waiting in "$dir"/w.*; do
+      [ ! -p "$waiting" ] || { echo leave 1<>"$waiting"; rm -f "$waiting"; }
+    done
+  fi
+  mkfifo "$wake" && exec 8<>"$wake"
+  printf '%s here\n' "$NONCE" >&6
+  say here
+  # Their outcomes are on record.
+  [ "$fresh" = no ] || for name in $DONE; do rm -rf "$run/$name"; done
+  [ ! -e "$dir/ended" ] || { rm -f "$wake"; finish rest; }
+  if [ "$fresh" = no ]; then
+    read -r booted <"$dir/boot"
+    boot
+    [ "$booted" = "$boot_id" ] || { say rebooted; exit 0; }
+    # Somebody may be starting it at this moment.
+    for pause in 1 1 2 4 0; do
+      ! lives || break
+      [ ! -e "$dir/ended" ] || { rm -f "$wake"; finish rest; }
+      [ "$pause" != 0 ] || { say gone; exit 0; }
+      sleep "$pause"
+    done
+  fi
+  tail -c "+$((FROM_OUT + 1))" -f "$dir/out" >&5 3<&- 6>&- 8<&- &
+  out=$!
+  tail -c "+$((FROM_ERR + 1))" -f "$dir/err" >&6 3<&- 5>&- 8<&- &
+  err=$!
+  (cat <&3; echo cut >&8) 5>&- 6>&- &
+  link=$!
+  exec 3<&-
+  until [ -e "$dir/ended" ]; do
+    # A host that has no room for a pipe is looked at again and again.
+    if [ -p "$wake" ]; then read -r word <&8; else sleep 1; word=; fi
+    [ "$word" != cut ] && [ "$word" != leave ] || break
+  done
+  kill "$out" "$err" "$link"
+  wait "$out" "$err"
+  rm -f "$wake"
+  [ ! -e "$dir/ended" ] || finish recent
+  exit 0
+}
+visit
