@@ -16,10 +16,13 @@ pub(super) async fn look(at: Option<Folder>, moot: Option<String>, judged: Vec<J
     let at = match at {
         Some(Folder::Afar(afar, folder)) => {
             let shown = format!("{folder} on {}", afar.host.place);
-            let path_of = |name: &str| Some(format!("{}/{name}", folder.trim_end_matches('/')));
-            // What lies on another host was not looked into from here.
             return match afar::names(&afar, &folder).await {
-                Ok(names) => newest_of(names, &shown, path_of, |_| None),
+                Ok(names) => {
+                    // What was looked at lay on this machine.
+                    newest_of(names, &shown, &[], |name| {
+                        Some(format!("{}/{name}", folder.trim_end_matches('/')))
+                    })
+                }
                 Err(why) => FoundPoint::Nothing(why),
             };
         }
@@ -49,22 +52,15 @@ fn find_newest(at: Option<&Path>, judged: &[Judged]) -> FoundPoint {
         }
     };
     let names = entries.iter().filter_map(|entry| entry.file_name().to_str().map(str::to_owned)).collect();
-    // A judgement holds as long as the point is still what was looked at.
-    let judgement = |name: &str| {
-        let path = absolute(&folder.join(name))?;
-        let known = judged.iter().find(|judged| judged.path == path)?;
-        let size = folder.join(name).metadata().ok().filter(fs::Metadata::is_file).map(|m| m.len());
-        (known.bytes.is_none() || size.is_none() || known.bytes == size).then_some(known)
-    };
-    newest_of(names, &shown.to_string(), |name| absolute(&folder.join(name)), judgement)
+    newest_of(names, &shown.to_string(), judged, |name| absolute(&folder.join(name)))
 }
 
-/// Takes the newest of the names of points; what a look has found bad is passed over.
-fn newest_of<'j>(
+/// Takes the newest of the names of points; one that a look has found bad is passed over.
+fn newest_of(
     names: Vec<String>,
     shown: &str,
-    path_of: impl FnOnce(&str) -> Option<String>,
-    judgement: impl Fn(&str) -> Option<&'j Judged>,
+    judged: &[Judged],
+    path_of: impl Fn(&str) -> Option<String>,
 ) -> FoundPoint {
     let mut points = Vec::new();
     for name in names {
@@ -77,7 +73,7 @@ fn newest_of<'j>(
     }
     let count = points.len();
     let mut passed_over = String::new();
-    points.retain(|(_, name)| match judgement(name) {
+    points.retain(|(_, name)| match judgement(judged, path_of(name)) {
         Some(known) if !known.is_good => {
             passed_over = format!("; {name} was passed over: {}", known.said);
             false
@@ -97,12 +93,21 @@ fn newest_of<'j>(
     };
     match path_of(&name) {
         Some(path) => {
-            let said = judgement(&name).map(|known| format!(", {}", known.said)).unwrap_or_default();
+            let known = judgement(judged, Some(path.clone()));
+            let said = known.map(|known| format!(", {}", known.said)).unwrap_or_default();
             let why = format!("the newest of {count} in {shown}{said}{passed_over}");
             FoundPoint::Newest { path, time: Some(time), why }
         }
         None => FoundPoint::Nothing(format!("the path of {shown} is not UTF-8")),
     }
+}
+
+/// Returns what a look has found of a point, as long as it is still what was looked at.
+fn judgement(judged: &[Judged], path: Option<String>) -> Option<&Judged> {
+    let path = path?;
+    let known = judged.iter().find(|judged| judged.path == path)?;
+    let size = fs::metadata(path).ok().filter(fs::Metadata::is_file).map(|metadata| metadata.len());
+    (known.bytes.is_none() || size.is_none() || known.bytes == size).then_some(known)
 }
 
 fn absolute(path: &Path) -> Option<String> {
