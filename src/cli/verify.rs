@@ -15,7 +15,7 @@ use crate::resolve::{Placement, ResolvedPlan};
 use crate::value::{Id, Moment, did_you_mean};
 use crate::verify::{
     Asking, Ground, Known, Pen, PlanSeen, Severity, Subject, Verification, human, judge_asset, known_file,
-    look, subjects,
+    look, look_at_jobs, subjects,
 };
 use crate::workspace::{Workspace, plan_files};
 
@@ -227,11 +227,17 @@ async fn look_at_one(args: &Args, workspace: &Workspace, looked: &Looked, asking
     } else {
         Vec::new()
     };
+    let jobs = if args.copy.is_empty() {
+        look_at_jobs(asking, &looked.placement, &args.asset).await
+    } else {
+        Vec::new()
+    };
     PlanSeen {
         plan: plan.plan.clone(),
         title: plan.title.clone(),
         file: workspace.relative(&looked.file).display().to_string(),
         copies,
+        jobs,
         assets,
     }
 }

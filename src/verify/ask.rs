@@ -8,7 +8,8 @@ use secrecy::ExposeSecret;
 use super::judge::{Found, Looked, Seen, judge_copy};
 use super::promise::Promise;
 use super::subject::{Ground, Subject, Whereabouts};
-use super::{CopySeen, Known};
+use super::{CopySeen, Known, in_bucket};
+use crate::bucket::Address;
 use crate::effect::{Digests, Env, Errand, Inspection, Inspector, Origin, Question, Unlisted, Wanted};
 use crate::plan::{Keep, SecretSource};
 use crate::probe::{Command, Facts, Probe, Scope};
@@ -112,6 +113,16 @@ async fn find(asking: Asking<'_>, subject: &Subject<'_>, promise: &Promise<'_>) 
             return found;
         }
     }
+    if let Whereabouts::Url(url) = &subject.at
+        && Address::is_meant_by(url)
+    {
+        let read = in_bucket::find(asking, subject, promise, url, &mut env, &mut found).await;
+        let mut found = look_into(asking, promise, &of_point, &env, found).await;
+        if let Some(read) = read {
+            read.add_to(&mut found.looked);
+        }
+        return found;
+    }
     let Whereabouts::Here(path) = &subject.at else {
         if of_copy.is_empty() {
             found.not_seen = Some((
@@ -202,8 +213,14 @@ async fn look_into_one(asking: Asking<'_>, probes: &[&Probe], env: &Env, seen: S
         }
         None => env.unknown.push("POINT_TIME".to_owned()),
     }
-    let (inspections, digests) =
-        tokio::join!(ask_all(asking, probes, &env), asking.inspector.digest(PathBuf::from(&seen.path)));
+    let digest = async {
+        // What lies at a URL is read where it is listed.
+        if seen.path.contains("://") {
+            return Digests::None;
+        }
+        asking.inspector.digest(PathBuf::from(&seen.path)).await
+    };
+    let (inspections, digests) = tokio::join!(ask_all(asking, probes, &env), digest);
     Looked {
         name: seen.name,
         path: seen.path,
@@ -267,7 +284,7 @@ fn scrub(env: &mut Env) {
 }
 
 /// Fetches the secret that reading a copy takes, from where the plan says that it lives.
-async fn fetch(asking: Asking<'_>, key: &Name) -> Result<Vec<(String, String)>, String> {
+pub(super) async fn fetch(asking: Asking<'_>, key: &Name) -> Result<Vec<(String, String)>, String> {
     let Some(secret) = asking.plan.secrets.get(key) else {
         return Err(format!("the plan has no secret {key}"));
     };

@@ -33,6 +33,8 @@ pub(super) struct Found {
     pub(super) others: usize,
     /// Those that were looked into, the newest first.
     pub(super) looked: Vec<Looked>,
+    /// What was found fault with where it lies.
+    pub(super) problems: Vec<Problem>,
     /// Why the secret could not be fetched.
     pub(super) no_key: Option<String>,
 }
@@ -120,6 +122,7 @@ impl Judge<'_> {
 
     fn judge(&mut self, seen: &mut CopySeen, subject: &Subject<'_>, found: Found, before: Option<&CopySeen>) {
         let copy = &subject.reference;
+        self.problems.extend(found.problems.iter().cloned());
         if let Some(why) = &found.no_key {
             let key = subject.copy.key.as_ref().map(ToString::to_string).unwrap_or_default();
             let what = format!("{key}, without which it cannot be read, is not at hand: {why}");

@@ -6,6 +6,8 @@
 mod account;
 mod ask;
 mod floor;
+mod in_bucket;
+mod job;
 mod judge;
 mod known;
 mod promise;
@@ -13,9 +15,10 @@ mod subject;
 mod table;
 
 pub use account::{
-    AssetSeen, CopySeen, DatedBy, Kind, PlanSeen, PointSeen, Problem, Severity, Verification, schema,
+    AssetSeen, CopySeen, DatedBy, JobSeen, Kind, PlanSeen, PointSeen, Problem, Severity, Verification, schema,
 };
 pub use ask::{Asking, look};
+pub use job::look_at_jobs;
 pub use judge::judge_asset;
 pub use known::{Known, known_file};
 pub use subject::{Ground, Subject, Whereabouts, subjects};
