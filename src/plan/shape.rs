@@ -362,6 +362,9 @@ impl Judge<'_> {
         if has("timezone") && !has("cron") {
             misfits.push((path.key("timezone"), "timezone", vec!["cron"]));
         }
+        if has("user") && (has("crontab") || has("timer")) {
+            misfits.push((path.key("user"), "user", vec!["cron"]));
+        }
         if is_probe {
             misfits.retain(|(_, field, _)| *field != "expect");
         }

@@ -28,10 +28,8 @@ pub(super) async fn find(
 ) -> Option<ReadThrough> {
     let asked = promise_of(subject);
     let looks_into = promise.wanted.is_some_and(|wanted| wanted >= Integrity::Read);
-    let limits = match looks_into {
-        true => Limits { whole: READING, ..Limits::default() },
-        false => Limits::default(),
-    };
+    let whole = if looks_into { READING } else { Limits::default().whole };
+    let limits = Limits { whole, ..Limits::default() };
     let opened = open(asking, subject, url, env, limits).await;
     let bucket = match opened {
         Ok(bucket) => bucket,
