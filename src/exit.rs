@@ -7,7 +7,8 @@ use std::process::ExitCode;
 pub enum Exit {
     /// 0: done, and nothing found.
     Done,
-    /// 1: findings at error level; a runbook has drifted; a dry run found that the real thing would fail.
+    /// 1: findings at error level; a runbook has drifted; a dry run found that the real thing would fail; a
+    /// backup that fails, or of which nobody can know.
     Found,
     /// 2: wrong use, or drplan could not do it: an unreadable file, something that this version cannot do yet.
     Unable,
@@ -41,7 +42,7 @@ impl Exit {
         match self {
             Self::Done => "Done, and nothing found.",
             Self::Found => {
-                "Findings at error level; a runbook that has drifted; a dry run that found the real thing impossible."
+                "Findings at error level; a runbook that has drifted; a dry run that found the real thing impossible; a backup that fails, or of which nobody can know."
             }
             Self::Unable => {
                 "Wrong use, or drplan could not do it: an unreadable file, or something that this version cannot do yet."

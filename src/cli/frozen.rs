@@ -1,5 +1,6 @@
 //! What a run needs to be taken up again: written down once, before anything is done.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
@@ -8,7 +9,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::document::Sources;
+use crate::engine;
 use crate::error::Error;
+use crate::event::RunState;
 use crate::resolve::{Course, ResolvedPlan};
 use crate::value::{Id, Length};
 use crate::workspace::{Opened, Workspace};
@@ -78,6 +81,14 @@ const FOLDER: &str = "frozen";
 const FILE: &str = "run.json";
 
 impl Frozen {
+    /// Adds the undos that a run has begun, for whoever asks or answers.
+    pub(super) fn add_undos(&mut self, state: &RunState) {
+        let (plan, course) = engine::with_begun_undos(&self.plan, &self.course, state.nodes());
+        if let (Cow::Owned(plan), Cow::Owned(course)) = (plan, course) {
+            (self.plan, self.course) = (plan, course);
+        }
+    }
+
     pub(super) fn new(
         plan_file: String,
         source_text: &str,

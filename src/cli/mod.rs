@@ -12,6 +12,7 @@ mod graph;
 mod live;
 mod placement;
 mod portfolio;
+mod recipes;
 mod render;
 mod request;
 mod resume;
@@ -106,7 +107,9 @@ enum Command {
     Skip(request::StepArgs),
     /// Try a failed step again
     Retry(request::StepArgs),
-    /// Give a run up and end what runs
+    /// Decide that what a held run has done stays
+    Commit(request::CommitArgs),
+    /// Give a run up and end what runs; with `--undo` take back what was carried out
     Abort(request::AbortArgs),
     /// Show where a run stands
     Status(status::StatusArgs),
@@ -116,6 +119,8 @@ enum Command {
     Report(status::ReportArgs),
     /// Write the runbooks by which people recover by hand, or check that they are what the plans say
     Render(render::Args),
+    /// List the recipes at hand, or show one
+    Recipes(recipes::Args),
     /// Print a JSON Schema
     Schema(schema::Args),
     /// Print the completions of a shell
@@ -185,11 +190,13 @@ fn run(cli: Cli, terminal: &mut Terminal) -> Result<Exit, Error> {
         Command::HandOver(args) => request::hand_over(&args, &cli.global, terminal),
         Command::Skip(args) => request::skip(&args, &cli.global, terminal),
         Command::Retry(args) => request::retry(&args, &cli.global, terminal),
+        Command::Commit(args) => request::commit(&args, &cli.global, terminal),
         Command::Abort(args) => request::abort(&args, &cli.global, terminal),
         Command::Status(args) => status::status(&args, &cli.global, terminal),
         Command::Runs => status::runs(&cli.global, terminal),
         Command::Report(args) => status::report(&args, &cli.global, terminal),
         Command::Render(args) => render::run(&args, terminal, cli.global.state.as_deref()),
+        Command::Recipes(args) => recipes::run(&args, terminal),
         Command::Schema(args) => schema::run(&args, terminal),
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::frozen::Frozen;
 use crate::error::Error;
-use crate::event::{RunState, StepState};
+use crate::event::{RunState, StepState, StopHow};
 use crate::resolve::Placement;
 use crate::value::Id;
 use crate::workspace::replace;
@@ -15,7 +15,8 @@ use crate::workspace::replace;
 /// What is not healthy yet is recorded when it is; what is back at its first home needs no entry. Assets of other plans are
 /// theirs to record, and an environment is not the plan's own world.
 pub(super) fn record(plan_file: &Path, frozen: &Frozen, state: &RunState) -> Result<Option<PathBuf>, Error> {
-    if frozen.plan.environment.is_some() {
+    // What was taken back, or may still be, lives where a person says.
+    if frozen.plan.environment.is_some() || state.given_up == Some(StopHow::Undo) || state.is_held() {
         return Ok(None);
     }
     let file = plan_file.with_extension("placement.yaml");

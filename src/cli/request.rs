@@ -73,6 +73,21 @@ pub(super) struct StepArgs {
     pub sign: SignArgs,
 }
 
+/// Arguments of `drplan commit`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  drplan commit latest
+  drplan commit latest --as ana --note \"the shop takes orders\"")]
+pub(super) struct CommitArgs {
+    /// The run: its id, the beginning of it, or `latest`
+    pub run: String,
+    /// In your own words
+    #[arg(long, value_name = "TEXT")]
+    pub note: Option<String>,
+    #[command(flatten)]
+    pub sign: SignArgs,
+}
+
 /// Arguments of `drplan abort`.
 #[derive(Debug, clap::Args)]
 pub(super) struct AbortArgs {
@@ -146,6 +161,18 @@ fn about_step(
     target.send(speech, &args.sign, terminal)
 }
 
+/// Decides that what a held run has done stays. Without a controller, this process becomes it for the moment.
+pub(super) fn commit(args: &CommitArgs, global: &Global, terminal: &Terminal) -> Result<Exit, Error> {
+    let target = Target::find(global, &args.run)?;
+    if !target.state.is_held() {
+        let error = Error::unable(format!("the run {} does not wait for this decision", target.run));
+        return Err(error.hint(format!("`drplan status {}` shows where it stands", target.run)));
+    }
+    let speech = Speech { decision: Decision::Commit, step: None, to: None, note: args.note.clone() };
+    let Some(request) = target.compose(speech, &args.sign, terminal)? else { return Ok(Exit::Done) };
+    target.ask_or_take_up(&request, "asked; the run's controller ends the run\n", false, global, terminal)
+}
+
 /// Gives a run up. Without a controller, this process becomes it for the moment.
 pub(super) fn abort(args: &AbortArgs, global: &Global, terminal: &Terminal) -> Result<Exit, Error> {
     let reason = given(&args.reason)?;
@@ -153,29 +180,18 @@ pub(super) fn abort(args: &AbortArgs, global: &Global, terminal: &Terminal) -> R
     let decision = if args.undo { Decision::Undo } else { Decision::Abort };
     let speech = Speech { decision, step: None, to: None, note: Some(reason) };
     let Some(request) = target.compose(speech, &args.sign, terminal)? else { return Ok(Exit::Done) };
-    journal::put(&target.run_dir, &request).map_err(|error| Error::unable(format!("cannot {error}")))?;
-    match Writer::vacant(&target.run_dir, &session::holder(&request.by, session::now())) {
-        Err(LockError::Locked { .. }) => {
-            terminal.print(if args.undo {
-                "asked; the run's controller ends what runs, and takes back what was carried out\n"
-            } else {
-                "asked; the run's controller ends what runs and gives the run up\n"
-            })?;
-            Ok(Exit::Done)
-        }
-        Err(error) => Err(Error::unable(format!("cannot {error}"))),
-        Ok(()) => {
-            let args = super::resume::Args {
-                run: target.run.to_string(),
-                wait: false,
-                format: super::execute::EventFormat::Human,
-                plain: true,
-            };
-            // The request lies in the inbox: whoever takes the run up, hears it first.
-            super::resume::run(&args, global, terminal)
-                .map(|exit| if exit == Exit::Failed { Exit::Done } else { exit })
-        }
-    }
+    let asked = if args.undo {
+        "asked; the run's controller ends what runs, and takes back what was carried out\n"
+    } else {
+        "asked; the run's controller ends what runs and gives the run up\n"
+    };
+    let exit = target.ask_or_take_up(&request, asked, args.undo, global, terminal)?;
+    // That it was given up is what was asked; that something is left to be done by hand is not.
+    let left = || {
+        session::report_of(&target.run_dir)
+            .map(|report| report.undone.is_some_and(|undone| !undone.left.is_empty()))
+    };
+    Ok(if exit == Exit::Failed && !left()? { Exit::Done } else { exit })
 }
 
 fn given(reason: &str) -> Result<String, Error> {
@@ -202,11 +218,12 @@ impl Target {
             let error = Error::unable(format!("the run {run} is over"));
             return Err(error.hint("`drplan report` shows how it went"));
         }
-        let (frozen, hash) = Frozen::read(&run_dir)?;
+        let (mut frozen, hash) = Frozen::read(&run_dir)?;
         if state.start.as_ref().is_some_and(|start| start.plan_hash != hash) {
             let error = Error::unable(format!("what the run {run} was frozen into has been changed since"));
             return Err(error.hint("restore frozen/run.json from a copy of the run's folder"));
         }
+        frozen.add_undos(&state);
         Ok(Self { run, run_dir, state, frozen })
     }
 
@@ -243,6 +260,36 @@ impl Target {
                         .map_err(|error| Error::unable(format!("cannot {error}")))?;
                 }
                 Err(error)
+            }
+        }
+    }
+
+    /// Leaves a request about the whole run to its controller; without one, this process takes the run up.
+    fn ask_or_take_up(
+        &self,
+        request: &Request,
+        asked: &str,
+        undo: bool,
+        global: &Global,
+        terminal: &Terminal,
+    ) -> Result<Exit, Error> {
+        journal::put(&self.run_dir, request).map_err(|error| Error::unable(format!("cannot {error}")))?;
+        match Writer::vacant(&self.run_dir, &session::holder(&request.by, session::now())) {
+            Err(LockError::Locked { .. }) => {
+                terminal.print(asked)?;
+                Ok(Exit::Done)
+            }
+            Err(error) => Err(Error::unable(format!("cannot {error}"))),
+            Ok(()) => {
+                let args = super::resume::Args {
+                    run: self.run.to_string(),
+                    wait: false,
+                    format: super::execute::EventFormat::Human,
+                    plain: true,
+                    undo,
+                };
+                // The request lies in the inbox: whoever takes the run up, hears it first.
+                super::resume::run(&args, global, terminal)
             }
         }
     }

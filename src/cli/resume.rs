@@ -5,8 +5,9 @@ use super::frozen::{Frozen, hash_of};
 use super::session::{self, Session};
 use super::typed;
 use super::{Global, Terminal};
+use crate::engine;
 use crate::error::Error;
-use crate::event::{Event, Mode, RunResult, RunState, StepState};
+use crate::event::{Event, Mode, OutlineKind, RunResult, RunState, StepState, StopHow};
 use crate::exit::Exit;
 use crate::journal::{Journal, Writer};
 
@@ -27,6 +28,9 @@ pub(super) struct Args {
     /// Print a line an event instead of the live view, also at a terminal
     #[arg(long)]
     pub plain: bool,
+    /// Whether what was carried out is about to be taken back.
+    #[arg(skip)]
+    pub undo: bool,
 }
 
 pub(super) fn run(args: &Args, global: &Global, terminal: &Terminal) -> Result<Exit, Error> {
@@ -75,8 +79,24 @@ pub(super) fn run(args: &Args, global: &Global, terminal: &Terminal) -> Result<E
         }
     }
     // What has ended needs no secret any more.
-    let is_open = |at: usize| state.steps.get(at).is_none_or(|record| !record.state.releases());
-    let answers = typed::ask(&frozen.plan, &frozen.course, is_open, terminal)?;
+    let (plan, course) = engine::with_begun_undos(&frozen.plan, &frozen.course, state.nodes());
+    let undoes = args.undo || state.given_up == Some(StopHow::Undo);
+    let is_open = |at: usize| {
+        let Some(record) = state.steps.get(at) else { return true };
+        let node = state.nodes().get(at);
+        if undoes {
+            // The undos themselves, or what they will take back.
+            let is_undo = node.is_some_and(|node| node.undoes.is_some());
+            let will_be = !state.undoing
+                && node.is_some_and(|node| {
+                    node.undo.is_some() && (record.acted || node.kind == OutlineKind::Group)
+                });
+            return (is_undo && !record.state.releases()) || will_be;
+        }
+        !record.state.releases()
+    };
+    let answers = typed::ask(&plan, &course, is_open, terminal)?;
+    drop((plan, course));
     let mut resumed = vec![Event::RunResumed { by: account.clone(), host: session::host(), plan_changed }];
     resumed.extend(journal.torn.map(|dropped_bytes| Event::JournalMended { dropped_bytes }));
     let session = Session {

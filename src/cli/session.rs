@@ -8,7 +8,7 @@ use super::frozen::Frozen;
 use super::placement;
 use super::typed::Answers;
 use super::{Terminal, live};
-use crate::effect::{Dry, DrySetup, Live, LiveSetup};
+use crate::effect::{Dry, DrySetup, Judged, Live, LiveSetup, is_of_the_machine};
 use crate::engine::{self, Ground, Halt, Setup};
 use crate::error::Error;
 use crate::event::{Event, Mode, RunResult, RunStarted};
@@ -18,6 +18,7 @@ use crate::keeper;
 use crate::report::{self, Report};
 use crate::resolve::{Course, ResolvedPlan};
 use crate::value::{Id, Length, Moment, RunId, Stamp};
+use crate::verify::{Known, known_file};
 use crate::workspace::Workspace;
 
 /// How long an asset may take to become healthy unless somebody says otherwise.
@@ -69,6 +70,7 @@ impl Session<'_> {
             last_words: self.workspace.config.defaults.last_words.unwrap_or(LAST_WORDS),
             stays: self.stays,
         };
+        let judged = self.judged();
         let mut listener = live::Listening::begin(&self, earlier, terminal);
         let outcome = runtime.block_on(async {
             match setup.mode() {
@@ -79,6 +81,7 @@ impl Session<'_> {
                         run_dir: self.run_dir.clone(),
                         exe,
                         confines: self.workspace.config.defaults.confine.unwrap_or(true),
+                        judged,
                     });
                     Ok::<_, Error>(
                         engine::run(&setup, effects, writer, &mut listener, earlier, resumed).await,
@@ -94,6 +97,7 @@ impl Session<'_> {
                         home: home(),
                         interactive: terminal.interactive && self.format == EventFormat::Human,
                         desk: listener.desk(),
+                        judged,
                     };
                     let effects = Live::new(live)?;
                     Ok(engine::run(&setup, effects, writer, &mut listener, earlier, resumed).await)
@@ -139,6 +143,11 @@ impl Session<'_> {
 }
 
 impl Session<'_> {
+    /// Returns what `drplan verify --record` has found of the recovery points of this plan.
+    fn judged(&self) -> Vec<Judged> {
+        Known::read(&known_file(&self.workspace.state)).judged(&self.frozen.plan.plan)
+    }
+
     /// Returns where the commands of imported plans run.
     fn imported(&self) -> BTreeMap<String, Ground> {
         let plan = &self.frozen.plan;
@@ -220,8 +229,7 @@ fn write(path: &Path, text: &str) -> Result<(), Error> {
 }
 
 fn inherited(pass_env: &[String]) -> BTreeMap<String, String> {
-    let is_wanted =
-        |name: &str| engine::is_of_the_machine(name) || pass_env.iter().any(|passed| passed == name);
+    let is_wanted = |name: &str| is_of_the_machine(name) || pass_env.iter().any(|passed| passed == name);
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .filter(|(name, _)| is_wanted(name))

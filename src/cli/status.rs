@@ -82,7 +82,8 @@ pub(super) fn status(args: &StatusArgs, global: &Global, terminal: &Terminal) ->
             (StepState::Done { .. }, _) | (_, None) => String::new(),
             (_, Some(note)) => format!("  {}", note.lines().next().unwrap_or_default().escape_debug()),
         };
-        text.push_str(&format!("  {:width$}  {}{note}\n", node.id.as_str(), record.state.title()));
+        let undone = if state.is_undone(node.id.as_str()) { ", undone" } else { "" };
+        text.push_str(&format!("  {:width$}  {}{undone}{note}\n", node.id.as_str(), record.state.title()));
         for (_, line) in waiting.iter().filter(|(step, _)| *step == node.id) {
             text.push_str(&format!("  {:width$}    {line}\n", ""));
         }
@@ -97,7 +98,11 @@ fn standing(state: &RunState, runs: &Runs, run: &RunId) -> String {
         let how = match result {
             RunResult::Done => "done",
             RunResult::Failed => "ended with a step that failed or was skipped",
-            RunResult::Aborted => "given up",
+            RunResult::Aborted => match state.taken_back() {
+                Some(taken) if taken.left.is_empty() => "given up, and taken back",
+                Some(_) => "given up; `drplan report` says what is left to be taken back by hand",
+                None => "given up",
+            },
             RunResult::Possible => "the real thing would have been possible",
             RunResult::Impossible => "the real thing would have failed",
         };
@@ -108,7 +113,12 @@ fn standing(state: &RunState, runs: &Runs, run: &RunId) -> String {
     }
     let probe = session::holder("", session::now());
     match Writer::vacant(&runs.dir(run), &probe) {
-        Err(LockError::Locked { held, .. }) => format!("under way; its controller is {held}"),
+        Err(LockError::Locked { held, .. }) => {
+            let choice = state.hold.as_ref().filter(|_| state.is_held());
+            let choice =
+                choice.map(|hold| format!("\nheld: {}", hold.choice(run.as_str()))).unwrap_or_default();
+            format!("under way; its controller is {held}{choice}")
+        }
         Err(error) => format!("nobody can say whether it is under way: cannot {error}"),
         Ok(()) => format!("its controller is gone\ngo on with: drplan resume {run}"),
     }

@@ -11,11 +11,12 @@ use crate::effect::Inspector;
 use crate::error::Error;
 use crate::event::Confined;
 use crate::exit::Exit;
+use crate::history::History;
 use crate::resolve::{Placement, ResolvedPlan};
 use crate::value::{Id, Moment, did_you_mean};
 use crate::verify::{
-    Asking, Ground, Known, Pen, PlanSeen, Severity, Subject, Verification, human, judge_asset, known_file,
-    look, look_at_jobs, subjects,
+    Asking, Ground, Known, Pen, PlanSeen, Severity, Subject, Verification, human, judge_asset, junit,
+    known_file, look, look_at_jobs, openmetrics, subjects,
 };
 use crate::workspace::{Workspace, plan_files};
 
@@ -66,6 +67,11 @@ pub(super) enum Format {
     Human,
     /// JSON, by `drplan schema verification`
     Json,
+    /// A JUnit report: a test for each copy and each asset
+    Junit,
+    /// Metrics, for the textfile collector of Prometheus' node exporter
+    #[value(name = "openmetrics")]
+    OpenMetrics,
 }
 
 /// From which severity on it exits with 1.
@@ -109,7 +115,8 @@ pub(super) fn run(args: &Args, global: &Global, terminal: &Terminal) -> Result<E
         plans.push(open(&file, args)?);
     }
     refuse_unknown_names(args, &plans)?;
-    let verification = look_at(args, &workspace, &plans)?;
+    let known = Known::read(&known_file(&workspace.state));
+    let verification = look_at(args, &workspace, &plans, &known)?;
     let quiet = args.quiet && verification.worst().is_none();
     match args.format {
         Format::Human if quiet => {}
@@ -123,6 +130,14 @@ pub(super) fn run(args: &Args, global: &Global, terminal: &Terminal) -> Result<E
                 .map_err(|error| Error::unable(error.to_string()))?;
             terminal.print(&(text + "\n"))?;
         }
+        Format::Junit => terminal.print(&junit(&verification).map_err(Error::unable)?)?,
+        Format::OpenMetrics => terminal.print(&openmetrics(&verification))?,
+    }
+    if args.record {
+        let file = known_file(&workspace.state);
+        known
+            .record(&file, &verification)
+            .map_err(|error| Error::unable(format!("cannot write {}: {error}", file.display())))?;
     }
     let fails = args.fail_on.severity().zip(verification.worst()).is_some_and(|(from, worst)| worst >= from);
     Ok(if fails { Exit::Found } else { Exit::Done })
@@ -153,7 +168,7 @@ fn refuse_unknown_names(args: &Args, plans: &[Looked]) -> Result<(), Error> {
     for (what, wanted, known) in
         [("copy", &args.copy, &copies), ("asset", &args.asset, &assets), ("place", &here, &places)]
     {
-        for name in wanted.iter().filter(|name| !known.contains(&name.as_str())) {
+        if let Some(name) = wanted.iter().find(|name| !known.contains(&name.as_str())) {
             let error = Error::unable(format!("there is no {what} `{}`", name.escape_debug()));
             let guess = did_you_mean(name, known.iter().copied());
             return Err(error.hint(guess.unwrap_or_else(|| format!("there are: {}", known.join(", ")))));
@@ -162,20 +177,26 @@ fn refuse_unknown_names(args: &Args, plans: &[Looked]) -> Result<(), Error> {
     Ok(())
 }
 
-fn look_at(args: &Args, workspace: &Workspace, plans: &[Looked]) -> Result<Verification, Error> {
+fn look_at(
+    args: &Args,
+    workspace: &Workspace,
+    plans: &[Looked],
+    known: &Known,
+) -> Result<Verification, Error> {
     // From here on secrets may be in our memory.
     crate::keeper::seal();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let exe = std::env::current_exe()?;
     let tmp = tempfile::Builder::new().prefix("drplan-verify-").tempdir()?;
-    let known = Known::read(&known_file(&workspace.state));
+    // Records that cannot be read are told by `check`.
+    let (history, _) = History::read(&workspace.evidence(), &mut Sources::default());
     let now = session::now();
     let as_of = args.as_of.unwrap_or(now);
     let here = args.here.as_ref().map(Id::trusted);
-    let (confined, seen) = runtime.block_on(async {
+    let (kept_by, seen) = runtime.block_on(async {
         let confines = workspace.config.defaults.confine.unwrap_or(true);
         let inspector = Inspector::new(&exe, &tmp.path().join("probe"), confines);
-        let confined = match inspector.confinement().0 {
+        let kept_by = match inspector.confinement().0 {
             Confined::Mounts => "mounts",
             Confined::Landlock => "landlock",
             Confined::Nothing => "nothing",
@@ -188,11 +209,12 @@ fn look_at(args: &Args, workspace: &Workspace, plans: &[Looked]) -> Result<Verif
                 now,
                 as_of,
                 here: here.as_ref(),
-                known: Some(&known),
+                history: &history,
+                known: Some(known),
             };
             look_at_one(args, workspace, looked, asking)
         });
-        (confined, join_all(looks).await)
+        (kept_by, join_all(looks).await)
     });
     // A look that hangs, such as at a file on a dead share, does not hold up the end.
     runtime.shutdown_background();
@@ -200,7 +222,7 @@ fn look_at(args: &Args, workspace: &Workspace, plans: &[Looked]) -> Result<Verif
         version: Verification::VERSION,
         drplan: env!("CARGO_PKG_VERSION").to_owned(),
         as_of,
-        confined: confined.to_owned(),
+        confined: kept_by.to_owned(),
         plans: seen,
     })
 }

@@ -12,9 +12,10 @@ use crate::value::{Id, plain};
 /// Returns lines about the steps that wait: each with the step that it is about.
 pub(super) fn waiting(run_dir: &Path, state: &RunState, records: &[Record]) -> Vec<(Id, String)> {
     // Whoever only looks is not kept from it by a run whose plan cannot be read.
-    let (Some(start), Ok((frozen, _))) = (state.start.as_deref(), Frozen::read(run_dir)) else {
+    let (Some(start), Ok((mut frozen, _))) = (state.start.as_deref(), Frozen::read(run_dir)) else {
         return Vec::new();
     };
+    frozen.add_undos(state);
     let hearing = Hearing { plan: &frozen.plan, start, state };
     let mut lines = Vec::new();
     for (node, record) in state.nodes().iter().zip(&state.steps) {

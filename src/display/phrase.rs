@@ -161,7 +161,23 @@ pub(super) fn phrase(stamp: &Stamp, event: &Event, state: &RunState) -> Phrase {
             let reason = if reason.is_empty() { String::new() } else { format!(" ({})", plain(reason)) };
             say(Mark::Stops, format!("{} asked to stop{reason}: {what}.", plain(by)))
         }
-        Event::UndoBegan { nodes } => {
+        Event::HoldBegan { length, .. } => {
+            let choice = state.hold.as_ref().map(|hold| hold.choice(run)).unwrap_or_default();
+            say(Mark::Asks, format!("All is done, and held for {length}. {choice}."))
+        }
+        Event::RunCommitted { by, reason, account } => {
+            let reason = if reason.is_empty() { String::new() } else { format!(": {}", plain(reason)) };
+            let text = match by {
+                Some(by) => {
+                    let account =
+                        account.as_ref().map(|a| format!(" (account {})", plain(a))).unwrap_or_default();
+                    format!("{}{account} commits the run: what was done stays{reason}.", plain(by))
+                }
+                None => format!("What was done stays{reason}."),
+            };
+            say(Mark::Done, text)
+        }
+        Event::UndoBegan { nodes, .. } => {
             let text = match nodes.as_slice() {
                 [] => "Nothing of what was carried out has an undo.".to_owned(),
                 [only] => format!("1 undo is carried out: {}.", only.id),
@@ -350,7 +366,9 @@ fn judged(run: &str, step: &Id, verdict: Verdict, why: &str) -> Phrase {
 fn finished(stamp: &Stamp, result: RunResult, state: &RunState) -> Phrase {
     let mode = state.start.as_ref().map_or("run", |start| start.mode.title());
     let spent = state.started.as_ref().map_or(Length::ZERO, |start| stamp.since(start)).rounded();
-    let count = |is: fn(&StepState) -> bool| state.steps.iter().filter(|step| is(&step.state)).count();
+    let of_plan = || state.nodes().iter().zip(&state.steps).filter(|(node, _)| node.undoes.is_none());
+    let count = |is: fn(&StepState) -> bool| of_plan().filter(|(_, step)| is(&step.state)).count();
+    let taken_back = state.taken_back().unwrap_or_default();
     let done = count(|state| matches!(state, StepState::Done { .. }));
     let mut counts = vec![format!("{done} step{} done", if done == 1 { "" } else { "s" })];
     let omitted = state.start.as_ref().map_or(0, |start| start.omitted.len());
@@ -363,6 +381,8 @@ fn finished(stamp: &Stamp, result: RunResult, state: &RunState) -> Phrase {
         (count(StepState::is_open), "not ended"),
         (count(|state| matches!(state, StepState::Unknown { .. })), "interrupted"),
         (omitted, "left out"),
+        (taken_back.undone.len(), "undone"),
+        (taken_back.left.len(), "left to be taken back by hand"),
     ] {
         if number > 0 {
             counts.push(format!("{number} {what}"));

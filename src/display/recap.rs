@@ -44,6 +44,8 @@ const fn stays(event: &Event) -> bool {
             | Event::JournalMended { .. }
             | Event::RunResumed { .. }
             | Event::StopAsked { .. }
+            | Event::HoldBegan { .. }
+            | Event::RunCommitted { .. }
             | Event::UndoBegan { .. }
             | Event::RunSuspended { .. }
             | Event::RunFinished { .. }

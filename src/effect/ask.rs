@@ -1,13 +1,5 @@
 //! Carries out a question: looks, and changes nothing.
 
-use std::fmt::Display;
-use std::fs::File;
-use std::io::Read;
-use std::os::unix::fs::MetadataExt;
-use std::path::Path;
-use std::time::Duration;
-
-use sha2::{Digest, Sha256};
 use tokio::net::TcpStream;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
@@ -15,10 +7,10 @@ use tokio::time::timeout;
 use super::inspect::{Inspection, Verdict, inspect};
 use super::run::{self, Look};
 use super::words::{fill, short, unknown_in};
-use super::{Env, Question, Reply, http};
-use crate::keeper::{self, Mask};
-use crate::probe::{Command, Expect, ProbeKind};
-use crate::value::{Length, Moment, Text};
+use super::{Env, Question, Reply, afar, file, http};
+use crate::keeper::Mask;
+use crate::probe::{Command, ProbeKind};
+use crate::value::{Length, Text};
 
 /// Asks a question and returns the answer, without the secrets that were used to ask it.
 pub(super) async fn ask(question: Question) -> Reply {
@@ -62,7 +54,7 @@ pub(super) fn mask_of(env: &Env) -> Result<Option<Mask>, String> {
 }
 
 async fn look(before: &[String], question: Question, mask: Option<Mask>) -> Reply {
-    let Question { probe, env, cwd, shell, moot: _ } = question;
+    let Question { probe, env, cwd, shell, moot: _, afar } = question;
     let limit = probe.timeout;
     let answered = match probe.kind {
         ProbeKind::Run(command) => {
@@ -73,6 +65,9 @@ async fn look(before: &[String], question: Question, mask: Option<Mask>) -> Repl
             // A command that asks for a value nobody has yet would only fail for that.
             if let Some(reply) = program.iter().find_map(|word| unknown_in(&Text::new(word), &env)) {
                 return reply;
+            }
+            if let Some(afar) = afar {
+                return afar::run(&afar, program, &env.values, &cwd, limit, mask, &probe.expect).await;
             }
             let program: Vec<String> = before.iter().cloned().chain(program).collect();
             let look = Look { program: &program, env: &env.values, cwd: &cwd, timeout: limit, mask };
@@ -94,8 +89,11 @@ async fn look(before: &[String], question: Question, mask: Option<Mask>) -> Repl
         },
         ProbeKind::File(path) => match fill(&path, &env) {
             Ok(path) => {
+                if let Some(afar) = afar {
+                    return afar::file(&afar, &path, &cwd, limit, mask, &probe.expect).await;
+                }
                 let path = cwd.join(path);
-                let looked = spawn_blocking(move || look_at_file(&path, &probe.expect, limit));
+                let looked = spawn_blocking(move || file::look(&path, &probe.expect, limit));
                 within(limit, async { looked.await.unwrap_or_else(|error| Err(error.to_string())) }).await
             }
             Err(reply) => return reply,
@@ -116,12 +114,8 @@ async fn within(
 ) -> Result<String, String> {
     match timeout(limit.as_duration(), answer).await {
         Ok(answer) => answer,
-        Err(_) => Err(late(limit)),
+        Err(_) => Err(file::late(limit)),
     }
-}
-
-fn late(limit: Length) -> String {
-    format!("no answer within {limit}")
 }
 
 async fn connect(address: &str) -> Result<String, String> {
@@ -134,80 +128,4 @@ async fn connect(address: &str) -> Result<String, String> {
         Ok(_) => Ok(format!("{shown} answers")),
         Err(error) => Err(format!("{shown}: {}", http::explain_io(&error))),
     }
-}
-
-fn look_at_file(path: &Path, expect: &Expect, limit: Length) -> Result<String, String> {
-    let shown = path.display();
-    let wanted = expect.exists.unwrap_or(true);
-    let metadata = match path.metadata() {
-        Ok(_) if !wanted => return Err(format!("{shown} is there")),
-        Ok(metadata) => metadata,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound && !wanted => {
-            return Ok(format!("{shown} is not there"));
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return Err(format!("{shown} is not there"));
-        }
-        Err(error) => return Err(cannot_look(shown, &error)),
-    };
-    let mut found = format!("{shown} is there");
-    let looks_inside = expect.min_bytes.is_some() || expect.sha256.is_some();
-    if looks_inside && !metadata.is_file() {
-        return Err(format!("{shown} is not a file"));
-    }
-    if let Some(least) = expect.min_bytes {
-        let size = metadata.len();
-        if size < least {
-            return Err(format!("{shown} has {size} bytes, fewer than {least}"));
-        }
-        found.push_str(&format!(", has {size} bytes"));
-    }
-    if let Some(oldest) = expect.max_age {
-        let written = Moment::from_unix_millis(
-            metadata.mtime().saturating_mul(1000).saturating_add(metadata.mtime_nsec() / 1_000_000),
-        );
-        // What another machine's clock dates a moment ahead is new.
-        let age = keeper::stamp().at.since(written).unwrap_or(Length::ZERO);
-        if age > oldest {
-            return Err(format!("{shown} was written {} ago, longer than {oldest}", age.rounded()));
-        }
-        found.push_str(&format!(", was written {} ago", age.rounded()));
-    }
-    if let Some(wanted) = &expect.sha256 {
-        let sum = sha256(path, limit)?;
-        if sum != wanted.as_str() {
-            return Err(format!("{shown} has the SHA-256 {sum}"));
-        }
-        found.push_str(", has the expected SHA-256");
-    }
-    Ok(found)
-}
-
-fn cannot_look(shown: impl Display, error: &std::io::Error) -> String {
-    format!("cannot look at {shown}: {}", short(&error.to_string()))
-}
-
-fn sha256(path: &Path, limit: Length) -> Result<String, String> {
-    let failed = |error: std::io::Error| cannot_look(path.display(), &error);
-    let mut file = File::open(path).map_err(failed)?;
-    let mut hash = Sha256::new();
-    let mut part = vec![0; 128 * 1024];
-    let end = Duration::from_millis(keeper::boot_ms()) + limit.as_duration();
-    loop {
-        // Nobody waits for the sum any more once the time is up.
-        if Duration::from_millis(keeper::boot_ms()) > end {
-            return Err(late(limit));
-        }
-        match file.read(&mut part) {
-            Ok(0) => break,
-            Ok(count) => hash.update(&part[..count]),
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(failed(error)),
-        }
-    }
-    let mut sum = String::with_capacity(64);
-    for byte in hash.finalize() {
-        sum.push_str(&format!("{byte:02x}"));
-    }
-    Ok(sum)
 }

@@ -54,7 +54,7 @@ fn of_file(point: &Path) -> Result<Digests, String> {
             let digests = read_list(&list)?;
             let by_name = digests.iter().find(|(path, _)| path.ends_with(name)).or(digests.first());
             return match by_name {
-                Some((_, wanted)) => compare(point, name, wanted).map(|wrong| told(1, wrong)),
+                Some((_, wanted)) => compare(point, name, wanted).map(|wrong| told(1, &wrong)),
                 None => Err(format!("{} holds no digest", list.display())),
             };
         }
@@ -63,7 +63,7 @@ fn of_file(point: &Path) -> Result<Digests, String> {
         if list.is_file()
             && let Some((_, wanted)) = read_list(&list)?.iter().find(|(path, _)| path == Path::new(name))
         {
-            return compare(point, name, wanted).map(|wrong| told(1, wrong));
+            return compare(point, name, wanted).map(|wrong| told(1, &wrong));
         }
     }
     Ok(Digests::None)
@@ -90,7 +90,7 @@ fn of_folder(point: &Path) -> Result<Digests, String> {
         wrong.extend(compare(&point.join(name), &name.display().to_string(), wanted)?);
     }
     if !wrong.is_empty() {
-        return Ok(told(digests.len(), wrong));
+        return Ok(told(digests.len(), &wrong));
     }
     let covered: BTreeSet<PathBuf> = digests.keys().map(|name| point.join(name)).collect();
     let mut open = vec![point.to_owned()];
@@ -110,7 +110,7 @@ fn of_folder(point: &Path) -> Result<Digests, String> {
             }
         }
     }
-    Ok(told(digests.len(), wrong))
+    Ok(told(digests.len(), &wrong))
 }
 
 /// Logs and signatures are written after the digests.
@@ -118,8 +118,8 @@ fn is_about_others(path: &Path) -> bool {
     path.file_name().and_then(|name| name.to_str()).is_some_and(super::listing::is_companion)
 }
 
-fn told(count: usize, wrong: Vec<String>) -> Digests {
-    match wrong.as_slice() {
+fn told(count: usize, wrong: &[String]) -> Digests {
+    match wrong {
         [] => Digests::Same(count),
         [one] => Digests::Differ(one.clone()),
         [first, rest @ ..] => Digests::Differ(format!("{first} (and {} more)", rest.len())),
@@ -182,6 +182,7 @@ fn shown(list: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::effect::listing::tests::put;
 
     const OF_ABC: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
 
@@ -189,7 +190,7 @@ mod tests {
     fn a_file_is_held_to_the_digest_beside_it() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("db.dump");
-        let write = |name: &str, text: &str| fs::write(dir.path().join(name), text).unwrap();
+        let write = |name: &str, text: &str| put(&dir.path().join(name), text);
         write("db.dump", "abc");
         assert_eq!(check(&file), Digests::None);
         for line in [
@@ -212,7 +213,7 @@ mod tests {
     #[test]
     fn a_folder_is_held_to_all_its_digests() {
         let dir = tempfile::tempdir().unwrap();
-        let write = |name: &str, text: &str| fs::write(dir.path().join(name), text).unwrap();
+        let write = |name: &str, text: &str| put(&dir.path().join(name), text);
         write("a", "abc");
         write("SHA256SUMS", &format!("{OF_ABC}  ./a\n"));
         assert_eq!(check(dir.path()), Digests::Same(1));

@@ -9,8 +9,8 @@ use tokio::task::JoinSet;
 
 use super::confine::Cell;
 use super::{
-    Consultation, Demand, Effects, Ending, Errand, FoundPoint, Happening, Question, Reply, Work, ask, demand,
-    points, secrets, signals,
+    Consultation, Demand, Effects, Ending, Errand, Folder, FoundPoint, Happening, Judged, Question, Reply,
+    Work, ask, demand, points, secrets, signals,
 };
 use crate::event::{self, Check, Confined};
 use crate::journal::Found;
@@ -30,6 +30,8 @@ pub struct DrySetup {
     pub exe: PathBuf,
     /// Whether they are to be confined.
     pub confines: bool,
+    /// What was found of recovery points, earlier.
+    pub judged: Vec<Judged>,
 }
 
 /// Effects that never act: a clock of its own jumps from one assumed end to the next.
@@ -40,6 +42,7 @@ pub struct Dry {
     run_dir: PathBuf,
     /// What keeps probes from writing.
     cell: Option<Cell>,
+    judged: Vec<Judged>,
     /// What will come, by the boot clock's time and then in the order in which it was begun.
     agenda: BTreeMap<(u64, u64), Happening>,
     begun: u64,
@@ -65,7 +68,7 @@ enum Told {
 impl Dry {
     /// Makes a world in which nothing is done. Must be called inside the runtime.
     pub fn new(setup: DrySetup) -> Self {
-        let DrySetup { asks, start, run_dir, exe, confines } = setup;
+        let DrySetup { asks, start, run_dir, exe, confines, judged } = setup;
         let (teller, told) = mpsc::unbounded_channel();
         let mut tasks = JoinSet::new();
         // Where signals cannot be heard the system ends us, and nothing is lost.
@@ -85,6 +88,7 @@ impl Dry {
             clock: start,
             run_dir,
             cell,
+            judged,
             agenda: BTreeMap::new(),
             begun: 0,
             told,
@@ -238,9 +242,12 @@ impl Effects for Dry {
         }
     }
 
-    fn find_point(&mut self, ticket: u64, at: Option<PathBuf>, moot: Option<String>) {
+    fn find_point(&mut self, ticket: u64, at: Option<Folder>, moot: Option<String>) {
         if self.asks {
-            self.look(async move { Happening::PointFound { ticket, found: points::look(at, moot).await } });
+            let judged = self.judged.clone();
+            self.look(async move {
+                Happening::PointFound { ticket, found: points::look(at, moot, judged).await }
+            });
         } else {
             let why = moot.unwrap_or_else(|| "not asked: the plan alone is looked at".to_owned());
             self.schedule(Length::ZERO, Happening::PointFound { ticket, found: FoundPoint::Unasked(why) });

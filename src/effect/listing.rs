@@ -135,13 +135,20 @@ fn size_of(metadata: &Metadata) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
+    use std::io::Write;
+
     use super::*;
+
+    /// Writes a file.
+    pub(in crate::effect) fn put(path: &Path, text: &str) {
+        fs::File::create(path).unwrap().write_all(text.as_bytes()).unwrap();
+    }
 
     #[test]
     fn points_are_told_from_what_lies_beside_them() {
         let dir = tempfile::tempdir().unwrap();
-        let write = |name: &str, text: &str| fs::write(dir.path().join(name), text).unwrap();
+        let write = |name: &str, text: &str| put(&dir.path().join(name), text);
         write("db-20261122T140509Z.dump", "12345");
         write("db-20261122T140509Z.dump.sha256", "x");
         write("db-20261123T000000Z.dump.partial", "x");

@@ -15,7 +15,8 @@ use super::person::{Heard, Person, Typed};
 use super::signals::Signals;
 use super::tell::Heralds;
 use super::{
-    Channel, Consultation, Effects, Errand, Happening, Message, Question, Spoken, Work, ask, points, secrets,
+    Afar, Channel, Consultation, Effects, Errand, Folder, Happening, Judged, Message, Question, Spoken, Work,
+    afar, ask, points, secrets,
 };
 use crate::event::Delivery;
 use crate::journal;
@@ -41,6 +42,8 @@ pub struct LiveSetup {
     pub home: Option<PathBuf>,
     /// Where a person is asked, and what is typed there; nothing for the plain terminal.
     pub desk: Option<(Arc<dyn Desk>, Answers)>,
+    /// What was found of recovery points, earlier.
+    pub judged: Vec<Judged>,
 }
 
 /// Effects on the real world.
@@ -57,10 +60,13 @@ pub struct Live {
     ready: VecDeque<Happening>,
     person: Person,
     answers: Arc<BTreeMap<Name, SecretString>>,
+    judged: Vec<Judged>,
     /// Files of the inbox that were told of and not yet put away.
     told_of: HashSet<String>,
     heralds: Heralds,
     tasks: JoinSet<()>,
+    /// Hosts that are being tidied up.
+    sweeps: JoinSet<Result<(), String>>,
 }
 
 #[derive(Debug)]
@@ -80,7 +86,7 @@ impl Live {
     ///
     /// When signals or the inbox cannot be listened to.
     pub fn new(setup: LiveSetup) -> io::Result<Self> {
-        let LiveSetup { run_dir, exe, interactive, account, login, home, desk, answers } = setup;
+        let LiveSetup { run_dir, exe, interactive, account, login, home, desk, answers, judged } = setup;
         let (teller, told) = mpsc::unbounded_channel();
         let mut tasks = JoinSet::new();
 
@@ -112,10 +118,12 @@ impl Live {
             requests: Vec::new(),
             ready: VecDeque::new(),
             answers: Arc::new(answers),
+            judged,
             person: Person::new(interactive, account, login, home, desk),
             told_of: HashSet::new(),
             heralds: Heralds::default(),
             tasks,
+            sweeps: JoinSet::new(),
         };
         // What lay there before we came is heard before anything is begun.
         live.look_into_inbox();
@@ -244,8 +252,15 @@ impl Effects for Live {
         });
     }
 
-    fn find_point(&mut self, ticket: u64, at: Option<PathBuf>, moot: Option<String>) {
-        self.begin(async move { Happening::PointFound { ticket, found: points::look(at, moot).await } });
+    fn find_point(&mut self, ticket: u64, at: Option<Folder>, moot: Option<String>) {
+        let judged = self.judged.clone();
+        self.begin(
+            async move { Happening::PointFound { ticket, found: points::look(at, moot, judged).await } },
+        );
+    }
+
+    fn sweep(&mut self, afar: Afar) {
+        self.sweeps.spawn(async move { afar::sweep(&afar).await });
     }
 
     fn consult(&mut self, consultation: Consultation) {
@@ -345,6 +360,11 @@ impl Effects for Live {
 
     async fn leave(&mut self, over: bool) {
         self.end_turn();
+        while let Some(swept) = self.sweeps.join_next().await {
+            if let Ok(Err(why)) = swept {
+                self.person.warn(&why);
+            }
+        }
         let (done, is_done) = oneshot::channel();
         let _ = self.wishes.send(Wish::Leave(over, done));
         // If nobody answers it was left before.

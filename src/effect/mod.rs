@@ -3,6 +3,7 @@
 //! [`Effects::ask`] and its like only look; [`Effects::act`] and its like change something. A dry run is
 //! another implementation that never acts, so the engine has no way to tell the two apart.
 
+mod afar;
 mod ask;
 mod confine;
 mod conversation;
@@ -10,6 +11,7 @@ mod demand;
 mod desk;
 mod digest;
 mod dry;
+mod file;
 mod holding;
 mod http;
 mod http_step;
@@ -31,6 +33,7 @@ mod tests;
 mod traces;
 mod words;
 
+pub use afar::{Afar, Folder, is_of_the_machine};
 pub use confine::become_confined;
 pub use demand::{Demand, Need};
 pub use desk::{Answers, Desk};
@@ -40,7 +43,7 @@ pub use http_step::{carry_out_request, request_job};
 pub use inspect::{Inspection, Inspector, Verdict};
 pub use listing::{Listed, Listing, Unlisted};
 pub use live::{Live, LiveSetup};
-pub use remote_step::{RemoteStep, carry_out_errand, remote_job};
+pub use remote_step::{RemoteStep, attempt_name, carry_out_errand, remote_job};
 #[cfg(test)]
 pub(crate) use scripted::Scripted;
 pub use secrets::{Errand, Fetched, Origin, Wanted};
@@ -183,6 +186,8 @@ pub struct Question {
     pub shell: Vec<String>,
     /// Why the answer cannot be known, if it depends on something that did not really happen.
     pub moot: Option<String>,
+    /// The host where it is asked, if that is not this machine.
+    pub afar: Option<Box<Afar>>,
 }
 
 /// The answer to a question.
@@ -270,6 +275,19 @@ pub enum Happening {
     },
 }
 
+/// What `drplan verify` has found of a point, earlier.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Judged {
+    /// Where the point lies.
+    pub path: String,
+    /// How many bytes it had; if it has another number now, it is not what was looked at.
+    pub bytes: Option<u64>,
+    /// Whether nothing spoke against it.
+    pub is_good: bool,
+    /// What was found, and when, for people.
+    pub said: String,
+}
+
 /// What was found where a copy should lie.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FoundPoint {
@@ -334,7 +352,10 @@ pub trait Effects {
     fn fetch(&mut self, ticket: u64, errand: Errand);
 
     /// Looks for the newest recovery point in a folder. Told as [`Happening::PointFound`].
-    fn find_point(&mut self, ticket: u64, at: Option<PathBuf>, moot: Option<String>);
+    fn find_point(&mut self, ticket: u64, at: Option<Folder>, moot: Option<String>);
+
+    /// Removes what a run that is over has left on a host.
+    fn sweep(&mut self, _: Afar) {}
 
     /// Asks a person at the terminal, if there is one. The answer is told as [`Happening::Said`].
     fn consult(&mut self, consultation: Consultation);

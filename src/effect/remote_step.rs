@@ -1,9 +1,9 @@
 //! Steps on other hosts: the keeper holds a courier, which holds the connection.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
-use crate::remote::{self, Attempt, Errand, Host, Task};
+use super::Afar;
+use crate::remote::{self, Attempt, Task};
 use crate::value::{Id, Length};
 
 /// How much later than the keeper the host itself ends a step: only where no connection could bring the word.
@@ -12,24 +12,27 @@ const LATER: Length = Length::from_secs(30);
 /// A step that is to be carried out on a host.
 #[derive(Debug)]
 pub struct RemoteStep<'s> {
-    /// Where.
-    pub host: Host,
-    /// The run, by its id.
-    pub run: &'s str,
     /// The step.
     pub step: &'s Id,
     /// Counts from 1.
     pub attempt: u32,
     /// The program and its arguments.
     pub program: Vec<String>,
-    /// The values that it gets, beside what its login gives.
-    pub values: BTreeMap<String, String>,
+    /// Its complete environment here; what this machine says of itself is left out.
+    pub values: &'s BTreeMap<String, String>,
     /// How long it may take.
     pub timeout: Option<Length>,
     /// Whether it may have been started before.
     pub again: bool,
     /// Whether it is only found again, and not started if it never was.
     pub find: bool,
+    /// Attempts of which the host may forget everything.
+    pub done: Vec<String>,
+}
+
+/// Returns the name of an attempt on a host.
+pub fn attempt_name(step: &Id, attempt: u32) -> String {
+    Attempt::name_of(step.as_str(), attempt)
 }
 
 /// Makes the command that carries out a step on a host: the program with its argument, and its whole environment.
@@ -38,22 +41,14 @@ pub struct RemoteStep<'s> {
 ///
 /// When script and values are too long to be handed over.
 pub fn remote_job(
-    exe: &Path,
+    afar: &Afar,
     step: RemoteStep<'_>,
-    inherited: &BTreeMap<String, String>,
 ) -> Result<(Vec<String>, BTreeMap<String, String>), String> {
-    let RemoteStep { host, run, step, attempt, program, values, timeout, again, find } = step;
+    let RemoteStep { step, attempt, program, values, timeout, again, find, done } = step;
     let seconds = |limit: Length| (limit.as_millis() + LATER.as_millis()).div_ceil(1000);
-    let attempt = Attempt {
-        name: Attempt::name_of(step.as_str(), attempt),
-        program,
-        values,
-        limit: timeout.map_or(0, seconds),
-        again,
-        find,
-    };
-    let errand = Errand { host, run: run.to_owned(), task: Task::Attempt(Box::new(attempt)) };
-    remote::job(exe, &errand, inherited)
+    let (name, limit) = (attempt_name(step, attempt), timeout.map_or(0, seconds));
+    let values = afar.values(values);
+    afar.job(Task::Attempt(Box::new(Attempt { name, program, values, limit, again, find, done })))
 }
 
 /// Carries out the errand in the environment, and returns the exit code: of a step, its own.

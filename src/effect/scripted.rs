@@ -1,9 +1,8 @@
 //! A world for tests of the engine: all work ends well at once, one end at a time.
 
 use std::collections::VecDeque;
-use std::path::PathBuf;
 
-use super::{Consultation, Effects, Ending, Errand, Happening, Question, Reply, Work};
+use super::{Consultation, Effects, Ending, Errand, Folder, Happening, Question, Reply, Work};
 use crate::journal::Found;
 use crate::keeper::{self, Cause, Exit, Outcome};
 use crate::value::{Id, Length, Stamp};
@@ -60,7 +59,7 @@ impl Effects for &mut Scripted {
 
     fn fetch(&mut self, _: u64, _: Errand) {}
 
-    fn find_point(&mut self, _: u64, _: Option<PathBuf>, _: Option<String>) {}
+    fn find_point(&mut self, _: u64, _: Option<Folder>, _: Option<String>) {}
 
     fn consult(&mut self, _: Consultation) {}
 

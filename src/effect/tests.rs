@@ -27,6 +27,7 @@ fn question(probe: Value, cwd: &Path) -> Question {
         cwd: cwd.to_owned(),
         shell: ["bash", "-euo", "pipefail", "-c"].map(str::to_owned).to_vec(),
         moot: None,
+        afar: None,
     }
 }
 
@@ -252,7 +253,8 @@ async fn what_cannot_be_known_is_not_asked() {
     moot.moot = Some("it did not run".to_owned());
     assert_eq!(ask(moot).await, Reply::Unknown("it did not run".to_owned()));
     assert!(!dir.path().join("ran").exists());
-    assert!(matches!(asked(json!({"use": "postgres"})).await, Reply::Unknown(_)));
+    // Recipes are resolved before a run begins; one that was not must not pass.
+    assert!(matches!(asked(json!({"use": "postgres"})).await, Reply::No(_)));
 }
 
 fn stamp() -> Stamp {
@@ -278,6 +280,7 @@ fn work(step: &str, program: &str, secs: u64) -> Work {
 /// A dry run's world, with a program that can confine nothing.
 fn dry(asks: bool, run_dir: &Path) -> Dry {
     Dry::new(DrySetup {
+        judged: Vec::new(),
         asks,
         start: stamp(),
         run_dir: run_dir.to_owned(),
@@ -320,7 +323,7 @@ async fn a_dry_run_of_the_plan_alone_asks_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let mut dry = dry(false, dir.path());
     dry.ask(1, question(json!({"run": "touch ran"}), dir.path()));
-    dry.find_point(2, Some(dir.path().to_owned()), None);
+    dry.find_point(2, Some(crate::effect::Folder::Here(dir.path().to_owned())), None);
     dry.act(work("long", "true", 3600));
     dry.stop(&Id::trusted("long"), 1);
     assert!(matches!(dry.next_now(), Some(Happening::Replied { ticket: 1, reply: Reply::Unknown(_) })));

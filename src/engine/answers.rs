@@ -66,7 +66,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         match (at, said.decision) {
             (Some(at), Decision::Skip | Decision::Retry) => self.hear_decision(at, &said),
             (Some(_), _) => self.hear_said(said, false).map(|()| Heard::default()),
-            (None, Decision::Commit) => Ok(Heard::useless("the run does not wait to be committed")),
+            (None, Decision::Commit) => self.hear_commit(said),
             (None, _) => match self.hearing().judge(&said) {
                 Ok(_) if said.decision == Decision::Undo && self.setup.mode().is_dry() => {
                     Ok(Heard::useless("a dry run has carried nothing out"))
@@ -79,6 +79,21 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
                 Err(why) => Ok(Heard::useless(why)),
             },
         }
+    }
+
+    /// Hears that what was done stays.
+    fn hear_commit(&mut self, said: Said) -> Result<Heard, Error> {
+        if let Some(why) = self.against_commit() {
+            return Ok(Heard::useless(why));
+        }
+        let proof = match self.hearing().judge(&said) {
+            Ok(proof) => proof,
+            Err(why) => return Ok(Heard::useless(why)),
+        };
+        let account = said.account.filter(|account| proof.is_none() && *account != said.by);
+        let reason = said.note.unwrap_or_default();
+        self.note(Event::RunCommitted { by: Some(said.by), reason, account })?;
+        Ok(Heard { useless: None, proof })
     }
 
     fn said(&self, at: Option<usize>, request: Request) -> Said {

@@ -1,7 +1,6 @@
 //! Owns the state of a run: decides, records, acts, and tells.
 
 use std::collections::{BTreeSet, HashMap};
-use std::path::PathBuf;
 
 use super::environment::Values;
 use super::node::{Doing, Ticket};
@@ -9,8 +8,8 @@ use super::remote::Abroad;
 use super::run::Error;
 use super::secrets::Held;
 use super::{Halt, Setup};
-use crate::effect::{Consultation, Effects, Errand, Happening, Question, Work};
-use crate::event::{Event, Failure, Listener, Outcome, Point, RunState, StepState, StopHow};
+use crate::effect::{Afar, Consultation, Effects, Errand, Folder, Happening, Question, Work};
+use crate::event::{Event, Listener, Point, RunState, StepState, StopHow};
 use crate::journal::{Found, Store, Writer};
 use crate::resolve::{CourseKind, ResolvedStep, Section};
 use crate::value::{Id, Length, Stamp};
@@ -20,7 +19,8 @@ pub(super) enum Act {
     Start(Work),
     Ask(u64, Box<Question>),
     Fetch(u64, Errand),
-    FindPoint(u64, Option<PathBuf>, Option<String>),
+    FindPoint(u64, Option<Folder>, Option<String>),
+    Sweep(Afar),
     Consult(Consultation),
     Withdraw(Id),
     PutAway(Box<Found>),
@@ -273,6 +273,9 @@ impl<'a, E: Effects, S: Store> Dispatcher<'a, E, S> {
     /// A node lets go of what waits for it.
     pub(super) fn after(&mut self, at: usize) {
         self.held.remove(&at);
+        if self.is_abroad(at) {
+            self.abroad.done.push(at);
+        }
         if self.section(at) == Section::Prepare && self.unstaged > 0 {
             self.unstaged -= 1;
         }
@@ -304,6 +307,7 @@ impl<'a, E: Effects, S: Store> Dispatcher<'a, E, S> {
                 Act::Ask(ticket, question) => self.effects.ask(ticket, *question),
                 Act::Fetch(ticket, errand) => self.effects.fetch(ticket, errand),
                 Act::FindPoint(ticket, at, moot) => self.effects.find_point(ticket, at, moot),
+                Act::Sweep(afar) => self.effects.sweep(afar),
                 Act::Consult(consultation) => self.effects.consult(consultation),
                 Act::Withdraw(step) => self.effects.withdraw(&step),
                 Act::PutAway(found) => self.effects.put_away(&found),
@@ -348,60 +352,5 @@ impl<'a, E: Effects, S: Store> Dispatcher<'a, E, S> {
             Happening::Checked(check) => self.note(Event::Checked(check)),
             Happening::Interrupted(count) => self.hear_interrupt(count),
         }
-    }
-
-    pub(super) fn hear_interrupt(&mut self, count: u32) -> Result<(), Error> {
-        let how = if count <= 1 { StopHow::Drain } else { StopHow::Kill };
-        self.stop(how, self.setup.account.clone(), String::new())
-    }
-
-    /// Starts nothing more; unless it only drains, ends what runs as well.
-    pub(super) fn stop(&mut self, how: StopHow, by: String, reason: String) -> Result<(), Error> {
-        let is_asked = how == StopHow::Undo && self.state.given_up == Some(StopHow::Undo);
-        let is_stopping = self.halted == Some(how) || self.halted == Some(StopHow::Abort);
-        if is_asked || is_stopping && how != StopHow::Undo {
-            return Ok(());
-        }
-        self.note(Event::StopAsked { by, how, reason })?;
-        // To take back what was carried out, a run is first given up.
-        let how = if how == StopHow::Undo { StopHow::Abort } else { how };
-        self.halted = Some(how);
-        if how == StopHow::Drain {
-            // A wait or a delay may be long, nothing of the world runs in it, and it is taken up again.
-            for at in 0..self.doing.len() {
-                if matches!(self.doing[at], Doing::Sleeping | Doing::Pausing(_) | Doing::Delaying) {
-                    self.let_go(at)?;
-                }
-            }
-        } else {
-            for at in 0..self.doing.len() {
-                // What tidies up is carried out whatever happens.
-                if self.doing[at] == Doing::Acting && self.section(at) != Section::Cleanup {
-                    self.will(Act::Stop(self.id(at).clone(), self.attempt(at)));
-                } else if !matches!(self.doing[at], Doing::Ready | Doing::Nothing | Doing::Acting) {
-                    self.let_go(at)?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Leaves a node that nothing of the world depends on; an abort closes what it has begun.
-    pub(super) fn let_go(&mut self, at: usize) -> Result<(), Error> {
-        if self.section(at) == Section::Cleanup {
-            return Ok(());
-        }
-        let was = std::mem::take(&mut self.doing[at]);
-        if was == Doing::Asking {
-            self.will(Act::Withdraw(self.id(at).clone()));
-        }
-        let state = &self.state.steps[at].state;
-        if self.halted == Some(StopHow::Abort)
-            && matches!(state, StepState::Running { .. } | StepState::Awaiting { .. })
-        {
-            let outcome = Outcome::Failed { failure: Failure::Stopped };
-            return self.finish(at, outcome);
-        }
-        Ok(())
     }
 }

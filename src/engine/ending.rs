@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use sha2::{Digest, Sha256};
+
 use super::dispatcher::{Act, Dispatcher};
 use super::node::{Doing, Purpose, Ticket};
 use super::run::Error;
@@ -105,7 +107,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
             && matches!(self.state.steps[at].state, StepState::Running { .. })
             && (self.halted != Some(StopHow::Abort) || self.section(at) == Section::Cleanup)
         {
-            let delay = retry.delay_after(retries + 1);
+            let delay = retry.jittered_after(retries + 1, self.chance(at, attempt));
             self.unlock(at);
             self.note(Event::RetryPlanned { step: self.id(at).clone(), attempt, failure, delay })?;
             self.will(Act::Acknowledge(self.id(at).clone(), attempt));
@@ -125,6 +127,13 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
             }
         }
         self.finish(at, Outcome::Failed { failure })
+    }
+
+    /// Returns a number that another run, step or attempt will hardly have, and this one always has.
+    fn chance(&self, at: usize, attempt: u32) -> u16 {
+        let of = format!("{} {} {attempt}", self.setup.start.run, self.id(at));
+        let hash = Sha256::digest(of.as_bytes());
+        hash.iter().take(2).fold(0, |chance, byte| chance << 8 | u16::from(*byte))
     }
 
     pub(super) fn delay(&mut self, at: usize, delay: Length) {
@@ -148,6 +157,13 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
     /// Ends a node; what its work has written is read and held to what the step declares.
     pub(super) fn finish(&mut self, at: usize, outcome: Outcome) -> Result<(), Error> {
         let declared = self.step(at).filter(|step| matches!(step.action, Action::Run { .. }));
+        if let (Outcome::Failed { failure }, Some(step)) = (&outcome, declared)
+            && step.common.undo.is_some()
+            && !matches!(failure, Failure::NotStarted { .. } | Failure::BadOutput { .. })
+        {
+            let outputs = self.outputs_of_failed(at, &step.common.outputs);
+            return self.finish_with(at, outcome, outputs);
+        }
         let Some(step) = declared.filter(|_| outcome == Outcome::Done) else {
             return self.finish_with(at, outcome, BTreeMap::new());
         };
@@ -159,6 +175,16 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
             Ok(outputs) => self.finish_with(at, outcome, outputs),
             Err(why) => self.fail(at, Failure::BadOutput { why }),
         }
+    }
+
+    /// Returns what a failed attempt has put out before it failed: what takes it back may need to know.
+    fn outputs_of_failed(&mut self, at: usize, declared: &[Name]) -> BTreeMap<Name, String> {
+        if declared.is_empty() {
+            return BTreeMap::new();
+        }
+        let written = self.effects.outputs(self.id(at), self.attempt(at)).unwrap_or_default();
+        let outputs = super::outputs::read_what_is_there(&written, declared);
+        self.without_secrets(at, outputs).unwrap_or_default()
     }
 
     /// Ends a node.

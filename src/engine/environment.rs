@@ -89,15 +89,20 @@ impl<'a> Values<'a> {
         }
         let mut seen = BTreeSet::new();
         let mut stack = vec![at];
-        while let Some(at) = stack.pop() {
-            for before in &self.setup.course.nodes[at].after {
+        while let Some(next) = stack.pop() {
+            for before in &self.setup.course.nodes[next].after {
                 if seen.insert(*before) {
                     stack.push(*before);
                 }
             }
         }
+        let takes_back = self.setup.course.nodes[at].undoes.is_some();
         for producer in self.producers.iter().filter(|producer| seen.contains(producer)) {
             let record = &state.steps[*producer];
+            // What a step has put out before it failed is of use only to whatever takes it back.
+            if !takes_back && matches!(record.state, StepState::Failed { .. } | StepState::Skipped) {
+                continue;
+            }
             env.values.extend(record.outputs.iter().map(|(name, value)| (name.to_string(), value.clone())));
             if record.state == StepState::Assumed {
                 let declared =

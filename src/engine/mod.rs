@@ -8,6 +8,7 @@ mod dispatcher;
 mod ending;
 mod environment;
 mod hearing;
+mod hold;
 mod looks;
 mod node;
 mod notices;
@@ -23,13 +24,13 @@ mod secrets;
 mod settle;
 mod setup;
 mod starting;
+mod stopping;
 #[cfg(test)]
 mod tests;
 mod undo;
 
 pub use hearing::{Hearing, Said, people_of};
 pub use looks::NEWEST;
-pub use remote::is_of_the_machine;
 pub use run::{Error, run};
 pub use setup::{Ground, Halt, Setup};
 pub use undo::with_begun_undos;

@@ -111,6 +111,8 @@ pub(super) enum Ticket {
     Point(Id),
     /// The end of a pause, a delay or a wait.
     Alarm(usize),
+    /// The end of the time for which the run is held.
+    Hold,
     /// The end of the time in which a person may answer.
     Expiry(usize),
 }

@@ -146,6 +146,11 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
                     format!("{step} waits for {what} {who}: \"{text}\" Answer: {how}"),
                 )
             }
+            Event::HoldBegan { .. } => {
+                let choice =
+                    self.state.hold.as_ref().map(|hold| hold.choice(run.as_str())).unwrap_or_default();
+                (Occasion::ApprovalWaiting, format!("all is done, and held. {choice}"))
+            }
             Event::StepJudged { step, verdict: Verdict::Ask, why, .. } => {
                 let text = format!("{step} was interrupted, and a person must say how to go on: {why}");
                 (Occasion::ApprovalWaiting, text)

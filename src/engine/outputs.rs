@@ -36,6 +36,19 @@ pub(super) fn read(text: &str, declared: &[Name]) -> Result<BTreeMap<Name, Strin
     }
 }
 
+/// Reads what is well formed and declared, of a step that may not have come to the end of it.
+pub(super) fn read_what_is_there(text: &str, declared: &[Name]) -> BTreeMap<Name, String> {
+    // A last line without its end may be half of one.
+    let whole = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+    let named = whole.filter_map(|line| line.trim_end_matches(['\n', '\r']).split_once('='));
+    let fit = named.filter(|(_, value)| value.len() <= LONGEST && !value.contains('\0'));
+    fit.filter_map(|(name, value)| {
+        let name = declared.iter().find(|known| known.as_str() == name)?;
+        Some((name.clone(), value.to_owned()))
+    })
+    .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

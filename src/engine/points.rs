@@ -1,11 +1,9 @@
 //! Chooses recovery points: one for all that is restored from a copy.
 
-use std::path::PathBuf;
-
 use super::dispatcher::{Act, Dispatcher};
 use super::node::{Doing, Ticket};
 use super::run::Error;
-use crate::effect::{Effects, FoundPoint};
+use crate::effect::{Effects, Folder, FoundPoint};
 use crate::event::{Event, Failure, Point, StepState};
 use crate::journal::Store;
 use crate::resolve::{Section, copy_of};
@@ -37,7 +35,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
                 self.points.insert(copy.clone(), None);
                 self.doing[at] = Doing::Finding;
                 let moot = self.moot_point(&copy);
-                let folder = self.folder_of(&copy);
+                let folder = self.folder_of(at, &copy);
                 let ticket = self.ticket(Ticket::Point(copy));
                 self.will(Act::FindPoint(ticket, folder, moot));
                 Ok(())
@@ -59,23 +57,24 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
     }
 
     /// Returns the folder in which a copy's points lie, if this version can look there.
-    pub(super) fn folder_of(&self, copy: &Id) -> Option<PathBuf> {
+    pub(super) fn folder_of(&self, node: usize, copy: &Id) -> Option<Folder> {
         let (id, backup, _, copy) = copy_of(self.setup.plan, copy.as_str())?;
         let plan = self.setup.own(id.as_str());
-        let place = copy
+        let id = copy
             .in_
             .as_ref()
             .or_else(|| backup.of.iter().find_map(|asset| self.setup.plan.assets.get(asset)?.homes.first()));
-        let place = place.and_then(|place| self.setup.plan.places.get(place));
-        if place.is_some_and(|place| place.ssh.is_some()) {
-            return None;
-        }
+        let place = id.and_then(|place| self.setup.plan.places.get(place));
         let at = copy.at.as_deref().filter(|at| !at.contains("://"))?;
         let mut vars = plan.ground.inherited.clone();
         let own = plan.vars.iter().chain(place.into_iter().flat_map(|place| &place.vars));
         vars.extend(own.map(|(name, value)| (name.to_string(), value.to_string())));
         let filled = Text::new(at).fill(|name| vars.get(name).map(|value| value.as_str().into())).ok()?;
-        Some(plan.ground.folder.join(filled))
+        match self.afar(node, id, &vars) {
+            Some(Ok(afar)) => Some(Folder::Afar(Box::new(afar), filled)),
+            Some(Err(_)) => None,
+            None => Some(Folder::Here(plan.ground.folder.join(filled))),
+        }
     }
 
     pub(super) fn hear_point(&mut self, copy: Id, found: FoundPoint) -> Result<(), Error> {

@@ -4,26 +4,20 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::dispatcher::{Act, Dispatcher};
 use super::run::Error;
-use crate::effect::{Effects, Env, Host, RemoteStep, Work, remote_job};
+use crate::effect::{Afar, Effects, Env, Host, RemoteStep, Work, attempt_name, remote_job};
 use crate::event::{Failure, Mode, StopHow, Verdict};
 use crate::journal::Store;
 use crate::plan::{Action, Ssh};
+use crate::probe::{Probe, ProbeKind};
 use crate::resolve::ResolvedStep;
 use crate::value::{Id, Length, Name};
-
-/// What a machine says of itself: of no use on another.
-const OF_THE_MACHINE: [&str; 8] =
-    ["PATH", "HOME", "USER", "LOGNAME", "LANG", "TZ", "TMPDIR", "SSH_AUTH_SOCK"];
-
-/// Whether commands inherit this variable of the controller although no plan names it.
-pub fn is_of_the_machine(name: &str) -> bool {
-    OF_THE_MACHINE.contains(&name) || name.starts_with("LC_")
-}
 
 /// Remote work that this controller takes up again.
 #[derive(Debug, Default)]
 pub(super) struct Abroad {
     again: BTreeSet<usize>,
+    /// Nodes whose outcome is on record, and of which their host still keeps something.
+    pub(super) done: Vec<usize>,
 }
 
 impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
@@ -56,22 +50,23 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
             self.act_on(at, work);
             return Ok(());
         }
-        let inherited = self.setup.own_of(at).ground.inherited.clone();
+        let done = self.done_at(self.setup.course.nodes[at].place.as_ref());
         let timeout = step.common.timeout.map(|limit| if again { self.left_of(at, limit) } else { limit });
-        let Some((id, ssh)) = self.ssh_of(self.setup.course.nodes[at].place.as_ref()) else { return Ok(()) };
-        let job = host(id, ssh, &env.values).and_then(|host| {
+        let Some(afar) = self.afar(at, self.setup.course.nodes[at].place.as_ref(), &env.values) else {
+            return Ok(());
+        };
+        let job = afar.and_then(|afar| {
             let step = RemoteStep {
-                host,
-                run: self.setup.start.run.as_str(),
                 step: &step.id,
                 attempt,
                 program,
-                values: abroad(&env.values, &inherited),
+                values: &env.values,
                 timeout,
                 again,
                 find: given_up,
+                done,
             };
-            remote_job(&self.setup.exe, step, &inherited)
+            remote_job(&afar, step)
         });
         let (program, values) = match job {
             Ok(job) => job,
@@ -85,6 +80,68 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
             self.will(Act::Stop(id, attempt));
         }
         Ok(())
+    }
+
+    /// Returns how a place is reached that is another host; why it cannot be, in words.
+    pub(super) fn afar(
+        &self,
+        at: usize,
+        place: Option<&Id>,
+        values: &BTreeMap<String, String>,
+    ) -> Option<Result<Afar, String>> {
+        let (id, ssh) = self.ssh_of(place)?;
+        let inherited = self.setup.own_of(at).ground.inherited.clone();
+        let (exe, run) = (self.setup.exe.clone(), self.setup.start.run.to_string());
+        Some(host(id, ssh, values).map(|host| Afar { exe, host, run, inherited }))
+    }
+
+    /// Says where a probe is asked, and why its answer cannot be known if nobody knows yet where that is.
+    pub(super) fn where_asked(
+        &self,
+        at: usize,
+        probe: &Probe,
+        env: &Env,
+        moot: Option<String>,
+    ) -> (Option<Box<Afar>>, Option<String>) {
+        let place = probe.on.as_ref().or(self.setup.course.nodes[at].place.as_ref());
+        let asks_there = matches!(probe.kind, ProbeKind::Run(_) | ProbeKind::File(_));
+        match self.afar(at, place, &env.values).filter(|_| asks_there) {
+            Some(Ok(afar)) => (Some(Box::new(afar)), moot),
+            Some(Err(why)) => (None, moot.or(Some(why))),
+            None => (None, moot),
+        }
+    }
+
+    /// Returns the attempts of which a host still keeps something although their outcome is on record.
+    fn done_at(&mut self, place: Option<&Id>) -> Vec<String> {
+        let nodes = &self.setup.course.nodes;
+        let (done, kept) = std::mem::take(&mut self.abroad.done)
+            .into_iter()
+            .partition::<Vec<usize>, _>(|at| nodes[*at].place.as_ref() == place);
+        self.abroad.done = kept;
+        let names = |at: &usize| {
+            let (id, attempts) = (self.id(*at), 1..=self.attempt(*at));
+            attempts.map(|attempt| attempt_name(id, attempt)).collect::<Vec<_>>()
+        };
+        done.iter().flat_map(names).collect()
+    }
+
+    /// The run is over: what its hosts still keep of it is removed.
+    pub(super) fn sweep_abroad(&mut self) {
+        if matches!(self.setup.mode(), Mode::DryRun | Mode::DryPlan) {
+            return;
+        }
+        let mut hosts = BTreeMap::new();
+        for at in (0..self.doing.len()).filter(|at| self.is_abroad(*at) && self.attempt(*at) > 0) {
+            let place = self.setup.course.nodes[at].place.as_ref();
+            let values = self.values.of(at, &self.state, None).map(|env| env.values).unwrap_or_default();
+            if let Some(Ok(afar)) = self.afar(at, place, &values) {
+                hosts.insert(afar.host.clone(), afar);
+            }
+        }
+        for afar in hosts.into_values() {
+            self.will(Act::Sweep(afar));
+        }
     }
 
     /// Says what is left of a time limit, and never nothing: what is found again is told that it is over.
@@ -129,14 +186,4 @@ pub(super) fn host(place: &Id, ssh: &Ssh, values: &BTreeMap<String, String>) -> 
         return Err(format!("the address of {place} is no address: {address}"));
     }
     Ok(Host { place: place.to_string(), user: ssh.user.clone(), address, port: ssh.port, host_key })
-}
-
-/// Returns the values that go to another host: not those that this machine says of itself.
-pub(super) fn abroad(
-    values: &BTreeMap<String, String>,
-    inherited: &BTreeMap<String, String>,
-) -> BTreeMap<String, String> {
-    let goes =
-        |(name, value): &(&String, &String)| !is_of_the_machine(name) || inherited.get(*name) != Some(*value);
-    values.iter().filter(goes).map(|(name, value)| (name.clone(), value.clone())).collect()
 }

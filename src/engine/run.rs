@@ -35,7 +35,7 @@ pub async fn run<E: Effects, S: Store>(
     resumed: Vec<Event>,
 ) -> Result<(Halt, RunState), Error> {
     let begun = earlier.iter().find_map(|record| match &record.event {
-        Event::UndoBegan { nodes } => Some(nodes.as_slice()),
+        Event::UndoBegan { nodes, .. } => Some(nodes.as_slice()),
         _ => None,
     });
     let (plan, course) = with_begun_undos(setup.plan, setup.course, begun.unwrap_or_default());

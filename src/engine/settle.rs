@@ -2,6 +2,7 @@
 
 use super::Halt;
 use super::dispatcher::Dispatcher;
+use super::hold::Holding;
 use super::node::Doing;
 use super::run::Error;
 use crate::effect::Effects;
@@ -45,11 +46,23 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
                 self.commit()?;
                 return Ok(Some(Halt::Suspended));
             }
+            match self.hold()? {
+                Holding::No => {}
+                Holding::Over => continue,
+                Holding::Waits if self.setup.stays || self.effects.has_person() => return Ok(None),
+                Holding::Waits => {
+                    let waits_for = self.what_it_waits_for(&[]);
+                    self.note(Event::RunSuspended { waits_for })?;
+                    self.commit()?;
+                    return Ok(Some(Halt::Suspended));
+                }
+            }
             if !self.cleaning && self.begin_cleaning()? {
                 continue;
             }
             let result = self.result();
             self.note(Event::RunFinished { result })?;
+            self.sweep_abroad();
             self.commit()?;
             return Ok(Some(Halt::Over));
         }
@@ -96,6 +109,9 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
                 }
                 _ => {}
             }
+        }
+        if let (Some(hold), true) = (&self.state.hold, self.state.is_held()) {
+            waits_for.push(format!("a decision: {}", hold.choice(self.setup.start.run.as_str())));
         }
         if waits_for.is_empty() {
             waits_for.push("somebody to resume it".to_owned());

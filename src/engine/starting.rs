@@ -296,7 +296,8 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         }
         let shell = self.values.shell(at);
         let cwd = self.setup.own_of(at).ground.folder.clone();
-        Ok(Some(Question { probe: probe.clone(), env, cwd, shell, moot }))
+        let (afar, moot) = self.where_asked(at, probe, &env, moot);
+        Ok(Some(Question { probe: probe.clone(), env, cwd, shell, moot, afar }))
     }
 
     /// Says why nothing can be known about a node: because something before it did not really happen.

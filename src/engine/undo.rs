@@ -9,8 +9,8 @@ use super::run::Error;
 use crate::effect::Effects;
 use crate::event::{Event, Outline, OutlineKind, RunState, StepState, StopHow, Verdict};
 use crate::journal::Store;
-use crate::plan::Undo;
-use crate::resolve::{Course, CourseKind, ResolvedPlan, ResolvedStep, with_undos};
+use crate::plan::{Action, Undo};
+use crate::resolve::{Course, CourseKind, ResolvedPlan, ResolvedStep, Section, with_undos};
 use crate::value::Id;
 
 /// Returns a plan and its course with the undos that a run has begun; as they are if it has begun none.
@@ -67,7 +67,9 @@ impl<'a> CarriedOut<'a> {
     fn to_undo(&self) -> Vec<usize> {
         let has_undo = |at: &usize| {
             let skipped = self.state.steps[*at].state == StepState::Skipped;
-            !skipped && self.step(*at).is_some_and(|step| step.common.undo.is_some())
+            // What tidies up after a drill comes after all this.
+            let tidies = self.course.section(self.plan, *at) == Section::Cleanup;
+            !skipped && !tidies && self.step(*at).is_some_and(|step| step.common.undo.is_some())
         };
         let mut ended: Vec<(u64, usize)> = (0..self.state.steps.len())
             .filter(has_undo)
@@ -76,6 +78,40 @@ impl<'a> CarriedOut<'a> {
         // A whole stands behind its parts in the plan, and is taken back before them.
         ended.sort_by_key(|ended| Reverse(*ended));
         ended.into_iter().map(|(_, at)| at).collect()
+    }
+
+    /// Returns what has changed something and is not taken back, neither itself nor with what it is part of.
+    fn left(&self, undos: &[usize]) -> Vec<Id> {
+        let is_within = |at: usize, whole: &Id| {
+            let mut part = self.step(at);
+            while let Some(of) = part.and_then(|part| part.part_of.as_ref()) {
+                if of == whole {
+                    return true;
+                }
+                part = self.plan.step(of.as_str());
+            }
+            false
+        };
+        let is_covered =
+            |at: usize| undos.iter().any(|undo| *undo == at || is_within(at, &self.course.nodes[*undo].id));
+        let mut left: Vec<(u64, usize)> = (0..self.state.steps.len())
+            .filter(|at| {
+                self.step(*at).is_some_and(|step| {
+                    let acts = matches!(
+                        step.action,
+                        Action::Run { .. }
+                            | Action::Http { .. }
+                            | Action::Manual { .. }
+                            | Action::Plan { .. }
+                    );
+                    acts && !step.is_group() && step.section != Section::Cleanup
+                })
+            })
+            .filter(|at| !is_covered(*at))
+            .filter_map(|at| Some((self.ended(at)?, at)))
+            .collect();
+        left.sort_by_key(|ended| Reverse(*ended));
+        left.into_iter().map(|(_, at)| self.course.nodes[at].id.clone()).collect()
     }
 
     /// Returns an id for an undo that nothing else of the run has.
@@ -114,8 +150,10 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
     /// Records what is taken back. The undos are nodes of the run from then on.
     pub(super) fn begin_undo(&mut self) -> Result<(), Error> {
         let done = CarriedOut { plan: self.setup.plan, course: self.setup.course, state: &self.state };
-        let nodes = done.to_undo().into_iter().map(|at| done.outline(at)).collect();
-        self.note(Event::UndoBegan { nodes })?;
+        let undos = done.to_undo();
+        let left = done.left(&undos);
+        let nodes = undos.into_iter().map(|at| done.outline(at)).collect();
+        self.note(Event::UndoBegan { nodes, left })?;
         self.commit()
     }
 

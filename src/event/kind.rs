@@ -403,10 +403,31 @@ pub enum Event {
         /// Why; empty for a signal.
         reason: String,
     },
+    /// All is done, and the run is held: until it is committed or given up, or until the time is over.
+    HoldBegan {
+        /// For how long.
+        length: Length,
+        /// Whether what was done is taken back when nobody has decided by then; else it stays.
+        undoes: bool,
+    },
+    /// What was done stays.
+    RunCommitted {
+        /// Who decided; nobody if the time was over and the plan says so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
+        /// In the person's own words, or what the plan says.
+        reason: String,
+        /// The account that it came from, where nothing proves who it was.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        account: Option<String>,
+    },
     /// What was carried out is taken back from here on.
     UndoBegan {
         /// The undos, in the order in which they are carried out: from now on they are nodes of the run.
         nodes: Vec<Outline>,
+        /// What was carried out as well and cannot be taken back: it has no undo, or a person has skipped it.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        left: Vec<Id>,
     },
     /// The controller leaves; the run can be resumed.
     RunSuspended {
@@ -469,6 +490,8 @@ impl Event {
             | Self::ClockJumped { .. }
             | Self::SecretUnmasked { .. }
             | Self::StopAsked { .. }
+            | Self::HoldBegan { .. }
+            | Self::RunCommitted { .. }
             | Self::UndoBegan { .. }
             | Self::RunSuspended { .. }
             | Self::RunFinished { .. }
@@ -505,6 +528,8 @@ impl Event {
             | Self::ClockJumped { .. }
             | Self::SecretUnmasked { .. }
             | Self::StopAsked { .. }
+            | Self::HoldBegan { .. }
+            | Self::RunCommitted { .. }
             | Self::UndoBegan { .. }
             | Self::RunSuspended { .. }
             | Self::RunFinished { .. }

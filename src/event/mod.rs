@@ -13,6 +13,7 @@ mod run_state;
 #[cfg(test)]
 pub(crate) mod sample;
 mod step_state;
+mod taken_back;
 
 pub use check::{Check, Confined, Delivery, Found};
 pub use kind::{
@@ -21,5 +22,6 @@ pub use kind::{
 pub use listener::Listener;
 pub use outcome::{Failure, Outcome};
 pub use proof::Proof;
-pub use run_state::{Misfit, RunState, StepRecord};
+pub use run_state::{Hold, Misfit, RunState, StepRecord};
 pub use step_state::{Illegal, StepState, next};
+pub use taken_back::{Left, TakenBack};

@@ -46,6 +46,33 @@ pub struct StepRecord {
     pub unknown: Vec<String>,
 }
 
+/// For how long it can be decided whether what was done stays.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hold {
+    /// Since when.
+    pub since: Stamp,
+    /// For how long.
+    pub length: Length,
+    /// Whether what was done is taken back when nobody has decided by then; else it stays.
+    pub undoes: bool,
+}
+
+impl Hold {
+    /// Returns when it is over, by the calendar.
+    pub fn until(&self) -> Moment {
+        self.since.at.plus(self.length)
+    }
+
+    /// Says what a person can do, and what happens if nobody does.
+    pub fn choice(&self, run: &str) -> String {
+        let then = if self.undoes { "what was done is taken back" } else { "what was done stays" };
+        format!(
+            "`drplan commit {run}` or `drplan abort {run} --undo --reason \"WHY\"` until {}; then {then}",
+            self.until().for_people()
+        )
+    }
+}
+
 /// All that the events of a run add up to.
 #[derive(Clone, Debug, Default)]
 pub struct RunState {
@@ -63,8 +90,14 @@ pub struct RunState {
     pub stop: Option<StopHow>,
     /// Whether it was given up and how, also if it was resumed since.
     pub given_up: Option<StopHow>,
+    /// Since when and until when it can be decided whether what was done stays.
+    pub hold: Option<Hold>,
+    /// Whether it was decided that what was done stays.
+    pub committed: bool,
     /// Whether what was carried out is being taken back, or was.
     pub undoing: bool,
+    /// What was carried out and cannot be taken back.
+    pub left: Vec<Id>,
     /// Whether the controller left on purpose and what for, unless it was resumed since.
     pub suspended: Option<Vec<String>>,
     /// How it ended.
@@ -222,10 +255,20 @@ impl RunState {
                     self.given_up = Some(*how);
                 }
             }
+            (Event::HoldBegan { length, undoes }, _) => {
+                self.hold = Some(Hold { since: stamp.clone(), length: *length, undoes: *undoes });
+            }
+            (Event::RunCommitted { .. }, _) if !self.is_held() => {
+                return Err(Misfit::Run("it is committed while it is not held"));
+            }
+            (Event::RunCommitted { .. }, _) => self.committed = true,
             (Event::UndoBegan { .. }, _) if self.undoing => {
                 return Err(Misfit::Run("what was carried out is taken back twice"));
             }
-            (Event::UndoBegan { nodes }, _) => self.add_undos(nodes),
+            (Event::UndoBegan { nodes, left }, _) => {
+                self.add_undos(nodes);
+                self.left.clone_from(left);
+            }
             (Event::RunResumed { .. }, _) => {
                 self.stop = None;
                 self.suspended = None;
@@ -260,6 +303,11 @@ impl RunState {
         if let Some(start) = &mut self.start {
             start.nodes.extend_from_slice(nodes);
         }
+    }
+
+    /// Whether it waits for the decision whether what was done stays.
+    pub const fn is_held(&self) -> bool {
+        self.hold.is_some() && !self.committed && self.given_up.is_none() && self.result.is_none()
     }
 
     /// Returns the undo of a node, if there is one.

@@ -187,6 +187,8 @@ pub fn next(state: &StepState, event: &Event) -> Result<StepState, Illegal> {
             | Event::ClockJumped { .. }
             | Event::SecretUnmasked { .. }
             | Event::StopAsked { .. }
+            | Event::HoldBegan { .. }
+            | Event::RunCommitted { .. }
             | Event::UndoBegan { .. }
             | Event::RunSuspended { .. }
             | Event::RunFinished { .. }

@@ -28,6 +28,7 @@ pub struct History {
 struct OfPlan {
     durations: BTreeMap<Id, Vec<Length>>,
     good: Vec<Drill>,
+    restored: BTreeMap<Id, Moment>,
 }
 
 impl History {
@@ -60,6 +61,10 @@ impl History {
         // Going back to the first home is no answer to a disaster.
         if record.passed == Some(true) && record.operation == "recover" {
             let on = record.ended.unwrap_or(record.started);
+            for point in record.restored_from {
+                let last = plan.restored.entry(point.copy).or_insert(on);
+                *last = on.max(*last);
+            }
             plan.good.push(Drill { id: record.id, scenario: record.scenario, on });
         }
     }
@@ -70,6 +75,11 @@ impl History {
     pub fn durations(&self, plan: &Id, step: &Id) -> &[Length] {
         let durations = self.plans.get(plan).and_then(|plan| plan.durations.get(step));
         durations.map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Returns when a drill or disaster in which everything went well has last restored from a copy.
+    pub fn last_restored_from(&self, plan: &Id, copy: &Id) -> Option<Moment> {
+        self.plans.get(plan)?.restored.get(copy).copied()
     }
 
     /// Returns the last drill or disaster of a scenario in which everything was carried out and every target met.

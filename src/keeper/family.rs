@@ -155,8 +155,18 @@ impl Family<'_> {
         if nameless().any(|process| process.stat.start_time < since) {
             return Vec::new();
         }
-        nameless().map(Process::name).collect()
+        nameless().filter(|process| !is_shared(process.pid)).map(Process::name).collect()
     }
+}
+
+/// Whether a process is a connection of ours to a host, which all steps on that host share.
+///
+/// `ssh` writes its title over its environment, and the token with it.
+fn is_shared(pid: i32) -> bool {
+    let title = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let title = String::from_utf8_lossy(&title);
+    let title = title.trim_end_matches('\0').trim_end();
+    title.starts_with("ssh: ") && title.contains("/drplan") && title.ends_with("[mux]")
 }
 
 impl Member {

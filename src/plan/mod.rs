@@ -33,7 +33,7 @@ pub use place::{Place, Ssh};
 pub use policy::{CopiesPolicy, DrillsPolicy, Exception, Policy};
 pub use recipe::{Input, InputKind, Recipe};
 pub use rename::Renaming;
-pub use root::{Activation, Consistent, Plan};
+pub use root::{Activation, AfterHold, Consistent, Hold, Plan};
 pub use scenario::{Scenario, Targets};
 pub use schema::{plan_schema, recipe_schema};
 pub use step::{

@@ -86,6 +86,30 @@ pub struct Activation {
     /// What must be true in the end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ends_when: Option<String>,
+    /// For how long it can be decided whether what was done stays.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hold: Option<Hold>,
+}
+
+/// For how long it can be decided, after the last step, whether what was done stays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Hold {
+    /// How long, from the end of the last step.
+    #[serde(rename = "for")]
+    pub length: Length,
+    /// What happens when nobody has decided by then.
+    pub then: AfterHold,
+}
+
+/// What happens when nobody has decided in time whether what was done stays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AfterHold {
+    /// It stays.
+    Commit,
+    /// It is taken back.
+    Undo,
 }
 
 /// Assets that must be of one moment.

@@ -578,6 +578,16 @@ impl Retry {
         let growth = u64::from(self.factor).saturating_pow(attempt.saturating_sub(1));
         Length::from_millis(self.delay.as_millis().saturating_mul(growth)).min(self.max_delay)
     }
+
+    /// Returns that wait, shortened by up to a quarter: `chance` says by which part of it, of all that it can be.
+    ///
+    /// So what failed together is not tried again together, and nothing waits longer than the plan says.
+    pub fn jittered_after(&self, attempt: u32, chance: u16) -> Length {
+        let longest = self.delay_after(attempt);
+        let quarter = u128::from(longest.as_millis() / 4);
+        let less = quarter * u128::from(chance) / u128::from(u16::MAX);
+        longest.saturating_sub(Length::from_millis(u64::try_from(less).unwrap_or(0)))
+    }
 }
 
 /// How to take a step back: a command, or instructions for a person.
@@ -734,3 +744,20 @@ impl ShortForm for Each {
 }
 
 short_form!(Each);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retries_are_spread_within_a_quarter_and_never_late() {
+        let retry = Retry::from_short(RetryTimes(9)).unwrap();
+        let waits = |chance| [1, 2, 7, 9].map(|attempt| retry.jittered_after(attempt, chance).as_millis());
+        assert_eq!(waits(0), [5_000, 10_000, 300_000, 300_000]);
+        assert_eq!(waits(u16::MAX), [3_750, 7_500, 225_000, 225_000]);
+        let spread: std::collections::BTreeSet<u64> =
+            (0..1000).map(|n| retry.jittered_after(1, n * 65).as_millis()).collect();
+        assert!(spread.len() > 900, "{}", spread.len());
+        assert!(spread.iter().all(|wait| (3_750..=5_000).contains(wait)));
+    }
+}

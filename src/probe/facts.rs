@@ -19,7 +19,7 @@ pub enum Integrity {
     Listed,
     /// Its head or its table of contents could be read.
     Header,
-    /// All of it was read by the tool that would restore it.
+    /// All of it was read: by the tool that would restore it, or from the server that keeps it.
     Read,
     /// It is bit for bit what its producer has taken the digest of.
     Digest,

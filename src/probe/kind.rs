@@ -238,14 +238,14 @@ impl JsonSchema for Probe {
 }
 
 impl Probe {
-    /// Whether the plan says how long a look may take.
-    pub fn has_own_timeout(&self) -> bool {
-        self.timeout != DEFAULT_TIMEOUT
-    }
-
     /// Returns what is asked, in words if the probe has any, else as [`Probe::shown`] does.
     pub fn named(&self) -> String {
         self.title.clone().unwrap_or_else(|| self.shown())
+    }
+
+    /// Whether the plan says how long a look may take.
+    pub fn has_own_timeout(&self) -> bool {
+        self.timeout != DEFAULT_TIMEOUT
     }
 
     /// Returns the probe as one line for people.

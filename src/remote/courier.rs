@@ -41,15 +41,36 @@ pub fn run_errand() -> i32 {
     keeper::seal();
     match try_errand() {
         Ok(code) => code,
-        Err(why) => {
+        Err(Failed { why, is_look }) => {
             // Nobody is left to tell when standard error is closed.
             let _ = writeln!(std::io::stderr().lock(), "drplan: {why}");
+            if is_look {
+                // No exit code is free to say that the command was never carried out.
+                std::process::abort();
+            }
             1
         }
     }
 }
 
-fn try_errand() -> Result<i32, String> {
+struct Failed {
+    why: String,
+    is_look: bool,
+}
+
+impl From<String> for Failed {
+    fn from(why: String) -> Self {
+        Self { why, is_look: false }
+    }
+}
+
+impl From<&str> for Failed {
+    fn from(why: &str) -> Self {
+        why.to_owned().into()
+    }
+}
+
+fn try_errand() -> Result<i32, Failed> {
     let errand: Errand = serde_json::from_str(&variable(VARIABLE).unwrap_or_default())
         .map_err(|_| format!("{VARIABLE} does not hold an errand of this drplan"))?;
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -65,7 +86,7 @@ fn try_errand() -> Result<i32, String> {
             let parent = getppid();
             let _ = set_parent_process_death_signal(Some(Signal::KILL));
             if getppid() != parent {
-                return Err("the keeper is gone".to_owned());
+                return Err("the keeper is gone".into());
             }
             let folder = variable("DRPLAN_OUTPUT").map(PathBuf::from);
             let folder = folder.as_deref().and_then(Path::parent).ok_or("DRPLAN_OUTPUT is not set")?;
@@ -78,7 +99,16 @@ fn try_errand() -> Result<i32, String> {
                 folder,
                 contact: again,
             };
-            runtime.block_on(courier.go())
+            Ok(runtime.block_on(courier.go())?)
+        }
+        Task::Look(look) => {
+            let make = |nonce: &str| text::look(&look, &errand.run, nonce);
+            let looked = runtime.block_on(visit_once(&errand.host, &shared, make));
+            looked.map_err(|why| Failed { why, is_look: true })
+        }
+        Task::Forget => {
+            let make = |nonce: &str| text::forget(&errand.run, nonce);
+            Ok(runtime.block_on(visit_once(&errand.host, &shared, make))?)
         }
     }
 }
@@ -86,6 +116,24 @@ fn try_errand() -> Result<i32, String> {
 #[expect(clippy::disallowed_methods, reason = "the keeper hands the errand over in the environment")]
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
+}
+
+/// Carries out what one visit can do; returns the exit code of what was done.
+async fn visit_once(host: &Host, shared: &Shared, text: impl Fn(&str) -> String) -> Result<i32, String> {
+    let nonce = nonce()?;
+    let mut streams = [Reading::new(&nonce, 0), Reading::new(&nonce, 0)];
+    let mut visit = Road { host, shared }.set_out().map_err(|error| format!("cannot start ssh: {error}"))?;
+    let mut deliver = hand_on;
+    let end = visit.carry_out(&nonce, &text(&nonce), &mut streams, &mut deliver).await;
+    match end.map_err(|error| format!("cannot hand on what it prints: {error}"))? {
+        End::Said(Word::Over(Some(code))) => Ok(code),
+        End::Said(Word::Cannot(why)) => Err(format!("{} cannot {why}", host.place)),
+        End::Said(_) => Err(format!("what {} says makes no sense", host.place)),
+        End::Broken { why, was_told: false } => Err(format!("{} cannot be reached: {why}", host.place)),
+        End::Broken { why, was_told: true } => {
+            Err(format!("the connection to {} was lost: {why}", host.place))
+        }
+    }
 }
 
 /// A courier on its way with an attempt.
@@ -142,7 +190,7 @@ impl Courier<'_> {
         let mut counts = [0, 0];
         let mut pause = PAUSES.0;
         let mut stopping = Stopping::No;
-        let mut was_broken = false;
+        let (mut was_broken, mut was_untold) = (false, false);
         loop {
             let road = Road { host: &self.host, shared: &self.shared };
             let nonce = nonce()?;
@@ -198,6 +246,14 @@ impl Courier<'_> {
                         let _ = writeln!(
                             std::io::stderr().lock(),
                             "drplan: the connection to {} is lost ({why}); the work there goes on, and is found again",
+                            self.host.place
+                        );
+                    }
+                    if stopping == Stopping::Asked && !was_untold {
+                        was_untold = true;
+                        let _ = writeln!(
+                            std::io::stderr().lock(),
+                            "drplan: {} could not be told to end it ({why}); it may still run there",
                             self.host.place
                         );
                     }

@@ -33,6 +33,10 @@ pub struct Errand {
 pub enum Task {
     /// Starts an attempt unless it was started before, and stays with it until it ends.
     Attempt(Box<Attempt>),
+    /// Carries out a command that only looks, once, and ends it with the connection.
+    Look(Box<Look>),
+    /// Removes what is left of the run.
+    Forget,
 }
 
 /// An attempt of a step on a host.
@@ -50,6 +54,17 @@ pub struct Attempt {
     pub again: bool,
     /// Whether it is only found again, and never started.
     pub find: bool,
+    /// Attempts of which the host may forget everything.
+    pub done: Vec<String>,
+}
+
+/// A command that only looks.
+#[derive(Serialize, Deserialize)]
+pub struct Look {
+    /// The program and its arguments.
+    pub program: Vec<String>,
+    /// The values that it gets, beside what the login gives.
+    pub values: BTreeMap<String, String>,
 }
 
 impl Attempt {

@@ -1,6 +1,6 @@
 # Holds one attempt of a step on this host: a session of its own, which no connection can end.
 # Arguments: the attempt's folder, its token, the seconds after which it is ended (0: never).
-dir=$1 token=$2 limit=$3
+dir=$1 script=$1/script token=$2 limit=$3
 held=$DRPLAN_HELD
 unset DRPLAN_HELD
 trap : TERM INT

@@ -48,7 +48,7 @@ impl Host {
         for fixed in [
             "BatchMode=yes",
             "StrictHostKeyChecking=yes",
-            "ServerAliveInterval=5",
+            "ServerAliveInterval=3",
             "ServerAliveCountMax=3",
             "ControlMaster=auto",
             "ControlPersist=60",

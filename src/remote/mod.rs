@@ -19,6 +19,6 @@ mod text;
 mod visit;
 
 pub use courier::run_errand;
-pub use errand::{Attempt, Errand, Task, job};
+pub use errand::{Attempt, Errand, Look, Task, job};
 pub use host::Host;
 pub use note::{Note, note};

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::Attempt;
+use super::{Attempt, Look};
 
 const ATTEMPT: &str = include_str!("attempt.sh");
 const VISIT: &str = include_str!("visit.sh");
 const HOLDER: &str = include_str!("holder.sh");
+const LOOK: &str = include_str!("look.sh");
+const FORGET: &str = include_str!("forget.sh");
 const STOP: &str = include_str!("stop.sh");
 
 /// What a visit cannot do without.
@@ -39,6 +41,7 @@ pub(super) fn visit(
     set("FROM_OUT", &from[0].to_string());
     set("FROM_ERR", &from[1].to_string());
     if !find {
+        set("DONE", &attempt.done.join(" "));
         set("TOKEN", token);
         set("TOOLS", TOOLS);
         set("PROGRAM", needed(attempt));
@@ -58,6 +61,30 @@ pub(super) fn stop(attempt: &Attempt, run: &str, nonce: &str, signal: &str) -> S
         text.push_str(&format!("{name}={}\n", quote(value)));
     }
     whole(&text, STOP)
+}
+
+/// The text of a visit that carries out a command which only looks.
+pub(super) fn look(look: &Look, run: &str, nonce: &str) -> String {
+    let (words, script) = words(&look.program);
+    let plain: Vec<String> = look.program.iter().map(|word| quote(word)).collect();
+    let plain = format!("set -- {}", plain.join(" "));
+    let mut text = String::new();
+    for (name, value) in [
+        ("NONCE", nonce),
+        ("RUN", run),
+        ("VALUES", &exports(&look.values)),
+        ("WORDS", &words),
+        ("PLAIN", &plain),
+        ("SCRIPT", script),
+    ] {
+        text.push_str(&format!("{name}={}\n", quote(value)));
+    }
+    whole(&text, LOOK)
+}
+
+/// The text of a visit that removes what is left of a run.
+pub(super) fn forget(run: &str, nonce: &str) -> String {
+    whole(&format!("NONCE={}\nRUN={}\n", quote(nonce), quote(run)), FORGET)
 }
 
 /// A function is read to its end before anything of it is done, so half a text does nothing.
@@ -83,7 +110,7 @@ fn words(program: &[String]) -> (String, &str) {
         words.push_str(&quote(word));
     }
     if before.len() < program.len() {
-        words.push_str(" \"$dir/script\"");
+        words.push_str(" \"$script\"");
     }
     (words, script)
 }

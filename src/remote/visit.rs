@@ -51,8 +51,9 @@ impl Road<'_> {
         let mut command = Command::new("ssh");
         command
             .args(self.host.arguments(&self.shared.control, known, log.path()))
-            // A connection that others share must not be ended with one step.
-            .env_remove("DRPLAN_TOKEN")
+            // A connection that others share is not of this step's family, and must not be ended with it.
+            .env("DRPLAN_TOKEN", "shared")
+            .process_group(0)
             .env_remove(super::errand::VARIABLE)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

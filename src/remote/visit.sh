@@ -87,6 +87,8 @@ visit() {
   mkfifo "$wake" && exec 8<>"$wake"
   printf '%s here\n' "$NONCE" >&6
   say here
+  # Their outcomes are on record.
+  [ "$fresh" = no ] || for name in $DONE; do rm -rf "$run/$name"; done
   [ ! -e "$dir/ended" ] || { rm -f "$wake"; finish rest; }
   if [ "$fresh" = no ]; then
     read -r booted <"$dir/boot"

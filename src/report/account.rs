@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::measured::{Measured, incident, into_run, measure, targets_met};
 use crate::event::{
     Answer, Check, Confined, Delivery, Event, Misfit, Mode, Outline, OutlineKind, Point, RunResult, RunState,
-    StepRecord, StepState,
+    StepRecord, StepState, StopHow, TakenBack,
 };
 use crate::value::{Id, Length, Moment, Name, RunId, Stamp, schema_of};
 
@@ -120,6 +120,41 @@ pub struct StepAccount {
     /// How it is taken back, if the plan says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undo: Option<String>,
+    /// The step that it takes back, if it is an undo.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undoes: Option<Id>,
+}
+
+/// Something that was carried out and was not taken back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LeftBehind {
+    /// The step.
+    pub step: Id,
+    /// Why it was not taken back.
+    pub why: String,
+    /// How it is taken back, if the plan says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undo: Option<String>,
+}
+
+/// What was taken back after the run was given up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Undone {
+    /// The steps that were taken back, in this order.
+    pub steps: Vec<Id>,
+    /// What is left to be taken back by hand, in this order.
+    pub left: Vec<LeftBehind>,
+}
+
+impl Undone {
+    fn of(state: &RunState) -> Option<Self> {
+        let TakenBack { undone, left } = state.taken_back()?;
+        let left =
+            left.into_iter().map(|left| LeftBehind { step: left.step, why: left.why, undo: left.undo });
+        Some(Self { steps: undone, left: left.collect() })
+    }
 }
 
 /// What a person said or decided.
@@ -239,6 +274,9 @@ pub struct Report {
     /// What somebody said or asked that did not count, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rejected: Vec<Rejected>,
+    /// What was taken back, if it was given up and what it had carried out was to be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undone: Option<Undone>,
     /// What it waits for, if the controller left on purpose.
     pub waits_for: Option<Vec<String>>,
     /// What kept the probes of a dry run from writing.
@@ -323,6 +361,7 @@ impl Report {
             omitted: start.omitted.iter().map(left_out).collect(),
             decisions: events.iter().filter_map(|(stamp, event)| decision(stamp, event)).collect(),
             rejected: events.iter().filter_map(|(stamp, event)| rejected(stamp, event)).collect(),
+            undone: Undone::of(&state),
             waits_for: state.suspended,
             confined: state.confined.map(|(by, note)| Confinement { by, note }),
             checks: state.checks,
@@ -336,9 +375,19 @@ impl Report {
         targets_met(&self.assets)
     }
 
-    /// Returns how many nodes stand as given.
+    /// Returns how many nodes of the route stand as given.
     pub fn count(&self, state: Standing) -> usize {
-        self.steps.iter().filter(|step| step.state == state).count()
+        self.of_route().filter(|step| step.state == state).count()
+    }
+
+    /// Returns the nodes of the route: all but what takes others back.
+    pub fn of_route(&self) -> impl Iterator<Item = &StepAccount> {
+        self.steps.iter().filter(|step| step.undoes.is_none())
+    }
+
+    /// Whether a step was carried out and taken back.
+    pub fn is_undone(&self, step: &Id) -> bool {
+        self.undone.as_ref().is_some_and(|undone| undone.steps.contains(step))
     }
 }
 
@@ -360,12 +409,14 @@ impl StepAccount {
             duration: ended.zip(worked).map(|(ended, started)| run.between(started, ended)),
             estimate: node.takes,
             attempts,
-            point: record.point.clone(),
+            // What is taken back with a point has not restored it once more.
+            point: record.point.clone().filter(|_| node.undoes.is_none()),
             note: record.note.clone(),
             answered_by: record.answered_by.clone(),
             outputs: record.outputs.keys().cloned().collect(),
             unknown: record.unknown.clone(),
             undo: node.undo.clone(),
+            undoes: node.undoes.clone(),
         }
     }
 }
@@ -381,6 +432,8 @@ fn note(stamp: &Stamp, event: &Event) -> Option<String> {
         Event::SecretUnmasked { by, secret } => {
             Some(format!("{at}: {by} has got {secret}, which is too short to be masked in its output"))
         }
+        Event::HoldBegan { length, .. } => Some(format!("{at}: all was done, and was held for {length}")),
+        Event::RunCommitted { by: None, reason, .. } => Some(format!("{at}: what was done stays: {reason}")),
         Event::JournalMended { dropped_bytes } => Some(format!(
             "{at}: a crash tore the journal's end; {dropped_bytes} bytes of an unfinished record were cut off"
         )),
@@ -422,8 +475,14 @@ fn decision(stamp: &Stamp, event: &Event) -> Option<Decision> {
         Event::StepRetried { step, by, reason } => {
             (by, Some(step), "had tried again".to_owned(), Some(reason.clone()))
         }
-        Event::StopAsked { by, reason, .. } => {
-            (by, None, "asked to stop".to_owned(), Some(reason.clone()).filter(|reason| !reason.is_empty()))
+        Event::StopAsked { by, reason, how } => {
+            let what =
+                if *how == StopHow::Undo { "asked to take back what was done" } else { "asked to stop" };
+            (by, None, what.to_owned(), Some(reason.clone()).filter(|reason| !reason.is_empty()))
+        }
+        Event::RunCommitted { by: Some(by), reason, .. } => {
+            let note = Some(reason.clone()).filter(|reason| !reason.is_empty());
+            (by, None, "decided that what was done stays".to_owned(), note)
         }
         _ => return None,
     };
@@ -431,6 +490,7 @@ fn decision(stamp: &Stamp, event: &Event) -> Option<Decision> {
         Event::Answered { proof, account, .. } | Event::HandedOver { proof, account, .. } => {
             (proof.as_ref(), account.clone())
         }
+        Event::RunCommitted { account, .. } => (None, account.clone()),
         _ => (None, None),
     };
     Some(Decision {

@@ -23,8 +23,7 @@ pub fn headline(report: &Report) -> String {
         Some((last, rest)) => format!("{link}{} and {last}", rest.join(", ")),
     };
     // What was only skipped or left out ends like a failure, but nothing failed.
-    let all_went_past =
-        report.steps.iter().all(|step| step.state.is_ended() && step.state != Standing::Failed);
+    let all_went_past = report.of_route().all(|step| step.state.is_ended() && step.state != Standing::Failed);
     match report.result {
         None => {
             let waits = report.waits_for.iter().flatten().map(|text| plain(text)).collect::<Vec<_>>();
@@ -49,7 +48,14 @@ pub fn headline(report: &Report) -> String {
             format!("{what} done: every step was carried out, and {targets}")
         }
         Some(RunResult::Failed) => format!("{what} FAILED{}", because(": ")),
-        Some(RunResult::Aborted) => format!("{what} was GIVEN UP{}", because(": ")),
+        Some(RunResult::Aborted) => {
+            let back = match &report.undone {
+                Some(undone) if undone.left.is_empty() => " and TAKEN BACK",
+                Some(undone) if !undone.steps.is_empty() => " and taken back IN PART",
+                Some(_) | None => "",
+            };
+            format!("{what} was GIVEN UP{back}{}", because(": "))
+        }
         Some(RunResult::Possible) => {
             format!("{what}: the real thing would have been possible{}", because(", but "))
         }
@@ -65,7 +71,7 @@ pub(super) fn problems(report: &Report) -> Vec<String> {
     let dry = matches!(report.mode, Mode::DryRun | Mode::DryPlan);
     let verdicts =
         |wanted| report.assets.iter().flat_map(|a| [&a.rto, &a.rpo]).filter(|c| c.verdict == wanted).count();
-    let pending = report.steps.iter().filter(|step| !step.state.is_ended()).count();
+    let pending = report.of_route().filter(|step| !step.state.is_ended()).count();
     [
         (report.count(Standing::Failed), "step failed", "steps failed"),
         (report.count(Standing::Skipped), "step was skipped", "steps were skipped"),
@@ -78,6 +84,11 @@ pub(super) fn problems(report: &Report) -> Vec<String> {
         (if over { pending } else { 0 }, "step was not carried out", "steps were not carried out"),
         // A real run or a drill that went past a step without doing it would be a fault of ours; never hide it.
         (if dry { 0 } else { report.count(Standing::Assumed) }, "step was assumed", "steps were assumed"),
+        (
+            report.undone.as_ref().map_or(0, |undone| undone.left.len()),
+            "step is left to be taken back by hand",
+            "steps are left to be taken back by hand",
+        ),
         (verdicts(Reached::Missed), "target was missed", "targets were missed"),
         (
             if over && !dry { verdicts(Reached::Unknown) } else { 0 },

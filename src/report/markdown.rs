@@ -1,7 +1,7 @@
 //! The report for people: Markdown for the incident's channel.
 
 use super::looked::{looked_at, told, unknown};
-use super::{Compared, Reached, Report, Standing, StepAccount, headline};
+use super::{Compared, Reached, Report, Standing, StepAccount, Undone, headline};
 use crate::event::{Mode, OutlineKind, RunResult};
 use crate::value::{Length, Moment, plain};
 
@@ -77,8 +77,31 @@ fn about(report: &Report) -> String {
     )
 }
 
+/// What was taken back, and what is left to be.
+fn taken_back(undone: &Undone, text: &mut String) {
+    if !undone.steps.is_empty() {
+        text.push_str("## Taken back\n\nIn this order:\n\n");
+        for step in &undone.steps {
+            text.push_str(&format!("- `{step}`\n"));
+        }
+        text.push('\n');
+    }
+    if !undone.left.is_empty() {
+        text.push_str("## Left to do by hand\n\nThis was carried out and was not taken back:\n\n");
+        for left in &undone.left {
+            let undo =
+                left.undo.as_ref().map(|undo| format!(". Its undo: {}", cell(undo))).unwrap_or_default();
+            text.push_str(&format!("- `{}`: {}{undo}\n", left.step, cell(&left.why)));
+        }
+        text.push('\n');
+    }
+}
+
 /// How to go back from a run that did not end well: what was done, the last first.
 fn taking_back(report: &Report, text: &mut String) {
+    if let Some(undone) = &report.undone {
+        return taken_back(undone, text);
+    }
     if !matches!(report.result, Some(RunResult::Failed | RunResult::Aborted)) || report.mode != Mode::Real {
         return;
     }
@@ -92,9 +115,12 @@ fn taking_back(report: &Report, text: &mut String) {
         return;
     }
     done.sort_by_key(|(step, _)| std::cmp::Reverse(step.ended));
-    text.push_str(
-        "## To go back\n\nThis version takes nothing back by itself. What was done, the last first:\n\n",
-    );
+    let by_drplan = if report.result == Some(RunResult::Failed) {
+        format!("`drplan abort {} --undo --reason \"WHY\"` takes back", report.run)
+    } else {
+        "Nothing was taken back of".to_owned()
+    };
+    text.push_str(&format!("## To go back\n\n{by_drplan} what was done, the last first:\n\n"));
     for (step, undo) in done {
         text.push_str(&format!("- `{}`: {}\n", step.id, cell(undo)));
     }
@@ -157,11 +183,16 @@ fn timeline(report: &Report, text: &mut String) {
         if step.attempts > 1 {
             state.push_str(&format!(", {} attempts", step.attempts));
         }
+        if report.is_undone(&step.id) {
+            state.push_str(", UNDONE");
+        }
         if let Some(note) = &step.note {
             state.push_str(&format!(": {}", cell(note)));
         }
         let title = if step.kind == OutlineKind::Health {
             format!("{} is healthy", cell(&step.title))
+        } else if step.undoes.is_some() {
+            format!("take back: {}", cell(&step.title))
         } else {
             cell(&step.title)
         };

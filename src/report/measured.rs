@@ -163,6 +163,9 @@ fn recovery_time(state: &RunState, target: &Target, healthy: Option<&StepRecord>
     if !is_health(state, &target.asset) {
         return Found::Unknown("nothing in this run looks at its health".into());
     }
+    if restorers(state, &target.asset).any(|(step, _)| state.is_undone(step.as_str())) {
+        return Found::Never("what restored it was taken back".into());
+    }
     if let Some(end) = healthy.and_then(|record| record.ended.as_ref()) {
         return state
             .since_incident(end)

@@ -14,7 +14,8 @@ mod tests;
 mod trace;
 
 pub use account::{
-    Confinement, Decision, LeftOut, Rejected, Report, Standing, StepAccount, schema as report_schema,
+    Confinement, Decision, LeftBehind, LeftOut, Rejected, Report, Standing, StepAccount, Undone,
+    schema as report_schema,
 };
 pub use headline::headline;
 pub use json::{json, record_json};

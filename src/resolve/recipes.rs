@@ -38,9 +38,11 @@ const SHIPPED: &[Shipped] = &[
     shipped!("mariadb/restore-dump"),
     shipped!("mariadb/restore-mariabackup"),
     shipped!("pg-dump/verify"),
+    shipped!("postgres/restore-base"),
     shipped!("postgres/restore-dump"),
     shipped!("redis/restore-aof"),
     shipped!("redis/restore-rdb"),
+    shipped!("sqlite/restore"),
 ];
 
 /// The recipes at hand, by name.

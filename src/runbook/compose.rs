@@ -6,12 +6,12 @@ use super::setting::{Lines, Setting};
 use super::shell::login;
 use super::step::folder_of_file;
 use super::{
-    ActivationView, AssetView, CopyView, FileView, GroupView, Index, IndexEntry, Link, PersonView, PlaceView,
-    PlanView, Reason, Runbook, ScenarioView, TargetView, TimesView, VIEW,
+    ActivationView, AssetView, CopyView, FileView, GroupView, HoldView, Index, IndexEntry, Link, PersonView,
+    PlaceView, PlanView, Reason, Runbook, ScenarioView, TargetView, TimesView, VIEW,
 };
 use crate::analysis::{Forecast, rpo, rto};
 use crate::graph::{asset_title, item_title, mermaid, one_line, state_word};
-use crate::plan::{Action, Need, Points, Scenario};
+use crate::plan::{Action, AfterHold, Need, Points, Scenario};
 use crate::probe::{Probe, ProbeKind};
 use crate::resolve::{
     AssetRoute, AssetState, End, Recipes, ResolvedPlan, ResolvedStep, Route, Stuck, copy_of,
@@ -175,6 +175,9 @@ fn activation(plan: &ResolvedPlan, route: Option<&Route>) -> ActivationView {
         by: by.map(ToString::to_string),
         deciders: holders.into_iter().filter(there).map(|id| plan.people[id].name.clone()).collect(),
         ends_when: activation.and_then(|activation| activation.ends_when.clone()),
+        hold: activation
+            .and_then(|activation| activation.hold)
+            .map(|hold| HoldView { length: hold.length.to_string(), undoes: hold.then == AfterHold::Undo }),
     }
 }
 

@@ -19,7 +19,7 @@ pub use markdown::Fence;
 pub use step::folder_of_file;
 pub use template::{RunbookTemplate, TemplateFault};
 pub use view::{
-    ActionView, ActivationView, AssetView, CheckView, CopyView, FileView, GroupView, Index, IndexEntry, Link,
-    PersonView, PlaceView, PlanView, Reason, Runbook, ScenarioView, SecretView, StepView, TargetView,
-    TimesView, VIEW,
+    ActionView, ActivationView, AssetView, CheckView, CopyView, FileView, GroupView, HoldView, Index,
+    IndexEntry, Link, PersonView, PlaceView, PlanView, Reason, Runbook, ScenarioView, SecretView, StepView,
+    TargetView, TimesView, VIEW,
 };

@@ -129,6 +129,17 @@ pub struct ActivationView {
     pub deciders: Vec<String>,
     /// What must be true in the end.
     pub ends_when: Option<String>,
+    /// For how long it can be decided at the end whether what was done stays.
+    pub hold: Option<HoldView>,
+}
+
+/// For how long it can be decided at the end whether what was done stays.
+#[derive(Clone, Debug, Serialize)]
+pub struct HoldView {
+    /// How long.
+    pub length: String,
+    /// Whether what was done is taken back when nobody has decided by then; else it stays.
+    pub undoes: bool,
 }
 
 /// A person.

@@ -72,12 +72,18 @@ pub struct CopySeen {
     pub longest_gap: Option<Length>,
     /// How far the newest point was looked into.
     pub integrity: Option<Integrity>,
+    /// When a good drill has last restored from this copy.
+    #[serde(default)]
+    pub restored: Option<Moment>,
     /// How far it must have been looked into, by the policy.
     pub wanted: Option<Integrity>,
     /// The points that were looked into, the newest first.
     pub looked_into: Vec<PointSeen>,
     /// The moments of all points, the oldest first.
     pub points: Vec<Moment>,
+    /// The moments of points that were there at an earlier look, are gone, and should still be kept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lost: Vec<Moment>,
     /// What is wrong.
     pub problems: Vec<Problem>,
 }

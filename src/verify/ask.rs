@@ -7,12 +7,14 @@ use secrecy::ExposeSecret;
 
 use super::judge::{Found, Looked, Seen, judge_copy};
 use super::promise::Promise;
+use super::s3;
 use super::subject::{Ground, Subject, Whereabouts};
-use super::{CopySeen, Known, in_bucket};
+use super::{CopySeen, Known};
 use crate::bucket::Address;
 use crate::effect::{Digests, Env, Errand, Inspection, Inspector, Origin, Question, Unlisted, Wanted};
+use crate::history::History;
 use crate::plan::{Keep, SecretSource};
-use crate::probe::{Command, Facts, Probe, Scope};
+use crate::probe::{Command, Facts, Integrity, Probe, Scope};
 use crate::resolve::ResolvedPlan;
 use crate::value::{Id, Length, Moment, Name};
 
@@ -31,6 +33,8 @@ pub struct Asking<'a> {
     pub as_of: Moment,
     /// The place that this machine is, if somebody says so.
     pub here: Option<&'a Id>,
+    /// What drills have shown.
+    pub history: &'a History,
     /// What was seen before.
     pub known: Option<&'a Known>,
 }
@@ -40,7 +44,7 @@ const PATIENCE: Length = Length::from_secs(3600);
 
 /// Looks at a copy and holds it to the plan.
 pub async fn look(asking: Asking<'_>, subject: &Subject<'_>) -> CopySeen {
-    let promise = Promise::of(asking.plan, subject, asking.as_of);
+    let promise = Promise::of(asking.plan, subject, asking.history, asking.as_of);
     let before = asking.known.and_then(|known| known.copy(&asking.plan.plan, &subject.reference));
     let found = find(asking, subject, &promise).await;
     judge_copy(&promise, subject, found, before, asking.now, asking.as_of)
@@ -87,7 +91,9 @@ async fn find(asking: Asking<'_>, subject: &Subject<'_>, promise: &Promise<'_>) 
         env.values.insert("POINT_PATH".to_owned(), at.clone());
         let inspections = ask_all(asking, &of_copy, &env).await;
         let mut facts = Facts::default();
-        inspections.iter().for_each(|(_, inspection)| facts.add(inspection.facts.clone()));
+        for (_, inspection) in &inspections {
+            facts.add(inspection.facts.clone());
+        }
         let mut moments: Vec<Moment> = facts.points.iter().chain(&facts.time).copied().collect();
         moments.sort_unstable();
         moments.dedup();
@@ -107,6 +113,7 @@ async fn find(asking: Asking<'_>, subject: &Subject<'_>, promise: &Promise<'_>) 
             files: None,
             inspections,
             digests: Digests::None,
+            read: Integrity::Listed,
             is_whole_copy: true,
         });
         if of_point.is_empty() {
@@ -116,10 +123,13 @@ async fn find(asking: Asking<'_>, subject: &Subject<'_>, promise: &Promise<'_>) 
     if let Whereabouts::Url(url) = &subject.at
         && Address::is_meant_by(url)
     {
-        let read = in_bucket::find(asking, subject, promise, url, &mut env, &mut found).await;
+        let read = s3::look(asking, subject, promise, url, &mut env, &mut found).await;
         let mut found = look_into(asking, promise, &of_point, &env, found).await;
-        if let Some(read) = read {
-            read.add_to(&mut found.looked);
+        if let (Some(read), Some(newest)) =
+            (read, found.looked.iter_mut().find(|looked| !looked.is_whole_copy))
+            && read.name == newest.name
+        {
+            (newest.digests, newest.read) = (read.digests, read.level);
         }
         return found;
     }
@@ -214,11 +224,11 @@ async fn look_into_one(asking: Asking<'_>, probes: &[&Probe], env: &Env, seen: S
         None => env.unknown.push("POINT_TIME".to_owned()),
     }
     let digest = async {
-        // What lies at a URL is read where it is listed.
-        if seen.path.contains("://") {
-            return Digests::None;
+        if Address::is_meant_by(&seen.path) {
+            Digests::None
+        } else {
+            asking.inspector.digest(PathBuf::from(&seen.path)).await
         }
-        asking.inspector.digest(PathBuf::from(&seen.path)).await
     };
     let (inspections, digests) = tokio::join!(ask_all(asking, probes, &env), digest);
     Looked {
@@ -229,6 +239,7 @@ async fn look_into_one(asking: Asking<'_>, probes: &[&Probe], env: &Env, seen: S
         files: seen.files,
         inspections,
         digests,
+        read: Integrity::Listed,
         is_whole_copy: false,
     }
 }
@@ -242,6 +253,7 @@ async fn ask_all(asking: Asking<'_>, probes: &[&Probe], env: &Env) -> Vec<(Strin
             cwd: asking.ground.folder.clone(),
             shell: shell(asking.plan),
             moot: elsewhere(asking, probe),
+            afar: None,
         };
         give_time(&mut question.probe);
         (probe.shown(), asking.inspector.ask(question).await)

@@ -41,7 +41,9 @@ pub(super) fn judge(
     }
     if let (Some(drop), Some(earlier)) = (floor.drop, earlier) {
         let mut before = Facts::default();
-        earlier.inspections.iter().for_each(|(_, inspection)| before.add(inspection.facts.clone()));
+        for (_, inspection) in &earlier.inspections {
+            before.add(inspection.facts.clone());
+        }
         let before_rows = before.rows.or_else(|| sum_of_rows(&before.tables));
         for (what, now, then) in [
             ("size", size, before.size.or(earlier.bytes)),

@@ -33,7 +33,7 @@ pub(super) struct Found {
     pub(super) others: usize,
     /// Those that were looked into, the newest first.
     pub(super) looked: Vec<Looked>,
-    /// What was found fault with where it lies.
+    /// What is wrong beside the points.
     pub(super) problems: Vec<Problem>,
     /// Why the secret could not be fetched.
     pub(super) no_key: Option<String>,
@@ -66,6 +66,8 @@ pub(super) struct Looked {
     pub(super) files: Option<u64>,
     pub(super) inspections: Vec<(String, Inspection)>,
     pub(super) digests: Digests,
+    /// How far drplan itself has read it.
+    pub(super) read: Integrity,
     /// Whether it is a repository with all of its points.
     pub(super) is_whole_copy: bool,
 }
@@ -93,9 +95,11 @@ pub(super) fn judge_copy(
         limit: None,
         longest_gap: None,
         integrity: None,
+        restored: promise.restored,
         wanted: promise.wanted,
         looked_into: Vec::new(),
         points: Vec::new(),
+        lost: Vec::new(),
         problems: Vec::new(),
     };
     let mut judge = Judge { promise, now, as_of, problems: Vec::new() };
@@ -130,6 +134,7 @@ impl Judge<'_> {
                 format!("make what `secrets` says of {key} work on this machine, or look from where it does");
             self.tell(Problem::new(Kind::NoKey, Severity::Unknown, what, help));
         }
+        self.problems.extend(found.problems.iter().cloned());
         if let Some((why, help)) = found.not_seen {
             self.tell(Problem::new(Kind::NotSeen, Severity::Unknown, why, help));
             return;
@@ -161,7 +166,7 @@ impl Judge<'_> {
             let earlier = found.looked.get(at + 1);
             points.push(self.judge_point(looked, earlier, at == 0 || looked.is_whole_copy));
         }
-        seen.integrity = points.first().map(|point| point.integrity);
+        seen.integrity = points.first().map(|point| self.with_drills(point));
         // What is inside of an artifact says more than its name.
         if let Some((inside, listed)) = points.iter().zip(&found.looked).find_map(|(point, looked)| {
             (!looked.is_whole_copy && point.dated_by == DatedBy::Artifact)
@@ -190,6 +195,17 @@ impl Judge<'_> {
         }
         seen.points = moments;
         seen.looked_into = points;
+    }
+
+    /// What a drill has shown of the copy holds for a point that nothing speaks against.
+    fn with_drills(&self, point: &PointSeen) -> Integrity {
+        let is_sound = point.verdict.is_none_or(|worst| worst < Severity::Unknown);
+        let is_fresh = self
+            .promise
+            .restored
+            .and_then(|on| self.as_of.since(on))
+            .is_some_and(|age| age <= self.promise.drills_every);
+        if is_sound && is_fresh { Integrity::Restored } else { point.integrity }
     }
 
     fn ahead(&self, point: &Seen) -> Length {
@@ -267,7 +283,7 @@ impl Judge<'_> {
         }
     }
 
-    fn judge_history(&mut self, seen: &CopySeen, moments: &[Moment], before: Option<&CopySeen>) {
+    fn judge_history(&mut self, seen: &mut CopySeen, moments: &[Moment], before: Option<&CopySeen>) {
         let Some((oldest, newest)) = seen.oldest.zip(seen.newest) else { return };
         if *self.promise.keep == Keep::Latest {
             return;
@@ -278,19 +294,21 @@ impl Judge<'_> {
             self.as_of.as_unix_millis() - i64::try_from(kept_for.as_millis()).unwrap_or(i64::MAX / 2),
         );
         // What was there when it was last looked at, and should still be.
-        let lost: Vec<&Moment> = before
-            .map(|before| before.points.as_slice())
-            .unwrap_or_default()
-            .iter()
-            .filter(|time| **time > limit && **time <= self.as_of && moments.binary_search(time).is_err())
-            .collect();
+        let is_lost =
+            |time: &&Moment| **time > limit && **time <= self.as_of && moments.binary_search(time).is_err();
+        let known = before.into_iter().flat_map(|before| before.lost.iter().chain(&before.points));
+        let mut lost: Vec<Moment> = known.filter(is_lost).copied().collect();
+        lost.sort_unstable();
+        lost.dedup();
         if let (Some(first), false) = (lost.first(), kept_for == Length::ZERO) {
             let what = format!(
                 "{} points that were here before are gone, the oldest of {first}; they are kept for {kept_for}",
                 lost.len()
             );
-            let help = "find out who deletes them: a retention job that counts wrongly, or an intruder";
+            let help = "find out who deletes them: a retention job that counts wrongly, or an intruder; if it was on purpose, delete \
+                        verification.json in the folder of runs";
             self.tell(Problem::new(Kind::DeletedEarly, Severity::Failure, what, help));
+            seen.lost = lost;
         }
         if oldest > limit && kept_for > Length::ZERO {
             let reach = self.as_of.since(oldest).unwrap_or_default().rounded();
@@ -349,7 +367,7 @@ impl Judge<'_> {
     fn judge_point(&mut self, looked: &Looked, earlier: Option<&Looked>, is_newest: bool) -> PointSeen {
         let mut problems = Vec::new();
         let mut facts = Facts::default();
-        let mut level = Integrity::Listed;
+        let mut level = looked.read;
         let name = looked.name.as_str();
         for (probe, inspection) in &looked.inspections {
             facts.add(inspection.facts.clone());

@@ -1,8 +1,10 @@
 //! What an earlier `drplan verify --record` has seen, for who asks later.
 
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use super::{CopySeen, Verification};
+use super::{CopySeen, Severity, Verification};
+use crate::effect::Judged;
 use crate::value::Id;
 
 /// What was seen before.
@@ -22,9 +24,60 @@ impl Known {
         Self(verification.filter(|verification| verification.version == Verification::VERSION))
     }
 
+    /// Keeps what was seen now for those who ask later; what was not looked at this time stays as it was.
+    ///
+    /// A reader finds the old or the new, never a part.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn record(self, file: &Path, seen: &Verification) -> std::io::Result<()> {
+        let mut all = seen.clone();
+        for old in self.0.into_iter().flat_map(|known| known.plans) {
+            match all.plans.iter_mut().find(|plan| plan.plan == old.plan) {
+                Some(plan) => {
+                    let is_new = |copy: &CopySeen| plan.copies.iter().all(|other| other.copy != copy.copy);
+                    let missing: Vec<CopySeen> =
+                        old.copies.iter().filter(|copy| is_new(copy)).cloned().collect();
+                    plan.copies.extend(missing);
+                }
+                None => all.plans.push(old),
+            }
+        }
+        let folder = file.parent().unwrap_or(Path::new("."));
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        let mut new = tempfile::NamedTempFile::new_in(folder)?;
+        serde_json::to_writer_pretty(&mut new, &all)?;
+        new.as_file().sync_all()?;
+        new.persist(file)?;
+        Ok(())
+    }
+
     /// Returns what was seen, if anything was.
     pub const fn verification(&self) -> Option<&Verification> {
         self.0.as_ref()
+    }
+
+    /// Returns what was found of each point of a plan that was looked into, for who chooses one to restore from.
+    pub fn judged(&self, plan: &Id) -> Vec<Judged> {
+        let Some(seen) = &self.0 else { return Vec::new() };
+        let at = seen.as_of.for_people();
+        let copies = seen.plans.iter().filter(|known| known.plan == *plan).flat_map(|known| &known.copies);
+        let judged = copies.flat_map(|copy| {
+            copy.looked_into.iter().map(|point| {
+                let is_good = point.verdict != Some(Severity::Failure);
+                let why = copy.problems.iter().find(|problem| {
+                    problem.severity == Severity::Failure && problem.point.as_deref() == Some(&point.name)
+                });
+                let said = match (is_good, why) {
+                    (true, _) => format!("looked into as far as `{}` at {at}", point.integrity),
+                    (false, Some(problem)) => format!("{} (seen at {at})", problem.what),
+                    (false, None) => format!("found bad at {at}"),
+                };
+                Judged { path: point.path.clone(), bytes: point.bytes, is_good, said }
+            })
+        });
+        judged.collect()
     }
 
     /// Returns what was seen of a copy.

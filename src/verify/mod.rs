@@ -6,11 +6,13 @@
 mod account;
 mod ask;
 mod floor;
-mod in_bucket;
 mod job;
 mod judge;
+mod junit;
 mod known;
+mod openmetrics;
 mod promise;
+mod s3;
 mod subject;
 mod table;
 
@@ -20,6 +22,8 @@ pub use account::{
 pub use ask::{Asking, look};
 pub use job::look_at_jobs;
 pub use judge::judge_asset;
+pub use junit::junit;
 pub use known::{Known, known_file};
+pub use openmetrics::openmetrics;
 pub use subject::{Ground, Subject, Whereabouts, subjects};
 pub use table::{Pen, human};

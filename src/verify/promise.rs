@@ -1,11 +1,15 @@
 //! What the plan promises of a copy at a moment.
 
+use crate::history::History;
 use crate::plan::{Floor, Keep};
 use crate::probe::Integrity;
 use crate::resolve::{Expected, ResolvedPlan, moments_between, newest_expected};
 use crate::value::{Id, Length, Moment};
 
 use super::Subject;
+
+/// A drill of longer ago shows nothing of today.
+const YEAR: Length = Length::from_secs(365 * 86_400);
 
 /// What the plan promises of a copy at a moment.
 #[derive(Clone, Debug)]
@@ -20,12 +24,21 @@ pub(super) struct Promise<'a> {
     pub(super) floor: Option<&'a Floor>,
     pub(super) wanted: Option<Integrity>,
     pub(super) is_optional: bool,
+    /// When a good drill has last restored from it.
+    pub(super) restored: Option<Moment>,
+    /// For how long that counts.
+    pub(super) drills_every: Length,
     plan: &'a ResolvedPlan,
     reference: Id,
 }
 
 impl<'a> Promise<'a> {
-    pub(super) fn of(plan: &'a ResolvedPlan, subject: &Subject<'a>, as_of: Moment) -> Self {
+    pub(super) fn of(
+        plan: &'a ResolvedPlan,
+        subject: &Subject<'a>,
+        history: &History,
+        as_of: Moment,
+    ) -> Self {
         let expected = newest_expected(plan, subject.reference.as_str(), as_of);
         let reach = match subject.copy.keep {
             Keep::For(length) => length,
@@ -39,6 +52,8 @@ impl<'a> Promise<'a> {
             floor: subject.copy.floor.as_ref(),
             wanted: plan.policy.integrity,
             is_optional: subject.copy.optional == Some(true),
+            restored: history.last_restored_from(&plan.plan, &subject.reference),
+            drills_every: plan.policy.drills.as_ref().map_or(YEAR, |drills| drills.every),
             plan,
             reference: subject.reference.clone(),
         };

@@ -11,4 +11,4 @@ pub use open::{Opened, Variant};
 pub use revision::{Revision, RevisionError};
 pub use rewrite::{RewriteError, replace};
 pub use root::{Error, Workspace, cleaned, is_recipe, own_files, plan_files};
-pub use shelf::Shelf;
+pub use shelf::{Shelf, recipes_beside};

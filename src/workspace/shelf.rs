@@ -51,6 +51,20 @@ impl Shelf {
     }
 }
 
+/// Returns the recipes at hand for the plans of a folder; a folder that is not there has the shipped ones.
+///
+/// # Errors
+///
+/// When the folder cannot be listed.
+pub fn recipes_beside(folder: &Path, sources: &mut Sources) -> Result<Arc<Recipes>, Error> {
+    if folder.is_dir() {
+        return gather(folder, sources).map(|at_hand| at_hand.recipes);
+    }
+    let (mut recipes, mut findings) = (Recipes::default(), Vec::new());
+    add_shipped(sources, &mut recipes, &mut findings);
+    Ok(Arc::new(recipes))
+}
+
 fn folder_of(plan: &Path) -> &Path {
     let folder = plan.parent().unwrap_or(Path::new(""));
     if folder.as_os_str().is_empty() { Path::new(".") } else { folder }
@@ -60,10 +74,7 @@ fn folder_of(plan: &Path) -> &Path {
 fn gather(folder: &Path, sources: &mut Sources) -> Result<AtHand, Error> {
     let mut recipes = Recipes::default();
     let mut findings = Vec::new();
-    for shipped in Recipes::shipped() {
-        let source = sources.add(format!("drplan:{}.yaml", shipped.name), shipped.text);
-        add(source, sources, &mut recipes, &mut findings);
-    }
+    add_shipped(sources, &mut recipes, &mut findings);
     let own = folder.join("recipes");
     let mut files: Vec<PathBuf> = yaml_files(folder)?.into_iter().filter(|file| is_recipe(file)).collect();
     if own.is_dir() {
@@ -80,6 +91,13 @@ fn gather(folder: &Path, sources: &mut Sources) -> Result<AtHand, Error> {
         }
     }
     Ok(AtHand { recipes: Arc::new(recipes), findings })
+}
+
+fn add_shipped(sources: &mut Sources, recipes: &mut Recipes, findings: &mut Vec<Finding>) {
+    for shipped in Recipes::shipped() {
+        let source = sources.add(format!("drplan:{}.yaml", shipped.name), shipped.text);
+        add(source, sources, recipes, findings);
+    }
 }
 
 fn add(source: SourceId, sources: &Sources, recipes: &mut Recipes, findings: &mut Vec<Finding>) {

@@ -35,6 +35,7 @@ impl Run {
         let exe = PathBuf::from(exe);
         let account = "root".to_owned();
         Live::new(LiveSetup {
+            judged: Vec::new(),
             run_dir: self.path().to_owned(),
             exe,
             interactive: false,

@@ -27,6 +27,7 @@ mod formats;
 mod generated;
 mod graph;
 mod history;
+mod hold;
 mod hosts;
 mod imported_steps;
 mod imports;

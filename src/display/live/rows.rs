@@ -129,7 +129,11 @@ fn words(model: &Model, at: usize, now: &Stamp) -> (String, Tone) {
         StepState::Unknown { .. } => (format!("INTERRUPTED, a person must decide: {}", reason()), Tone::Bad),
         StepState::Failed { .. } => (format!("FAILED after {spent}: {}", reason()), Tone::Bad),
         StepState::Done { .. } => {
-            let what = if node.kind == OutlineKind::Health { "healthy after" } else { "done in" };
+            let what = match node.kind {
+                OutlineKind::Health => "healthy after",
+                OutlineKind::Undo => "taken back in",
+                _ => "done in",
+            };
             let tries = if record.state.attempt() > 1 {
                 format!(", attempt {}", record.state.attempt())
             } else {
@@ -142,7 +146,8 @@ fn words(model: &Model, at: usize, now: &Stamp) -> (String, Tone) {
                 Some(takes) => format!(" of {takes}"),
                 None => String::new(),
             };
-            (format!("{what} {spent}{estimate}{tries}"), Tone::Quiet)
+            let undone = if model.state.is_undone(node.id.as_str()) { "UNDONE; " } else { "" };
+            (format!("{undone}{what} {spent}{estimate}{tries}"), Tone::Quiet)
         }
         StepState::Unneeded => (format!("not needed: {}", reason()), Tone::Quiet),
         StepState::Skipped => (format!("SKIPPED: {}", reason()), Tone::Warn),

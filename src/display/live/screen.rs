@@ -165,6 +165,7 @@ impl Picture<'_> {
                 ("NOBODY CONTROLS IT, for", Tone::Bad)
             }
             (None, None, Some(StopHow::Drain)) => ("STOPPING, for", Tone::Warn),
+            (None, None, None) if state.is_held() => ("HELD, for", Tone::Ask),
             (None, None, _) if state.undoing => ("TAKING BACK, for", Tone::Bad),
             (None, None, Some(StopHow::Kill | StopHow::Abort | StopHow::Undo)) => ("ENDING, for", Tone::Bad),
             (None, None, None) => ("running for", Tone::Strong),
@@ -182,7 +183,10 @@ impl Picture<'_> {
         if is_left && state.result.is_none() {
             return Some(format!("go on: drplan resume {run}"));
         }
-        let Some(stop) = state.stop else { return self.view.notice.clone() };
+        let Some(stop) = state.stop else {
+            let choice = state.hold.as_ref().filter(|_| state.is_held()).map(|hold| hold.choice(run));
+            return choice.or_else(|| self.view.notice.clone());
+        };
         match (stop, self.view.role) {
             (StopHow::Drain, Role::Controls) => {
                 Some("nothing more starts; what runs may end. Ctrl-C again ends it.".to_owned())

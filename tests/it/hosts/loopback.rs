@@ -1,29 +1,7 @@
 //! What a step on a host does, and what of it comes back.
 
-use std::process::Command;
-
 use super::sshd::Sshd;
-use crate::stage::Stage;
-
-const PLACE: &str = "places: { vps: { kind: host, ssh: vps, vars: { REGION: north } } }\n";
-
-/// A stage whose plan may work on `vps`.
-fn stage_with(sshd: &Sshd, plan: &str) -> Stage {
-    let stage = Stage::new(&format!("{PLACE}{plan}"));
-    sshd.known_as("vps", &stage);
-    stage
-}
-
-/// Returns drplan with an `ssh` that knows the test's hosts.
-fn drplan(stage: &Stage, args: &[&str]) -> Command {
-    let mut command = stage.drplan(args);
-    let path = format!(
-        "{}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-        stage.path().join("bin").display()
-    );
-    command.env("PATH", path);
-    command
-}
+use super::{EXECUTE, kept, run, stage_with};
 
 #[test]
 fn a_step_ends_with_its_own_exit_code() {
@@ -35,21 +13,78 @@ fn a_step_ends_with_its_own_exit_code() {
                 "vars: {{ GREETING: \"it's me\" }}\nsteps:\n  greet:\n    on: vps\n    run: |\n      echo \"$GREETING from $REGION in $PWD\"\n      echo trouble >&2\n      exit {code}\n"
             ),
         );
-        let ran = stage.begin(drplan(&stage, &["execute", "plan.yaml", "--yes"])).ends();
-        let steps = stage.run_dir().join("steps/greet/1");
-        let read = |name: &str| std::fs::read_to_string(steps.join(name)).unwrap_or_default();
-        let home = sshd.path("home");
-        let ran = ran.exits(if code == 0 { 0 } else { 3 });
+        run(&stage, &EXECUTE).exits(if code == 0 { 0 } else { 3 });
         if code != 0 {
             let failure = stage.last("step_finished", "greet")["outcome"]["failure"].clone();
-            assert_eq!(failure["code"], code, "{failure}\n{}", ran.err);
+            assert_eq!(failure["code"], code, "{failure}");
         }
-        assert_eq!(
-            read("stdout"),
-            format!("it's me from north in {}\n", home.display()),
-            "{}",
-            read("stderr")
-        );
-        assert_eq!(read("stderr"), "trouble\n");
+        let home = sshd.path("home");
+        assert_eq!(kept(&stage, "greet", "stdout"), format!("it's me from north in {}\n", home.display()));
+        assert_eq!(kept(&stage, "greet", "stderr"), "trouble\n");
+        assert!(sshd.attempts().is_empty(), "something was left on the host: {:?}", sshd.attempts());
     }
+}
+
+#[test]
+fn values_and_texts_are_in_no_argument_and_secrets_in_no_output() {
+    let sshd = Sshd::start();
+    let stage = stage_with(
+        &sshd,
+        "secrets: { TOKEN: { command: [echo, open-sesame] } }\nsteps:\n  use-it:\n    on: vps\n    secrets: [TOKEN]\n    outputs: [HOST_IP]\n    run: |\n      \
+         # word-of-the-text\n      \
+         echo \"seen: $(cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' '\\n' | grep -c -e 'open[-]sesame' -e 'word-of-the-tex[t]')\"\n      \
+         echo \"told: $TOKEN\"\n      echo HOST_IP=192.0.2.7 >>\"$DRPLAN_OUTPUT\"\n      ls -l /proc/$$/fd/0\n  \
+         after:\n    needs: [use-it]\n    run: echo \"$HOST_IP\" >>ledger\n",
+    );
+    run(&stage, &EXECUTE).exits(0);
+    let out = kept(&stage, "use-it", "stdout");
+    assert!(out.starts_with("seen: 0\ntold: ***\n"), "{out}");
+    assert!(out.trim_end().ends_with("/dev/null"), "{out}");
+    assert_eq!(stage.ledger(), ["192.0.2.7"]);
+}
+
+#[test]
+fn much_output_on_both_streams_comes_whole_and_in_order() {
+    let sshd = Sshd::start();
+    let stage = stage_with(&sshd, "steps:\n  talk:\n    on: vps\n    run: seq 1 60000; seq 1 30000 >&2\n");
+    run(&stage, &EXECUTE).exits(0);
+    let lines = |most: u32| (1..=most).map(|number| format!("{number}\n")).collect::<String>();
+    assert!(kept(&stage, "talk", "stdout") == lines(60_000), "standard output is not whole");
+    assert!(kept(&stage, "talk", "stderr") == lines(30_000), "standard error is not whole");
+}
+
+#[test]
+fn steps_on_a_host_run_side_by_side_also_where_it_allows_one_session() {
+    for more in ["", "MaxSessions 1"] {
+        let sshd = Sshd::with(more);
+        let stage = stage_with(&sshd, "");
+        let mut plan = stage.read("plan.yaml");
+        plan.push_str("steps:\n");
+        let path = stage.path().display().to_string();
+        for id in ["a", "b"] {
+            let other = if id == "a" { "b" } else { "a" };
+            // Each waits for the other to have begun.
+            plan.push_str(&format!(
+                "  {id}:\n    on: vps\n    timeout: 40s\n    run: echo >{path}/to-{other} & cat {path}/to-{id}; wait\n"
+            ));
+        }
+        stage.write("plan.yaml", &plan);
+        stage.fifo("to-a");
+        stage.fifo("to-b");
+        run(&stage, &EXECUTE).exits(0);
+    }
+}
+
+#[test]
+fn a_host_with_posix_tools_alone_is_worked_on_with_its_own_shell() {
+    let sshd = Sshd::start();
+    sshd.only_with(&[
+        "sh", "setsid", "mkfifo", "tail", "wc", "cat", "mv", "rm", "sleep", "grep", "mkdir", "rmdir", "kill",
+    ]);
+    let plan = "steps:\n  greet:\n    on: vps\n    run: echo hello\n";
+    let stage = stage_with(&sshd, plan);
+    run(&stage, &EXECUTE).exits(3).says("vps lacks what a step needs there: bash");
+    let stage = stage_with(&sshd, &format!("shell: [sh, -eu, -c]\n{plan}"));
+    run(&stage, &EXECUTE).exits(0);
+    assert_eq!(kept(&stage, "greet", "stdout"), "hello\n");
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::net::TcpListener;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -65,25 +65,59 @@ impl Sshd {
 
     /// Gives a stage an `ssh` configuration in which this host has a name.
     pub(crate) fn known_as(&self, name: &str, stage: &Stage) {
-        let config = stage.path().join("ssh_config");
-        let before = fs::read_to_string(&config).unwrap_or_default();
-        let known = stage.path().join("known_hosts");
+        let before = stage.read("ssh_config");
         let line = format!("[127.0.0.1]:{} {}\n", self.port, self.host_key());
-        fs::write(&known, fs::read_to_string(&known).unwrap_or_default() + &line).unwrap();
-        let text = format!(
+        stage.write("known_hosts", &(stage.read("known_hosts") + &line));
+        let known = stage.path().join("known_hosts");
+        let config = format!(
             "{before}Host {name}\n  HostName 127.0.0.1\n  Port {}\n  User root\n  IdentityFile {}\n  IdentitiesOnly yes\n  \
              UserKnownHostsFile {}\n  GlobalKnownHostsFile /dev/null\n",
             self.port,
             self.path("user_key").display(),
             known.display()
         );
-        fs::write(&config, text).unwrap();
-        // `ssh` takes the home of its user from the system and not from the environment.
-        let bin = stage.path().join("bin");
+        give_ssh(stage, &config);
+    }
+
+    /// Leaves the host nothing but these programs.
+    pub(crate) fn only_with(&self, programs: &[&str]) {
+        let bin = self.path("bin");
         fs::create_dir_all(&bin).unwrap();
-        let ssh = bin.join("ssh");
-        fs::write(&ssh, format!("#!/bin/sh\nexec /usr/bin/ssh -F '{}' \"$@\"\n", config.display())).unwrap();
-        fs::set_permissions(&ssh, fs::Permissions::from_mode(0o755)).unwrap();
+        for program in programs {
+            let found = ["/usr/bin", "/bin"].map(|folder| Path::new(folder).join(program));
+            let found =
+                found.iter().find(|path| path.exists()).unwrap_or_else(|| panic!("there is no {program}"));
+            symlink(found, bin.join(program)).unwrap();
+        }
+        let config = fs::read_to_string(self.path("sshd_config")).unwrap();
+        let config = config.replace("SetEnv ", &format!("SetEnv PATH={} ", bin.display()));
+        fs::write(self.path("sshd_config"), config).unwrap();
+        kill_process(Pid::from_child(&self.daemon), Signal::HUP).unwrap();
+        // It executes itself anew; for a moment nobody listens.
+        until("sshd has read it", || {
+            fs::read_to_string(self.path("sshd.log")).unwrap_or_default().matches("Server listening").count()
+                > 1
+        });
+    }
+
+    /// Ends the `sshd` and every connection; what runs on the host goes on.
+    pub(crate) fn stop(&mut self) {
+        end_tree_but_sessions(i32::try_from(self.daemon.id()).unwrap());
+        let _ = self.daemon.wait();
+    }
+
+    /// Starts the `sshd` again, as it was.
+    pub(crate) fn start_again(&mut self) {
+        self.daemon = launch(self.dir.path());
+        self.wait_until_it_answers();
+    }
+
+    /// Ends all that runs on the host.
+    pub(crate) fn end_holders(&self) {
+        let state = self.state();
+        for pid in of_folder(state.to_str().unwrap()) {
+            end_tree(pid);
+        }
     }
 
     /// The folder in which a run is kept on the host.
@@ -100,6 +134,16 @@ impl Sshd {
         };
         below(&self.state()).iter().flat_map(|run| below(run)).collect()
     }
+}
+
+/// Puts an `ssh` with this configuration first in the PATH of a stage.
+pub(super) fn give_ssh(stage: &Stage, config: &str) {
+    stage.write("ssh_config", config);
+    // `ssh` takes the home of its user from the system and not from the environment.
+    let text =
+        format!("#!/bin/sh\nexec /usr/bin/ssh -F '{}' \"$@\"\n", stage.path().join("ssh_config").display());
+    stage.write("bin/ssh", &text);
+    fs::set_permissions(stage.path().join("bin/ssh"), fs::Permissions::from_mode(0o755)).unwrap();
 }
 
 fn launch(dir: &Path) -> Child {
@@ -136,21 +180,35 @@ pub(crate) fn end_tree(pid: i32) {
     }
 }
 
+/// Ends a process and all below it that is of `sshd`; sessions of steps are left alone.
+fn end_tree_but_sessions(pid: i32) {
+    let is_sshd = |pid: &i32| {
+        fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.starts_with("sshd"))
+    };
+    let children = children_of(pid);
+    if let Some(pid) = Pid::from_raw(pid) {
+        let _ = kill_process(pid, Signal::KILL);
+    }
+    for child in children.into_iter().filter(is_sshd) {
+        end_tree_but_sessions(child);
+    }
+}
+
+/// The processes that have a folder in their arguments: holders are sessions of their own, and found by theirs.
+fn of_folder(folder: &str) -> Vec<i32> {
+    let entries = fs::read_dir("/proc").unwrap().flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    pids.filter(|pid| {
+        let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        String::from_utf8_lossy(&words).contains(folder)
+    })
+    .collect()
+}
+
 impl Drop for Sshd {
     fn drop(&mut self) {
         end_tree(i32::try_from(self.daemon.id()).unwrap());
         let _ = self.daemon.wait();
-        // Holders are sessions of their own: they are found by the folder that they work in.
-        let state = self.state();
-        let state = state.to_str().unwrap();
-        for entry in fs::read_dir("/proc").unwrap().flatten() {
-            let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok()) else {
-                continue;
-            };
-            let words = fs::read(entry.path().join("cmdline")).unwrap_or_default();
-            if String::from_utf8_lossy(&words).contains(state) {
-                end_tree(pid);
-            }
-        }
+        self.end_holders();
     }
 }

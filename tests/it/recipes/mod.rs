@@ -5,6 +5,7 @@ mod files;
 mod mariadb;
 mod postgres;
 mod redis;
+mod sqlite;
 
 use std::process::Command;
 

@@ -153,3 +153,128 @@ fn what_cannot_be_restored_is_found_before_anything_is_done() {
     assert_eq!(stage.last("step_finished", "db/check")["outcome"]["result"], "failed");
     assert_eq!(server.sql("postgres", "select count(*) from pg_database where datname like 'shop%'"), "0");
 }
+
+/// The commands by which a recipe stops and starts a server of these tests.
+fn service(server: &Postgres) -> String {
+    let data = server.data().display().to_string();
+    let as_postgres = "setpriv --reuid postgres --regid postgres --clear-groups";
+    let ctl = crate::servers::program("pg_ctl");
+    format!(
+        "data: {data}, stop: 'cd /; test ! -e {data}/postmaster.pid || {as_postgres} {ctl} -D {data} -s -w -m fast stop', \
+         start: 'cd /; {as_postgres} {ctl} -D {data} -s -w -l {data}/../started.log start </dev/null'"
+    )
+}
+
+fn archiving(folder: &std::path::Path) -> Vec<String> {
+    let copy = format!("archive_command = 'test ! -f {0}/%f && cp %p {0}/%f'", folder.display());
+    vec!["wal_level = replica".into(), "archive_mode = on".into(), copy]
+}
+
+/// A server that archives, a base backup, and then good rows, a harm, and rows after it; and the moment between.
+struct Archived {
+    server: Postgres,
+    folder: tempfile::TempDir,
+    truth: String,
+    harm: String,
+}
+
+impl Archived {
+    fn new(format: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        crate::servers::give_to("postgres", folder.path());
+        let wal = folder.path().join("wal");
+        fs::create_dir(&wal).unwrap();
+        crate::servers::give_to("postgres", &wal);
+        let settings = archiving(&wal);
+        let server = Postgres::start_with(&settings.iter().map(String::as_str).collect::<Vec<_>>());
+        fill(&server);
+        // As an earlier restore may have left it: every base backup takes it along.
+        server.sql("postgres", "alter system set restore_command = 'false'");
+        said(
+            server
+                .client("pg_basebackup")
+                .args(["-c", "fast", "-D"])
+                .arg(folder.path().join("base"))
+                .args(format),
+        );
+        server.sql("shop", "insert into s.messages (body) values ('after the backup')");
+        let truth = server.truth("shop");
+        let harm = server.sql(
+            "shop",
+            "select pg_switch_wal(); select pg_sleep(0.05); select to_json(clock_timestamp())#>>'{}'",
+        );
+        let harm = harm.lines().last().unwrap().to_owned();
+        server.sql("shop", "delete from s.messages");
+        server.sql("shop", "insert into s.messages (body) values ('too late')");
+        server.sql("shop", "select pg_switch_wal()");
+        let archived = || {
+            server.sql(
+                "postgres",
+                "select last_archived_wal >= pg_walfile_name(pg_current_wal_lsn() - 1) from pg_stat_archiver",
+            )
+        };
+        crate::stage::until("all is archived", || archived() == "t");
+        Self { server, folder, truth, harm }
+    }
+
+    fn plan(&self, more: &str) -> Stage {
+        let folder = self.folder.path().display();
+        Stage::new(&format!(
+            "vars: {{ {} }}\nsteps: {{ db: {{ use: postgres/restore-base, with: {{ base: {folder}/base, wal: {folder}/wal, {}{more} }} }} }}\n",
+            self.server.vars(),
+            service(&self.server)
+        ))
+    }
+
+    #[track_caller]
+    fn comes_back(&self) -> Stage {
+        let stage = self.plan(&format!(", replace: yes, until: '{}'", self.harm));
+        stage.run(&["execute", "plan.yaml", "--dry-run"]).exits(0);
+        stage.execute(&[]).exits(0);
+        assert_eq!(self.server.truth("shop"), self.truth);
+        assert_eq!(
+            self.server.sql("postgres", "select pg_is_in_recovery(), current_setting('restore_command')"),
+            "f|"
+        );
+        let auto = fs::read_to_string(self.server.data().join("postgresql.auto.conf")).unwrap();
+        assert!(!auto.contains("restore_command") && !auto.contains("recovery"), "{auto}");
+        stage
+    }
+}
+
+#[test]
+fn a_base_backup_comes_back_to_a_point_in_time() {
+    let archived = Archived::new(&[]);
+    refused(&archived.plan(""), "holds data");
+    let stage = archived.comes_back();
+    super::undo("postgres/restore-base", &stage, "db");
+    assert_eq!(archived.server.sql("shop", "select body from s.messages"), "too late");
+}
+
+#[test]
+fn a_base_backup_in_archives_comes_back_to_a_point_in_time() {
+    Archived::new(&["-Ft", "-z"]).comes_back();
+}
+
+#[test]
+fn a_base_backup_with_a_gap_behind_it_is_refused() {
+    let archived = Archived::new(&[]);
+    // A moment that nothing reaches is no success, and the server that runs is not touched.
+    let stage = archived.plan(", replace: yes, until: '2099-01-01T00:00:00Z'");
+    stage.execute(&[]).exits(3);
+    assert_eq!(stage.last("step_finished", "db/recover")["outcome"]["result"], "failed");
+    assert_eq!(archived.server.sql("shop", "select body from s.messages"), "too late");
+    let mut segments: Vec<_> = fs::read_dir(archived.folder.path().join("wal"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    segments.retain(|path| path.extension().is_none());
+    segments.sort();
+    fs::remove_file(&segments[segments.len() - 2]).unwrap();
+    refused(&archived.plan(", replace: yes"), "has a gap");
+    let changed = archived.folder.path().join("base/global/pg_control");
+    let mut bytes = fs::read(&changed).unwrap();
+    bytes[100] ^= 1;
+    fs::write(&changed, bytes).unwrap();
+    refused(&archived.plan(", replace: yes"), "The base backup is whole");
+}

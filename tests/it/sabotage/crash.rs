@@ -6,7 +6,7 @@ use super::Everything;
 use crate::stage::until;
 
 /// Puts a command under `strace`, which does something to its n-th call of some name.
-pub(super) fn hurt(command: &Command, call: &str, fault: &str, nth: usize) -> Command {
+pub(crate) fn hurt(command: &Command, call: &str, fault: &str, nth: usize) -> Command {
     let mut strace = Command::new("strace");
     strace.args(["-qq", "-o", "/dev/null", "-e", &format!("trace={call}")]);
     strace.args(["-e", &format!("inject={call}:{fault}:when={nth}"), "--"]);

@@ -7,6 +7,8 @@
 mod crash;
 mod disk;
 
+pub(crate) use crash::hurt;
+
 use std::process::Command;
 
 use serde_json::Value;

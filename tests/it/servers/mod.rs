@@ -9,6 +9,6 @@ mod redis;
 pub(crate) mod s3;
 
 pub(crate) use mariadb::MariaDb;
-pub(crate) use postgres::Postgres;
-pub(crate) use process::said;
+pub(crate) use postgres::{Postgres, program};
+pub(crate) use process::{give_to, said};
 pub(crate) use redis::Redis;

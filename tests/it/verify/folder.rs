@@ -121,3 +121,60 @@ fn a_name_that_nobody_has_is_no_good_answer() {
     shop.0.run(&["verify", "plan.yaml", "--asset", "redis"]).exits(2).says("there is no asset");
     shop.0.run(&["verify", "plan.yaml", "--here", "moon"]).exits(2).says("there is no place");
 }
+
+#[test]
+fn what_was_there_before_is_missed() {
+    let shop = full("");
+    shop.0.run(&["verify", "plan.yaml", "--as-of", super::NOW, "--record"]).exits(0);
+    for name in daily(1..=4) {
+        fs::remove_file(shop.point(&name)).unwrap();
+    }
+    let copy = shop.has(
+        "failure",
+        "deleted-early",
+        "4 points that were here before are gone, the oldest of 2026-06-01",
+    );
+    assert_eq!(copy["lost"].as_array().unwrap().len(), 4);
+    // Recording it does not make it well.
+    shop.0.run(&["verify", "plan.yaml", "--as-of", super::NOW, "--record"]).exits(1);
+    shop.has("failure", "deleted-early", "4 points");
+    // What is older than it is kept may go.
+    let later = ["verify", "plan.yaml", "--as-of", "2026-07-03T04:00:00Z"];
+    shop.0.run(&later).exits(1).says("1 points that were here before are gone, the oldest of 2026-06-04");
+}
+
+#[test]
+fn a_run_passes_over_what_was_found_bad() {
+    let steps = "steps: { restore: { restores: [db], from: [nightly.local], run: 'basename \"$POINT_PATH\" >restored' } }\n";
+    let shop = daily(1..=10)
+        .fold(Shop::new(", floor: { size: 5B }", steps), |shop, name| shop.with(&name, "content"));
+    fs::write(shop.point(NEWEST), "cut").unwrap();
+    shop.0.run(&["verify", "plan.yaml", "--as-of", super::NOW, "--record"]).exits(1);
+    shop.0.execute(&[]).exits(5).says("db-20260610T030004Z.dump was passed over: it holds 3B");
+    assert_eq!(shop.0.read("restored"), "db-20260609T030004Z.dump\n");
+    // It was mended: it is another one than was looked at.
+    fs::write(shop.point(NEWEST), "content").unwrap();
+    shop.0.execute(&[]).exits(5);
+    assert_eq!(shop.0.read("restored"), format!("{NEWEST}\n"));
+}
+
+#[test]
+fn reports_are_for_machines_too() {
+    let shop = daily(1..=9).fold(Shop::new("", ""), |shop, name| shop.with(&name, "content"));
+    let ran = |format: &str| {
+        shop.0.run(&["verify", "plan.yaml", "--as-of", super::NOW, "--format", format]).exits(1).out
+    };
+    let metrics = ran("openmetrics");
+    for line in [
+        "# TYPE drplan_backup_state gauge",
+        "drplan_backup_state{plan=\"test\",copy=\"nightly.local\",place=\"vps\"} 3",
+        "drplan_backup_newest_point_timestamp_seconds{plan=\"test\",copy=\"nightly.local\",place=\"vps\"} 1780974004",
+        "drplan_backup_problems{plan=\"test\",copy=\"nightly.local\",kind=\"stale\",severity=\"failure\"} 1",
+    ] {
+        assert!(metrics.lines().any(|other| other == line), "{line}\n{metrics}");
+    }
+    assert!(metrics.ends_with("# EOF\n"));
+    let junit = ran("junit");
+    assert!(junit.contains("<testcase name=\"nightly.local\" classname=\"test\""), "{junit}");
+    assert!(junit.contains("<failure message=\"the newest point is 1d8h59m old"), "{junit}");
+}

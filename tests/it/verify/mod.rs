@@ -1,5 +1,6 @@
 //! `drplan verify`: bad backups are really made, each beside its good twin.
 
+mod bucket;
 mod folder;
 mod pg_dump;
 

@@ -1,4 +1,4 @@
-//! The recipe `pg-dump/verify`, against what the real pg_dump writes.
+//! The recipe `pg-dump/verify`, against what the real `pg_dump` writes.
 
 use std::fs;
 use std::path::PathBuf;
@@ -22,7 +22,7 @@ fn server() -> Postgres {
     server
 }
 
-/// A shop with a point as pg_dump writes it.
+/// A shop with a point as `pg_dump` writes it.
 struct Dumped {
     shop: Shop,
     name: String,

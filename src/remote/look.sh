@@ -1,0 +1,26 @@
+# Carries out a command that only looks; it ends with the connection.
+script=$base/look.$$
+setsid=$(command -v setsid)
+look() {
+  if [ -n "$SCRIPT" ]; then
+    # On a full disk the text is an argument after all: a look at that very disk must be possible.
+    { mkdir -p "$base" && printf '%s' "$SCRIPT" >"$script"; } || WORDS=$PLAIN
+  fi
+  eval "$VALUES
+$WORDS"
+  exec ${setsid:+"$setsid"} "$@"
+}
+printf '%s here\n' "$NONCE" >&6
+say here
+(look) >&5 2>&6 3<&- 5>&- 6>&- &
+looking=$!
+(cat <&3; kill -s TERM -- "-$looking") 5>&- 6>&- &
+link=$!
+exec 3<&-
+wait "$looking"
+code=$?
+kill "$link"
+rm -f "$script"
+printf '%s over\n' "$NONCE" >&6
+say over "$code"
+exit 0

@@ -1,0 +1,74 @@
+//! Probes and recovery points on a host are asked there.
+
+use std::fs;
+
+use super::sshd::Sshd;
+use super::{EXECUTE, run, stage_with};
+use crate::stage::Stage;
+
+#[test]
+fn probes_of_an_asset_are_asked_at_its_home() {
+    let sshd = Sshd::start();
+    let stage = Stage::new(
+        "places: { vps: { kind: host, ssh: vps, vars: { REGION: north } } }\nassets:\n  db:\n    kind: files\n    homes: [vps]\n    health:\n      \
+         - { run: 'echo \"$REGION in $PWD\"; exit 3', expect: { exit: 3, matches: '^north in .*/home' } }\n      \
+         - { file: marker, expect: { min_bytes: 5, max_age: 1h, sha256: 5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03 } }\n      \
+         - { file: absent, expect: { exists: false } }\nsteps:\n  restore: { restores: [db], on: home, run: 'echo hello >marker' }\n",
+    );
+    sshd.known_as("vps", &stage);
+    run(&stage, &EXECUTE).exits(0);
+    assert!(stage.has_told("step_finished", "db"));
+    assert_eq!(fs::read_to_string(sshd.path("home/marker")).unwrap(), "hello\n");
+    assert!(!stage.has("marker"));
+}
+
+#[test]
+fn a_probe_that_finds_a_host_otherwise_says_what_it_found() {
+    let sshd = Sshd::start();
+    for (probe, why) in [
+        ("{ run: 'echo nothing here >&2; exit 4' }", "exit code 4: nothing here"),
+        ("{ file: marker, expect: { min_bytes: 50 } }", "marker has 6 bytes, fewer than 50"),
+        (
+            "{ file: marker, expect: { sha256: 0000b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03 } }",
+            "marker has the SHA-256 5891",
+        ),
+        ("{ file: absent }", "absent is not there"),
+    ] {
+        let stage = stage_with(
+            &sshd,
+            &format!("steps:\n  a: {{ on: vps, run: 'echo hello >marker', verify: [ {probe} ] }}\n"),
+        );
+        run(&stage, &EXECUTE).exits(3).says(why);
+    }
+}
+
+#[test]
+fn a_probe_of_a_host_that_cannot_be_reached_says_so() {
+    let sshd = Sshd::start();
+    let stage = stage_with(&sshd, "steps:\n  a: { run: 'true', verify: [ { run: 'true', on: vps } ] }\n");
+    fs::write(sshd.path("authorized_keys"), "").unwrap();
+    run(&stage, &EXECUTE).exits(3).says("vps cannot be reached").says("Permission denied");
+    // A dry run asks the same question before anything is lost.
+    let stage = stage_with(&sshd, "steps:\n  a: { on: vps, unless: { run: 'true' }, run: 'false' }\n");
+    run(&stage, &["execute", "plan.yaml", "--dry-run"]);
+}
+
+#[test]
+fn recovery_points_are_found_on_the_host_where_the_copy_lies() {
+    let sshd = Sshd::start();
+    let vault = sshd.path("vault");
+    fs::create_dir(&vault).unwrap();
+    for name in ["db-20261121T000000Z.tar", "db-20261122T000000Z.tar", "db-20261123T000000Z.tar.partial"] {
+        fs::write(vault.join(name), name).unwrap();
+    }
+    let stage = Stage::new(&format!(
+        "places: {{ vps: {{ kind: host, ssh: vps, vars: {{ VAULT: {} }} }} }}\nassets: {{ db: {{ kind: files, homes: [vps], health: [ {{ file: restored }} ] }} }}\n\
+         backups:\n  nightly:\n    of: [db]\n    method: tar\n    points: {{ every: 1d }}\n    copies: {{ local: {{ at: $VAULT, keep: 30d }} }}\n\
+         steps:\n  restore: {{ restores: [db], from: [nightly.local], on: home, run: 'cp \"$POINT_PATH\" restored' }}\n",
+        vault.display()
+    ));
+    sshd.known_as("vps", &stage);
+    run(&stage, &EXECUTE).exits(0);
+    assert_eq!(fs::read_to_string(sshd.path("home/restored")).unwrap(), "db-20261122T000000Z.tar");
+    run(&stage, &["execute", "plan.yaml", "--dry-run"]).exits(0).says("db-20261122T000000Z.tar");
+}

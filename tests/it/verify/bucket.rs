@@ -1,0 +1,81 @@
+//! A copy in a bucket of a real server.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::servers::s3::{ADMIN, READER, S3};
+use crate::stage::Stage;
+
+const LOCK: &str = "<ObjectLockConfiguration><ObjectLockEnabled>Enabled</ObjectLockEnabled><Rule><DefaultRetention>\
+                    <Mode>COMPLIANCE</Mode><Days>1</Days></DefaultRetention></Rule></ObjectLockConfiguration>";
+
+fn stage(s3: &S3, bucket: &str, copy: &str, key: &str) -> Stage {
+    let stage = Stage::new(&format!(
+        "vars: {{ AWS_ENDPOINT_URL: '{}', AWS_ACCESS_KEY_ID: {key} }}\n\
+         secrets: {{ AWS_SECRET_ACCESS_KEY: {{ file: vault/key }} }}\n\
+         places: {{ vps: {{ kind: host }}, s3: {{ kind: bucket }} }}\n\
+         assets: {{ db: {{ kind: postgresql, homes: [vps], rpo: 26h }} }}\n\
+         backups: {{ nightly: {{ of: [db], points: {{ every: 24h }}, copies: \
+         {{ s3: {{ in: s3, at: 's3://{bucket}/nightly/', keep: 12h{copy}, key: AWS_SECRET_ACCESS_KEY }} }} }} }}\n",
+        s3.url()
+    ));
+    let secret = s3.values(ADMIN)[1].1.clone();
+    stage.write("vault/key", &secret);
+    stage
+}
+
+fn verify(stage: &Stage) -> (i32, Value, String) {
+    let ran = stage.run(&["verify", "plan.yaml", "--format", "json"]);
+    let seen: Value = serde_json::from_str(&ran.out).unwrap_or_else(|_| panic!("{}\n{}", ran.out, ran.err));
+    (ran.code, seen["plans"][0]["copies"][0].clone(), ran.out)
+}
+
+#[test]
+fn points_and_locks_of_a_bucket_are_held_to_the_plan() {
+    let s3 = S3::start();
+    s3.make_locking("locked");
+    s3.request("PUT", "/locked", &[("object-lock", "")], LOCK, &[]).done();
+    s3.make("open");
+    let name = super::of_now();
+    s3.put(&format!("/locked/nightly/{name}"), "content");
+    s3.put(&format!("/open/nightly/{name}"), "content");
+
+    let (code, copy, out) = verify(&stage(&s3, "locked", ", immutable: 12h", ADMIN.0));
+    assert_eq!((code, &copy["count"], &copy["bytes"]), (0, &1.into(), &7.into()), "{copy:#}");
+    assert!(!out.contains("TheCanarySings"), "{out}");
+
+    let (code, copy, _) = verify(&stage(&s3, "open", ", immutable: 12h", ADMIN.0));
+    let first = &copy["problems"][0];
+    assert_eq!(
+        (code, &first["kind"], &first["severity"]),
+        (1, &"not-protected".into(), &"failure".into()),
+        "{copy:#}"
+    );
+
+    // A key that may not ask for locks is no proof that there are any.
+    let (code, copy, _) = verify(&stage(&s3, "locked", ", immutable: 12h", READER.0));
+    let first = &copy["problems"][0];
+    assert_eq!(
+        (code, &first["kind"], &first["severity"]),
+        (1, &"not-protected".into(), &"unknown".into()),
+        "{copy:#}"
+    );
+
+    let (code, copy, _) = verify(&stage(&s3, "locked", "", "nobody"));
+    let first = &copy["problems"][0];
+    assert_eq!(
+        (code, &first["kind"], &first["severity"]),
+        (1, &"not-seen".into(), &"unknown".into()),
+        "{copy:#}"
+    );
+
+    let (code, copy, _) = verify(&stage(&s3, "missing", "", READER.0));
+    assert_eq!((code, &copy["problems"][0]["kind"]), (1, &"no-point".into()), "{copy:#}");
+
+    let keyless = stage(&s3, "locked", "", READER.0);
+    fs::remove_file(keyless.path().join("vault/key")).unwrap();
+    let (code, copy, _) = verify(&keyless);
+    assert_eq!((code, &copy["verdict"]), (1, &"unknown".into()), "{copy:#}");
+    assert!(copy.to_string().contains("no-key"), "{copy:#}");
+}
