@@ -126,6 +126,7 @@ impl Judge<'_> {
 
     fn judge(&mut self, seen: &mut CopySeen, subject: &Subject<'_>, found: Found, before: Option<&CopySeen>) {
         let copy = &subject.reference;
+        self.problems.extend(found.problems.iter().cloned());
         if let Some(why) = &found.no_key {
             let key = subject.copy.key.as_ref().map(ToString::to_string).unwrap_or_default();
             let what = format!("{key}, without which it cannot be read, is not at hand: {why}");
