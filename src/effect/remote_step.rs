@@ -24,7 +24,7 @@ pub struct RemoteStep<'s> {
     pub timeout: Option<Length>,
     /// Whether it may have been started before.
     pub again: bool,
-    /// Whether it is only found again, and not started if it never was.
+    /// Whether it is given up: it is ended where it is found, and never started.
     pub find: bool,
     /// Attempts of which the host may forget everything.
     pub done: Vec<String>,

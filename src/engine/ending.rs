@@ -63,6 +63,10 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
                     None => self.finish(at, Outcome::Done),
                 };
             }
+            // Its courier has ended it, because the run was given up while nobody held it.
+            (Cause::Ended, Exit::Code(_)) if self.halted == Some(StopHow::Abort) && self.is_abroad(at) => {
+                Failure::Stopped
+            }
             (Cause::Ended, Exit::Code(code)) => Failure::Exit { code: *code },
             (Cause::Ended, Exit::Signal(signal)) => Failure::Signal { signal: *signal },
             (Cause::Ended, Exit::NotStarted(why)) => Failure::NotStarted { why: why.clone() },

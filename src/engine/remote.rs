@@ -76,11 +76,8 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         };
         let mut work = self.work(at, step, attempt, program, values);
         (work.remote, work.again, work.timeout) = (true, again, timeout);
-        let (id, attempt) = (work.step.clone(), work.attempt);
+        // One that is given up is ended by its courier: a signal could reach that before it listens.
         self.act_on(at, work);
-        if given_up {
-            self.will(Act::Stop(id, attempt));
-        }
         Ok(())
     }
 

@@ -209,7 +209,7 @@ impl Courier<'_> {
         let began = keeper::boot_ms();
         let mut counts = [0, 0];
         let mut pause = PAUSES.0;
-        let mut stopping = Stopping::No;
+        let mut stopping = if self.attempt.find { Stopping::Asked } else { Stopping::No };
         let (mut was_broken, mut was_untold) = (false, false);
         loop {
             let road = Road { host: &self.host, shared: &self.shared };
@@ -260,6 +260,10 @@ impl Courier<'_> {
                     if !self.contact && (is_hopeless || is_late || stopping != Stopping::No) {
                         let why = format!("{} cannot be reached: {why}", self.host.place);
                         return Ok(Err(Note::NotStarted(why)));
+                    }
+                    if self.attempt.find && is_late {
+                        let why = format!("{} could not be told to end it: {why}", self.host.place);
+                        return Ok(Err(Note::Interrupted(why)));
                     }
                     if self.contact && !was_broken {
                         was_broken = true;

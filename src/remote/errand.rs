@@ -52,7 +52,7 @@ pub struct Attempt {
     pub limit: u64,
     /// Whether it may have been started before: then a host that cannot be reached is tried for ever.
     pub again: bool,
-    /// Whether it is only found again, and never started.
+    /// Whether it is given up: it is ended where it is found, and never started.
     pub find: bool,
     /// Attempts of which the host may forget everything.
     pub done: Vec<String>,

@@ -523,10 +523,6 @@ fn a_drill_needs_its_environment_and_no_open_ends() {
 #[test]
 fn what_this_version_cannot_do_is_refused_by_name() {
     for (plan, part) in [
-        (
-            "places: { far: { kind: host, ssh: me@far } }\nsteps: { a: { run: echo a >>ledger, on: far } }\n",
-            "a: working on far over SSH",
-        ),
         ("steps: { a: { plan: child.yaml, each: [x, y] } }\n", "`each` with `plan`"),
         ("steps: { a: { plan: child.yaml } }\n", "child plans"),
     ] {
