@@ -105,7 +105,13 @@ fn a_hold_says_for_how_long_and_what_then() {
 
 /// Kills the controller at its n-th sync, which may be while it carries out, holds or takes back; whether it came to that.
 fn killed_at(nth: usize) -> bool {
-    let stage = held("1ms", "undo");
+    let stage = Stage::new(
+        "activation: { when: It burns., hold: { for: 1ms, then: undo } }\nsecrets: { TOKEN: { file: token } }\nsteps:\n\
+         \x20 a: { run: echo a >>ledger, undo: echo undo-a >>ledger }\n\
+         \x20 b:\n    needs: [a]\n    secrets: [TOKEN]\n    outputs: [X]\n    run: 'echo b >>ledger; echo X=7 >>$DRPLAN_OUTPUT'\n\
+         \x20   undo: 'test \"$TOKEN\" = swordfish; echo undo-b$X >>ledger'\n",
+    );
+    stage.write("token", "swordfish\n");
     let run =
         hurt(&stage.drplan(&["execute", "plan.yaml", "--yes", "--wait"]), "fdatasync", "signal=KILL", nth);
     let ran = stage.begin(run).ends();
@@ -117,7 +123,7 @@ fn killed_at(nth: usize) -> bool {
     } else if stage.journal().last().unwrap()["type"] != "run_finished" {
         stage.run(&["resume", "latest", "--wait"]).exits(3);
     }
-    assert_eq!(stage.ledger(), ["a", "b", "undo-b", "undo-a"], "killed at sync {nth}");
+    assert_eq!(stage.ledger(), ["a", "b", "undo-b7", "undo-a"], "killed at sync {nth}");
     assert_eq!(stage.last("run_finished", "")["result"], "aborted", "killed at sync {nth}");
     was_killed
 }
