@@ -5,7 +5,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Floor, Need};
+use super::{Floor, Job, Need};
 use crate::probe::Probe;
 use crate::value::{Id, Length, Name, NonEmpty, ShortForm, Table, short_form};
 
@@ -23,6 +23,9 @@ pub struct Backup {
     /// How long capturing one takes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub takes: Option<Length>,
+    /// What makes it; `drplan verify` looks whether it is installed and ran.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub job: Option<Job>,
     /// Where its recovery points are kept.
     pub copies: Table<Id, Copy>,
 }

@@ -6,6 +6,7 @@
 mod account;
 mod ask;
 mod floor;
+mod job;
 mod judge;
 mod junit;
 mod known;
