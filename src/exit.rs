@@ -12,9 +12,9 @@ pub enum Exit {
     Found,
     /// 2: wrong use, or drplan could not do it: an unreadable file, something that this version cannot do yet.
     Unable,
-    /// 3: the run ended with a failed or skipped step, or was given up.
+    /// 3: the run ended with a failed or skipped step, or was given up, also where what it had done was taken back.
     Failed,
-    /// 4: the run is stopped, interrupted or waits for a person; it can be resumed.
+    /// 4: the run is stopped, interrupted, held, or waits for a person; it can be resumed.
     Suspended,
     /// 5: the run is done, but a target was missed.
     Missed,
@@ -47,8 +47,12 @@ impl Exit {
             Self::Unable => {
                 "Wrong use, or drplan could not do it: an unreadable file, or something that this version cannot do yet."
             }
-            Self::Failed => "The run ended with a failed or skipped step, or was given up.",
-            Self::Suspended => "The run is stopped, interrupted, or waits for a person. It can be resumed.",
+            Self::Failed => {
+                "The run ended with a failed or skipped step, or was given up, also where what it had done was taken back."
+            }
+            Self::Suspended => {
+                "The run is stopped, interrupted, held, or waits for a person. It can be resumed."
+            }
             Self::Missed => "The run is done, but a recovery target was missed.",
         }
     }

@@ -17,6 +17,7 @@ mod points;
 mod protection;
 mod settings;
 mod survey;
+mod through;
 
 pub use access::{Access, Address, Limits};
 pub use client::Bucket;
@@ -28,3 +29,4 @@ pub use points::{Object, StoredPoint, points_of};
 pub use protection::{Mode, Protection, Retention};
 pub use settings::{Expiry, LifecycleRule, ObjectLock, Versioning};
 pub use survey::Survey;
+pub use through::ThroughRead;

@@ -69,11 +69,16 @@ impl Bucket {
     /// As every question; [`Fault::Rotten`] if what comes is not what was stored.
     pub fn check(&self, version: &Version) -> Result<Proof, Fault> {
         let mut reading = self.read(version)?;
-        match io::copy(&mut reading, &mut io::sink()) {
-            Ok(_) => Ok(reading.proof),
-            Err(error) if error.kind() == io::ErrorKind::InvalidData => Err(Fault::Rotten(error.to_string())),
-            Err(error) => Err(from_transport(&ureq::Error::from(error))),
-        }
+        io::copy(&mut reading, &mut io::sink()).map_err(|error| fault_of(&version.key, error))?;
+        Ok(reading.proof)
+    }
+}
+
+/// Says why an object could not be read to its end.
+pub(super) fn fault_of(key: &str, error: io::Error) -> Fault {
+    match error.kind() {
+        io::ErrorKind::InvalidData => Fault::Rotten(format!("{key}: {error}")),
+        _ => from_transport(&ureq::Error::from(error)),
     }
 }
 
@@ -152,7 +157,7 @@ fn proof_of(head: &HeaderMap) -> (Proof, Option<String>) {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
         // Writing into a text cannot fail.
         let _ = write!(text, "{byte:02x}");

@@ -16,7 +16,7 @@ use crate::resolve::{Placement, ResolvedPlan};
 use crate::value::{Id, Moment, did_you_mean};
 use crate::verify::{
     Asking, Ground, Known, Pen, PlanSeen, Severity, Subject, Verification, human, judge_asset, junit,
-    known_file, look, openmetrics, subjects,
+    known_file, look, look_at_jobs, openmetrics, subjects,
 };
 use crate::workspace::{Workspace, plan_files};
 
@@ -249,11 +249,17 @@ async fn look_at_one(args: &Args, workspace: &Workspace, looked: &Looked, asking
     } else {
         Vec::new()
     };
+    let jobs = if args.copy.is_empty() {
+        look_at_jobs(asking, &looked.placement, &args.asset).await
+    } else {
+        Vec::new()
+    };
     PlanSeen {
         plan: plan.plan.clone(),
         title: plan.title.clone(),
         file: workspace.relative(&looked.file).display().to_string(),
         copies,
+        jobs,
         assets,
     }
 }

@@ -139,6 +139,21 @@ pub(super) async fn names(afar: &Afar, folder: &str) -> Result<Vec<String>, Stri
     }
 }
 
+/// Returns which of some programs a host lacks.
+pub(super) async fn lacking(afar: &Afar, tools: Vec<String>) -> Result<Vec<String>, String> {
+    let text = "for tool in \"$@\"; do command -v \"$tool\" >/dev/null || echo \"$tool\"; done";
+    let mut program = shell(text);
+    program.push("drplan".to_owned());
+    program.extend(tools);
+    let (program, env) = afar.look(program, BTreeMap::new())?;
+    let look = Look { program: &program, env: &env, cwd: Path::new("/"), timeout: LIST_LIMIT, mask: None };
+    let ran = run::capture(look).await?;
+    match ran.failure {
+        Some(why) => Err(plainly(&why)),
+        None => Ok(String::from_utf8_lossy(&ran.out).lines().map(str::to_owned).collect()),
+    }
+}
+
 /// Removes what a run that is over has left on a host.
 pub(super) async fn sweep(afar: &Afar) -> Result<(), String> {
     let (program, env) = afar.job(Task::Forget)?;

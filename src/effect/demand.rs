@@ -10,6 +10,7 @@ use tokio::task::spawn_blocking;
 use super::run::{self, Look};
 use super::tell;
 use super::words::short;
+use super::{Afar, afar};
 use crate::event::{Check, Found};
 use crate::value::{Id, Length, Tool};
 
@@ -47,6 +48,13 @@ pub enum Need {
         /// The step that may bring it, if it is not there yet.
         brought_by: Option<Id>,
     },
+    /// A host that is reached over SSH, and programs there.
+    Host {
+        /// How it is reached.
+        afar: Box<Afar>,
+        /// The programs.
+        tools: Vec<String>,
+    },
     /// Room on the disk that a folder lies on.
     Room {
         /// The folder.
@@ -81,6 +89,13 @@ pub(super) async fn check(before: &[String], demand: Demand) -> Check {
             let looked = spawn_blocking(move || room(&folder, bytes)).await;
             looked.unwrap_or_else(|error| (Found::Unknown, error.to_string()))
         }
+        Need::Host { afar, tools } => match afar::lacking(&afar, tools).await {
+            Ok(lacking) if lacking.is_empty() => {
+                (Found::Met, "it is reached, and has what steps need there".to_owned())
+            }
+            Ok(lacking) => (Found::Unmet, format!("it lacks what steps need there: {}", lacking.join(", "))),
+            Err(why) => (Found::Unmet, why),
+        },
         Need::Tool { tool, env, cwd, brought_by } => match look_for(&tool, before, &env, &cwd).await {
             Ok(note) => (Found::Met, note),
             Err(note) => match brought_by {

@@ -62,7 +62,7 @@ use crate::event::{Check, Confined, Delivery};
 use crate::journal;
 use crate::keeper;
 use crate::probe::Probe;
-pub use crate::remote::Host;
+pub use crate::remote::{Host, TOOLS as HOST_TOOLS};
 use crate::value::{Id, Length, Moment, Stamp};
 
 /// The values that a command, a probe or a text gets.

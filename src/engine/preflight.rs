@@ -20,7 +20,8 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         let Some((by, note)) = self.effects.confined() else { return Ok(()) };
         self.note(Event::ProbesConfined { by, note })?;
         self.commit()?;
-        let demands = self.tools().into_iter().chain(self.answers()).chain(self.hooks()).collect();
+        let demands =
+            self.tools().into_iter().chain(self.hosts()).chain(self.answers()).chain(self.hooks()).collect();
         for check in self.effects.look_ahead(demands).await {
             self.note(Event::Checked(check))?;
         }
@@ -32,7 +33,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         let mut demands: Vec<Demand> = Vec::new();
         let mut known: BTreeMap<(String, Option<String>), usize> = BTreeMap::new();
         for (at, node) in self.setup.course.nodes.iter().enumerate() {
-            let Some(step) = self.step(at) else { continue };
+            let Some(step) = self.step(at).filter(|_| !self.is_abroad(at)) else { continue };
             let env =
                 self.values.of(at, &self.state, self.held.get(&at)).map(|env| env.values).unwrap_or_default();
             for tool in &step.common.needs_tools {
@@ -55,7 +56,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
     }
 
     /// Returns the step of the course that brings a place.
-    fn provider_of(&self, place: &Id) -> Option<Id> {
+    pub(super) fn provider_of(&self, place: &Id) -> Option<Id> {
         let steps = (0..self.setup.course.nodes.len()).filter_map(|at| self.step(at));
         steps.into_iter().find(|step| step.common.provides.contains(place)).map(|step| step.id.clone())
     }

@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::dispatcher::{Act, Dispatcher};
 use super::run::Error;
-use crate::effect::{Afar, Effects, Env, Host, RemoteStep, Work, attempt_name, remote_job};
-use crate::event::{Failure, Mode, StopHow, Verdict};
+use crate::effect::{
+    Afar, Demand, Effects, Env, HOST_TOOLS, Host, Need, RemoteStep, Work, attempt_name, remote_job,
+};
+use crate::event::{Failure, Found, Mode, StopHow, Verdict};
 use crate::journal::Store;
 use crate::plan::{Action, Ssh};
-use crate::probe::{Probe, ProbeKind};
+use crate::probe::{Command, Probe, ProbeKind};
 use crate::resolve::ResolvedStep;
 use crate::value::{Id, Length, Name};
 
@@ -110,6 +112,39 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
             Some(Err(why)) => (None, moot.or(Some(why))),
             None => (None, moot),
         }
+    }
+
+    /// Returns the hosts on which steps run, with the programs that they need there.
+    pub(super) fn hosts(&self) -> Vec<Demand> {
+        let mut hosts: BTreeMap<&Id, (Vec<Id>, BTreeSet<String>, usize)> = BTreeMap::new();
+        for at in (0..self.doing.len()).filter(|at| self.is_abroad(*at)) {
+            let (Some(place), Some(step)) = (&self.setup.course.nodes[at].place, self.step(at)) else {
+                continue;
+            };
+            let (steps, tools, _) = hosts.entry(place).or_insert_with(|| (Vec::new(), BTreeSet::new(), at));
+            let id = Id::trusted(step.written_as());
+            if !steps.contains(&id) {
+                steps.push(id);
+            }
+            tools.extend(step.common.needs_tools.iter().map(|tool| tool.name().to_owned()));
+            if let Action::Run { command: Command::Shell(_), .. } = &step.action {
+                tools.extend(self.values.shell(at).into_iter().next());
+            }
+        }
+        let demand = |(place, (steps, tools, at)): (&Id, (Vec<Id>, BTreeSet<String>, usize))| {
+            let values = self.values.of(at, &self.state, None).map(|env| env.values).unwrap_or_default();
+            let need = match (self.provider_of(place), self.afar(at, Some(place), &values)) {
+                (Some(step), _) => Need::Known(Found::Unknown, format!("{step} comes first and brings it")),
+                (None, Some(Ok(afar))) => {
+                    let tools = HOST_TOOLS.split(' ').map(str::to_owned).chain(tools).collect();
+                    Need::Host { afar: Box::new(afar), tools }
+                }
+                (None, Some(Err(why))) => Need::Known(Found::Unmet, why),
+                (None, None) => return None,
+            };
+            Some(Demand { what: format!("host {place}"), steps, need })
+        };
+        hosts.into_iter().filter_map(demand).collect()
     }
 
     /// Returns the attempts of which a host still keeps something although their outcome is on record.

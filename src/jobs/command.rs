@@ -27,8 +27,7 @@ pub(super) fn names_program(command: &str, program: &str) -> bool {
 
 /// Returns the first word of a command that is a program, where that can be said without a shell.
 pub(super) fn first_program(command: &str) -> Option<&str> {
-    let mut words = command.split_whitespace().peekable();
-    while let Some(word) = words.next() {
+    for word in command.split_whitespace() {
         let is_assignment = word.split_once('=').is_some_and(|(name, _)| {
             !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
         });

@@ -21,8 +21,6 @@ pub enum Scheduler {
     Crontab(String),
     /// A systemd timer.
     Timer(String),
-    /// Something that cannot be looked at.
-    Other,
 }
 
 /// What is asked of a job.
@@ -59,7 +57,6 @@ pub fn look(asked: &Asked<'_>) -> Vec<Sign> {
                 signs.push(Sign::good(format!("{name} last elapsed at {time}")));
             }
         }
-        Scheduler::Other => {}
     }
     signs.extend(asked.stamp.map(|stamp| evidence::stamp(system, stamp, asked.now)));
     signs.extend(asked.log.map(|log| evidence::log(system, log, asked.now)));

@@ -145,7 +145,7 @@ fn drop_ins(system: System<'_>, name: &str) -> Vec<PathBuf> {
     for folder in FOLDERS {
         let folder = Path::new(folder).join(format!("{name}.d"));
         for file in system.names(&folder).unwrap_or_default() {
-            if file.ends_with(".conf") {
+            if has_ending(&file, &["conf"]) {
                 found.entry(file.clone()).or_insert_with(|| folder.join(file));
             }
         }
@@ -171,11 +171,16 @@ fn parse(text: &str, unit: &mut Unit) {
     }
 }
 
+fn has_ending(name: &str, endings: &[&str]) -> bool {
+    let ending = Path::new(name).extension().and_then(|ending| ending.to_str());
+    ending.is_some_and(|ending| endings.contains(&ending))
+}
+
 /// Whether something that is started with the system wants the unit: `systemctl enable` makes such links.
 fn is_enabled(system: System<'_>, name: &str) -> bool {
     FOLDERS.iter().any(|folder| {
         let folder = Path::new(folder);
-        let wants = |entry: &String| entry.ends_with(".wants") || entry.ends_with(".requires");
+        let wants = |entry: &String| has_ending(entry, &["wants", "requires"]);
         let targets = system.names(folder).unwrap_or_default();
         targets
             .iter()

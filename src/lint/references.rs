@@ -151,6 +151,7 @@ impl<'a> Walk<'a> {
         for (id, backup) in &plan.backups {
             let path = backups.key(id.as_str());
             self.ids(&path, "of", &backup.of, ASSETS);
+            self.maybe(&path.key("job"), "on", backup.job.as_ref().and_then(|job| job.on.as_ref()), PLACES);
             for (id, copy) in &backup.copies {
                 self.copy(&path.key("copies").key(id.as_str()), copy);
             }

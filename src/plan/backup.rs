@@ -23,8 +23,8 @@ pub struct Backup {
     /// How long capturing one takes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub takes: Option<Length>,
-    /// What makes it; `drplan verify` looks whether it is installed and ran.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// What makes it, so that `drplan verify` can see whether that is installed, and whether it ran.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub job: Option<Job>,
     /// Where its recovery points are kept.
     pub copies: Table<Id, Copy>,

@@ -1,36 +1,57 @@
-//! What makes a backup: the entry of cron or the timer that starts it, and what it leaves when it has run.
+//! What makes a backup, and how to see that it did.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::probe::Pattern;
+use crate::value::{Id, Length};
 
-/// The job that makes a backup, at the home of its assets; at most one of `cron_file`, `crontab` and `timer`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+/// What makes a backup on a machine: exactly one of `cron`, `crontab` and `timer`. `drplan verify` looks whether it is
+/// installed, whether it can run, and whether it did.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(rename = "Job", extend("minProperties" = 1))]
+#[schemars(rename = "Job")]
 pub struct RawJob {
-    /// The file with its entry: `/etc/crontab`, or a file in `/etc/cron.d`.
+    /// An entry in this file: `/etc/crontab`, or a file in `/etc/cron.d`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    cron_file: Option<String>,
-    /// The user in whose crontab its entry is.
+    #[schemars(regex(pattern = "^/"))]
+    cron: Option<String>,
+    /// An entry in the crontab of this account.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
     crontab: Option<String>,
-    /// The systemd timer that starts it, such as `backup.timer`.
+    /// This systemd timer, such as `backup.timer`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = "\\.timer$"))]
     timer: Option<String>,
-    /// As whom it must run.
+    /// The account as which the entry of `cron` must run.
     #[serde(skip_serializing_if = "Option::is_none")]
     user: Option<String>,
-    /// The program that it must run.
+    /// The program that must be run, as it stands in the entry.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
     runs: Option<String>,
-    /// A file that it writes when it has succeeded; a UTC time in it goes before the time at which it was written.
+    /// Where it runs; without it, at the home of the first asset.
     #[serde(skip_serializing_if = "Option::is_none")]
-    stamp: Option<String>,
-    /// The log that it writes.
+    on: Option<Id>,
+    /// A file that the job writes when it has succeeded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stamp: Option<Stamp>,
+    /// The log of the job.
     #[serde(skip_serializing_if = "Option::is_none")]
     log: Option<JobLog>,
+}
+
+/// A file that a job writes when it has succeeded: with its UTC time inside, or empty.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Stamp {
+    /// The file.
+    #[schemars(regex(pattern = "^/"))]
+    pub file: String,
+    /// How long ago that may be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_age: Option<Length>,
 }
 
 /// The log of a job.
@@ -38,71 +59,78 @@ pub struct RawJob {
 #[serde(deny_unknown_fields)]
 pub struct JobLog {
     /// The file.
+    #[schemars(regex(pattern = "^/"))]
     pub file: String,
-    /// A line that matches this regular expression says that it has succeeded.
+    /// What a line that tells of success matches.
     pub success: Pattern,
-    /// A line that matches this one says that it has failed.
+    /// What a line that tells of failure matches; after the last success there may be none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<Pattern>,
+    /// How long ago the last success may be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_age: Option<Length>,
 }
 
 /// What starts a job.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Start {
-    /// An entry in a file of the system.
-    CronFile(String),
-    /// An entry in the crontab of a user.
+pub enum Starter {
+    /// An entry in `/etc/crontab`, or in a file of `/etc/cron.d`, as this account if one is given.
+    Cron {
+        /// The file.
+        file: String,
+        /// The account.
+        user: Option<String>,
+    },
+    /// An entry in the crontab of an account.
     Crontab(String),
     /// A systemd timer.
     Timer(String),
-    /// The plan does not say.
-    Unsaid,
 }
 
-/// The job that makes a backup.
+/// What makes a backup on a machine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "RawJob", into = "RawJob")]
 pub struct Job {
     /// What starts it.
-    pub start: Start,
-    /// As whom it must run.
-    pub user: Option<String>,
-    /// The program that it must run.
+    pub starter: Starter,
+    /// The program that must be run, as it stands in the entry.
     pub runs: Option<String>,
-    /// A file that it writes when it has succeeded.
-    pub stamp: Option<String>,
-    /// The log that it writes.
+    /// Where it runs; without it, at the home of the first asset.
+    pub on: Option<Id>,
+    /// A file that the job writes when it has succeeded.
+    pub stamp: Option<Stamp>,
+    /// The log of the job.
     pub log: Option<JobLog>,
+}
+
+impl Job {
+    /// The keys of which a job has exactly one.
+    pub const STARTERS: [&'static str; 3] = ["cron", "crontab", "timer"];
 }
 
 impl TryFrom<RawJob> for Job {
     type Error = String;
 
     fn try_from(raw: RawJob) -> Result<Self, String> {
-        let starts = [
-            raw.cron_file.map(Start::CronFile),
-            raw.crontab.map(Start::Crontab),
-            raw.timer.map(Start::Timer),
-        ];
-        let mut starts = starts.into_iter().flatten();
-        let start = starts.next().unwrap_or(Start::Unsaid);
-        if starts.next().is_some() {
-            return Err("a job has at most one of cron_file, crontab, timer".to_owned());
-        }
-        Ok(Self { start, user: raw.user, runs: raw.runs, stamp: raw.stamp, log: raw.log })
+        let starter = match (raw.cron, raw.crontab, raw.timer, raw.user) {
+            (Some(file), None, None, user) => Starter::Cron { file, user },
+            (_, _, _, Some(_)) => return Err("`user` belongs to `cron`".into()),
+            (None, Some(account), None, None) => Starter::Crontab(account),
+            (None, None, Some(timer), None) => Starter::Timer(timer),
+            _ => return Err(format!("a job has exactly one of {}", Self::STARTERS.join(", "))),
+        };
+        Ok(Self { starter, runs: raw.runs, on: raw.on, stamp: raw.stamp, log: raw.log })
     }
 }
 
 impl From<Job> for RawJob {
-    fn from(Job { start, user, runs, stamp, log }: Job) -> Self {
-        let mut raw = Self { user, runs, stamp, log, ..Self::default() };
-        match start {
-            Start::CronFile(file) => raw.cron_file = Some(file),
-            Start::Crontab(user) => raw.crontab = Some(user),
-            Start::Timer(name) => raw.timer = Some(name),
-            Start::Unsaid => {}
+    fn from(job: Job) -> Self {
+        let raw = Self { runs: job.runs, on: job.on, stamp: job.stamp, log: job.log, ..Self::default() };
+        match job.starter {
+            Starter::Cron { file, user } => Self { cron: Some(file), user, ..raw },
+            Starter::Crontab(account) => Self { crontab: Some(account), ..raw },
+            Starter::Timer(timer) => Self { timer: Some(timer), ..raw },
         }
-        raw
     }
 }
 

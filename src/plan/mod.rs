@@ -24,7 +24,7 @@ pub use asset::{Asset, Objective};
 pub use backup::{Backup, Copy, Generations, Immutable, Keep, Points};
 pub use environment::{Environment, PlaceChange, PlaceOverlay};
 pub use floor::{Floor, RequiredTables};
-pub use job::{Job, JobLog, Start};
+pub use job::{Job, JobLog, Stamp, Starter};
 pub use load::{Loaded, load, load_recipe, retype};
 pub use need::{Need, Redundant};
 pub use notify::{Notification, Occasion, Tell, Webhook, WebhookFormat, WebhookUrl};

@@ -115,6 +115,9 @@ impl<'a> Renaming<'a> {
 
     fn backup(&self, backup: &mut Backup) {
         self.ids(&mut backup.of);
+        if let Some(on) = backup.job.as_mut().and_then(|job| job.on.as_mut()) {
+            self.id(on);
+        }
         backup.copies.values_mut().for_each(|copy| self.copy(copy));
     }
 

@@ -5,7 +5,7 @@ use schemars::transform::{Transform, transform_subschemas};
 use schemars::{JsonSchema, Schema};
 use serde_json::{Value, json};
 
-use super::{Notification, Plan, Points, RawStep, Recipe, Secret, Undo};
+use super::{Job, Notification, Plan, Points, RawStep, Recipe, Secret, Undo};
 use crate::probe::{Expect, ProbeKind};
 use crate::value::schema_with;
 
@@ -83,6 +83,9 @@ impl Transform for ExactlyOne {
         } else if has(&Points::SCHEDULES) {
             object.insert("oneOf".into(), one_of(&Points::SCHEDULES));
             object.insert("allOf".into(), json!([needs_one_of("timezone", &["cron"])]));
+        } else if has(&Job::STARTERS) {
+            object.insert("oneOf".into(), one_of(&Job::STARTERS));
+            object.insert("allOf".into(), json!([needs_one_of("user", &["cron"])]));
         } else if has(&Undo::WAYS) {
             object.insert("oneOf".into(), one_of(&Undo::WAYS));
         } else if has(&Secret::SOURCES) {

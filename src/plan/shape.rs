@@ -7,7 +7,7 @@ use jsonschema::{JsonType, ValidationError, Validator};
 use serde_json::Value;
 
 use super::retyped::retyped;
-use super::{Notification, Points, RawStep, Secret, Undo, plan_schema, recipe_schema};
+use super::{Job, Notification, Points, RawStep, Secret, Undo, plan_schema, recipe_schema};
 use crate::document::{Document, KeyPath, Node, Part, Yaml};
 use crate::finding::{Finding, Fix};
 use crate::probe::ProbeKind;
@@ -362,6 +362,9 @@ impl Judge<'_> {
         if has("timezone") && !has("cron") {
             misfits.push((path.key("timezone"), "timezone", vec!["cron"]));
         }
+        if has("user") && (has("crontab") || has("timer")) {
+            misfits.push((path.key("user"), "user", vec!["cron"]));
+        }
         if is_probe {
             misfits.retain(|(_, field, _)| *field != "expect");
         }
@@ -464,10 +467,11 @@ struct Choice {
     thing: &'static str,
 }
 
-static CHOICES: [Choice; 6] = [
+static CHOICES: [Choice; 7] = [
     Choice { keys: &RawStep::ACTIONS, what: "action", thing: "a step" },
     Choice { keys: &ProbeKind::KEYS, what: "question", thing: "a probe" },
     Choice { keys: &Points::SCHEDULES, what: "schedule", thing: "`points`" },
+    Choice { keys: &Job::STARTERS, what: "starter", thing: "a job" },
     Choice { keys: &Undo::WAYS, what: "way back", thing: "`undo`" },
     Choice { keys: &Secret::SOURCES, what: "source", thing: "a secret" },
     Choice { keys: &Notification::WAYS, what: "way to tell", thing: "a notification" },

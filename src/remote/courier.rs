@@ -79,7 +79,7 @@ fn try_errand() -> Result<i32, Failed> {
         .map_err(|error| format!("cannot wait for anything: {error}"))?;
     let runtime_dir = variable("XDG_RUNTIME_DIR").map(PathBuf::from);
     let shared = sockets::of(&errand.host, &errand.run, runtime_dir.as_deref())
-        .map_err(|error| format!("cannot prepare the connection: {error}"))?;
+        .map_err(|error| format!("cannot prepare the connection: {error}"));
     match errand.task {
         Task::Attempt(attempt) => {
             // Without the keeper nobody reads what we print: the next courier finds the attempt again.
@@ -91,6 +91,15 @@ fn try_errand() -> Result<i32, Failed> {
             let folder = variable("DRPLAN_OUTPUT").map(PathBuf::from);
             let folder = folder.as_deref().and_then(Path::parent).ok_or("DRPLAN_OUTPUT is not set")?;
             let again = attempt.again;
+            let shared = match shared {
+                Ok(shared) => shared,
+                Err(why) => {
+                    let note =
+                        if again { Note::Interrupted(why.clone()) } else { Note::NotStarted(why.clone()) };
+                    note::leave(folder, &note).map_err(|error| format!("cannot write the note: {error}"))?;
+                    return Err(why.into());
+                }
+            };
             let courier = Courier {
                 host: errand.host,
                 run: errand.run,
@@ -103,12 +112,12 @@ fn try_errand() -> Result<i32, Failed> {
         }
         Task::Look(look) => {
             let make = |nonce: &str| text::look(&look, &errand.run, nonce);
-            let looked = runtime.block_on(visit_once(&errand.host, &shared, make));
+            let looked = shared.and_then(|shared| runtime.block_on(visit_once(&errand.host, &shared, make)));
             looked.map_err(|why| Failed { why, is_look: true })
         }
         Task::Forget => {
             let make = |nonce: &str| text::forget(&errand.run, nonce);
-            Ok(runtime.block_on(visit_once(&errand.host, &shared, make))?)
+            Ok(runtime.block_on(visit_once(&errand.host, &shared?, make))?)
         }
     }
 }
@@ -182,8 +191,19 @@ impl Stopping {
 }
 
 impl Courier<'_> {
+    /// Goes, and leaves a note where there is no exit code of the step to bring.
     async fn go(mut self) -> Result<i32, String> {
         note::clear(self.folder);
+        let gone = self.try_go().await;
+        match gone {
+            Ok(Ok(code)) => Ok(code),
+            Ok(Err(note)) => self.leave(note),
+            Err(why) if self.contact => self.leave(Note::Interrupted(why)),
+            Err(why) => self.leave(Note::NotStarted(why)),
+        }
+    }
+
+    async fn try_go(&mut self) -> Result<Result<i32, Note>, String> {
         let mut asked =
             signal(SignalKind::terminate()).map_err(|error| format!("cannot hear signals: {error}"))?;
         let began = keeper::boot_ms();
@@ -200,7 +220,7 @@ impl Courier<'_> {
                 Some(signal) => text::stop(&self.attempt, &self.run, &nonce, signal),
                 None => {
                     let find = self.attempt.find || stopping != Stopping::No;
-                    text::visit(&self.attempt, &self.run, &nonce, &random()?, counts, find)
+                    text::visit(&self.attempt, &self.run, &nonce, &random()?, counts, find)?
                 }
             };
             let mut visit = road.set_out().map_err(|error| format!("cannot start ssh: {error}"))?;
@@ -230,16 +250,16 @@ impl Courier<'_> {
                     if matches!(stopping, Stopping::Told(_)) {
                         self.end_the_rest(&road).await;
                     }
-                    return self.bring(&streams[0].output, code);
+                    return self.bring(&streams[0].output, code).map(Ok);
                 }
-                End::Said(word) => return self.give_up(word),
+                End::Said(word) => return Ok(Err(self.give_up(word))),
                 End::Broken { why, was_told } => {
                     self.contact |= was_told;
                     let is_late = keeper::boot_ms().saturating_sub(began) > FIRST_CONTACT.as_millis();
                     let is_hopeless = HOPELESS.iter().any(|words| why.contains(words));
                     if !self.contact && (is_hopeless || is_late || stopping != Stopping::No) {
                         let why = format!("{} cannot be reached: {why}", self.host.place);
-                        return self.leave(Note::NotStarted(why));
+                        return Ok(Err(Note::NotStarted(why)));
                     }
                     if self.contact && !was_broken {
                         was_broken = true;
@@ -287,16 +307,13 @@ impl Courier<'_> {
             std::fs::write(self.folder.join("output"), output)
                 .map_err(|error| format!("cannot write what it gives: {error}"))?;
         }
-        match code {
-            Some(code) => Ok(code),
-            None => self.leave(Note::Interrupted("what its host says of its end makes no sense".to_owned())),
-        }
+        code.ok_or_else(|| "what its host says of its end makes no sense".to_owned())
     }
 
-    fn give_up(&self, word: Word) -> Result<i32, String> {
+    fn give_up(&self, word: Word) -> Note {
         let place = &self.host.place;
         let started = |why: String| Note::Interrupted(why);
-        self.leave(match word {
+        match word {
             Word::Absent => Note::NotStarted(format!("it was never started on {place}")),
             Word::Gone => {
                 started(format!("it was started on {place}, and nothing of it runs there any more"))
@@ -305,7 +322,7 @@ impl Courier<'_> {
             Word::Lacks(tools) => Note::NotStarted(format!("{place} lacks what a step needs there: {tools}")),
             Word::Cannot(why) => Note::NotStarted(format!("{place} cannot {why}")),
             Word::Ready | Word::Here | Word::Over(_) => started(format!("what {place} says makes no sense")),
-        })
+        }
     }
 
     fn leave(&self, note: Note) -> Result<i32, String> {

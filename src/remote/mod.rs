@@ -22,3 +22,4 @@ pub use courier::run_errand;
 pub use errand::{Attempt, Errand, Look, Task, job};
 pub use host::Host;
 pub use note::{Note, note};
+pub use text::TOOLS;

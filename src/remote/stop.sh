@@ -1,4 +1,10 @@
 # Sends a signal to all that an attempt has started: its group, and those that left it, by the token in their environment.
+if [ ! -d "$dir" ] && mkdir -p "$run" && mkdir "$dir"; then
+  # Whoever is still on the way to start it comes too late.
+  : >"$dir/out"
+  : >"$dir/err"
+  echo 'ended 143 ' >"$dir/ended"
+fi
 read -r holder step begun held <"$dir/holder.pid"
 read -r token <"$dir/token"
 if [ "$held" = held ]; then

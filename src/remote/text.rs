@@ -11,8 +11,11 @@ const LOOK: &str = include_str!("look.sh");
 const FORGET: &str = include_str!("forget.sh");
 const STOP: &str = include_str!("stop.sh");
 
-/// What a visit cannot do without.
-const TOOLS: &str = "setsid mkfifo tail wc cat mv rm sleep grep";
+/// The programs that a host must have, with blanks between.
+pub const TOOLS: &str = "setsid mkfifo tail wc cat mv rm sleep grep";
+
+/// Linux takes no longer variable.
+const LONGEST_HELD: usize = 120 * 1024;
 
 /// Shells that take a file where they take a text after `-c`.
 const SHELLS: [&str; 7] = ["sh", "bash", "dash", "ksh", "mksh", "zsh", "ash"];
@@ -23,6 +26,10 @@ pub(super) fn greeting(nonce: &str) -> String {
 }
 
 /// The text of a visit that starts an attempt, or finds it, and stays with it.
+///
+/// # Errors
+///
+/// When the values do not fit into the one variable in which the holder gets them.
 pub(super) fn visit(
     attempt: &Attempt,
     run: &str,
@@ -30,7 +37,7 @@ pub(super) fn visit(
     token: &str,
     from: [u64; 2],
     find: bool,
-) -> String {
+) -> Result<String, String> {
     let (words, script) = words(&attempt.program);
     let mut text = String::new();
     let mut set = |name: &str, value: &str| text.push_str(&format!("{name}={}\n", quote(value)));
@@ -46,12 +53,16 @@ pub(super) fn visit(
         set("TOOLS", TOOLS);
         set("PROGRAM", needed(attempt));
         set("LIMIT", &attempt.limit.to_string());
-        set("VALUES", &exports(&attempt.values));
+        let values = exports(&attempt.values);
+        if values.len() + words.len() > LONGEST_HELD {
+            return Err(format!("its values have more than {LONGEST_HELD} bytes, written for a shell"));
+        }
+        set("VALUES", &values);
         set("WORDS", &words);
         set("SCRIPT", script);
         set("HOLDER", HOLDER);
     }
-    whole(&text, VISIT)
+    Ok(whole(&text, VISIT))
 }
 
 /// The text of a visit that sends a signal to all that an attempt has started.

@@ -38,11 +38,18 @@ const SHIPPED: &[Shipped] = &[
     shipped!("mariadb/restore-dump"),
     shipped!("mariadb/restore-mariabackup"),
     shipped!("pg-dump/verify"),
+    shipped!("postgres/promote-replica"),
     shipped!("postgres/restore-base"),
     shipped!("postgres/restore-dump"),
+    shipped!("postgres/restore-pgbackrest"),
     shipped!("redis/restore-aof"),
     shipped!("redis/restore-rdb"),
+    shipped!("s3/rollback-prefix"),
+    shipped!("s3/undelete"),
     shipped!("sqlite/restore"),
+    shipped!("truth/files"),
+    shipped!("truth/postgres"),
+    shipped!("truth/redis"),
 ];
 
 /// The recipes at hand, by name.

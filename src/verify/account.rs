@@ -35,6 +35,9 @@ pub struct PlanSeen {
     pub file: String,
     /// Its copies, in the order of the plan.
     pub copies: Vec<CopySeen>,
+    /// What makes its backups, where the plan says.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub jobs: Vec<JobSeen>,
     /// Its assets that have a backup.
     pub assets: Vec<AssetSeen>,
 }
@@ -115,6 +118,22 @@ pub struct PointSeen {
     pub verdict: Option<Severity>,
     /// What its probes have told.
     pub facts: Facts,
+}
+
+/// What was seen of what makes a backup.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct JobSeen {
+    /// The backup.
+    pub backup: Id,
+    /// What starts it, such as `/etc/cron.d/backup`.
+    pub job: String,
+    /// How bad the worst problem is; none if all is well.
+    pub verdict: Option<Severity>,
+    /// What is as it must be, for people.
+    pub good: Vec<String>,
+    /// What is wrong.
+    pub problems: Vec<Problem>,
 }
 
 /// What was seen of an asset over all of its copies.
@@ -252,7 +271,7 @@ impl Verification {
     /// The version of the format.
     pub const VERSION: u32 = 1;
 
-    /// Returns every problem, each with what it is about: a copy, or an asset.
+    /// Returns every problem, each with what it is about: a copy, a backup of which it is the job, or an asset.
     pub fn problems(&self) -> impl Iterator<Item = (&PlanSeen, &Id, &Problem)> {
         self.plans.iter().flat_map(|plan| {
             let of_copies =
@@ -261,7 +280,9 @@ impl Verification {
                 .assets
                 .iter()
                 .flat_map(|asset| asset.problems.iter().map(|problem| (&asset.asset, problem)));
-            of_copies.chain(of_assets).map(move |(about, problem)| (plan, about, problem))
+            let of_jobs =
+                plan.jobs.iter().flat_map(|job| job.problems.iter().map(|problem| (&job.backup, problem)));
+            of_copies.chain(of_jobs).chain(of_assets).map(move |(about, problem)| (plan, about, problem))
         })
     }
 

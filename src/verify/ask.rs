@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use futures_util::future::join_all;
 use secrecy::ExposeSecret;
 
-use super::job;
 use super::judge::{Found, Looked, Seen, judge_copy};
 use super::promise::Promise;
 use super::s3;
@@ -47,9 +46,7 @@ const PATIENCE: Length = Length::from_secs(3600);
 pub async fn look(asking: Asking<'_>, subject: &Subject<'_>) -> CopySeen {
     let promise = Promise::of(asking.plan, subject, asking.history, asking.as_of);
     let before = asking.known.and_then(|known| known.copy(&asking.plan.plan, &subject.reference));
-    let (mut found, problems) =
-        tokio::join!(find(asking, subject, &promise), job::problems(asking, subject, &promise));
-    found.problems.extend(problems);
+    let found = find(asking, subject, &promise).await;
     judge_copy(&promise, subject, found, before, asking.now, asking.as_of)
 }
 

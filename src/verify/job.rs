@@ -1,75 +1,113 @@
 //! Looks whether what makes a backup is installed, and whether it ran.
 
-use std::path::Path;
-
-use tokio::task::spawn_blocking;
+use std::path::{Path, PathBuf};
 
 use super::ask::Asking;
-use super::promise::Promise;
-use super::subject::Subject;
-use super::{Kind, Problem, Severity};
-use crate::jobs::{Asked, LogAsked, Scheduler, StampAsked, Standing, look};
-use crate::plan::{Job, Points, Start};
-use crate::value::{Length, Moment};
+use super::{JobSeen, Kind, Problem, Severity};
+use crate::jobs::{Asked, LogAsked, Scheduler, Sign, StampAsked, Standing, look};
+use crate::plan::{Backup, Job, Points, Starter};
+use crate::resolve::Placement;
+use crate::value::{Id, Moment};
 
-/// Returns what is wrong with the job that makes a copy; nothing if the plan names none, or the copy is made from another.
-pub(super) async fn problems(
-    asking: Asking<'_>,
-    subject: &Subject<'_>,
-    promise: &Promise<'_>,
-) -> Vec<Problem> {
-    let Some(job) = subject.backup.job.clone().filter(|_| subject.copy.from.is_none()) else {
-        return Vec::new();
-    };
-    if !subject.is_home_here {
-        let what = "the job that makes it is on another machine".to_owned();
-        let help = "run `drplan verify --here PLACE` on the machine where it is installed";
-        return vec![Problem::new(Kind::JobNotRun, Severity::Unknown, what, help)];
+/// Looks at the jobs of a plan's own backups; where assets are named, at those of their backups.
+pub async fn look_at_jobs(asking: Asking<'_>, placement: &Placement, assets: &[String]) -> Vec<JobSeen> {
+    let mut seen = Vec::new();
+    for (id, backup) in asking.plan.backups.iter().filter(|(id, _)| !id.as_str().contains('/')) {
+        let is_wanted = assets.is_empty()
+            || backup.of.iter().any(|asset| assets.iter().any(|wanted| wanted == asset.as_str()));
+        if let (Some(job), true) = (&backup.job, is_wanted) {
+            seen.push(look_at(asking, placement, id, backup, job).await);
+        }
     }
-    let schedule = match &subject.backup.points {
-        // What cron fires by is the time zone of the machine; only without one the two can be compared.
-        Points::Cron { expression, timezone: None } => Some(expression.clone()),
-        Points::Cron { .. } | Points::Every(_) | Points::Continuous => None,
-    };
-    let max_age = promise.expected.as_ref().ok().and_then(|expected| asking.now.since(expected.newest));
-    let now = asking.now;
-    let asked = spawn_blocking(move || ask(&job, schedule.as_deref(), max_age, now)).await;
-    asked.unwrap_or_default()
+    seen
 }
 
-fn ask(job: &Job, schedule: Option<&str>, max_age: Option<Length>, now: Moment) -> Vec<Problem> {
-    let scheduler = match &job.start {
-        Start::CronFile(file) => Scheduler::CronFile(file.into()),
-        Start::Crontab(user) => Scheduler::Crontab(user.clone()),
-        Start::Timer(name) => Scheduler::Timer(name.clone()),
-        Start::Unsaid => Scheduler::Other,
+async fn look_at(asking: Asking<'_>, placement: &Placement, id: &Id, backup: &Backup, job: &Job) -> JobSeen {
+    let signs = match elsewhere(asking, placement, backup, job) {
+        Some(place) => Err(place),
+        None => {
+            let (job, points, now) = (job.clone(), backup.points.clone(), asking.now);
+            Ok(tokio::task::spawn_blocking(move || signs(&job, &points, now)).await)
+        }
+    };
+    let problem = |severity, what: String, help: String| Problem::new(Kind::JobNotRun, severity, what, help);
+    let (mut good, mut problems) = (Vec::new(), Vec::new());
+    match signs {
+        Ok(Ok(signs)) => {
+            for sign in signs {
+                match sign.standing {
+                    Standing::Good => good.push(sign.what),
+                    Standing::Unknown => problems.push(problem(Severity::Unknown, sign.what, sign.help)),
+                    Standing::Wrong => problems.push(problem(Severity::Failure, sign.what, sign.help)),
+                }
+            }
+        }
+        Ok(Err(error)) => {
+            let help = "report this: drplan has a fault";
+            problems.push(problem(Severity::Unknown, error.to_string(), help.to_owned()));
+        }
+        Err(place) => problems.push(problem(
+            Severity::Unknown,
+            format!("it runs on {place}, another machine"),
+            format!("run `drplan verify --here {place}` on {place}"),
+        )),
+    }
+    problems.sort_by_key(|problem| std::cmp::Reverse(problem.severity));
+    let verdict =
+        problems.iter().map(|problem| problem.severity).max().filter(|worst| *worst > Severity::Note);
+    JobSeen { backup: id.clone(), job: shown(&job.starter), verdict, good, problems }
+}
+
+fn shown(starter: &Starter) -> String {
+    match starter {
+        Starter::Cron { file, .. } => file.clone(),
+        Starter::Crontab(account) => format!("crontab of {account}"),
+        Starter::Timer(timer) => timer.clone(),
+    }
+}
+
+/// Returns the machine on which the job runs, if it is another one.
+fn elsewhere(asking: Asking<'_>, placement: &Placement, backup: &Backup, job: &Job) -> Option<Id> {
+    let home = || {
+        let asset = backup.of.iter().next()?;
+        placement.homes.get(asset).or_else(|| asking.plan.assets.get(asset)?.homes.first())
+    };
+    let place = job.on.as_ref().or_else(home)?;
+    let is_here =
+        asking.here == Some(place) || asking.plan.places.get(place).is_none_or(|place| place.ssh.is_none());
+    (!is_here).then(|| place.clone())
+}
+
+fn signs(job: &Job, points: &Points, now: Moment) -> Vec<Sign> {
+    let (scheduler, user) = match &job.starter {
+        Starter::Cron { file, user } => (Scheduler::CronFile(PathBuf::from(file)), user.as_deref()),
+        Starter::Crontab(account) => (Scheduler::Crontab(account.clone()), None),
+        Starter::Timer(timer) => (Scheduler::Timer(timer.clone()), None),
+    };
+    let schedule = match points {
+        Points::Cron { expression, .. } => Some(expression.as_str()),
+        Points::Every(_) | Points::Continuous => None,
     };
     let is_success = |line: &str| job.log.as_ref().is_some_and(|log| log.success.matches(line));
     let is_failure = |line: &str| {
-        job.log.as_ref().and_then(|log| log.failure.as_ref()).is_some_and(|bad| bad.matches(line))
+        job.log.as_ref().and_then(|log| log.failure.as_ref()).is_some_and(|failure| failure.matches(line))
     };
-    let signs = look(&Asked {
+    let log = job.log.as_ref().map(|log| LogAsked {
+        file: Path::new(&log.file),
+        is_success: &is_success,
+        is_failure: &is_failure,
+        max_age: log.max_age,
+    });
+    let stamp =
+        job.stamp.as_ref().map(|stamp| StampAsked { file: Path::new(&stamp.file), max_age: stamp.max_age });
+    look(&Asked {
         root: Path::new("/"),
         scheduler: &scheduler,
-        user: job.user.as_deref(),
+        user,
         runs: job.runs.as_deref(),
         schedule,
-        stamp: job.stamp.as_ref().map(|file| StampAsked { file: Path::new(file), max_age }),
-        log: job.log.as_ref().map(|log| LogAsked {
-            file: Path::new(&log.file),
-            is_success: &is_success,
-            is_failure: &is_failure,
-            max_age,
-        }),
+        stamp,
+        log,
         now,
-    });
-    let problems = signs.into_iter().filter_map(|sign| {
-        let severity = match sign.standing {
-            Standing::Good => return None,
-            Standing::Unknown => Severity::Unknown,
-            Standing::Wrong => Severity::Failure,
-        };
-        Some(Problem::new(Kind::JobNotRun, severity, sign.what, sign.help))
-    });
-    problems.collect()
+    })
 }

@@ -126,6 +126,7 @@ impl Judge<'_> {
 
     fn judge(&mut self, seen: &mut CopySeen, subject: &Subject<'_>, found: Found, before: Option<&CopySeen>) {
         let copy = &subject.reference;
+        self.problems.extend(found.problems.iter().cloned());
         if let Some(why) = &found.no_key {
             let key = subject.copy.key.as_ref().map(ToString::to_string).unwrap_or_default();
             let what = format!("{key}, without which it cannot be read, is not at hand: {why}");
@@ -133,7 +134,6 @@ impl Judge<'_> {
                 format!("make what `secrets` says of {key} work on this machine, or look from where it does");
             self.tell(Problem::new(Kind::NoKey, Severity::Unknown, what, help));
         }
-        self.problems.extend(found.problems.iter().cloned());
         if let Some((why, help)) = found.not_seen {
             self.tell(Problem::new(Kind::NotSeen, Severity::Unknown, why, help));
             return;

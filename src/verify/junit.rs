@@ -1,4 +1,4 @@
-//! What was seen, as a JUnit report: a suite a plan, in it a test for each copy and each asset.
+//! What was seen, as a JUnit report: a suite a plan, in it a test for each copy, each job and each asset.
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
@@ -22,6 +22,9 @@ pub fn junit(verification: &Verification) -> Result<String, String> {
         );
         for copy in &plan.copies {
             suite.add_test_case(test(copy.copy.as_str(), plan.plan.as_str(), &copy.problems));
+        }
+        for job in &plan.jobs {
+            suite.add_test_case(test(&format!("job of {}", job.backup), plan.plan.as_str(), &job.problems));
         }
         for asset in &plan.assets {
             suite.add_test_case(test(asset.asset.as_str(), plan.plan.as_str(), &asset.problems));

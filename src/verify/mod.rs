@@ -17,9 +17,10 @@ mod subject;
 mod table;
 
 pub use account::{
-    AssetSeen, CopySeen, DatedBy, Kind, PlanSeen, PointSeen, Problem, Severity, Verification, schema,
+    AssetSeen, CopySeen, DatedBy, JobSeen, Kind, PlanSeen, PointSeen, Problem, Severity, Verification, schema,
 };
 pub use ask::{Asking, look};
+pub use job::look_at_jobs;
 pub use judge::judge_asset;
 pub use junit::junit;
 pub use known::{Known, known_file};

@@ -7,7 +7,7 @@ use super::judge::{Found, Seen};
 use super::promise::Promise;
 use super::subject::Subject;
 use super::{Kind, Problem, Severity};
-use crate::bucket::{Access, Address, Bucket, Certainty, Concern, Fault, Limits, Proof, StoredPoint, Survey};
+use crate::bucket::{Access, Address, Bucket, Certainty, Concern, Fault, Limits, StoredPoint, Survey};
 use crate::bucket::{Promise as Kept, judge};
 use crate::effect::{Digests, Env};
 use crate::plan::Keep;
@@ -140,33 +140,16 @@ fn problem(concern: &Concern) -> Problem {
 
 /// Reads all objects of a point, each against what its producer or the server says of it.
 fn read_all(bucket: &Bucket, point: &StoredPoint) -> Read {
-    let mut by_producer = true;
-    let mut count = 0;
-    let mut digests = Digests::None;
-    for object in &point.objects {
-        let Some(version) = object.shown().or_else(|| object.newest_content()) else { continue };
-        match bucket.check(version) {
-            Ok(proof) => {
-                by_producer &= proof == Proof::ProducerSha256;
-                count += 1;
-            }
-            Err(fault @ Fault::Rotten(_)) => {
-                digests = Digests::Differ(format!("{}: {fault}", object.key));
-                break;
-            }
-            Err(fault) => {
-                digests = Digests::Unknown(format!("{}: {fault}", object.key));
-                break;
-            }
+    let (digests, level) = match bucket.read_through(point) {
+        Err(Fault::Rotten(why)) => (Digests::Differ(why), Integrity::Listed),
+        Err(fault) => (Digests::Unknown(fault.to_string()), Integrity::Listed),
+        Ok(read) if read.by_producer == read.objects => (Digests::Same(read.objects), Integrity::Read),
+        Ok(read) if read.by_producer > 0 => {
+            let missed = read.objects - read.by_producer;
+            let why = format!("{missed} of {} objects have no digest of their producer", read.objects);
+            (Digests::Uncovered(why), Integrity::Read)
         }
-    }
-    let is_whole = digests == Digests::None && count > 0;
-    if is_whole && by_producer {
-        digests = Digests::Same(count);
-    }
-    Read {
-        name: point.name.clone(),
-        digests,
-        level: if is_whole { Integrity::Read } else { Integrity::Listed },
-    }
+        Ok(_) => (Digests::None, Integrity::Read),
+    };
+    Read { name: point.name.clone(), digests, level }
 }

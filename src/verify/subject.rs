@@ -42,8 +42,6 @@ pub struct Subject<'a> {
     pub place: Option<&'a Id>,
     /// Where it lies.
     pub at: Whereabouts,
-    /// Whether the home of its assets is this machine.
-    pub is_home_here: bool,
     /// The variables of its probes.
     pub vars: BTreeMap<String, String>,
 }
@@ -89,8 +87,6 @@ fn subject<'a>(
     let own = plan.vars.iter().chain(place.into_iter().flat_map(|place| &place.vars));
     vars.extend(own.map(|(name, value)| (name.to_string(), value.to_string())));
     let is_here = place_id.is_none() || place_id == here || place.is_none_or(|place| place.ssh.is_none());
-    let is_home_here = home()
-        .is_none_or(|id| Some(id) == here || plan.places.get(id).is_none_or(|place| place.ssh.is_none()));
     let at = match copy.at.as_deref() {
         None => Whereabouts::Nowhere("the plan does not say where it lies".to_owned()),
         Some(at) => match Text::new(at).fill(|name| vars.get(name).map(|value| value.as_str().into())) {
@@ -103,5 +99,5 @@ fn subject<'a>(
             },
         },
     };
-    Subject { reference, backup, copy, place: place_id, at, is_home_here, vars }
+    Subject { reference, backup, copy, place: place_id, at, vars }
 }

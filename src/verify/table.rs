@@ -21,7 +21,8 @@ pub fn human(verification: &Verification, only_problems: bool, pen: Pen) -> Stri
         let shown: Vec<&CopySeen> =
             plan.copies.iter().filter(|copy| !only_problems || copy.verdict.is_some()).collect();
         let assets = plan.assets.iter().any(|asset| has_worse_than_note(&asset.problems));
-        if only_problems && shown.is_empty() && !assets {
+        let jobs = plan.jobs.iter().any(|job| job.verdict.is_some());
+        if only_problems && shown.is_empty() && !assets && !jobs {
             continue;
         }
         if !text.is_empty() {
@@ -54,6 +55,12 @@ fn plan_lines(plan: &PlanSeen, shown: &[&CopySeen], only_problems: bool, pen: Pe
             row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
         text.push_str(&format!("  {style}{mark}{style:#} {}\n", cells.join("  ").trim_end()));
         problems(&copy.problems, only_problems, pen, text);
+    }
+    for job in plan.jobs.iter().filter(|job| !only_problems || job.verdict.is_some()) {
+        let (mark, style) = mark(job.verdict, pen);
+        let said = if job.verdict.is_none() { job.good.join("; ") } else { job.job.clone() };
+        text.push_str(&format!("  {style}{mark}{style:#} {}  job: {}\n", job.backup, plain(&said)));
+        problems(&job.problems, only_problems, pen, text);
     }
     for asset in plan.assets.iter().filter(|asset| has_worse_than_note(&asset.problems)) {
         let worst = asset.problems.iter().map(|problem| problem.severity).max();

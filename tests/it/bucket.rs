@@ -221,7 +221,7 @@ fn reads_objects_and_holds_them_to_what_was_stored() {
     let versions = bucket.versions().unwrap();
     assert_eq!(versions.len(), 1_055);
     let checked: Vec<_> = versions[..5].iter().map(|version| bucket.check(version)).collect();
-    let rotten = Fault::Rotten("its SHA-256 is not that of what was stored".to_owned());
+    let rotten = Fault::Rotten("d-rotten: its SHA-256 is not that of what was stored".to_owned());
     assert_eq!(
         checked,
         [Ok(Proof::Md5), Ok(Proof::ServerSha256), Ok(Proof::ProducerSha256), Err(rotten), Ok(Proof::Md5)]
@@ -329,5 +329,5 @@ fn a_server_that_is_wrong_is_not_taken_for_an_empty_bucket() {
         etag: None,
     };
     let rotten = open(&values, "s3://kept/", Limits::default()).check(&version);
-    assert_eq!(rotten, Err(Fault::Rotten("its MD5 is not that of what was stored".to_owned())));
+    assert_eq!(rotten, Err(Fault::Rotten("k: its MD5 is not that of what was stored".to_owned())));
 }

@@ -4,8 +4,8 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
 
-use drplan::jobs::{Asked, Scheduler, Sign, Standing, look};
-use drplan::value::Moment;
+use drplan::jobs::{Asked, LogAsked, Scheduler, Sign, StampAsked, Standing, look};
+use drplan::value::{Length, Moment};
 
 use crate::servers::cron::Cron;
 
@@ -166,4 +166,193 @@ fn knows_which_crontabs_of_users_are_read() {
         }
     }
     assert!(differ.is_empty(), "{}\n\ncron said:\n{}", differ.join("\n"), daemon.said);
+}
+
+/// A system of a test: its files, each with its mode.
+struct Tree(tempfile::TempDir);
+
+impl Tree {
+    fn new() -> Self {
+        let tree = Self(tempfile::tempdir().unwrap());
+        tree.file(
+            "etc/passwd",
+            "root:x:0:0::/root:/bin/bash\nbackup:x:34:34::/nonexistent:/usr/sbin/nologin\n",
+            0o644,
+        );
+        tree.file("usr/local/bin/backup", "#!/bin/sh\n", 0o755);
+        tree.file("bin/sh", "\u{7f}ELF", 0o755);
+        tree.file("proc/17/comm", "cron\n", 0o644);
+        tree.file("run/crond.pid", "17\n", 0o644);
+        tree
+    }
+
+    fn file(&self, path: &str, text: &str, mode: u32) -> PathBuf {
+        let path = self.0.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        path
+    }
+
+    fn cron(&self, entry: &str) -> String {
+        self.cron_with(entry, |asked| asked)
+    }
+
+    /// Writes an entry, and returns what is wrong with it.
+    fn cron_with(&self, entry: &str, change: impl FnOnce(Asked<'_>) -> Asked<'_>) -> String {
+        self.file("etc/cron.d/backup", entry, 0o644);
+        let scheduler = Scheduler::CronFile("/etc/cron.d/backup".into());
+        let question = Asked { runs: Some("/usr/local/bin/backup"), ..asked(self.0.path(), &scheduler) };
+        wrong(&look(&change(question)))
+    }
+
+    fn timer(&self) -> String {
+        let scheduler = Scheduler::Timer("backup.timer".to_owned());
+        let question = Asked { runs: Some("/usr/local/bin/backup"), ..asked(self.0.path(), &scheduler) };
+        wrong(&look(&question))
+    }
+}
+
+#[test]
+fn knows_why_an_installed_job_cannot_run() {
+    let tree = Tree::new();
+    let good = "0 2 * * * root /usr/local/bin/backup\n";
+    assert_eq!(tree.cron(good), "");
+    let at = |entry: &str, schedule: &'static str| {
+        tree.cron_with(entry, |asked| Asked { schedule: Some(schedule), ..asked })
+    };
+    assert_eq!(at(good, "0  02 * * *"), "");
+    assert_eq!(at("@daily root /usr/local/bin/backup\n", "0 0 * * *"), "");
+    assert_eq!(
+        at("0 2 * * 0 root /usr/local/bin/backup\n", "0 2 * * *"),
+        "it is started at `0 2 * * 0`, and the plan says `0 2 * * *`"
+    );
+    assert!(tree.cron("0 23-5 * * * root /usr/local/bin/backup\n").contains("goes backwards"));
+    assert_eq!(
+        tree.cron_with(good, |asked| Asked { user: Some("backup"), ..asked }),
+        "it runs as root, not as backup"
+    );
+    assert_eq!(
+        tree.cron(&format!("#{good}")),
+        "the entry for /usr/local/bin/backup in /etc/cron.d/backup is commented out"
+    );
+    assert!(tree.cron("0 2 * * * root /usr/local/bin/backup.old\n").starts_with("no entry of"));
+
+    // As another account: a folder that it may not go through, and a script that it may not read.
+    let as_backup = "0 2 * * * backup /usr/local/bin/backup\n";
+    assert_eq!(tree.cron(as_backup), "");
+    let folder = tree.0.path().join("usr/local");
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o750)).unwrap();
+    assert!(tree.cron(as_backup).starts_with("backup may not go into /usr/local"));
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).unwrap();
+    tree.file("usr/local/bin/backup", "#!/bin/sh\n", 0o711);
+    assert!(tree.cron(as_backup).contains("may not read"));
+
+    tree.file("usr/local/bin/backup", "#!/bin/sh\r\necho\r\n", 0o755);
+    assert!(tree.cron(good).contains("end as on Windows"));
+    tree.file("usr/local/bin/backup", "#!/usr/bin/python9\n", 0o755);
+    assert!(tree.cron(good).contains("is for /usr/bin/python9, which is not there"));
+    fs::remove_file(tree.0.path().join("usr/local/bin/backup")).unwrap();
+    assert_eq!(tree.cron(good), "/usr/local/bin/backup is not there: the job starts and fails");
+
+    // Accounts that come from elsewhere are not known here, and not missing.
+    tree.file("usr/local/bin/backup", "#!/bin/sh\n", 0o755);
+    assert!(tree.cron("0 2 * * * ldap-user /usr/local/bin/backup\n").contains("no such account"));
+    tree.file("etc/nsswitch.conf", "passwd: files sss\n", 0o644);
+    assert_eq!(tree.cron("0 2 * * * ldap-user /usr/local/bin/backup\n"), "");
+
+    // The pid file is from before the last start, and the number is another's now.
+    tree.file("proc/17/comm", "bash\n", 0o644);
+    assert_eq!(tree.cron(good), "cron does not run: no job is started");
+    tree.file("proc/23/comm", "cron\n", 0o644);
+    assert_eq!(tree.cron(good), "");
+}
+
+#[test]
+fn knows_what_systemd_would_start() {
+    let tree = Tree::new();
+    assert_eq!(tree.timer(), "there is no unit backup.timer: the job is not installed");
+    let timer = "[Unit]\nDescription=x\n[Timer]\nOnCalendar=*-*-* 02:00:00\nPersistent=true\n[Install]\nWantedBy=timers.target\n";
+    tree.file("usr/lib/systemd/system/backup.timer", timer, 0o644);
+    let service = "[Service]\nType=oneshot\nExecStart=-/usr/local/bin/backup \\\n  --all\n";
+    tree.file("etc/systemd/system/backup.service", service, 0o644);
+    assert_eq!(tree.timer(), "backup.timer is installed, but not enabled: it does not start with the system");
+    let wants = tree.0.path().join("etc/systemd/system/timers.target.wants");
+    fs::create_dir_all(&wants).unwrap();
+    symlink("/usr/lib/systemd/system/backup.timer", wants.join("backup.timer")).unwrap();
+    assert_eq!(tree.timer(), "");
+
+    tree.file("etc/systemd/system/backup.service", "[Service]\nExecStart=/bin/sh -c true\n", 0o644);
+    assert_eq!(tree.timer(), "backup.service does not run /usr/local/bin/backup");
+    tree.file("etc/systemd/system/backup.service", &format!("{service}User=nobody-here\n"), 0o644);
+    assert!(tree.timer().contains("no such account"));
+    tree.file("etc/systemd/system/backup.service", service, 0o644);
+    // A drop-in takes the command away.
+    let drop_in =
+        tree.file("run/systemd/system/backup.service.d/10-off.conf", "[Service]\nExecStart=\n", 0o644);
+    assert_eq!(tree.timer(), "backup.service starts nothing");
+    fs::remove_file(drop_in).unwrap();
+    tree.file("etc/systemd/system/backup.timer.d/x.conf", "[Timer]\nOnCalendar=\n", 0o644);
+    assert_eq!(tree.timer(), "backup.timer says no time: it never elapses");
+    fs::remove_dir_all(tree.0.path().join("etc/systemd/system/backup.timer.d")).unwrap();
+    symlink("/dev/null", tree.0.path().join("etc/systemd/system/backup.timer")).unwrap();
+    assert_eq!(tree.timer(), "backup.timer is masked: it cannot be started");
+    fs::remove_file(tree.0.path().join("etc/systemd/system/backup.timer")).unwrap();
+    fs::remove_file(tree.0.path().join("usr/local/bin/backup")).unwrap();
+    assert!(tree.timer().contains("/usr/local/bin/backup is not there"));
+}
+
+#[test]
+fn knows_whether_a_job_ran() {
+    let tree = Tree::new();
+    let now: Moment = "2026-11-23T08:00:00Z".parse().unwrap();
+    let day = Length::from_secs(26 * 3600);
+    let stamp = || {
+        let scheduler = Scheduler::Crontab("root".to_owned());
+        let file = Path::new("/var/lib/stamp");
+        let stamp = Some(StampAsked { file, max_age: Some(day) });
+        let signs = look(&Asked { stamp, now, ..asked(tree.0.path(), &scheduler) });
+        signs.into_iter().find(|sign| sign.what.contains("/var/lib/stamp")).unwrap()
+    };
+    assert_eq!((stamp().standing, stamp().what.contains("never succeeded")), (Standing::Wrong, true));
+    // What is written inside counts, not when the file was touched.
+    tree.file("var/lib/stamp", "2026-11-23T02:00:09Z\n", 0o644);
+    assert_eq!(stamp().standing, Standing::Good);
+    tree.file("var/lib/stamp", "2026-11-21T02:00:09Z\n", 0o644);
+    assert!(stamp().what.contains("2d5h59m ago"), "{}", stamp().what);
+    assert_eq!(stamp().standing, Standing::Wrong);
+    tree.file("var/lib/stamp", "2026-11-24T02:00:09Z\n", 0o644);
+    assert!(stamp().what.contains("in the future"));
+
+    let log = |text: &str| {
+        tree.file("var/log/backup.log", text, 0o644);
+        let scheduler = Scheduler::Crontab("root".to_owned());
+        let log = LogAsked {
+            file: Path::new("/var/log/backup.log"),
+            is_success: &|line| line.ends_with("done"),
+            is_failure: &|line| line.contains("ERROR"),
+            max_age: Some(day),
+        };
+        let signs = look(&Asked { log: Some(log), now, ..asked(tree.0.path(), &scheduler) });
+        signs.into_iter().find(|sign| sign.what.contains("/var/log/backup.log")).unwrap().standing
+    };
+    assert_eq!(log("2026-11-23T02:00:09Z done\n"), Standing::Good);
+    assert_eq!(log("2026-11-23T03:00:09+01:00 host backup: done\n"), Standing::Good);
+    assert_eq!(log("2026-11-23T01:00:09Z ERROR\n2026-11-23T02:00:09Z done\n"), Standing::Good);
+    assert_eq!(log("2026-11-23T02:00:09Z done\n2026-11-23T03:00:09Z ERROR\n"), Standing::Wrong);
+    assert_eq!(log("2026-11-20T02:00:09Z done\n"), Standing::Wrong);
+    assert_eq!(log(""), Standing::Wrong);
+    // A line without a time that can be told is no success of today.
+    assert_eq!(log("Nov 23 02:00:09 backup: done\n"), Standing::Unknown);
+
+    // What cron has noted: that it was started is no success, that it failed is a failure.
+    let entry = "0 2 * * * root /usr/local/bin/backup\n";
+    let line = "2026-11-23T02:00:01.123456+00:00 vps CRON[1017]: (root) CMD ([1026] /usr/local/bin/backup)\n";
+    tree.file("var/log/syslog", line, 0o640);
+    assert_eq!(tree.cron(entry), "");
+    let failed = format!(
+        "{line}2026-11-23T02:00:09.1+00:00 vps CRON[1017]: (CRON) error (grandchild #1026 failed with exit status 1)\n"
+    );
+    tree.file("var/log/syslog", &failed, 0o640);
+    assert!(tree.cron(entry).contains("failed with exit status 1"), "{}", tree.cron(entry));
 }

@@ -10,6 +10,7 @@ mod arithmetic;
 mod bad_input;
 mod bucket;
 mod canary;
+mod chain;
 mod check;
 mod clocks;
 mod corpus;

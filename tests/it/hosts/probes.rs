@@ -72,3 +72,17 @@ fn recovery_points_are_found_on_the_host_where_the_copy_lies() {
     assert_eq!(fs::read_to_string(sshd.path("home/restored")).unwrap(), "db-20261122T000000Z.tar");
     run(&stage, &["execute", "plan.yaml", "--dry-run"]).exits(0).says("db-20261122T000000Z.tar");
 }
+
+#[test]
+fn a_dry_run_says_what_a_host_lacks_before_anything_is_started() {
+    let sshd = Sshd::start();
+    let plan = "steps:\n  a: { on: vps, run: 'true', needs_tools: [no-such-tool] }\n";
+    run(&stage_with(&sshd, plan), &["execute", "plan.yaml", "--dry-run"]).exits(1).says("no-such-tool");
+    let stage = stage_with(&sshd, "steps:\n  a: { on: vps, run: 'true' }\n");
+    run(&stage, &["execute", "plan.yaml", "--dry-run"])
+        .exits(0)
+        .says("it is reached, and has what steps need there");
+    fs::write(sshd.path("authorized_keys"), "").unwrap();
+    let stage = stage_with(&sshd, "steps:\n  a: { on: vps, run: 'true' }\n");
+    run(&stage, &["execute", "plan.yaml", "--dry-run"]).exits(1).says("vps cannot be reached");
+}

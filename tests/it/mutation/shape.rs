@@ -18,6 +18,18 @@ pub(super) fn mutations() -> Vec<Mutation> {
         quickstart("two steps of one name")
             .put("  restore-uploads:\n", "  restore-database:\n")
             .gives("duplicate-key", "  «restore-database»:\n    title: Bring the uploaded"),
+        metachat("a job that two things start")
+            .put(
+                "      cron: /etc/cron.d/metachat-backup\n",
+                "      cron: /etc/cron.d/metachat-backup\n      timer: backup.timer\n",
+            )
+            .gives("exactly-one", "      «cron»: /etc/cron.d/metachat-backup"),
+        metachat("a job whose account belongs to no entry")
+            .put(
+                "      cron: /etc/cron.d/metachat-backup\n      user: root\n",
+                "      crontab: root\n      user: root\n",
+            )
+            .gives("misplaced-field", "      «user»: root"),
         metachat("a backup of nothing")
             .drop("    of: [postgres, redis, uploads]\n")
             .gives("missing-field", "  «nightly»:")

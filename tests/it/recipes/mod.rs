@@ -1,11 +1,14 @@
 //! The recipes that are shipped, each against the real tool: backup, destroy, restore, compare.
 
+mod clusters;
 mod crypt;
 mod files;
 mod mariadb;
 mod postgres;
 mod redis;
+mod s3;
 mod sqlite;
+mod truth;
 
 use std::process::Command;
 

@@ -1,5 +1,6 @@
 //! Debian's cron itself, in a mount namespace in which it finds the crontabs of a test, and nothing else.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixDatagram;
@@ -69,23 +70,31 @@ impl Cron {
         path
     }
 
-    /// Starts the daemon and waits until it has started, and seen the end of, all jobs of `@reboot`.
-    pub(crate) fn boot(&self) -> Daemon {
-        let log = UnixDatagram::bind(self.root().join("dev/log")).unwrap();
-        log.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+    /// Returns a command that sees the files of this system in the places of the machine's.
+    pub(crate) fn inside<S: AsRef<OsStr>>(&self, words: impl IntoIterator<Item = S>) -> Command {
         let script = r#"
-            cd "$1"
+            cd "$1"; shift
             for node in null zero urandom; do : >dev/$node; mount --bind /dev/$node dev/$node; done
             mount --bind etc/cron.d /etc/cron.d
             mount --bind etc/crontab /etc/crontab
             mount --bind var/spool/cron/crontabs /var/spool/cron/crontabs
             mount --bind run /run
             mount --rbind dev /dev
-            exec /usr/sbin/cron -f -L 15"#;
+            cd "$OLDPWD"
+            exec "$@""#;
         let mut command = Command::new("unshare");
         command
             .args(["--mount", "--propagation", "private", "bash", "-euc", script, "cron"])
             .arg(self.root());
+        command.args(words);
+        command
+    }
+
+    /// Starts the daemon and waits until it has started, and seen the end of, all jobs of `@reboot`.
+    pub(crate) fn boot(&self) -> Daemon {
+        let log = UnixDatagram::bind(self.root().join("dev/log")).unwrap();
+        log.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+        let mut command = self.inside(["/usr/sbin/cron", "-f", "-L", "15"]);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::inherit()).process_group(0);
         let child = command.spawn().unwrap();
         let mut daemon = Daemon { child, log, said: String::new() };

@@ -10,5 +10,5 @@ pub(crate) mod s3;
 
 pub(crate) use mariadb::MariaDb;
 pub(crate) use postgres::{Postgres, program};
-pub(crate) use process::{give_to, said};
+pub(crate) use process::{as_account, give_to, said};
 pub(crate) use redis::Redis;

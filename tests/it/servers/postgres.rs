@@ -43,21 +43,34 @@ impl Postgres {
 
     /// Makes a cluster, and does not start it.
     pub(crate) fn make(settings: &[&str]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        give_to(ACCOUNT, folder.path());
-        let server = Self { folder, process: None };
+        let server = Self::bare();
         let mut initdb = as_account(ACCOUNT, &program("initdb"));
         initdb.args(["--username=postgres", "--auth=trust", "--no-sync", "--wal-segsize=1"]);
         initdb.args(["--encoding=UTF8", "--locale=C.UTF-8", "-D"]).arg(server.data());
         said(initdb.current_dir("/"));
-        let own = format!(
-            "listen_addresses = ''\nunix_socket_directories = '{}'\nfsync = off\nmax_connections = 20\nshared_buffers = 16MB\n",
-            server.socket().display()
-        );
+        server.settle_in();
         let path = server.data().join("postgresql.conf");
         let text = fs::read_to_string(&path).unwrap();
-        fs::write(&path, format!("{text}{own}{}\n", settings.join("\n"))).unwrap();
+        fs::write(&path, format!("{text}{}\n", settings.join("\n"))).unwrap();
         server
+    }
+
+    /// Makes the folder of a cluster, and nothing in it.
+    pub(crate) fn bare() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        give_to(ACCOUNT, folder.path());
+        Self { folder, process: None }
+    }
+
+    /// Gives a cluster that came from elsewhere the socket of this one.
+    pub(crate) fn settle_in(&self) {
+        let own = format!(
+            "listen_addresses = ''\nunix_socket_directories = '{}'\nfsync = off\nmax_connections = 20\nshared_buffers = 16MB\n",
+            self.socket().display()
+        );
+        let path = self.data().join("postgresql.conf");
+        let text = fs::read_to_string(&path).unwrap();
+        fs::write(&path, format!("{text}{own}")).unwrap();
     }
 
     /// The data folder.

@@ -180,29 +180,6 @@ fn reports_are_for_machines_too() {
 }
 
 #[test]
-fn the_job_that_makes_it_must_be_there_and_have_run() {
-    let with = |job: &str| {
-        let shop = full("");
-        let plan = shop
-            .0
-            .read("plan.yaml")
-            .replace("    takes: 10m\n", &format!("    takes: 10m\n    job: {job}\n"));
-        shop.0.write("plan.yaml", &plan);
-        shop
-    };
-    with("{ cron_file: /etc/cron.d/there-is-none }").has("failure", "job-not-run", "there-is-none");
-    with("{ stamp: /nowhere/succeeded }").has("failure", "job-not-run", "has never succeeded");
-    let shop = with("{ stamp: STAMP }");
-    let stamp = shop.0.path().join("succeeded");
-    shop.0.write("succeeded", "");
-    let plan = shop.0.read("plan.yaml").replace("STAMP", &stamp.display().to_string());
-    shop.0.write("plan.yaml", &plan);
-    shop.is_good();
-    let both = with("{ cron_file: /etc/crontab, timer: backup.timer }");
-    both.0.run(&["check", "plan.yaml"]).exits(1).says("at most one of");
-}
-
-#[test]
 fn probes_are_in_flight_together() {
     let wait = "run: 'touch \"started/$POINT_COPY\"; until [ \"$(ls started | wc -l)\" = 10 ]; do read -rt 0.02 <> <(:) || true; done', timeout: 20s";
     let copies: String = (0..10)

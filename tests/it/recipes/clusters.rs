@@ -1,0 +1,239 @@
+//! Recipes for whole clusters of PostgreSQL: to a point in time, and to another server.
+
+use std::fs;
+
+use super::postgres::fill;
+use super::{refused, undo};
+use crate::servers::{Postgres, give_to, program, said};
+use crate::stage::{Stage, until};
+
+/// The commands by which a recipe stops and starts a server of these tests.
+fn service(server: &Postgres) -> String {
+    let data = server.data().display().to_string();
+    let as_postgres = "setpriv --reuid postgres --regid postgres --clear-groups";
+    let ctl = program("pg_ctl");
+    format!(
+        "data: {data}, stop: 'cd /; test ! -e {data}/postmaster.pid || {as_postgres} {ctl} -D {data} -s -w -m fast stop', \
+         start: 'cd /; {as_postgres} {ctl} -D {data} -s -w -l {data}/../started.log start </dev/null'"
+    )
+}
+
+fn archiving(folder: &std::path::Path) -> Vec<String> {
+    let copy = format!("archive_command = 'test ! -f {0}/%f && cp %p {0}/%f'", folder.display());
+    vec!["wal_level = replica".into(), "archive_mode = on".into(), copy]
+}
+
+/// A server that archives, a base backup, and then good rows, a harm, and rows after it; and the moment between.
+struct Archived {
+    server: Postgres,
+    folder: tempfile::TempDir,
+    truth: String,
+    harm: String,
+}
+
+impl Archived {
+    fn new(format: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        give_to("postgres", folder.path());
+        let wal = folder.path().join("wal");
+        fs::create_dir(&wal).unwrap();
+        give_to("postgres", &wal);
+        let settings = archiving(&wal);
+        let server = Postgres::start_with(&settings.iter().map(String::as_str).collect::<Vec<_>>());
+        fill(&server);
+        // As an earlier restore may have left it: every base backup takes it along.
+        server.sql("postgres", "alter system set restore_command = 'false'");
+        said(
+            server
+                .client("pg_basebackup")
+                .args(["-c", "fast", "-D"])
+                .arg(folder.path().join("base"))
+                .args(format),
+        );
+        server.sql("shop", "insert into s.messages (body) values ('after the backup')");
+        let truth = server.truth("shop");
+        let harm = server.sql(
+            "shop",
+            "select pg_switch_wal(); select pg_sleep(0.05); select to_json(clock_timestamp())#>>'{}'",
+        );
+        let harm = harm.lines().last().unwrap().to_owned();
+        server.sql("shop", "delete from s.messages");
+        server.sql("shop", "insert into s.messages (body) values ('too late')");
+        server.sql("shop", "select pg_switch_wal()");
+        let archived = || {
+            server.sql(
+                "postgres",
+                "select last_archived_wal >= pg_walfile_name(pg_current_wal_lsn() - 1) from pg_stat_archiver",
+            )
+        };
+        until("all is archived", || archived() == "t");
+        Self { server, folder, truth, harm }
+    }
+
+    fn plan(&self, more: &str) -> Stage {
+        let folder = self.folder.path().display();
+        Stage::new(&format!(
+            "vars: {{ {} }}\nsteps: {{ db: {{ use: postgres/restore-base, with: {{ base: {folder}/base, wal: {folder}/wal, {}{more} }} }} }}\n",
+            self.server.vars(),
+            service(&self.server)
+        ))
+    }
+
+    #[track_caller]
+    fn comes_back(&self) -> Stage {
+        let stage = self.plan(&format!(", replace: yes, until: '{}'", self.harm));
+        stage.run(&["execute", "plan.yaml", "--dry-run"]).exits(0);
+        stage.execute(&[]).exits(0);
+        assert_eq!(self.server.truth("shop"), self.truth);
+        assert_eq!(
+            self.server.sql("postgres", "select pg_is_in_recovery(), current_setting('restore_command')"),
+            "f|"
+        );
+        let auto = fs::read_to_string(self.server.data().join("postgresql.auto.conf")).unwrap();
+        assert!(!auto.contains("restore_command") && !auto.contains("recovery"), "{auto}");
+        stage
+    }
+}
+
+#[test]
+fn a_base_backup_comes_back_to_a_point_in_time() {
+    let archived = Archived::new(&[]);
+    refused(&archived.plan(""), "holds data");
+    let stage = archived.comes_back();
+    undo("postgres/restore-base", &stage, "db");
+    assert_eq!(archived.server.sql("shop", "select body from s.messages"), "too late");
+}
+
+#[test]
+fn a_base_backup_in_archives_comes_back_to_a_point_in_time() {
+    Archived::new(&["-Ft", "-z"]).comes_back();
+}
+
+#[test]
+fn a_base_backup_with_a_gap_behind_it_is_refused() {
+    let archived = Archived::new(&[]);
+    // A moment that nothing reaches is no success, and the server that runs is not touched.
+    let stage = archived.plan(", replace: yes, until: '2099-01-01T00:00:00Z'");
+    stage.execute(&[]).exits(3);
+    assert_eq!(stage.last("step_finished", "db/recover")["outcome"]["result"], "failed");
+    assert_eq!(archived.server.sql("shop", "select body from s.messages"), "too late");
+    let mut segments: Vec<_> = fs::read_dir(archived.folder.path().join("wal"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    segments.retain(|path| path.extension().is_none());
+    segments.sort();
+    fs::remove_file(&segments[segments.len() - 2]).unwrap();
+    refused(&archived.plan(", replace: yes"), "has a gap");
+    let changed = archived.folder.path().join("base/global/pg_control");
+    let mut bytes = fs::read(&changed).unwrap();
+    bytes[100] ^= 1;
+    fs::write(&changed, bytes).unwrap();
+    refused(&archived.plan(", replace: yes"), "The base backup is whole");
+}
+
+#[test]
+fn pgbackrest_brings_a_cluster_back_to_a_point_in_time() {
+    let folder = tempfile::tempdir().unwrap();
+    give_to("postgres", folder.path());
+    let config = folder.path().join("pgbackrest.conf");
+    let push =
+        format!("archive_command = 'pgbackrest --config={} --stanza=main archive-push %p'", config.display());
+    // What fills the database is not archived, segment by segment: the backup holds it.
+    let server = Postgres::start_with(&["archive_mode = on", "archive_command = '/bin/true'"]);
+    fill(&server);
+    let base = folder.path().display();
+    fs::write(
+        &config,
+        format!(
+            "[global]\nrepo1-path={base}/repo\nlog-path={base}\nlock-path={base}/lock\nspool-path={base}/spool\nlog-level-file=off\nlog-level-console=warn\nstart-fast=y\ncompress-type=none\n\
+             [main]\npg1-path={}\npg1-socket-path={}\npg1-user=postgres\n",
+            server.data().display(),
+            server.socket().display()
+        ),
+    )
+    .unwrap();
+    let settings = server.data().join("postgresql.conf");
+    let text = fs::read_to_string(&settings).unwrap().replace("archive_command = '/bin/true'", &push);
+    fs::write(&settings, text).unwrap();
+    server.sql("postgres", "select pg_reload_conf()");
+    let backrest = |word: &str| {
+        let mut command = crate::servers::as_account("postgres", "pgbackrest");
+        said(
+            command
+                .arg(format!("--config={}", config.display()))
+                .args(["--stanza=main", word])
+                .current_dir("/"),
+        );
+    };
+    backrest("stanza-create");
+    backrest("backup");
+    server.sql("shop", "insert into s.messages (body) values ('after the backup')");
+    let truth = server.truth("shop");
+    let harm = server.sql(
+        "shop",
+        "select pg_switch_wal(); select pg_sleep(0.05); select to_json(clock_timestamp())#>>'{}'",
+    );
+    let harm = harm.lines().last().unwrap();
+    server.sql("shop", "delete from s.messages");
+    server.sql("shop", "select pg_switch_wal()");
+    backrest("check");
+    let plan = |stanza: &str, more: &str| {
+        Stage::new(&format!(
+            "vars: {{ {} }}\nsteps: {{ db: {{ use: postgres/restore-pgbackrest, with: {{ stanza: {stanza}, config: {}, {}{more} }} }} }}\n",
+            server.vars(),
+            config.display(),
+            service(&server)
+        ))
+    };
+    let impossible = |stage: Stage, why: &str| {
+        stage.run(&["execute", "plan.yaml", "--dry-run"]).exits(1).says(why);
+    };
+    impossible(plan("other", ", replace: yes"), "stanza other");
+    impossible(plan("main", ", replace: yes, until: '2001-01-01T00:00:00Z'"), "no backup latest");
+    let stage = plan("main", &format!(", replace: yes, until: '{harm}'"));
+    stage.run(&["execute", "plan.yaml", "--dry-run"]).exits(0);
+    stage.execute(&[]).exits(0);
+    assert_eq!(server.truth("shop"), truth);
+    assert_eq!(server.sql("postgres", "select current_setting('restore_command')"), "");
+}
+
+#[test]
+fn a_replica_is_promoted_once_the_primary_is_cut_off() {
+    let mut primary = Postgres::start();
+    fill(&primary);
+    let replica = Postgres::bare();
+    said(primary.client("pg_basebackup").args(["-c", "fast", "-R", "-D"]).arg(replica.data()));
+    said(std::process::Command::new("chown").args(["-R", "postgres:"]).arg(replica.data()));
+    let mut replica = replica;
+    replica.settle_in();
+    replica.up();
+    primary.sql("shop", "insert into s.messages (body) values ('the last one')");
+    let truth = primary.truth("shop");
+    until("the replica has it", || replica.truth("shop") == truth);
+    let plan = |fence: &str| {
+        Stage::new(&format!(
+            "vars: {{ {} }}\nsteps: {{ db: {{ use: postgres/promote-replica, with: {{ primary: 'host={} user=postgres', fence: '{fence}' }} }} }}\n",
+            replica.vars(),
+            primary.socket().display()
+        ))
+    };
+    // A fence that only says that it did.
+    let stage = plan("echo done");
+    stage.execute(&[]).exits(3);
+    assert_eq!(stage.last("step_finished", "db/fence")["outcome"]["result"], "failed");
+    assert_eq!(replica.sql("postgres", "select pg_is_in_recovery()"), "t");
+    let pid = fs::read_to_string(primary.data().join("postmaster.pid")).unwrap();
+    let pid = pid.lines().next().unwrap();
+    let stage = plan(&format!(
+        "kill -QUIT {pid}; while test -e {}/postmaster.pid; do sleep 0.02; done",
+        primary.data().display()
+    ));
+    stage.run(&["execute", "plan.yaml", "--dry-run"]).exits(0);
+    stage.execute(&[]).exits(0);
+    assert_eq!(replica.truth("shop"), truth);
+    replica.sql("shop", "insert into s.messages (body) values ('a new one')");
+    assert_eq!(replica.sql("postgres", "select current_setting('primary_conninfo')"), "");
+    refused(&plan("true"), "The server is a replica");
+    primary.down();
+}

@@ -1,0 +1,85 @@
+//! Recipes for buckets that keep versions.
+
+use super::refused;
+use crate::servers::s3::{ADMIN, S3};
+use crate::stage::Stage;
+
+const VERSIONED: &str = "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>";
+
+/// A bucket with good objects, a harm done to them, and the moment between.
+struct Bucket {
+    server: S3,
+    before: String,
+}
+
+impl Bucket {
+    fn new() -> Self {
+        let server = S3::start();
+        server.request("PUT", "/vault", &[], "", &[]).done();
+        server.request("PUT", "/vault", &[("versioning", "")], VERSIONED, &[]).done();
+        for name in ["kept", "changed", "deleted", "deep/deleted [1] too"] {
+            server.request("PUT", &format!("/vault/nightly/{name}"), &[], name, &[]).done();
+        }
+        // Versions are dated by the second.
+        let now =
+            || crate::servers::said(std::process::Command::new("date").args(["-u", "+%Y-%m-%dT%H:%M:%SZ"]));
+        let second = now();
+        crate::stage::until("a second has passed", || now() > second);
+        let before = now().trim().to_owned();
+        crate::stage::until("a second has passed", || now().trim() > before.as_str());
+        server.request("PUT", "/vault/nightly/changed", &[], "encrypted by somebody", &[]).done();
+        server.request("PUT", "/vault/nightly/ransom note", &[], "pay", &[]).done();
+        server.request("DELETE", "/vault/nightly/deleted", &[], "", &[]).done();
+        server.request("DELETE", "/vault/nightly/deep/deleted [1] too", &[], "", &[]).done();
+        Self { server, before }
+    }
+
+    fn read(&self, name: &str) -> Option<String> {
+        let answer = self.server.request("GET", &format!("/vault/nightly/{name}"), &[], "", &[]);
+        (answer.status == 200).then_some(answer.text)
+    }
+
+    fn plan(&self, recipe: &str, at: &str, more: &str) -> Stage {
+        let url = self.server.url();
+        let stage = Stage::new(&format!(
+            "vars: {{ RCLONE_CONFIG_VAULT_TYPE: s3, RCLONE_CONFIG_VAULT_PROVIDER: Other, RCLONE_CONFIG_VAULT_ENDPOINT: '{url}', RCLONE_CONFIG_VAULT_ACCESS_KEY_ID: {} }}\n\
+             secrets: {{ RCLONE_CONFIG_VAULT_SECRET_ACCESS_KEY: {{ file: vault/key }} }}\n\
+             steps: {{ s3: {{ use: s3/{recipe}, secrets: [RCLONE_CONFIG_VAULT_SECRET_ACCESS_KEY], with: {{ remote: 'vault:vault/nightly', at: '{at}', staging: staging{more} }} }} }}\n",
+            ADMIN.0
+        ));
+        stage.write("vault/key", ADMIN.1);
+        stage
+    }
+}
+
+#[test]
+fn deleted_objects_come_back_and_others_are_left_alone() {
+    let bucket = Bucket::new();
+    let stage = bucket.plan("undelete", &bucket.before, "");
+    stage.run(&["execute", "plan.yaml", "--dry-run"]).exits(0);
+    assert_eq!(bucket.read("deleted"), None);
+    stage.execute(&[]).exits(0);
+    assert_eq!(bucket.read("deleted").as_deref(), Some("deleted"));
+    assert_eq!(bucket.read("deep/deleted [1] too").as_deref(), Some("deep/deleted [1] too"));
+    assert_eq!(bucket.read("changed").as_deref(), Some("encrypted by somebody"));
+    assert_eq!(bucket.read("ransom note").as_deref(), Some("pay"));
+    assert!(!stage.has("staging"));
+    refused(&bucket.plan("undelete", "2001-01-01T00:00:00Z", ""), "held nothing at");
+}
+
+#[test]
+fn a_prefix_comes_back_as_it_was() {
+    let bucket = Bucket::new();
+    bucket.plan("rollback-prefix", &bucket.before, "").execute(&[]).exits(0);
+    for name in ["kept", "changed", "deleted", "deep/deleted [1] too"] {
+        assert_eq!(bucket.read(name).as_deref(), Some(name));
+    }
+    assert_eq!(bucket.read("ransom note").as_deref(), Some("pay"));
+    bucket.plan("rollback-prefix", &bucket.before, ", remove_newer: yes").execute(&[]).exits(0);
+    assert_eq!(bucket.read("ransom note"), None);
+    bucket.server.request("PUT", "/plain", &[], "", &[]).done();
+    bucket.server.request("PUT", "/plain/nightly/a", &[], "a", &[]).done();
+    let stage = bucket.plan("rollback-prefix", &bucket.before, "");
+    stage.write("plan.yaml", &stage.read("plan.yaml").replace("vault:vault/", "vault:plain/"));
+    refused(&stage, "keeps no versions");
+}
