@@ -134,7 +134,6 @@ impl Judge<'_> {
                 format!("make what `secrets` says of {key} work on this machine, or look from where it does");
             self.tell(Problem::new(Kind::NoKey, Severity::Unknown, what, help));
         }
-        self.problems.extend(found.problems.iter().cloned());
         if let Some((why, help)) = found.not_seen {
             self.tell(Problem::new(Kind::NotSeen, Severity::Unknown, why, help));
             return;

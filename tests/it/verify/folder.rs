@@ -178,3 +178,25 @@ fn reports_are_for_machines_too() {
     assert!(junit.contains("<testcase name=\"nightly.local\" classname=\"test\""), "{junit}");
     assert!(junit.contains("<failure message=\"the newest point is 1d8h59m old"), "{junit}");
 }
+
+#[test]
+fn probes_are_in_flight_together() {
+    let wait = "run: 'touch \"started/$POINT_COPY\"; until [ \"$(ls started | wc -l)\" = 10 ]; do read -rt 0.02 <> <(:) || true; done', timeout: 20s";
+    let copies: String = (0..10)
+        .map(|number| format!("      c{number}: {{ at: points, keep: 30d, verify: [ {{ {wait} }} ] }}\n"))
+        .collect();
+    let shop = full("");
+    let plan = shop.0.read("plan.yaml");
+    let (head, _) = plan.split_once("      local:").unwrap();
+    shop.0.write("plan.yaml", &format!("{head}{copies}"));
+    shop.0.write("drplan.yaml", "defaults: { confine: false }\n");
+    fs::create_dir(shop.0.path().join("started")).unwrap();
+    shop.0.run(&["verify", "plan.yaml", "--as-of", super::NOW]).exits(0);
+}
+
+#[test]
+fn a_check_cannot_mend_what_it_looks_at() {
+    let shop = full(", verify: [ { run: 'echo mended >\"$POINT_PATH\"' } ]");
+    shop.has("failure", "not-good", "Read-only");
+    assert_eq!(fs::read_to_string(shop.point(NEWEST)).unwrap(), "content");
+}
