@@ -87,6 +87,26 @@ pub fn openmetrics(verification: &Verification) -> String {
             }
         }
     }
+    let name = "drplan_job_state";
+    if verification.plans.iter().any(|plan| !plan.jobs.is_empty()) {
+        head(&mut text, name, "", "How the job of a backup stands: 0 well, 1 warning, 2 unknown, 3 failure.");
+    }
+    for plan in &verification.plans {
+        for job in &plan.jobs {
+            let value = match job.verdict {
+                None | Some(Severity::Note) => 0,
+                Some(Severity::Warning) => 1,
+                Some(Severity::Unknown) => 2,
+                Some(Severity::Failure) => 3,
+            };
+            let _ = writeln!(
+                text,
+                "{name}{{plan=\"{}\",backup=\"{}\"}} {value}",
+                escaped(plan.plan.as_str()),
+                escaped(job.backup.as_str())
+            );
+        }
+    }
     let name = "drplan_verify_timestamp_seconds";
     head(&mut text, name, "seconds", "The moment to which everything was held; alert when it grows old.");
     let _ = writeln!(text, "{name} {}", seconds(verification.as_of));
