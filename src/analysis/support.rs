@@ -15,7 +15,7 @@ pub fn unsupported(plan: &ResolvedPlan, course: &Course, asks: bool) -> Vec<Stri
             let place = probe.on.as_ref().or(node.place.as_ref()).and_then(|place| plan.places.get(place));
             probe.asked.is_some() && place.is_some_and(|place| place.ssh.is_some())
         };
-        if probes_of(plan, node).iter().any(|probe| afar(&probe)) {
+        if probes_of(plan, node).iter().any(afar) {
             missing.push(format!("{id}: a probe recipe (`use`) that is asked on another host"));
         }
         let CourseKind::Step(at) = node.kind else { continue };

@@ -211,8 +211,7 @@ impl Drop for Net {
 /// Whether anything of a network was left behind; for the test of the fixture itself.
 pub(super) fn leftovers(mark: &str) -> Vec<String> {
     let entries = fs::read_dir(Path::new("/run/netns"))
-        .map(|entries| entries.flatten().collect())
-        .unwrap_or(Vec::new());
+        .map_or_else(|_| Vec::new(), |entries| entries.flatten().collect());
     let names = entries.into_iter().map(|entry| entry.file_name().to_string_lossy().into_owned());
     names.filter(|name| name.starts_with(mark)).collect()
 }
