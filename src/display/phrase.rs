@@ -98,7 +98,9 @@ pub(super) fn phrase(stamp: &Stamp, event: &Event, state: &RunState) -> Phrase {
             say(Mark::Again, format!("to be tried again, says {}: {}", plain(by), plain(reason)))
         }
         Event::AnswerAwaited { step, from, approval, text, .. } => {
-            say(Mark::Asks, asked(run, step, from, *approval, text))
+            // A dry run waits for nobody: nothing is to be typed.
+            let is_dry = state.start.as_ref().is_some_and(|start| start.mode.is_dry());
+            say(Mark::Asks, asked((!is_dry).then_some(run), step, from, *approval, text))
         }
         Event::Answered { by, answer, note, account, proof, .. } => {
             let (mark, said) = match answer {
@@ -325,15 +327,18 @@ const fn writes(failure: &Failure) -> bool {
     }
 }
 
-fn asked(run: &str, step: &Id, from: &[Id], approval: bool, text: &str) -> String {
+fn asked(run: Option<&str>, step: &Id, from: &[Id], approval: bool, text: &str) -> String {
     let from: Vec<&str> = from.iter().map(Id::as_str).collect();
     let who = if from.is_empty() { "anybody".to_owned() } else { from.join(" or ") };
     let text = plain(text);
-    let command = format!("drplan approve {run} {step} --as PERSON");
-    if approval {
-        format!("needs the approval of {who}: \"{text}\" Type: {command}")
-    } else {
-        format!("must be done by {who}: \"{text}\" When it is done, type: {command}")
+    let command = run.map(|run| format!("drplan approve {run} {step} --as PERSON"));
+    match (approval, command) {
+        (true, Some(command)) => format!("needs the approval of {who}: \"{text}\" Type: {command}"),
+        (false, Some(command)) => {
+            format!("must be done by {who}: \"{text}\" When it is done, type: {command}")
+        }
+        (true, None) => format!("will need the approval of {who}: \"{text}\""),
+        (false, None) => format!("will have to be done by {who}: \"{text}\""),
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the backups of a plan really are, against what the plan says of them.
 //!
-//! [`subjects`] says what is to be looked at, [`look`] asks through the room `effect`, [`judge`] holds what was found to the
+//! [`subjects`] says what is to be looked at, [`look`] asks through the room `effect`, `judge` holds what was found to the
 //! plan and asks nothing. The [`Verification`] is what is shown, recorded, and read again by other commands.
 
 mod account;

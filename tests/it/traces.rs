@@ -129,10 +129,11 @@ fn a_run_its_steps_and_their_attempts_are_spans() {
     assert_eq!(spans["b"]["status"]["message"], "exit code 7");
     // The pause before the second attempt is in the step, and in none of its attempts.
     let long = |name: &str| time(&spans[name], "endTimeUnixNano") - time(&spans[name], "startTimeUnixNano");
-    assert!(long("a") >= 1_000_000_000 && long("a") < long("test") + 1);
+    // Up to a quarter of it is left out.
+    assert!(long("a") >= 750_000_000 && long("a") < long("test") + 1);
     assert!(
         time(&spans["a attempt 2"], "startTimeUnixNano")
-            >= time(&spans["a attempt 1"], "endTimeUnixNano") + 900_000_000
+            >= time(&spans["a attempt 1"], "endTimeUnixNano") + 700_000_000
     );
 }
 

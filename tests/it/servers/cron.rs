@@ -17,6 +17,8 @@ use crate::stage::try_until;
 /// A system for cron: what lies below `root` is its `/etc`, its spool and its `/run`.
 pub(crate) struct Cron {
     root: TempDir,
+    /// Held while it lives: tests run side by side, and a cron of one would be seen by the others.
+    _alone: fs::File,
 }
 
 /// The daemon, which is ended with the test.
@@ -30,7 +32,9 @@ pub(crate) struct Daemon {
 impl Cron {
     pub(crate) fn new() -> Self {
         let root = tempfile::tempdir().unwrap();
-        let system = Self { root };
+        let alone = fs::File::create(std::env::temp_dir().join("drplan-tests-of-cron.lock")).unwrap();
+        rustix::fs::flock(&alone, rustix::fs::FlockOperation::LockExclusive).unwrap();
+        let system = Self { root, _alone: alone };
         // Jobs run as other accounts too.
         fs::set_permissions(system.root(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
         for folder in ["etc/cron.d", "var/spool/cron/crontabs", "run", "dev", "ran", "usr/bin"] {
