@@ -28,12 +28,14 @@ impl MariaDb {
         let mut server = Self { folder, process: None };
         let path = |name: &str| server.folder.path().join(name).display().to_string();
         let own = format!(
-            "[mariadbd]\ndatadir={}\nsocket={}\npid-file={}\nskip-networking\nplugin-dir=/usr/lib/mysql/plugin\n\
+            "[mariadbd]\ndatadir={}\nsocket={}\npid-file={}\ntmpdir={}\nskip-networking\nplugin-dir=/usr/lib/mysql/plugin\n\
              innodb-log-file-size=4M\ninnodb-data-file-path=ibdata1:4M:autoextend\ninnodb-flush-log-at-trx-commit=0\n\
              innodb-buffer-pool-size=16M\naria-pagecache-buffer-size=2M\nkey-buffer-size=1M\n{}\n",
             path("data"),
             path("socket"),
             path("pid"),
+            // A server that starts removes what others have put into a folder that they share.
+            path(""),
             settings.join("\n")
         );
         fs::write(server.config(), own).unwrap();
