@@ -11,7 +11,8 @@ use crate::value::Length;
 ///
 /// A health check takes no time of its own. What sets or clears the stage of a drill is not part of
 /// the recovery and counts nothing. A part of a recipe counts only what its recipe says: what is
-/// missing to the estimate at `use:` is counted by `Groups`.
+/// missing to the estimate at `use:` is counted by `Groups`. So it is with a child plan that has an estimate as a whole;
+/// without one, it takes as long as its steps.
 pub fn estimate(plan: &ResolvedPlan, node: &Node) -> Option<Length> {
     let NodeKind::Step(at) = node.kind else { return Some(Length::ZERO) };
     let step = &plan.steps[at];
@@ -25,8 +26,22 @@ pub fn estimate(plan: &ResolvedPlan, node: &Node) -> Option<Length> {
     match (&step.action, step.takes()) {
         (_, Some(takes)) => Some(takes),
         (Action::Wait(Wait::For(length)), None) => Some(*length),
-        (_, None) => (step.part_of.is_some() && !step.is_item()).then_some(Length::ZERO),
+        (Action::Plan { .. }, None) => Some(Length::ZERO),
+        (_, None) => {
+            let counts_for_all =
+                |group: &ResolvedStep| group.is_recipe() || !group.has_items() && group.takes().is_some();
+            groups(plan, at).any(counts_for_all).then_some(Length::ZERO)
+        }
     }
+}
+
+fn groups(plan: &ResolvedPlan, at: usize) -> impl Iterator<Item = &ResolvedStep> {
+    plan.groups_of(at).filter_map(|group| plan.steps.get(group))
+}
+
+/// Returns the step that is measured as one thing with all that is part of it: the outermost that uses a recipe.
+pub(super) fn measured_with(plan: &ResolvedPlan, at: usize) -> Option<&ResolvedStep> {
+    groups(plan, at).filter(|group| group.is_recipe()).last()
 }
 
 /// What is known of how long a node takes.
@@ -60,9 +75,13 @@ pub fn estimates(plan: &ResolvedPlan, route: &Route, measured: &Measured) -> Vec
         if step.has_items() {
             return Estimate { planned, fetch: fetch(plan, route, node), ..Estimate::default() };
         }
-        if let Some(group) = step.part_of.as_ref().filter(|_| !step.is_item()) {
+        let whole = match node.kind {
+            NodeKind::Step(at) => measured_with(plan, at),
+            NodeKind::Health(_) => None,
+        };
+        if let Some(whole) = whole {
             // Where the whole was measured, what the recipe says of its parts is of no interest.
-            let of_whole = measured.median(group.as_str()).map(|_| Length::ZERO);
+            let of_whole = measured.median(whole.id.as_str()).map(|_| Length::ZERO);
             return Estimate { planned: of_whole.or(planned), ..Estimate::default() };
         }
         Estimate { planned, measured: measured.median(step.id.as_str()), fetch: fetch(plan, route, node) }
@@ -86,9 +105,9 @@ fn fetch(plan: &ResolvedPlan, route: &Route, node: &Node) -> Length {
     copy.and_then(|(_, _, _, copy)| copy.fetch).unwrap_or_default()
 }
 
-/// Steps that use a recipe, and where the time that `use:` is given for is really spent.
+/// Steps that use a recipe or carry out a plan, and where the time that they are given for is really spent.
 ///
-/// The estimate at `use:` is for the whole recipe. What its parts do not say themselves is spent in the first
+/// The estimate at `use:` or `plan:` is for the whole. What its parts do not say themselves is spent in the first
 /// of them that does work and says nothing, so that it takes a slot as it will when the plan is carried out.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Groups {
@@ -98,7 +117,7 @@ pub(super) struct Groups {
 #[derive(Clone, Debug)]
 struct Group {
     whole: usize,
-    /// The parts, each after those that it waits for, with the positions in this list of those.
+    /// The parts that have no parts themselves, each after those that it waits for, with the positions in this list of those.
     parts: Vec<(usize, Vec<usize>)>,
     /// The node that takes the rest of the time.
     carrier: usize,
@@ -107,25 +126,38 @@ struct Group {
 impl Groups {
     /// Finds the groups; `order` has each node after all that it waits for.
     pub(super) fn new(plan: &ResolvedPlan, route: &Route, order: &[usize], estimates: &[Estimate]) -> Self {
-        let mut of_group: HashMap<&str, Vec<usize>> = HashMap::new();
+        let mut leaves: HashMap<&str, Vec<usize>> = HashMap::new();
         for at in order {
-            let step = recovering(plan, &route.nodes[*at]).filter(|step| !step.is_item());
-            let part_of = step.and_then(|step| step.part_of.as_ref());
-            if let Some(group) = part_of {
-                of_group.entry(group.as_str()).or_default().push(*at);
+            let NodeKind::Step(position) = route.nodes[*at].kind else { continue };
+            let Some(step) = recovering(plan, &route.nodes[*at]) else { continue };
+            if step.part_of.is_none() || step.is_group() {
+                continue;
+            }
+            for group in self::groups(plan, position) {
+                leaves.entry(group.id.as_str()).or_default().push(*at);
             }
         }
         let mut groups = Vec::new();
         for (whole, node) in route.nodes.iter().enumerate() {
-            let Some(members) = of_group.get(node.id.as_str()) else { continue };
+            let Some(members) = leaves.get(node.id.as_str()) else { continue };
+            if recovering(plan, node).is_none_or(ResolvedStep::has_items) {
+                continue;
+            }
+            let position: HashMap<usize, usize> =
+                members.iter().enumerate().map(|(position, at)| (*at, position)).collect();
             let before = |at: &usize| {
-                let after = route.nodes[*at].after.iter();
-                after.filter_map(|(before, _)| members.iter().position(|member| member == before)).collect()
+                // What waits for the end of a group waits for all that is part of it.
+                let inner = |before: usize| leaves.get(route.nodes[before].id.as_str());
+                let after = route.nodes[*at].after.iter().map(|(before, _)| *before);
+                let after = after.flat_map(|before| inner(before).cloned().unwrap_or_else(|| vec![before]));
+                after.filter_map(|before| position.get(&before).copied()).collect()
             };
             let parts: Vec<(usize, Vec<usize>)> = members.iter().map(|at| (*at, before(at))).collect();
             let carrier = carrier(plan, route, &parts, estimates).unwrap_or(whole);
             groups.push(Group { whole, parts, carrier });
         }
+        // What is inside of another one is spread first. Its path is longer.
+        groups.sort_by_key(|group| std::cmp::Reverse(route.nodes[group.whole].id.as_str().len()));
         Self { groups }
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::estimate::measured_with;
 use crate::history::History;
 use crate::resolve::ResolvedPlan;
 use crate::value::{Id, Length};
@@ -19,9 +20,9 @@ impl Measured {
     /// A step that uses a recipe took as long as its parts and what closes it, in each drill in which all of them were done.
     pub fn of(history: &History, plan: &ResolvedPlan) -> Self {
         let mut steps: BTreeMap<Id, Vec<Length>> = BTreeMap::new();
-        for step in &plan.steps {
+        for (at, step) in plan.steps.iter().enumerate() {
             let measured = history.durations(&plan.plan, &step.id);
-            let whole = step.part_of.as_ref().filter(|_| !step.is_item()).unwrap_or(&step.id);
+            let whole = measured_with(plan, at).map_or(&step.id, |whole| &whole.id);
             match steps.get_mut(whole) {
                 None => {
                     steps.insert(whole.clone(), measured.to_vec());

@@ -144,7 +144,7 @@ impl Network {
             after.extend(before[at].iter().map(|next| rank_of[*next]));
             let node = &route.nodes[at];
             let (demand, lock) = match recovering(plan, node) {
-                Some(step) => (limits.demand(step, at), limits.lock(step)),
+                Some(step) => (limits.demand(step, at), limits.lock(step, node)),
                 None => (Demand::Nothing, NONE),
             };
             members.push(Member { demand, lock, after: (start, small(after.len())) });
@@ -269,9 +269,16 @@ impl<'a> Limits<'a> {
         }
     }
 
-    fn lock(&mut self, step: &'a ResolvedStep) -> u32 {
+    fn lock(&mut self, step: &'a ResolvedStep, node: &crate::resolve::Node) -> u32 {
+        let plan = self.plan;
+        let groups = match node.kind {
+            NodeKind::Step(at) if step.part_of.is_some() => Some(plan.groups_of(at)),
+            _ => None,
+        };
+        let groups = groups.into_iter().flatten().filter_map(|group| plan.steps.get(group));
+        let at_most = std::iter::once(step).chain(groups).find_map(ResolvedStep::at_most);
         // Items that share a lock go one by one, whatever else is said of them.
-        let (name, is_lock, holders) = match (&step.common.lock, step.at_most()) {
+        let (name, is_lock, holders) = match (&step.common.lock, at_most) {
             (Some(lock), _) => (lock, true, 1),
             (None, Some((whole, most))) => (whole, false, most),
             (None, None) => return NONE,

@@ -1,6 +1,5 @@
 //! What of the language this version cannot carry out yet.
 
-use crate::plan::Action;
 use crate::probe::Probe;
 use crate::resolve::{Course, CourseKind, CourseNode, ResolvedPlan};
 
@@ -17,14 +16,6 @@ pub fn unsupported(plan: &ResolvedPlan, course: &Course, asks: bool) -> Vec<Stri
         };
         if probes_of(plan, node).iter().any(afar) {
             missing.push(format!("{id}: a probe recipe (`use`) that is asked on another host"));
-        }
-        let CourseKind::Step(at) = node.kind else { continue };
-        let step = &plan.steps[at];
-        if step.common.each.is_some() && !step.has_items() && !step.is_item() {
-            missing.push(format!("{id}: `each` with `{}`", step.action.key()));
-        }
-        if matches!(step.action, Action::Plan { .. }) {
-            missing.push(format!("{id}: child plans (`plan`)"));
         }
     }
     let scenario = course.scenario.as_ref().and_then(|id| plan.scenarios.get(id));

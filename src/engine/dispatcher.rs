@@ -65,7 +65,7 @@ pub(super) struct Dispatcher<'a, E, S: Store> {
     pub(super) ready: BTreeSet<(u32, usize)>,
     pub(super) held_locks: HashMap<Id, usize>,
     /// Of each `each` with `at_most`, the items that are under way.
-    pub(super) items_under_way: HashMap<Id, BTreeSet<usize>>,
+    pub(super) items_under_way: HashMap<Id, BTreeSet<Id>>,
     /// The secrets of the nodes that are under way.
     pub(super) held: HashMap<usize, Held>,
     pub(super) acting: usize,
@@ -172,6 +172,22 @@ impl<'a, E: Effects, S: Store> Dispatcher<'a, E, S> {
             CourseKind::Step(step) => Some(&self.setup.plan.steps[step]),
             CourseKind::Health => None,
         }
+    }
+
+    /// Returns the steps that a node is part of, the nearest first.
+    pub(super) fn groups(&self, at: usize) -> impl Iterator<Item = &'a ResolvedStep> + use<'a, E, S> {
+        let plan = self.setup.plan;
+        let step = match self.setup.course.nodes[at].kind {
+            CourseKind::Step(step) => Some(step),
+            CourseKind::Health => None,
+        };
+        step.into_iter().flat_map(|step| plan.groups_of(step)).filter_map(|group| plan.steps.get(group))
+    }
+
+    /// Returns the items of an `each` to which a node belongs and of which only some may be under way, each with its whole.
+    pub(super) fn items_of(&self, at: usize) -> impl Iterator<Item = (&'a Id, &'a Id)> + use<'a, E, S> {
+        let steps = self.step(at).into_iter().chain(self.groups(at));
+        steps.filter_map(|item| Some((item.at_most()?.0, &item.id)))
     }
 
     pub(super) fn id(&self, at: usize) -> &'a Id {

@@ -91,8 +91,8 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         if let Some(lock) = self.step(at).and_then(|step| step.common.lock.clone()) {
             self.held_locks.entry(lock).or_insert(at);
         }
-        if let Some((whole, _)) = self.step(at).and_then(ResolvedStep::at_most) {
-            self.items_under_way.entry(whole.clone()).or_default().insert(at);
+        for (whole, item) in self.items_of(at) {
+            self.items_under_way.entry(whole.clone()).or_default().insert(item.clone());
         }
     }
 
@@ -152,9 +152,15 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         if let Some(lock) = lock.filter(|lock| self.held_locks.get(*lock) == Some(&at)) {
             self.held_locks.remove(lock);
         }
-        let whole = self.step(at).and_then(ResolvedStep::at_most);
-        if let Some(items) = whole.and_then(|(whole, _)| self.items_under_way.get_mut(whole)) {
-            items.remove(&at);
+        // An item with parts is under way until it is over itself.
+        let id = self.id(at);
+        self.items_of(at).filter(|(_, item)| *item == id).for_each(|item| self.item_over(item));
+    }
+
+    /// Takes an item of an `each` out of those that are under way.
+    fn item_over(&mut self, (whole, item): (&Id, &Id)) {
+        if let Some(items) = self.items_under_way.get_mut(whole) {
+            items.remove(item);
         }
     }
 
@@ -203,6 +209,10 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         self.doing[at] = Doing::Nothing;
         self.held.remove(&at);
         self.unlock(at);
+        if outcome != Outcome::Done {
+            // What it is part of will not be over; the other items do not wait for that.
+            self.items_of(at).for_each(|item| self.item_over(item));
+        }
         self.note(Event::StepFinished { step: self.id(at).clone(), attempt, outcome, outputs })?;
         let is_work = |step: &ResolvedStep| matches!(step.action, Action::Run { .. } | Action::Http { .. });
         if self.step(at).is_some_and(is_work) {

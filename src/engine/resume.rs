@@ -92,9 +92,19 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
     /// A recipe of which some part has begun is under way: its `unless` is not asked again.
     fn open_gates(&mut self) {
         for at in 0..self.state.steps.len() {
-            let group = self.step(at).and_then(|step| step.part_of.clone());
-            if let Some(group) = group.filter(|_| self.state.steps[at].state != StepState::Pending) {
-                self.gates.insert(group, Gate::Open);
+            if self.state.steps[at].state == StepState::Pending {
+                continue;
+            }
+            for group in self.groups(at) {
+                self.gates.insert(group.id.clone(), Gate::Open);
+            }
+            // An item of which a part was done, and that is not over, is under way.
+            let is_failed = matches!(self.state.steps[at].state, StepState::Failed { .. });
+            for (whole, item) in self.items_of(at).filter(|_| !is_failed) {
+                let record = self.state.step(item.as_str());
+                if record.is_some_and(|record| record.state == StepState::Pending) {
+                    self.items_under_way.entry(whole.clone()).or_default().insert(item.clone());
+                }
             }
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::event::{Mode, RunStarted};
-use crate::resolve::{Course, ResolvedPlan};
+use crate::resolve::{Course, Imported, ResolvedPlan};
 use crate::value::{Length, Name, Scalar, Table};
 
 /// What a run is given, by a person or by its frozen files.
@@ -81,20 +81,23 @@ impl Setup<'_> {
         }
     }
 
-    /// Returns what the plan of a thing says for its own commands; a step is named as a person wrote it.
-    pub(super) fn own(&self, written: &str) -> Own<'_> {
-        let plan = self.plan;
-        let import = plan.import_of(written);
-        let ground = import.and_then(|(prefix, _)| self.imported.get(prefix)).unwrap_or(&self.ground);
-        match import {
-            Some((_, import)) => Own { ground, vars: &import.vars, shell: import.shell.as_deref() },
-            None => Own { ground, vars: &plan.vars, shell: plan.shell.as_deref() },
-        }
-    }
-
     /// Returns what the plan of a node says for its own commands.
     pub(super) fn own_of(&self, at: usize) -> Own<'_> {
-        self.own(self.course.written(self.plan, at))
+        self.of_plan(self.course.origin(self.plan, at))
+    }
+
+    /// Returns what the plan to which a thing belongs says for its own commands; one without a path is the plan's own.
+    pub(super) fn own(&self, name: &str) -> Own<'_> {
+        self.of_plan(self.plan.import_of(name))
+    }
+
+    fn of_plan<'s>(&'s self, import: Option<(&'s str, &'s Imported)>) -> Own<'s> {
+        let Some((prefix, import)) = import else {
+            let plan = self.plan;
+            return Own { ground: &self.ground, vars: &plan.vars, shell: plan.shell.as_deref() };
+        };
+        let ground = self.imported.get(prefix).unwrap_or(&self.ground);
+        Own { ground, vars: &import.vars, shell: import.shell.as_deref() }
     }
 
     /// Returns what kind of run it is.

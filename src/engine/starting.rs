@@ -60,10 +60,12 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         {
             return false;
         }
-        let has_room = |(whole, most): (&Id, usize)| {
-            self.items_under_way.get(whole).is_none_or(|items| items.len() < most)
+        let has_room = |item: &ResolvedStep| {
+            let Some((whole, most)) = item.at_most() else { return true };
+            let items = self.items_under_way.get(whole);
+            items.is_none_or(|items| items.len() < most || items.contains(&item.id))
         };
-        step.at_most().is_none_or(has_room)
+        std::iter::once(step).chain(self.groups(at)).all(has_room)
             && step.common.lock.as_ref().is_none_or(|lock| !self.held_locks.contains_key(lock))
     }
 
@@ -88,7 +90,11 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
             self.fetch(at, Then::Begin);
             return Ok(());
         }
-        let group = step.part_of.as_ref().and_then(|group| self.setup.plan.step(group.as_str()));
+        // What it is part of may be done already as a whole: the outermost is asked first.
+        let is_closed = |group: &&ResolvedStep| {
+            group.common.unless.is_some() && !matches!(self.gates.get(&group.id), Some(Gate::Open))
+        };
+        let group = self.groups(at).filter(is_closed).last();
         if let Some((group, unless)) = group.and_then(|group| Some((group, group.common.unless.as_deref()?)))
         {
             match self.gates.get_mut(&group.id) {
@@ -99,8 +105,10 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
                     return Ok(());
                 }
                 None => {
+                    // It is asked as the whole would ask it, in its folder and with its values.
+                    let whole = self.state.position(group.id.as_str()).unwrap_or(at);
                     let moot = self.moot(at);
-                    let Some(question) = self.question(at, unless, moot)? else { return Ok(()) };
+                    let Some(question) = self.question(whole, unless, moot)? else { return Ok(()) };
                     self.gates.insert(group.id.clone(), Gate::Asked(vec![at]));
                     self.doing[at] = Doing::Gating;
                     let ticket = self.ticket(Ticket::GroupUnless(group.id.clone()));
@@ -148,7 +156,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
             return Ok(());
         };
         for at in 0..self.doing.len() {
-            let is_part = self.step(at).is_some_and(|step| step.part_of.as_ref() == Some(group));
+            let is_part = self.groups(at).any(|of| of.id == *group);
             let is_open = self.state.steps[at].state == StepState::Pending;
             if is_open && (is_part || self.id(at) == group) {
                 self.ready.remove(&self.ranked(at));
@@ -175,8 +183,8 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
             return Ok(());
         }
         let attempt = self.attempt(at);
-        if step.is_group() {
-            return self.look(at, Purpose::Verify, step.common.verify.clone());
+        if step.has_items() {
+            return self.look(at, Purpose::Verify, Vec::new());
         }
         match &step.action {
             Action::Run { command, .. } => {
@@ -223,12 +231,9 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
             }
             Action::Wait(Wait::Until(probe)) => self.look(at, Purpose::Await, vec![(**probe).clone()]),
             Action::Manual { .. } | Action::Approve(_) => self.ask_person(at),
-            Action::Use { .. } => self.look(at, Purpose::Verify, step.common.verify.clone()),
-            // A child plan is refused before a run begins; only a dry run of the plan alone gets here, and
-            // there is no program that anything else could start.
-            Action::Plan { .. } => {
-                self.start_work(at, step, attempt, Vec::new(), BTreeMap::new());
-                Ok(())
+            // These close others; only their own `verify` is left to be seen.
+            Action::Use { .. } | Action::Plan { .. } => {
+                self.look(at, Purpose::Verify, step.common.verify.clone())
             }
         }
     }

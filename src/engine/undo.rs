@@ -47,7 +47,7 @@ impl<'a> CarriedOut<'a> {
     fn parts(&self, at: usize) -> impl Iterator<Item = usize> {
         let whole = &self.course.nodes[at].id;
         (0..self.state.steps.len())
-            .filter(move |part| self.step(*part).is_some_and(|step| step.part_of.as_ref() == Some(whole)))
+            .filter(move |part| self.step(*part).is_some_and(|step| step.group() == Some(whole)))
     }
 
     /// Returns when a node ended that may have changed something, as the number of an event; nothing if it changed nothing.
@@ -84,7 +84,7 @@ impl<'a> CarriedOut<'a> {
     fn left(&self, undos: &[usize]) -> Vec<Id> {
         let is_within = |at: usize, whole: &Id| {
             let mut part = self.step(at);
-            while let Some(of) = part.and_then(|part| part.part_of.as_ref()) {
+            while let Some(of) = part.and_then(ResolvedStep::group) {
                 if of == whole {
                     return true;
                 }
@@ -99,10 +99,7 @@ impl<'a> CarriedOut<'a> {
                 self.step(*at).is_some_and(|step| {
                     let acts = matches!(
                         step.action,
-                        Action::Run { .. }
-                            | Action::Http { .. }
-                            | Action::Manual { .. }
-                            | Action::Plan { .. }
+                        Action::Run { .. } | Action::Http { .. } | Action::Manual { .. }
                     );
                     acts && !step.is_group() && step.section != Section::Cleanup
                 })

@@ -64,14 +64,25 @@ impl Context<'_> {
                 return Edge { path, says: format!("`{written}` restores `{asset}`, which needs `{id}`") };
             }
         }
-        Edge { path: path.key("use"), says: format!("`{}` comes after `{id}` in its recipe", step.id) }
+        let says = format!("`{}` comes after `{id}` in its {}", step.id, source_of(whole));
+        Edge { path: path.key(whole.action.key()), says }
     }
 
-    /// Returns the step that a person wrote: the one itself, or the one that uses the recipe.
+    /// Returns where a person wrote what a step does: its command, or the recipe or child plan of which it came.
+    pub(super) fn written_action(&self, step: &ResolvedStep) -> KeyPath {
+        step.key_path().key(self.written_step(step).action.key())
+    }
+
+    /// Returns the step that a person wrote: the one itself, or the one of which it came.
     pub(super) fn written_step<'s>(&'s self, step: &'s ResolvedStep) -> &'s ResolvedStep {
         let position = step.part_of.as_ref().and_then(|group| self.groups.get(group.as_str()));
         position.map_or(step, |at| &self.resolved.steps[*at])
     }
+}
+
+/// Returns where the parts of a step are written.
+fn source_of(whole: &ResolvedStep) -> &'static str {
+    if matches!(whole.action, crate::plan::Action::Plan { .. }) { "plan" } else { "recipe" }
 }
 
 /// Finds an id in a list.

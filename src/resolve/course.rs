@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{NodeKind, ResolvedPlan, Route, Section};
+use super::{Imported, NodeKind, ResolvedPlan, Route, Section};
 use crate::value::{Id, Length};
 
 /// What a run carries out. Written down with the resolved plan, so that no other drplan can decide otherwise.
@@ -97,20 +97,20 @@ impl Course {
         Self { scenario: route.scenario.clone(), nodes, homes }
     }
 
-    /// Returns a node as a person wrote it, which tells to which plan it belongs: an asset, or a step without the part of
-    /// its recipe.
-    pub fn written<'a>(&'a self, plan: &'a ResolvedPlan, at: usize) -> &'a str {
+    /// Returns the plan that says what a node does, if that is not the one that the run carries out, with the prefix of its
+    /// names.
+    pub fn origin<'a>(&self, plan: &'a ResolvedPlan, at: usize) -> Option<(&'a str, &'a Imported)> {
         match (self.nodes[at].undoes, self.nodes[at].kind) {
-            (Some(undone), _) => self.written(plan, undone),
-            (None, CourseKind::Step(step)) => plan.steps[step].written_as(),
-            (None, CourseKind::Health) => self.nodes[at].id.as_str(),
+            (Some(undone), _) => self.origin(plan, undone),
+            (None, CourseKind::Step(step)) => plan.origin(&plan.steps[step]),
+            (None, CourseKind::Health) => plan.import_of(self.nodes[at].id.as_str()),
         }
     }
 
-    /// Returns the ids of the plans of which a run carries anything out: the plan's own, and those that it imports.
+    /// Returns the ids of the plans of which a run carries anything out: the plan's own, and those that it uses.
     pub fn plans<'a>(&'a self, plan: &'a ResolvedPlan) -> BTreeSet<&'a Id> {
-        let imported = |at| plan.import_of(self.written(plan, at)).map(|(_, import)| &import.plan);
-        (0..self.nodes.len()).filter_map(imported).chain([&plan.plan]).collect()
+        let others = (0..self.nodes.len()).filter_map(|at| self.origin(plan, at));
+        others.map(|(_, import)| &import.plan).chain([&plan.plan]).collect()
     }
 
     /// Returns the section of the plan that a node belongs to; a health check belongs to the recovery.

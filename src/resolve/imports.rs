@@ -11,6 +11,9 @@ use crate::value::Id;
 /// Where the entries of `imports` lead: to an imported plan by its position, or to nothing that could be used.
 pub type Links = BTreeMap<Id, Option<usize>>;
 
+/// Where the paths under `plan` lead, as [`Links`].
+pub type Children = BTreeMap<String, Option<usize>>;
+
 /// A plan that another one uses things of.
 #[derive(Clone, Debug)]
 pub struct Import {
@@ -18,6 +21,10 @@ pub struct Import {
     pub prefix: String,
     /// Its own imports.
     pub links: Links,
+    /// The plans that its steps carry out, by the path that stands there.
+    pub children: Children,
+    /// Whether no plan imports it, but steps carry it out.
+    pub only_carried_out: bool,
     /// Its document.
     pub document: Arc<Document>,
     /// What it says.
@@ -31,6 +38,8 @@ pub struct Import {
 pub struct Imports {
     /// The plan's own imports.
     pub links: Links,
+    /// The plans that the plan's own steps carry out.
+    pub children: Children,
     /// The plans.
     pub plans: Vec<Import>,
 }
@@ -47,15 +56,16 @@ pub enum Owner {
 }
 
 impl Imports {
-    /// Whether nothing is imported.
+    /// Whether nothing is imported, and no other plan is carried out.
     pub fn is_empty(&self) -> bool {
-        self.links.is_empty()
+        self.links.is_empty() && self.children.is_empty()
     }
 
     /// Whether every import of every plan could be used.
     pub fn is_whole(&self) -> bool {
-        let inner = self.plans.iter().map(|import| &import.links);
-        std::iter::once(&self.links).chain(inner).all(|links| links.values().all(Option::is_some))
+        let inner = self.plans.iter().map(|import| (&import.links, &import.children));
+        let mut all = std::iter::once((&self.links, &self.children)).chain(inner);
+        all.all(|(links, children)| links.values().chain(children.values()).all(Option::is_some))
     }
 
     /// Returns the one name that a thing has in the whole, for a name that stands in a plan.
@@ -93,6 +103,16 @@ impl Imports {
             Owner::Plan(at) => self.plans.get(at).map(|import| &import.links),
             Owner::Unknown => None,
         }
+    }
+
+    /// Returns the plan that a step of a plan carries out, by the path that stands there; nothing if it could not be used.
+    pub fn child_of(&self, owner: Owner, path: &str) -> Option<usize> {
+        let children = match owner {
+            Owner::Whole => &self.children,
+            Owner::Plan(at) => &self.plans.get(at)?.children,
+            Owner::Unknown => return None,
+        };
+        children.get(path).copied().flatten()
     }
 
     /// Returns the plan to which a thing belongs, by the name that it has in the whole, and its name there.

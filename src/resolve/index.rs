@@ -19,9 +19,9 @@ pub(super) struct Index<'a> {
     pub(super) step_ids: Arc<Ids>,
     pub(super) asset_ids: Arc<Ids>,
     names: HashMap<&'a str, Thing, ahash::RandomState>,
-    /// Of each step that uses a recipe, its parts.
+    /// Of each step that others are part of, all of these.
     parts: Vec<Vec<usize>>,
-    /// Of each part of a recipe, the step that uses it.
+    /// Of each part, the step that it is directly part of.
     groups: Vec<Option<usize>>,
     controllers: Vec<Thing>,
     /// Of each asset, the steps that restore it.
@@ -106,8 +106,7 @@ impl<'a> Index<'a> {
         for (at, step) in plan.steps.iter().enumerate() {
             let restores = self.assets_of(&step.common.restores);
             let provides = self.places_of(&step.common.provides);
-            if let Some(group) = step.part_of.as_ref().and_then(|id| self.step_ids.position(id)) {
-                self.parts[group].push(at);
+            if let Some(group) = step.group().and_then(|id| self.step_ids.position(id)) {
                 self.groups[at] = Some(group);
             } else if step.section == Section::Steps {
                 for asset in &restores {
@@ -119,6 +118,13 @@ impl<'a> Index<'a> {
             }
             self.restores.push(restores);
             self.provides.push(provides);
+        }
+        for at in 0..plan.steps.len() {
+            let mut group = self.groups[at];
+            while let Some(of) = group {
+                self.parts[of].push(at);
+                group = self.groups[of];
+            }
         }
         for (at, asset) in plan.assets.values().enumerate() {
             let needed: Vec<&Id> = asset.needs.iter().flat_map(Need::ids).collect();
@@ -195,9 +201,9 @@ impl<'a> Index<'a> {
         if !self.controllers.is_empty() && !matches!(step.action, Action::Manual { .. }) {
             after.push(Requirement { any: self.controllers.clone(), at_least: 1, kind: Kind::Controller });
         }
-        let inner = || self.parts[at].iter().filter_map(|at| self.plan.steps.get(*at));
+        let parts = || self.parts[at].iter().filter_map(|at| self.plan.steps.get(*at));
         let mut places: Vec<&Id> =
-            std::iter::once(step).chain(inner()).filter_map(|step| step.common.on.as_ref()).collect();
+            std::iter::once(step).chain(parts()).filter_map(|step| step.common.on.as_ref()).collect();
         places.dedup();
         // What a step makes itself is there when it is done; but nobody logs in to a host before it is made.
         let is_made = |on: &Id| {
@@ -208,17 +214,20 @@ impl<'a> Index<'a> {
             .extend(places.into_iter().filter(is_elsewhere).filter_map(|on| self.one(on.as_str(), Kind::On)));
         // A part has taken over the secrets of the step that uses the recipe.
         let inner =
-            inner().flat_map(|part| &part.common.secrets).filter(|secret| !common.secrets.contains(secret));
+            parts().flat_map(|part| &part.common.secrets).filter(|secret| !common.secrets.contains(secret));
         let secrets = common.secrets.iter().chain(inner).enumerate();
         after.extend(secrets.filter_map(|(at, secret)| self.one(secret.as_str(), Kind::Secret(at))));
-        match &step.action {
-            Action::Manual { by: Some(by), .. } => after.extend(self.people(&[by], 1, Kind::By)),
-            Action::Approve(approve) => {
-                let by: Vec<&Id> = approve.by.iter().collect();
-                let quorum = approve.quorum.map_or(1, |quorum| usize::try_from(quorum.get()).unwrap_or(1));
-                after.extend(self.people(&by, quorum, Kind::Approve));
+        for step in std::iter::once(step).chain(parts()) {
+            match &step.action {
+                Action::Manual { by: Some(by), .. } => after.extend(self.people(&[by], 1, Kind::By)),
+                Action::Approve(approve) => {
+                    let by: Vec<&Id> = approve.by.iter().collect();
+                    let quorum =
+                        approve.quorum.map_or(1, |quorum| usize::try_from(quorum.get()).unwrap_or(1));
+                    after.extend(self.people(&by, quorum, Kind::Approve));
+                }
+                _ => {}
             }
-            _ => {}
         }
         Always { own, before, after }
     }
@@ -257,14 +266,20 @@ impl<'a> Index<'a> {
         self.names.get(name).copied()
     }
 
-    /// Returns the parts of a step that uses a recipe.
+    /// Returns the steps that are part of one, directly or not.
     pub(super) fn parts(&self, step: usize) -> &[usize] {
         self.parts.get(step).map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// Returns the step that a person wrote: the step itself, or the one that uses the recipe.
+    /// Returns the steps that one is part of, the nearest first.
+    pub(super) fn groups(&self, step: usize) -> impl Iterator<Item = usize> {
+        let group = |at: usize| self.groups.get(at).copied().flatten();
+        std::iter::successors(group(step), move |at| group(*at))
+    }
+
+    /// Returns the step that a person wrote: the step itself, or the one of which it came.
     pub(super) fn whole(&self, step: usize) -> usize {
-        self.groups.get(step).copied().flatten().unwrap_or(step)
+        self.groups(step).last().unwrap_or(step)
     }
 
     /// Whether a step is one that a person wrote under `steps`.

@@ -1,71 +1,62 @@
 //! Puts imported plans and the plan that imports them together, under names of which each stands for one thing.
 
-use super::expand::{expand, laid_over};
+use super::expand::laid_over;
+use super::expansion::{Expansion, File, PlaceVars};
 use super::imports::{Imports, Owner};
 use super::probes::expand_probes;
-use super::{Imported, ResolvedPlan, ResolvedStep, Section};
+use super::{Imported, ResolvedPlan, Section};
 use crate::finding::Finding;
-use crate::plan::{Action, Plan, Renaming};
-use crate::value::{Id, Name, Scalar, Table};
+use crate::plan::{Plan, Renaming};
+use crate::value::Id;
 
-/// Gives what a plan names of its imports the names that these things have in the whole.
-pub(super) fn rename(plan: &mut Plan, steps: &mut [ResolvedStep], imports: &Imports) {
-    let new = |name: &str| imports.canonical(Owner::Whole, name);
-    let renaming = Renaming::new(&new);
+/// Gives what a plan names of its imports the names that these things have in the whole; its steps have them already.
+pub(super) fn rename(plan: &mut Plan, new: &dyn Fn(&str) -> String) {
+    let renaming = Renaming::new(new);
     renaming.things(plan);
     renaming.claims(plan);
-    rename_steps(steps, &renaming);
 }
 
-fn rename_steps(steps: &mut [ResolvedStep], renaming: &Renaming<'_>) {
-    let parts: std::collections::HashSet<Id> =
-        steps.iter().filter(|step| step.part_of.is_some()).map(|step| step.id.clone()).collect();
-    for step in steps {
-        let group = step.part_of.clone();
-        let is_neighbour = |name: &str| {
-            group.as_ref().is_some_and(|group| parts.contains(format!("{group}/{name}").as_str()))
-        };
-        renaming.step(&mut step.common, &mut step.action, &is_neighbour);
-        match &mut step.part_of {
-            // The path inside of the recipe is no name of another plan.
-            Some(group) => {
-                let part = step.id.as_str().strip_prefix(group.as_str()).unwrap_or_default().to_owned();
-                renaming.id(group);
-                step.id = Id::trusted(format!("{group}{part}"));
-            }
-            None => renaming.id(&mut step.id),
-        }
-    }
-}
-
-/// Adds the places, assets, people, secrets, backups and steps of the imported plans.
+/// Adds the places, assets, people, secrets, backups and steps of the imported plans; of those that are only carried out
+/// as child plans the places, people and secrets.
 ///
 /// Their scenarios, policies, notifications, `prepare`, `cleanup` and `activation` are theirs alone.
-pub(super) fn add(resolved: &mut ResolvedPlan, imports: &Imports) -> Vec<Finding> {
+pub(super) fn add(resolved: &mut ResolvedPlan, imports: &Imports, places: &PlaceVars) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (at, import) in imports.plans.iter().enumerate() {
         let mut plan = (*import.plan).clone();
         let own_steps = std::mem::take(&mut plan.steps);
-        let (mut steps, found) =
-            expand(&import.document, &plan.places, [(Section::Steps, own_steps)], &import.recipes);
-        findings.extend(found);
-        findings.extend(expand_probes(&import.document, &import.recipes, &mut plan, &mut steps));
-        for step in &mut steps {
-            give_vars(step, &plan);
-        }
         let new = |name: &str| imports.canonical(Owner::Plan(at), name);
-        let renaming = Renaming::new(&new);
         let mut laid = laid_over(&plan, resolved.environment.as_ref());
+        if import.only_carried_out {
+            plan.assets.clear();
+            plan.backups.clear();
+            plan.consistent.clear();
+            // What they leave out was told of each place where they are carried out.
+            laid.omit.clear();
+        } else {
+            findings.extend(expand_probes(&import.document, &import.recipes, &mut plan));
+            let file = File {
+                document: &import.document,
+                plan: &plan,
+                recipes: &import.recipes,
+                owner: Owner::Plan(at),
+                new: Some(&new),
+            };
+            let mut expansion = Expansion::new(imports, resolved.environment.as_ref(), places);
+            expansion.section(&file, Section::Steps, own_steps);
+            let Expansion { steps, omit, findings: found, .. } = expansion;
+            resolved.steps.extend(steps);
+            resolved.omit.extend(omit);
+            findings.extend(found);
+        }
         laid.in_whole(&new);
-        renaming.things(&mut plan);
-        rename_steps(&mut steps, &renaming);
+        Renaming::new(&new).things(&mut plan);
         resolved.people.extend(plan.people);
         resolved.secrets.extend(plan.secrets);
         resolved.places.extend(plan.places);
         resolved.assets.extend(plan.assets);
         resolved.backups.extend(plan.backups);
         resolved.consistent.extend(plan.consistent);
-        resolved.steps.extend(steps);
         resolved.mapped.extend(laid.mapped);
         resolved.replaced.extend(laid.replaced);
         resolved.reads.extend(laid.reads);
@@ -76,19 +67,6 @@ pub(super) fn add(resolved: &mut ResolvedPlan, imports: &Imports) -> Vec<Finding
     }
     stand_in(resolved);
     findings
-}
-
-/// The variables of a plan reach its own steps alone; those of the place and of the step go before them.
-fn give_vars(step: &mut ResolvedStep, plan: &Plan) {
-    if let (Action::Run { shell, .. }, Some(own)) = (&mut step.action, &plan.shell)
-        && shell.is_none()
-    {
-        *shell = Some(own.clone());
-    }
-    let place = step.common.on.as_ref().and_then(|on| plan.places.get(on));
-    let of_place: Table<Name, Scalar> = place.map(|place| place.vars.clone()).unwrap_or_default();
-    let own = std::mem::take(&mut step.common.env);
-    step.common.env = plan.vars.clone().into_iter().chain(of_place).chain(own).collect();
 }
 
 /// A place of another plan may stand in for one of the plan; the tree of the plan does not know how it is reached.

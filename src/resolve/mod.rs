@@ -3,16 +3,19 @@
 //! [`resolve`] expands a plan once, into a [`ResolvedPlan`] that graph, analysis, engine and runbook read.
 //! [`route`] says, for a scenario, what is hit, where things go, and which steps and copies bring them back.
 
+mod child;
 mod column;
 mod copies;
 mod course;
 mod each;
 mod expand;
+mod expansion;
 mod finder;
 mod goals;
 mod harm;
 mod imports;
 mod index;
+mod inputs;
 mod merge;
 mod nodes;
 mod overlay;
@@ -40,7 +43,7 @@ pub use copies::{CopyChoice, Loss, LossKind, Losses, copy_of};
 pub use course::{Course, CourseKind, CourseNode};
 pub use expand::resolve;
 pub use harm::{Fall, Harm, Harmed};
-pub use imports::{Import, Imports, Links, Owner};
+pub use imports::{Children, Import, Imports, Links, Owner};
 pub use nodes::{Node, NodeKind};
 pub use overlay::overlay;
 pub use placement::Placement;
@@ -49,7 +52,7 @@ pub use points::{
     moments_between, newest_expected, point_loss,
 };
 pub use recipes::{Recipes, Shipped};
-pub use resolved::{Imported, RecipePlace, ResolvedPlan, ResolvedStep, Section};
+pub use resolved::{Imported, ResolvedPlan, ResolvedStep, Section};
 pub use route::{AssetRoute, AssetState, Request, Route, Router, StepChoice, route};
 pub use stuck::{End, Link, Stuck};
 pub use targets::targets_in;

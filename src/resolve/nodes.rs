@@ -49,7 +49,7 @@ pub(super) fn order(index: &Index<'_>, route: &Route, reach: &Reach<'_>, with_st
                 with_stage && why_not(plan, route, step, &plan.steps[whole]).is_none()
             }
         };
-        if is_taken {
+        if is_taken && !is_left_out(index, route, at) {
             of_step[at] = Some(nodes.len());
             if step.section == Section::Prepare && step.part_of.is_none() {
                 staged.push(nodes.len());
@@ -70,6 +70,15 @@ pub(super) fn order(index: &Index<'_>, route: &Route, reach: &Reach<'_>, with_st
         node.after = order.after(me, node.kind, &mut seen);
     }
     nodes
+}
+
+/// Whether a part is left out though the whole is carried out: a step of a child plan may say when it belongs to it, and
+/// an environment may leave it out.
+fn is_left_out(index: &Index<'_>, route: &Route, at: usize) -> bool {
+    let step = |at: usize| &index.plan.steps[at];
+    let may_be_left_out = |at: &usize| step(*at).part_of.is_some();
+    let mut within = std::iter::once(at).chain(index.groups(at)).filter(may_be_left_out);
+    within.any(|at| why_not(index.plan, route, step(at), step(at)).is_some())
 }
 
 struct Order<'a> {
@@ -107,27 +116,44 @@ impl Order<'_> {
 
     fn after_step(&self, at: usize, after: &mut Vec<(usize, Reason)>, seen: &mut Seen) {
         let step = &self.index.plan.steps[at];
-        // Inside a recipe, a step names its neighbours without the path. The stage of a drill is no part of what is
-        // relied on in a disaster: there only what is named is waited for.
-        if step.part_of.is_some() || step.section != Section::Steps {
-            for id in step.common.needs.iter().flat_map(crate::plan::Need::ids) {
-                let neighbour = step.part_of.as_ref().map(|group| group.join(id));
-                let node = neighbour.as_ref().and_then(|id| self.node(id));
-                if let Some(node) = node.or_else(|| self.node(id)) {
-                    after.push((node, NEEDS.into()));
-                }
+        // Inside a recipe, a step names its neighbours without the path; and what a part is part of must be able to begin
+        // as well. The stage of a drill is no part of what is relied on in a disaster: there only what is named is waited
+        // for.
+        let is_own = step.section == Section::Steps;
+        let whole = self.index.whole(at);
+        for waits in std::iter::once(at).chain(self.index.groups(at)) {
+            if waits != whole || !is_own {
+                self.after_needs(waits, after, 0);
             }
         }
-        // A part begins when the step that uses its recipe could begin.
-        if step.section == Section::Steps {
-            self.after_thing(Thing::Step(self.index.whole(at)), after, seen);
+        if is_own {
+            self.after_thing(Thing::Step(whole), after, seen);
         }
         if step.is_group() {
-            let parts = self.index.parts(at).iter().filter_map(|part| self.of_step[*part]);
-            after.extend(parts.map(|node| (node, "part".into())));
+            let parts =
+                self.index.parts(at).iter().filter(|part| self.index.groups(**part).next() == Some(at));
+            after.extend(parts.filter_map(|part| Some((self.of_step[*part]?, "part".into()))));
         }
         if step.section == Section::Steps {
             after.extend(self.stage.iter().map(|node| (*node, "sets the stage".into())));
+        }
+    }
+
+    /// Adds what a part names under `needs`; for what is left out, what that needs itself.
+    fn after_needs(&self, at: usize, after: &mut Vec<(usize, Reason)>, depth: usize) {
+        let plan = self.index.plan;
+        let step = &plan.steps[at];
+        for id in step.common.needs.iter().flat_map(crate::plan::Need::ids) {
+            let neighbour = step.group().map(|group| group.join(id));
+            let known = |id: &Id| self.index.step_ids.position(id);
+            let neighbour = neighbour.as_ref().filter(|id| known(id).is_some()).unwrap_or(id);
+            match (self.node(neighbour), known(neighbour)) {
+                (Some(node), _) => after.push((node, NEEDS.into())),
+                (None, Some(left_out)) if step.part_of.is_some() && depth < plan.steps.len() => {
+                    self.after_needs(left_out, after, depth + 1);
+                }
+                _ => {}
+            }
         }
     }
 

@@ -1,92 +1,92 @@
 //! Expands probe recipes: `use` under `health`, `verify`, `unless` and `wait` gets what the recipe really asks.
 
-use super::expand::Expansion;
+use super::inputs::{Inputs, Spot, of_recipe, unknown_recipe};
 use super::{Recipes, ResolvedStep};
 use crate::document::{Document, KeyPath, Part};
 use crate::finding::Finding;
 use crate::plan::{Action, Plan, Wait};
 use crate::probe::{Asked, Probe, ProbeKind};
 
-/// Gives every probe that uses a recipe what the recipe asks; what cannot be expanded is told.
-pub(super) fn expand_probes(
-    document: &Document,
-    recipes: &Recipes,
-    plan: &mut Plan,
-    steps: &mut [ResolvedStep],
-) -> Vec<Finding> {
-    let Plan { assets, backups, places, .. } = plan;
-    let mut expansion = Expansion::for_probes(document, places, recipes);
-    let root = KeyPath::root();
-    for (id, asset) in assets.iter_mut() {
-        expansion.probes(&root.key("assets").key(id.as_str()).key("health"), &mut asset.health);
+/// Gives every probe of an asset or a copy that uses a recipe what the recipe asks; what cannot be expanded is told.
+pub(super) fn expand_probes(document: &Document, recipes: &Recipes, plan: &mut Plan) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let root = Spot::new(document, KeyPath::root());
+    for (id, asset) in plan.assets.iter_mut() {
+        let spot = root.key("assets").key(id.as_str()).key("health");
+        all(&mut asset.health, &spot, recipes, &mut findings);
     }
-    for (id, backup) in backups.iter_mut() {
+    for (id, backup) in plan.backups.iter_mut() {
         let copies = root.key("backups").key(id.as_str()).key("copies");
         for (copy, body) in backup.copies.iter_mut() {
-            expansion.probes(&copies.key(copy.as_str()).key("verify"), &mut body.verify);
+            all(&mut body.verify, &copies.key(copy.as_str()).key("verify"), recipes, &mut findings);
         }
     }
-    for step in steps {
-        let place = step.key_path();
-        // Of a recipe's own probes a person sees the place where the recipe is used.
-        let of_recipe = match &step.action {
-            Action::Use { recipe, .. } => {
-                recipes.get(recipe.as_str()).map_or(0, |(_, recipe)| recipe.verify.len())
-            }
-            _ if step.recipe_place.is_some() => usize::MAX,
-            _ => 0,
-        };
-        for (at, probe) in step.common.verify.iter_mut().enumerate() {
-            match at.checked_sub(of_recipe) {
-                Some(own) => expansion.probe(&place.key("verify").index(own), probe),
-                None => expansion.probe(&place, probe),
-            }
-        }
-        let inner = step.recipe_place.is_some() && !matches!(step.action, Action::Use { .. });
-        if let Some(probe) = &mut step.common.unless {
-            expansion.probe(&if inner { place.clone() } else { place.key("unless") }, probe);
-        }
-        if let Action::Wait(Wait::Until(probe)) = &mut step.action {
-            expansion.probe(&if inner { place.clone() } else { place.key("wait") }, probe);
-        }
-    }
-    expansion.findings
+    findings
 }
 
-impl Expansion<'_> {
-    fn probes(&mut self, place: &KeyPath, probes: &mut [Probe]) {
-        for (at, probe) in probes.iter_mut().enumerate() {
-            self.probe(&place.index(at), probe);
+/// Gives every probe of a step that uses a recipe what the recipe asks.
+///
+/// The first so many of its `verify` are those of the recipe that it uses itself: of these a person sees the place
+/// where the recipe is used.
+pub(super) fn expand_probes_of(
+    step: &mut ResolvedStep,
+    spot: &Spot<'_>,
+    of_recipe: usize,
+    recipes: &Recipes,
+    findings: &mut Vec<Finding>,
+) {
+    for (at, probe) in step.common.verify.iter_mut().enumerate() {
+        match at.checked_sub(of_recipe) {
+            Some(own) => expand(probe, &spot.key("verify").index(own), recipes, findings),
+            None => expand(probe, spot, recipes, findings),
         }
     }
+    all(&mut step.common.preconditions, &spot.key("preconditions"), recipes, findings);
+    if let Some(probe) = &mut step.common.unless {
+        expand(probe, &spot.key("unless"), recipes, findings);
+    }
+    if let Action::Wait(Wait::Until(probe)) = &mut step.action {
+        expand(probe, &spot.key("wait"), recipes, findings);
+    }
+}
 
-    fn probe(&mut self, place: &KeyPath, probe: &mut Probe) {
-        let ProbeKind::Use(name, with) = &probe.kind else { return };
-        let Some((_, recipe)) = self.recipes.get(name.as_str()) else {
-            return self.report_unknown(place, name);
-        };
-        let Some(inner) = &recipe.probe else {
-            let finding = Finding::error("recipe-misuse", format!("`{name}` has steps, and is no probe"))
-                .at(self.document.place(&place.key("use"), Part::Value), "used as a probe")
-                .help("use it in a step, or name a recipe that has a `probe` (`drplan recipes`)");
-            self.findings.push(finding);
-            return;
-        };
-        if let ProbeKind::Use(other, _) = &inner.kind {
-            let finding = Finding::error("recipe-misuse", format!("`{name}` asks another recipe, `{other}`"))
-                .at(self.document.place(&place.key("use"), Part::Value), "used here")
-                .help("a probe recipe asks with `run`, `http`, `tcp` or `file`");
-            self.findings.push(finding);
-            return;
-        }
-        let inputs = self.inputs(place, recipe, with);
-        probe.asked = Some(Box::new(Asked {
-            probe: inner.clone(),
-            inputs,
-            tools: recipe.tools.clone(),
-            of: recipe.of,
-            cpu_bound: recipe.cpu_bound,
-            confine: recipe.confine.unwrap_or(true),
-        }));
+fn all(probes: &mut [Probe], spot: &Spot<'_>, recipes: &Recipes, findings: &mut Vec<Finding>) {
+    for (at, probe) in probes.iter_mut().enumerate() {
+        expand(probe, &spot.index(at), recipes, findings);
     }
+}
+
+fn expand(probe: &mut Probe, spot: &Spot<'_>, recipes: &Recipes, findings: &mut Vec<Finding>) {
+    let ProbeKind::Use(name, with) = &probe.kind else { return };
+    let Some((_, recipe)) = recipes.get(name.as_str()) else {
+        findings.push(unknown_recipe(spot, name, recipes));
+        return;
+    };
+    let refuse = |message: String, label: &str, help: &str| {
+        spot.key("use").error("recipe-misuse", message, Part::Value, label).help(help)
+    };
+    let Some(inner) = &recipe.probe else {
+        let message = format!("`{name}` has steps, and is no probe");
+        let help = "use it in a step, or name a recipe that has a `probe` (`drplan recipes`)";
+        findings.push(refuse(message, "used as a probe", help));
+        return;
+    };
+    if let ProbeKind::Use(other, _) = &inner.kind {
+        let message = format!("`{name}` asks another recipe, `{other}`");
+        findings.push(refuse(
+            message,
+            "used here",
+            "a probe recipe asks with `run`, `http`, `tcp` or `file`",
+        ));
+        return;
+    }
+    let inputs = of_recipe(spot, recipe, with, &Inputs::new(), findings);
+    probe.asked = Some(Box::new(Asked {
+        probe: inner.clone(),
+        inputs,
+        tools: recipe.tools.clone(),
+        of: recipe.of,
+        cpu_bound: recipe.cpu_bound,
+        confine: recipe.confine.unwrap_or(true),
+    }));
 }

@@ -63,7 +63,8 @@ pub(super) fn why_not(
     step: &ResolvedStep,
     whole: &ResolvedStep,
 ) -> Option<Cow<'static, str>> {
-    if plan.omit.iter().any(|omitted| omitted.as_str() == step.written_as()) {
+    let is_omitted = |omitted: &Id| omitted.as_str() == step.written_as() || *omitted == step.id;
+    if plan.omit.iter().any(is_omitted) {
         let environment = plan.environment.as_ref().map_or("this environment", Id::as_str);
         return Some(format!("left out in {environment}").into());
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::document::{KeyPath, SourceId};
+use crate::document::KeyPath;
 use crate::plan::{
     Action, Activation, Asset, Backup, Common, Consistent, Notification, Person, Place, Policy, Scenario,
     Secret, Takes,
@@ -118,32 +118,27 @@ pub struct ResolvedStep {
     pub id: Id,
     /// Where in the plan it stands.
     pub section: Section,
-    /// The step whose recipe it is part of, or of whose `each` it is an item.
+    /// The step that a person wrote in the plan, if it came of one by a recipe, a child plan or `each`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub part_of: Option<Id>,
+    /// The step that it is directly part of, if that came of another one itself: see [`Self::group`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub within: Option<Id>,
+    /// The prefix of the child plan in which it is written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub child: Option<String>,
     /// The fields that every step may have. A part has taken over those of the step that uses the recipe.
     pub common: Common,
     /// What it does. `use` stays on the step that closes the recipe's parts.
     pub action: Action,
-    /// The inputs of the recipe, as its commands get them.
+    /// The inputs of the recipe or of the child plan, as its commands get them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub inputs: BTreeMap<Name, Text>,
-    /// Where in the recipe's file it stands.
-    #[serde(skip)]
-    pub recipe_place: Option<RecipePlace>,
-}
-
-/// A place in a recipe's file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RecipePlace {
-    /// The file.
-    pub source: SourceId,
-    /// The place.
-    pub key_path: KeyPath,
 }
 
 impl ResolvedStep {
-    /// Returns the step that a person wrote: itself, or the one that uses the recipe or has the `each`.
+    /// Returns the step that a person wrote in the plan: itself, or the one of which it came by a recipe, a child plan or
+    /// `each`.
     pub fn written_as(&self) -> &str {
         self.part_of.as_ref().unwrap_or(&self.id).as_str()
     }
@@ -163,26 +158,38 @@ impl ResolvedStep {
         self.common.takes.map(|Takes { p50, .. }| p50)
     }
 
-    /// Whether it closes others: the parts of a recipe, or the items of an `each`.
+    /// Returns the step that it is directly part of.
+    pub const fn group(&self) -> Option<&Id> {
+        match &self.within {
+            Some(group) => Some(group),
+            None => self.part_of.as_ref(),
+        }
+    }
+
+    /// Whether it closes others: the parts of a recipe, the steps of a child plan, or the items of an `each`.
     pub fn is_group(&self) -> bool {
-        matches!(self.action, Action::Use { .. }) || self.has_items()
+        matches!(self.action, Action::Use { .. } | Action::Plan { .. }) || self.has_items()
     }
 
     /// Whether it closes the items of an `each`.
     pub fn has_items(&self) -> bool {
-        let does_it_itself = matches!(self.action, Action::Use { .. } | Action::Plan { .. });
-        self.part_of.is_none() && self.common.each.is_some() && !does_it_itself
+        self.common.each.is_some() && !self.is_item()
     }
 
     /// Whether it is an item of an `each`, such as `notify@eu`.
     pub fn is_item(&self) -> bool {
-        let rest = self.part_of.as_ref().and_then(|whole| self.id.as_str().strip_prefix(whole.as_str()));
+        let rest = self.group().and_then(|whole| self.id.as_str().strip_prefix(whole.as_str()));
         rest.is_some_and(|rest| rest.starts_with('@'))
+    }
+
+    /// Whether it closes the parts of a recipe, and is done as one thing: its estimate is that of the whole.
+    pub fn is_recipe(&self) -> bool {
+        matches!(self.action, Action::Use { .. }) && !self.has_items()
     }
 
     /// Returns the step with whose other items it shares a limit, and how many of them run at the same time.
     pub fn at_most(&self) -> Option<(&Id, usize)> {
-        let whole = self.part_of.as_ref().filter(|_| self.is_item())?;
+        let whole = self.group().filter(|_| self.is_item())?;
         let at_most = self.common.each.as_ref()?.at_most?;
         Some((whole, usize::try_from(at_most.get()).unwrap_or(usize::MAX)))
     }
@@ -194,12 +201,34 @@ impl ResolvedPlan {
         self.steps.iter().find(|step| step.id.as_str() == id)
     }
 
+    /// Returns the position of the step that another is directly part of. It stands behind its parts.
+    pub fn group_of(&self, at: usize) -> Option<usize> {
+        let group = self.steps.get(at)?.group()?;
+        let behind = self.steps.iter().enumerate().skip(at + 1);
+        behind.into_iter().find(|(_, step)| step.id == *group).map(|(at, _)| at)
+    }
+
+    /// Returns the positions of the steps that one is part of, directly or not, the nearest first.
+    pub fn groups_of(&self, at: usize) -> impl Iterator<Item = usize> {
+        std::iter::successors(self.group_of(at), |at| self.group_of(*at))
+    }
+
+    /// Returns the plan in which a step is written that is not this one, with the prefix of its names.
+    pub fn origin(&self, step: &ResolvedStep) -> Option<(&str, &Imported)> {
+        match &step.child {
+            Some(child) => {
+                self.imported.get_key_value(child).map(|(prefix, import)| (prefix.as_str(), import))
+            }
+            None => self.import_of(step.written_as()),
+        }
+    }
+
     /// Returns the imported plan to which a thing belongs, with the prefix of its names; nothing for what is the plan's own.
     ///
     /// A step is named as a person wrote it: see [`ResolvedStep::written_as`].
-    pub fn import_of<'n>(&self, written: &'n str) -> Option<(&'n str, &Imported)> {
+    pub fn import_of(&self, written: &str) -> Option<(&str, &Imported)> {
         let (prefix, _) = written.rsplit_once('/')?;
-        self.imported.get(prefix).map(|import| (prefix, import))
+        self.imported.get_key_value(prefix).map(|(prefix, import)| (prefix.as_str(), import))
     }
 
     /// Returns the steps of a section.

@@ -44,10 +44,11 @@ pub fn with_undos(plan: &ResolvedPlan, course: &Course, undos: &[(usize, Id)]) -
             id: id.clone(),
             section: step.section,
             part_of: None,
+            within: None,
+            child: step.child.clone(),
             common,
             action,
             inputs: step.inputs.clone(),
-            recipe_place: None,
         };
         course.nodes.push(CourseNode {
             id: id.clone(),

@@ -57,11 +57,11 @@ impl Setting<'_> {
 
     /// What an imported plan says is meant to be done in that plan's folder.
     fn folder_of(&self, node: &Node) -> Option<String> {
-        let written = match node.kind {
-            NodeKind::Step(at) => self.material.plan.steps.get(at)?.written_as(),
-            NodeKind::Health(_) => node.id.as_str(),
+        let plan = self.material.plan;
+        let (prefix, _) = match node.kind {
+            NodeKind::Step(at) => plan.origin(plan.steps.get(at)?)?,
+            NodeKind::Health(_) => plan.import_of(node.id.as_str())?,
         };
-        let (prefix, _) = written.rsplit_once('/')?;
         self.material
             .folders
             .get(prefix)
@@ -202,6 +202,15 @@ impl Setting<'_> {
             let reached = self.login(own.as_ref()).unwrap_or_else(|| "on your own machine".to_owned());
             title = format!("{title} (elsewhere: {reached})");
         }
+        let plan = self.material.plan;
+        let prefix = |step: &ResolvedStep| plan.origin(step).map(|(prefix, _)| prefix.to_owned());
+        if let Some(folder) = prefix(part).filter(|own| prefix(whole).as_ref() != Some(own)) {
+            let folder = self.material.folders.get(&folder).map_or(folder.as_str(), String::as_str);
+            title = format!("{title} (in the folder {folder})");
+        }
+        if let Some(who) = who(self, &part.action) {
+            title = format!("{title} (by {who})");
+        }
         let mut title = Some(title);
         if let Some(probe) = &part.common.unless {
             let check = self.check(probe, own.as_ref());
@@ -220,7 +229,14 @@ impl Setting<'_> {
             .env
             .iter()
             .filter(|(name, value)| whole.common.env.get(*name) != Some(*value))
+            .filter(|(name, _)| !part.inputs.contains_key(*name))
             .map(|(name, value)| super::shell::export(name.as_str(), value.as_str()))
+            .chain(
+                part.inputs
+                    .iter()
+                    .filter(|(name, value)| whole.inputs.get(*name) != Some(*value))
+                    .map(|(name, value)| format!("export {name}={}", super::shell::expanded(value))),
+            )
             .collect();
         if let Some(action) = to.get_mut(first).filter(|_| !extra.is_empty()) {
             let before = action.variables.take().map(|fence| fence.text);
@@ -286,9 +302,7 @@ impl Setting<'_> {
                 action.command = Some(Fence::bash(request(http)));
             }
             Action::Use { recipe, .. } => action.text = Some(format!("Carry out the recipe {recipe}.")),
-            Action::Plan { path, .. } => {
-                action.text = Some(format!("Carry out the plan {path}, by its own runbook."));
-            }
+            Action::Plan { path, .. } => action.text = Some(format!("Carry out the plan {path}.")),
         }
         let gives_by_command = !step.common.outputs.is_empty() && action.command.is_some();
         if gives_by_command {

@@ -73,6 +73,22 @@ impl Text {
         })
     }
 
+    /// Puts texts in for the names that `known` knows; the other names stay.
+    #[must_use]
+    pub fn with<'v>(&self, known: impl Fn(&str) -> Option<Cow<'v, str>>) -> Self {
+        let mut text = String::with_capacity(self.0.len());
+        for piece in self.pieces() {
+            match piece {
+                Piece::Plain(plain) => text.push_str(&plain.replace('$', "$$")),
+                Piece::Name(name) => match known(name) {
+                    Some(other) => text.push_str(&other),
+                    None => text.push_str(&format!("${{{name}}}")),
+                },
+            }
+        }
+        Self(text)
+    }
+
     /// Puts in the values.
     ///
     /// # Errors
@@ -119,5 +135,13 @@ mod tests {
         assert_eq!(fill("http://${HOST_IP}:80/$"), Ok("http://10.0.0.7:80/$".into()));
         assert_eq!(fill("costs $$5 and $5 ${x}"), Ok("costs $5 and $5 ${x}".into()));
         assert_eq!(fill("$OTHER"), Err(NameError("OTHER".into())));
+    }
+
+    #[test]
+    fn puts_in_what_is_known_and_leaves_the_names_that_are_not() {
+        let known = |name: &str| (name == "INPUT_DUMP").then(|| Cow::from("$POINT_PATH/$$x"));
+        let text = Text::new("${INPUT_DUMP}.gz $OTHER costs $5 and $$HOME").with(known);
+        let value = |name: &str| Some(Cow::from(name.to_lowercase()));
+        assert_eq!(text.fill(value).as_deref(), Ok("point_path/$x.gz other costs $5 and $HOME"));
     }
 }

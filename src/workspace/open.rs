@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::Error;
-use super::imports::{Found, imports_of};
+use super::imports::{Found, imports_of, uses_others};
 use super::root::plan_files;
 use super::shelf::{AtHand, Shelf};
 use crate::document::{Document, Limits, Place, ReadError, Span, read};
@@ -150,7 +150,7 @@ impl Opened {
 
     fn read_imports(&mut self, recipes: &Shelf, sources: &mut Sources) -> Result<(), Error> {
         if let (Some(document), Some(plan)) = (&self.document, &self.plan)
-            && !plan.imports.is_empty()
+            && uses_others(plan)
         {
             let Found { imports, files, findings } =
                 imports_of(&self.path, document, plan, recipes, sources)?;

@@ -521,21 +521,6 @@ fn a_drill_needs_its_environment_and_no_open_ends() {
 }
 
 #[test]
-fn what_this_version_cannot_do_is_refused_by_name() {
-    for (plan, part) in [
-        ("steps: { a: { plan: child.yaml, each: [x, y] } }\n", "`each` with `plan`"),
-        ("steps: { a: { plan: child.yaml } }\n", "child plans"),
-    ] {
-        let stage = Stage::new(plan);
-        stage.write("child.yaml", "version: 1\nplan: other\nsteps: { x: { run: echo x >>ledger } }\n");
-        stage.execute(&[]).exits(2).says("not in this version").says(part);
-        assert_eq!((stage.ledger().len(), stage.runs().len()), (0, 0), "{plan}");
-        stage.run(&["execute", "plan.yaml", "--dry-run=plan"]).exits(0);
-        assert_eq!(stage.ledger().len(), 0);
-    }
-}
-
-#[test]
 fn a_real_run_begins_only_when_it_is_confirmed() {
     let stage = Stage::new("steps: { a: { run: echo a >>ledger } }\n");
     stage.run(&["execute", "plan.yaml"]).exits(2).says("--yes");

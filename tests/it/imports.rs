@@ -169,7 +169,7 @@ fn a_copy_of_an_imported_backup_can_be_restored_from() {
 #[test]
 fn what_cannot_be_imported_is_told_at_its_line() {
     let told = |imports: &str| found(&shop(imports, "x/y"), 1);
-    let first = "broken-import plans/shop.yaml:3 the imported plan";
+    let first = "broken-import plans/shop.yaml:3 the plan";
     assert_eq!(told("x: gone.yaml"), [format!("{first} plans/gone.yaml cannot be read: entity not found")]);
     let outside = shop("x: ../../outside.yaml", "x/y");
     let told_outside = found(&outside, 1);
@@ -193,9 +193,7 @@ fn nothing_outside_of_the_repository_is_read() {
         .args(["check", "repo/plans/shop.yaml", "--format", "json"]);
     assert_eq!(
         found(&folder, 1),
-        [
-            "broken-import repo/plans/shop.yaml:3 the imported plan outside.yaml lies outside of the repository"
-        ]
+        ["broken-import repo/plans/shop.yaml:3 the plan outside.yaml lies outside of the repository"]
     );
     let link = Drplan::new()
         .file("outside.yaml", DNS)

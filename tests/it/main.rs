@@ -12,6 +12,7 @@ mod bucket;
 mod canary;
 mod chain;
 mod check;
+mod child;
 mod clocks;
 mod corpus;
 mod deadlock;

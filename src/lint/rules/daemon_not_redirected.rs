@@ -29,11 +29,10 @@ impl Rule for DaemonNotRedirected {
                 continue;
             }
             let Some(daemon) = daemon(&shell::read(text)) else { continue };
-            let key = if step.part_of.is_some() { "use" } else { "run" };
             let message =
                 format!("`{}` starts `{daemon}` in the background without redirecting its output", step.id);
             let finding = Finding::warning(Self::META.name, message)
-                .at(context.place(&step.key_path().key(key), Part::Value), "keeps the step's output open")
+                .at(context.place(&context.written_action(step), Part::Value), "keeps the step's output open")
                 .help("redirect it, as in `serve >/var/log/serve.log 2>&1 &`, or start it as a service");
             sink.add(finding, Subject::step(step.written_as()));
         }

@@ -61,7 +61,7 @@ pub(super) fn written_circles(context: &Context<'_>) -> Vec<KeyPath> {
 /// Whether all of it is in one recipe: that is told in the recipe's own file.
 fn is_inside_a_recipe(context: &Context<'_>, nodes: &[&Node]) -> bool {
     let group = |node: &Node| match node.kind {
-        NodeKind::Step(step) => context.resolved.steps.get(step)?.part_of.as_ref(),
+        NodeKind::Step(step) => context.resolved.steps.get(step)?.group(),
         NodeKind::Health(_) => None,
     };
     let first = nodes.first().and_then(|node| group(node));

@@ -16,8 +16,9 @@ impl Rule for StepWithoutEstimate {
 
     fn check(&self, context: &Context<'_>, sink: &mut Sink) {
         for step in context.resolved.section(Section::Steps) {
-            let waits = matches!(step.action, Action::Wait(Wait::For(_)));
-            if step.takes().is_some() || step.part_of.is_some() || waits {
+            // What its steps do not say is told of these.
+            let says = matches!(step.action, Action::Wait(Wait::For(_)) | Action::Plan { .. });
+            if step.takes().is_some() || step.part_of.is_some() || says {
                 continue;
             }
             let help = match step.action {

@@ -42,11 +42,10 @@ impl Rule for UnguardedDestruction {
             for at in unapproved(context, routed) {
                 let Some(what) = destroyers.get(&at) else { continue };
                 let step = &context.resolved.steps[at];
-                let key = if step.part_of.is_some() && !step.is_item() { "use" } else { "run" };
                 let id = if step.is_item() { step.written_as() } else { step.id.as_str() };
                 let message = format!("`{id}` destroys something (`{what}`), and nobody is asked before");
                 let finding = Finding::warning(Self::META.name, message)
-                    .at(context.place(&step.key_path().key(key), Part::Value), "cannot be taken back")
+                    .at(context.place(&context.written_action(step), Part::Value), "cannot be taken back")
                     .help("let it need a step with `approve`, or give it an `undo`");
                 sink.add(finding, Subject::step(step.written_as()));
             }
