@@ -316,6 +316,7 @@ const fn writes(failure: &Failure) -> bool {
         Failure::Exit { .. }
         | Failure::Signal { .. }
         | Failure::TimedOut { .. }
+        | Failure::OutOfReach { .. }
         | Failure::Unverified { .. }
         | Failure::BadOutput { .. } => true,
         Failure::NotStarted { .. }

@@ -284,18 +284,27 @@ impl Holding {
                 outcome.exit = Exit::NotStarted(why);
                 Remains::Ended(outcome)
             }
+            Some(Note::Ended(code)) => {
+                outcome.exit = Exit::Code(code);
+                Remains::Ended(outcome)
+            }
             // A new courier asks the host once more, and says the same or better.
-            Some(Note::Interrupted(_)) => Remains::Gone,
+            Some(Note::Interrupted(_) | Note::Underway) => Remains::Gone,
             None => Remains::Ended(outcome),
         }
     }
 
     fn ended(&self, outcome: Outcome) -> End {
-        let noted = remote::note(&self.run_dir, &outcome.step, outcome.attempt);
-        match noted.filter(|_| outcome.cause == Cause::Ended) {
-            Some(Note::Interrupted(why)) => End::Known(Ending::Interrupted(why)),
-            Some(Note::NotStarted(why)) => ended(Outcome { exit: Exit::NotStarted(why), ..outcome }),
-            None => ended(outcome),
+        match remote::note(&self.run_dir, &outcome.step, outcome.attempt) {
+            Some(Note::Underway) => End::Known(Ending::Underway(Box::new(outcome))),
+            Some(Note::Ended(code)) => ended(Outcome { exit: Exit::Code(code), ..outcome }),
+            Some(Note::Interrupted(why)) if outcome.cause == Cause::Ended => {
+                End::Known(Ending::Interrupted(why))
+            }
+            Some(Note::NotStarted(why)) if outcome.cause == Cause::Ended => {
+                ended(Outcome { exit: Exit::NotStarted(why), ..outcome })
+            }
+            Some(Note::Interrupted(_) | Note::NotStarted(_)) | None => ended(outcome),
         }
     }
 

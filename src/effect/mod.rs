@@ -210,6 +210,8 @@ pub enum Ending {
     Refused(String),
     /// It was started on another host, and nobody can know how it ended; why.
     Interrupted(String),
+    /// Its courier is over, and nobody has heard from its host how it ended: it may still run there.
+    Underway(Box<keeper::Outcome>),
     /// It was not really done.
     Assumed,
 }

@@ -38,7 +38,26 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
                 self.judge(at, &why)
             }
             Ending::Kept(outcome) => self.hear_kept(at, &outcome),
+            Ending::Underway(outcome) => self.hear_underway(at, &outcome),
         }
+    }
+
+    /// Hears that a courier is over, and has not heard itself how the step ended on its host.
+    fn hear_underway(&mut self, at: usize, outcome: &keeper::Outcome) -> Result<(), Error> {
+        let why = match outcome.cause {
+            Cause::Stopped if self.halted != Some(StopHow::Abort) => return self.hear_kept(at, outcome),
+            Cause::Stopped => "it was to be stopped".to_owned(),
+            Cause::TimedOut => {
+                let after = self.step(at).and_then(|step| step.common.timeout).unwrap_or_default();
+                format!("it ran longer than its limit of {after}")
+            }
+            Cause::Ended => {
+                self.stop_acting(at);
+                return self.follow_abroad(at, &outcome.exit);
+            }
+        };
+        self.stop_acting(at);
+        self.fail(at, Failure::OutOfReach { why })
     }
 
     pub(super) fn hear_kept(&mut self, at: usize, outcome: &keeper::Outcome) -> Result<(), Error> {
@@ -100,8 +119,11 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         self.stop_acting(at);
         let attempt = self.attempt(at);
         let step = self.step(at);
-        let may_retry =
-            !matches!(failure, Failure::Stopped | Failure::Refused { .. } | Failure::Expired { .. });
+        // What may still run is not begun once more beside itself.
+        let may_retry = !matches!(
+            failure,
+            Failure::Stopped | Failure::Refused { .. } | Failure::Expired { .. } | Failure::OutOfReach { .. }
+        );
         // An attempt that was interrupted, or that a person asked for, takes none of these away.
         let retries = self.state.steps[at].retries;
         let retry = step

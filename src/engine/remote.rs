@@ -9,15 +9,21 @@ use crate::effect::{
 };
 use crate::event::{Failure, Found, Mode, StopHow, Verdict};
 use crate::journal::Store;
+use crate::keeper::Exit;
 use crate::plan::{Action, Ssh};
 use crate::probe::{Command, Probe, ProbeKind};
 use crate::resolve::ResolvedStep;
 use crate::value::{Id, Length, Name};
 
+/// How many couriers follow one that was lost before a person is asked.
+const MOST_FOLLOWED: u32 = 3;
+
 /// Remote work that this controller takes up again.
 #[derive(Debug, Default)]
 pub(super) struct Abroad {
     again: BTreeSet<usize>,
+    /// How often a courier that was lost was followed by another.
+    followed: BTreeMap<usize, u32>,
     /// Nodes whose outcome is on record, and of which their host still keeps something.
     pub(super) done: Vec<usize>,
 }
@@ -191,6 +197,23 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         self.pass(at, Verdict::Kept, &why)?;
         self.abroad.again.insert(at);
         self.carry_out(at)
+    }
+
+    /// Sends another courier after one that is over without having heard how the step ended.
+    ///
+    /// It is never begun anew for that: it may still run on its host.
+    pub(super) fn follow_abroad(&mut self, at: usize, courier: &Exit) -> Result<(), Error> {
+        let why = match courier {
+            Exit::NotStarted(why) => format!("nobody could be sent to its host: {why}"),
+            Exit::Code(_) | Exit::Signal(_) => "its courier was lost".to_owned(),
+        };
+        let followed = self.abroad.followed.entry(at).or_default();
+        *followed += 1;
+        if *followed > MOST_FOLLOWED {
+            let why = format!("{why}; it may still run there: end it or let it end before it is repeated");
+            return self.pass(at, Verdict::Ask, &why);
+        }
+        self.take_up_abroad(at, &why)
     }
 
     fn act_on(&mut self, at: usize, work: Work) {

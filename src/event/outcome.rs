@@ -46,6 +46,11 @@ pub enum Failure {
         /// The time limit.
         after: Length,
     },
+    /// The command was to be ended, and its host could not be told so: it may still run there.
+    OutOfReach {
+        /// Why it was to be ended.
+        why: String,
+    },
     /// The command ended well, but the verification says that its work is not done.
     Unverified {
         /// What the verification found.
@@ -87,6 +92,9 @@ impl fmt::Display for Failure {
             Self::Signal { signal } => write!(f, "ended by signal {signal}"),
             Self::NotStarted { why } => write!(f, "could not be started: {why}"),
             Self::TimedOut { after } => write!(f, "ran longer than its limit of {after}"),
+            Self::OutOfReach { why } => {
+                write!(f, "{why}, and its host could not be told to end it: it may still run there")
+            }
             Self::Unverified { why } => write!(f, "verification failed: {why}"),
             Self::Unhealthy { why } => write!(f, "did not become healthy: {why}"),
             Self::BadOutput { why } => write!(f, "outputs: {why}"),

@@ -157,6 +157,7 @@ const fn acts(event: &Event) -> Option<bool> {
         Failure::Exit { .. }
         | Failure::Signal { .. }
         | Failure::TimedOut { .. }
+        | Failure::OutOfReach { .. }
         | Failure::Unverified { .. }
         | Failure::Unhealthy { .. }
         | Failure::BadOutput { .. }

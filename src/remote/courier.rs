@@ -193,10 +193,11 @@ impl Stopping {
 impl Courier<'_> {
     /// Goes, and leaves a note where there is no exit code of the step to bring.
     async fn go(mut self) -> Result<i32, String> {
-        note::clear(self.folder);
+        // Until the host has said how it ended, nobody may take it for ended.
+        self.write(&Note::Underway)?;
         let gone = self.try_go().await;
         match gone {
-            Ok(Ok(code)) => Ok(code),
+            Ok(Ok(code)) => self.leave(Note::Ended(code)),
             Ok(Err(note)) => self.leave(note),
             Err(why) if self.contact => self.leave(Note::Interrupted(why)),
             Err(why) => self.leave(Note::NotStarted(why)),
@@ -330,9 +331,16 @@ impl Courier<'_> {
     }
 
     fn leave(&self, note: Note) -> Result<i32, String> {
-        note::leave(self.folder, &note).map_err(|error| format!("cannot write the note: {error}"))?;
-        let (Note::NotStarted(why) | Note::Interrupted(why)) = note;
-        Err(why)
+        self.write(&note)?;
+        match note {
+            Note::NotStarted(why) | Note::Interrupted(why) => Err(why),
+            Note::Ended(code) => Ok(code),
+            Note::Underway => Err("nothing was heard of its end".to_owned()),
+        }
+    }
+
+    fn write(&self, note: &Note) -> Result<(), String> {
+        note::leave(self.folder, note).map_err(|error| format!("cannot write the note: {error}"))
     }
 }
 

@@ -1,4 +1,4 @@
-//! What a courier leaves behind beside the outcome, where an exit code cannot say it.
+//! What a courier leaves behind beside the outcome: its own end says nothing of that of the step.
 
 use std::path::Path;
 
@@ -8,11 +8,16 @@ use crate::keeper;
 use crate::value::Id;
 
 const FILE: &str = "remote.json";
+const NEXT: &str = "remote.json.next";
 
-/// Why a courier has no exit code of the step to give.
+/// What a courier knows of the end of a step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Note {
+    /// Nothing yet: if the courier is gone, the step may still run on its host.
+    Underway,
+    /// It ended with this exit code.
+    Ended(i32),
     /// The step was certainly not started; why.
     NotStarted(String),
     /// It was started, and nobody can know how it ended; why.
@@ -27,9 +32,8 @@ pub fn note(run_dir: &Path, step: &Id, attempt: u32) -> Option<Note> {
 
 #[expect(clippy::disallowed_methods, reason = "the courier writes into the attempt's folder")]
 pub(super) fn leave(folder: &Path, note: &Note) -> std::io::Result<()> {
-    std::fs::write(folder.join(FILE), serde_json::to_vec(note)?)
-}
-
-pub(super) fn clear(folder: &Path) {
-    let _ = std::fs::remove_file(folder.join(FILE));
+    // A courier may be killed at any moment: what is there is one note or the other.
+    let (file, next) = (folder.join(FILE), folder.join(NEXT));
+    std::fs::write(&next, serde_json::to_vec(note)?)?;
+    std::fs::rename(next, file)
 }

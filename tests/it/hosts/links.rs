@@ -81,12 +81,12 @@ fn a_lossy_link_brings_everything() {
 #[test]
 fn a_host_that_dies_and_never_comes_back_costs_the_step_its_time_limit() {
     let mut net = Net::with(&["alpha"]);
-    let stage = stage_on(&net, &["alpha"], "    timeout: 2s\n");
+    let stage = stage_on(&net, &["alpha"], "    timeout: 2s\n    retry: 1\n    rerun: safe\n");
     let running = net.start(&stage, &EXECUTE);
     until("it begins", || kept(&stage, "on-alpha", "stdout") == "before\n");
     net.kill_host("alpha");
     running.ends().exits(3);
-    assert_eq!(stage.last("step_finished", "on-alpha")["outcome"]["failure"]["kind"], "timed_out");
+    assert_eq!(stage.last("step_finished", "on-alpha")["outcome"]["failure"]["kind"], "out_of_reach");
     assert!(kept(&stage, "on-alpha", "stderr").contains("alpha could not be told to end it"));
 }
 

@@ -2,6 +2,8 @@
 
 use std::process::Command;
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use super::sshd::Sshd;
 use super::{EXECUTE, kept, run, stage_with, start};
 use crate::stage::{Stage, until};
@@ -122,4 +124,50 @@ fn a_host_that_was_started_anew_is_known_for_it() {
     assert_eq!(judged["verdict"], "ask");
     assert!(judged["why"].as_str().unwrap().contains("vps was started anew while it ran"), "{judged}");
     assert_eq!(stage.ledger(), ["began"]);
+}
+
+/// Lets the step of a waiting stage be repeated where it was interrupted.
+fn repeatable(stage: &Stage) {
+    let plan =
+        stage.read("plan.yaml").replace("    on: vps\n", "    on: vps\n    rerun: safe\n    retry: 1\n");
+    stage.write("plan.yaml", &plan);
+}
+
+#[test]
+fn what_could_not_be_told_to_end_is_not_taken_for_ended() {
+    let mut sshd = Sshd::start();
+    let stage = waiting_stage(&sshd);
+    repeatable(&stage);
+    let running = start(&stage, &EXECUTE);
+    until_begun(&stage);
+    sshd.stop();
+    until("the loss is told", || kept(&stage, "long", "stderr").contains("the connection to vps is lost"));
+    running.signal(Signal::INT);
+    until("it is heard", || stage.has_told("stop_asked", ""));
+    running.signal(Signal::INT);
+    running.ends();
+    assert_eq!(stage.ledger(), ["began"], "it runs on, out of reach");
+    sshd.start_again();
+    let resumed = start(&stage, &["resume", "latest"]);
+    until("it is looked for", || stage.has_told("step_judged", "long"));
+    stage.let_go("go");
+    resumed.ends().exits(0);
+    assert_whole(&stage, &stage);
+    assert_eq!(stage.ledger(), ["began", "192.0.2.9"], "it was started twice");
+}
+
+#[test]
+fn a_courier_that_is_killed_is_followed_by_another() {
+    let sshd = Sshd::start();
+    let stage = waiting_stage(&sshd);
+    repeatable(&stage);
+    let running = start(&stage, &EXECUTE);
+    until_begun(&stage);
+    let (courier, _) = stage.process_of("long", 1).expect("the courier is on record");
+    kill_process(Pid::from_raw(courier).unwrap(), Signal::KILL).unwrap();
+    until("it is looked for", || stage.has_told("step_judged", "long"));
+    stage.let_go("go");
+    running.ends().exits(0);
+    assert_whole(&stage, &stage);
+    assert_eq!(stage.ledger(), ["began", "192.0.2.9"], "it was started twice");
 }
