@@ -6,7 +6,7 @@ use crate::resolve::{Course, CourseKind, CourseNode, ResolvedPlan};
 /// Returns what a course asks for that this version cannot do, for people; one line each.
 ///
 /// Nothing of the language is ever left out silently: what is listed here is refused before a run begins.
-pub fn unsupported(plan: &ResolvedPlan, course: &Course, asks: bool) -> Vec<String> {
+pub fn unsupported(plan: &ResolvedPlan, course: &Course) -> Vec<String> {
     let mut missing = Vec::new();
     for node in &course.nodes {
         let id = &node.id;
@@ -17,11 +17,6 @@ pub fn unsupported(plan: &ResolvedPlan, course: &Course, asks: bool) -> Vec<Stri
         if probes_of(plan, node).iter().any(afar) {
             missing.push(format!("{id}: a probe recipe (`use`) that is asked on another host"));
         }
-    }
-    let scenario = course.scenario.as_ref().and_then(|id| plan.scenarios.get(id));
-    if asks && scenario.is_some_and(|scenario| !scenario.damage.is_empty() || !scenario.compromise.is_empty())
-    {
-        missing.push("choosing a recovery point from before the harm (`damage`, `compromise`)".to_owned());
     }
     missing.sort();
     missing.dedup();

@@ -15,7 +15,7 @@ use super::{Global, Terminal, speech};
 use crate::analysis::{Network, OpenEnd, estimate, open_ends, unsupported};
 use crate::document::Sources;
 use crate::error::Error;
-use crate::event::{Mode, Outline, OutlineKind, RunStarted, Target};
+use crate::event::{HarmedAt, Mode, Outline, OutlineKind, RunStarted, Target};
 use crate::exit::Exit;
 use crate::journal::{Runs, Writer};
 use crate::plan::{Action, Operation};
@@ -60,6 +60,15 @@ pub(super) struct Args {
     /// When somebody decided that it is a disaster; now, if nothing is said
     #[arg(long, value_name = "TIME")]
     pub declared_at: Option<Moment>,
+    /// When data was spoiled, after damage or an intrusion: older recovery points are restored
+    #[arg(long, value_name = "TIME", conflicts_with = "before")]
+    pub harmed_at: Option<Moment>,
+    /// Restore only recovery points from before this moment
+    #[arg(long, value_name = "TIME")]
+    pub before: Option<Moment>,
+    /// Take recovery points without looking into them first
+    #[arg(long)]
+    pub unverified: bool,
     /// How many steps run at the same time
     #[arg(long, value_name = "N")]
     pub max_parallel: Option<NonZeroUsize>,
@@ -159,6 +168,7 @@ pub(super) fn run(args: &Args, global: &Global, terminal: &Terminal) -> Result<E
             .print("Nothing is to be done: the scenario hits nothing that the plan must bring back.\n")?;
         return Ok(Exit::Done);
     }
+    let harmed = harmed_at(&plan, &route, args, mode, asked)?;
     if mode == Mode::Real && !args.yes {
         confirm(&plan, scenario.as_ref(), terminal)?;
     }
@@ -185,6 +195,7 @@ pub(super) fn run(args: &Args, global: &Global, terminal: &Terminal) -> Result<E
     frozen.homes = homes_of(&route);
     let plan_hash = frozen.write(&run_dir, &opened, &sources)?;
     let mut start = start_of(&frozen, &route, run, plan_hash, mode, args, account.clone());
+    start.harmed = harmed;
     if mode == Mode::Real {
         start.declared_at.get_or_insert(asked);
     }
@@ -241,9 +252,55 @@ fn check_moments(args: &Args, asked: Moment) -> Result<(), Error> {
         _ => Ok(()),
     };
     too_late("--declared-at", args.declared_at, asked, "this machine's time")?;
+    too_late("--harmed-at", args.harmed_at, asked, "this machine's time")?;
+    too_late("--before", args.before, asked, "this machine's time")?;
     let declared = args.declared_at.unwrap_or(asked);
     let what = if args.declared_at.is_some() { "`--declared-at`" } else { "this machine's time" };
     too_late("--incident-at", args.incident_at, declared, what)
+}
+
+/// Says when data was spoiled and whose. The newest points hold what was spoiled: nothing is restored before that is known.
+///
+/// In a drill the stage does the harm; without a stage, and in a dry run, it is taken to have been done `found_after` ago.
+fn harmed_at(
+    plan: &ResolvedPlan,
+    route: &Route,
+    args: &Args,
+    mode: Mode,
+    asked: Moment,
+) -> Result<Option<HarmedAt>, Error> {
+    let scenario = route.scenario.as_ref().and_then(|id| Some((id, plan.scenarios.get(id)?)));
+    let spoils =
+        |asset: &Id| scenario.is_some_and(|(_, of)| !of.compromise.is_empty() || of.damage.contains(asset));
+    let goals = route.assets.iter().filter(|(id, asset)| asset.state.is_goal() && spoils(id));
+    let assets: Vec<Id> = goals.map(|(id, _)| id.clone()).collect();
+    let Some((id, scenario)) = scenario.filter(|_| !assets.is_empty()) else {
+        return match args.harmed_at {
+            None => Ok(None),
+            Some(_) => {
+                let error = Error::unable("`--harmed-at` is given, and the scenario spoils no data");
+                Err(error.hint("`--before TIME` restores older points all the same"))
+            }
+        };
+    };
+    let stages = args.drill && plan.section(Section::Prepare).next().is_some();
+    let found_after = scenario.found_after.unwrap_or_default();
+    let (at, assumed) = match (args.harmed_at, mode) {
+        (Some(at), _) => (Some(at), false),
+        (None, _) if args.before.is_some() => return Ok(None),
+        (None, Mode::Real) => {
+            let list = assets.iter().map(Id::as_str).collect::<Vec<_>>().join(", ");
+            let error = Error::unable(format!(
+                "`{id}` spoils data ({list}): the newest recovery points may hold what was spoiled"
+            ));
+            return Err(error.hint(
+                "say when the harm began with `--harmed-at TIME`, or `--before TIME` for points that you trust",
+            ));
+        }
+        (None, Mode::Drill) if stages => (None, true),
+        (None, _) => (Some(asked.minus(found_after)), true),
+    };
+    Ok(Some(HarmedAt { at, assumed, assets }))
 }
 
 fn mode_of(args: &Args) -> Mode {
@@ -297,7 +354,7 @@ fn refuse_unsupported(plan: &ResolvedPlan, course: &Course, mode: Mode) -> Resul
     if mode == Mode::DryPlan {
         return Ok(());
     }
-    let missing = unsupported(plan, course, mode != Mode::DryRun);
+    let missing = unsupported(plan, course);
     if missing.is_empty() {
         return Ok(());
     }
@@ -388,6 +445,9 @@ fn start_of(
         host: session::host(),
         incident_at: args.incident_at,
         declared_at: args.declared_at,
+        harmed: None,
+        before: args.before,
+        unverified: args.unverified,
         assumed: scenario.map(crate::plan::Scenario::assumed_delay).unwrap_or_default(),
         targets: targets_of(plan, route),
         nodes: frozen.course.nodes.iter().map(|node| outline_of(plan, node)).collect(),

@@ -70,7 +70,7 @@ impl Session<'_> {
             last_words: self.workspace.config.defaults.last_words.unwrap_or(LAST_WORDS),
             stays: self.stays,
         };
-        let judged = self.judged();
+        let (judged, confines) = (self.judged(), self.workspace.config.defaults.confine.unwrap_or(true));
         let mut listener = live::Listening::begin(&self, earlier, terminal);
         let outcome = runtime.block_on(async {
             match setup.mode() {
@@ -80,7 +80,7 @@ impl Session<'_> {
                         start: keeper::stamp(),
                         run_dir: self.run_dir.clone(),
                         exe,
-                        confines: self.workspace.config.defaults.confine.unwrap_or(true),
+                        confines,
                         judged,
                     });
                     Ok::<_, Error>(
@@ -98,6 +98,7 @@ impl Session<'_> {
                         interactive: terminal.interactive && self.format == EventFormat::Human,
                         desk: listener.desk(),
                         judged,
+                        confines,
                     };
                     let effects = Live::new(live)?;
                     Ok(engine::run(&setup, effects, writer, &mut listener, earlier, resumed).await)

@@ -69,6 +69,10 @@ pub(super) fn phrase(stamp: &Stamp, event: &Event, state: &RunState) -> Phrase {
             say(Mark::Notes, "The stage is set; the clock of the incident starts now.".into())
         }
         Event::PointChosen { point, .. } => say(Mark::Notes, chosen(stamp, point)),
+        Event::PointRefused { path, why, .. } => {
+            let text = format!("found {} bad: {}; the point before it is tried", plain(path), plain(why));
+            say(Mark::Again, text)
+        }
         Event::StepStarted { attempt, .. } => say(Mark::Begins, begins(node, *attempt)),
         Event::StepFinished { step, attempt, outcome, .. } => match outcome {
             Outcome::Done => say(Mark::Done, format!("{} {spent}{}", worked(node), estimate(node))),

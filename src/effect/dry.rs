@@ -8,9 +8,10 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::confine::Cell;
+use super::points::Seeker;
 use super::{
-    Consultation, Demand, Effects, Ending, Errand, Folder, FoundPoint, Happening, Judged, Question, Reply,
-    Work, ask, demand, points, secrets, signals,
+    Consultation, Demand, Effects, Ending, Errand, FoundPoint, Happening, Judged, Question, Reply, Search,
+    Work, ask, demand, secrets, signals,
 };
 use crate::event::{self, Check, Confined};
 use crate::journal::Found;
@@ -42,7 +43,7 @@ pub struct Dry {
     run_dir: PathBuf,
     /// What keeps probes from writing.
     cell: Option<Cell>,
-    judged: Vec<Judged>,
+    seeker: Seeker,
     /// What will come, by the boot clock's time and then in the order in which it was begun.
     agenda: BTreeMap<(u64, u64), Happening>,
     begun: u64,
@@ -76,6 +77,7 @@ impl Dry {
             let teller = teller.clone();
             tasks.spawn(signals.tell(move |count| teller.send(Told::Interrupted(count)).is_ok()));
         }
+        let seeker = Seeker::new(exe.clone(), tmp_of(&run_dir), confines, judged);
         let cell = asks.then(|| {
             if confines {
                 Cell::try_out(&exe, &tmp_of(&run_dir))
@@ -88,7 +90,7 @@ impl Dry {
             clock: start,
             run_dir,
             cell,
-            judged,
+            seeker,
             agenda: BTreeMap::new(),
             begun: 0,
             told,
@@ -152,7 +154,7 @@ impl Dry {
 }
 
 /// The folder for temporary files of probes.
-fn tmp_of(run_dir: &std::path::Path) -> PathBuf {
+pub(super) fn tmp_of(run_dir: &std::path::Path) -> PathBuf {
     run_dir.join("probe-tmp")
 }
 
@@ -242,14 +244,12 @@ impl Effects for Dry {
         }
     }
 
-    fn find_point(&mut self, ticket: u64, at: Option<Folder>, moot: Option<String>) {
+    fn find_point(&mut self, ticket: u64, search: Search) {
         if self.asks {
-            let judged = self.judged.clone();
-            self.look(async move {
-                Happening::PointFound { ticket, found: points::look(at, moot, judged).await }
-            });
+            let seeker = self.seeker.clone();
+            self.look(async move { Happening::PointFound { ticket, found: seeker.look(search).await } });
         } else {
-            let why = moot.unwrap_or_else(|| "not asked: the plan alone is looked at".to_owned());
+            let why = search.moot.unwrap_or_else(|| "not asked: the plan alone is looked at".to_owned());
             self.schedule(Length::ZERO, Happening::PointFound { ticket, found: FoundPoint::Unasked(why) });
         }
     }

@@ -14,10 +14,10 @@ use super::digest::{self, Digests};
 use super::listing::{Listing, Unlisted, list};
 use super::run::{self, Examined, Look};
 use super::words::unknown_in;
-use super::{Errand, Fetched, Question, Reply, ask, secrets};
+use super::{Env, Errand, Fetched, Question, Reply, ask, secrets};
 use crate::keeper::Mask;
 use crate::probe::{Asked, Command, Expect, Fact, Facts, Probe, ProbeKind};
-use crate::value::Text;
+use crate::value::{Length, Text};
 
 /// JSON of a tool that lists thousands of points is longer than what people read.
 const MOST_OUTPUT: usize = 16 << 20;
@@ -313,4 +313,26 @@ fn with_open_file(before: &[String], file: &str) -> Vec<String> {
         words.extend(["--out", file, "--"].map(str::to_owned));
     }
     words
+}
+
+/// How long one probe may take, unless it says so itself: a full read of a large artifact is no question of seconds.
+const PATIENCE: Length = Length::from_secs(3600);
+
+/// A probe that does not say how long it may take gets the time to read a large artifact.
+pub fn give_time(probe: &mut Probe) {
+    if !probe.has_own_timeout() {
+        match &mut probe.asked {
+            Some(asked) if asked.probe.has_own_timeout() => {}
+            Some(asked) => asked.probe.timeout = PATIENCE,
+            None => probe.timeout = PATIENCE,
+        }
+    }
+}
+
+/// Tools print times and messages by the environment: every probe gets the same.
+pub fn scrub(env: &mut Env) {
+    env.values.retain(|name, _| !name.starts_with("LC_"));
+    for (name, value) in [("TZ", "UTC"), ("LANG", "C.UTF-8"), ("LC_ALL", "C.UTF-8")] {
+        env.values.insert(name.to_owned(), value.to_owned());
+    }
 }

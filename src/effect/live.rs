@@ -10,13 +10,15 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
 use super::desk::{Answers, Desk};
+use super::dry::tmp_of;
 use super::holding::{End, Holding, Wish};
 use super::person::{Heard, Person, Typed};
+use super::points::Seeker;
 use super::signals::Signals;
 use super::tell::Heralds;
 use super::{
-    Afar, Channel, Consultation, Effects, Errand, Folder, Happening, Judged, Message, Question, Spoken, Work,
-    afar, ask, points, secrets,
+    Afar, Channel, Consultation, Effects, Errand, Happening, Judged, Message, Question, Search, Spoken, Work,
+    afar, ask, secrets,
 };
 use crate::event::Delivery;
 use crate::journal;
@@ -44,6 +46,8 @@ pub struct LiveSetup {
     pub desk: Option<(Arc<dyn Desk>, Answers)>,
     /// What was found of recovery points, earlier.
     pub judged: Vec<Judged>,
+    /// Whether the probes that look into recovery points are confined.
+    pub confines: bool,
 }
 
 /// Effects on the real world.
@@ -60,7 +64,7 @@ pub struct Live {
     ready: VecDeque<Happening>,
     person: Person,
     answers: Arc<BTreeMap<Name, SecretString>>,
-    judged: Vec<Judged>,
+    seeker: Seeker,
     /// Files of the inbox that were told of and not yet put away.
     told_of: HashSet<String>,
     heralds: Heralds,
@@ -86,7 +90,9 @@ impl Live {
     ///
     /// When signals or the inbox cannot be listened to.
     pub fn new(setup: LiveSetup) -> io::Result<Self> {
-        let LiveSetup { run_dir, exe, interactive, account, login, home, desk, answers, judged } = setup;
+        let LiveSetup { run_dir, exe, interactive, account, login, home, desk, answers, judged, confines } =
+            setup;
+        let seeker = Seeker::new(exe.clone(), tmp_of(&run_dir), confines, judged);
         let (teller, told) = mpsc::unbounded_channel();
         let mut tasks = JoinSet::new();
 
@@ -118,7 +124,7 @@ impl Live {
             requests: Vec::new(),
             ready: VecDeque::new(),
             answers: Arc::new(answers),
-            judged,
+            seeker,
             person: Person::new(interactive, account, login, home, desk),
             told_of: HashSet::new(),
             heralds: Heralds::default(),
@@ -252,11 +258,9 @@ impl Effects for Live {
         });
     }
 
-    fn find_point(&mut self, ticket: u64, at: Option<Folder>, moot: Option<String>) {
-        let judged = self.judged.clone();
-        self.begin(
-            async move { Happening::PointFound { ticket, found: points::look(at, moot, judged).await } },
-        );
+    fn find_point(&mut self, ticket: u64, search: Search) {
+        let seeker = self.seeker.clone();
+        self.begin(async move { Happening::PointFound { ticket, found: seeker.look(search).await } });
     }
 
     fn sweep(&mut self, afar: Afar) {

@@ -40,9 +40,10 @@ pub use desk::{Answers, Desk};
 pub use digest::Digests;
 pub use dry::{Dry, DrySetup};
 pub use http_step::{carry_out_request, request_job};
-pub use inspect::{Inspection, Inspector, Verdict};
+pub use inspect::{Inspection, Inspector, Verdict, give_time, scrub};
 pub use listing::{Listed, Listing, Unlisted};
 pub use live::{Live, LiveSetup};
+pub use points::{Prove, Search};
 pub use remote_step::{RemoteStep, attempt_name, carry_out_errand, remote_job};
 #[cfg(test)]
 pub(crate) use scripted::Scripted;
@@ -354,7 +355,7 @@ pub trait Effects {
     fn fetch(&mut self, ticket: u64, errand: Errand);
 
     /// Looks for the newest recovery point in a folder. Told as [`Happening::PointFound`].
-    fn find_point(&mut self, ticket: u64, at: Option<Folder>, moot: Option<String>);
+    fn find_point(&mut self, ticket: u64, search: Search);
 
     /// Removes what a run that is over has left on a host.
     fn sweep(&mut self, _: Afar) {}

@@ -1,110 +1,276 @@
-//! Finds the newest recovery point in a folder, by the times in the names.
+//! Finds the newest recovery point in a folder that may be taken and is good.
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
+use futures_util::future::join_all;
+use secrecy::ExposeSecret;
+
+use super::digest::Digests;
+use super::inspect::{Inspection, Inspector, Verdict, give_time, scrub};
 use super::listing::{is_companion, is_unfinished};
 use super::words::short;
-use super::{Folder, FoundPoint, Judged, afar};
-use crate::value::Moment;
+use super::{Env, Errand, Folder, FoundPoint, Judged, Question, afar};
+use crate::probe::{Integrity, Probe};
+use crate::value::{Moment, Name};
 
-/// Looks for the newest recovery point, unless it is already known that this makes no sense.
-pub(super) async fn look(at: Option<Folder>, moot: Option<String>, judged: Vec<Judged>) -> FoundPoint {
-    if let Some(why) = moot {
-        return FoundPoint::Unasked(why);
+/// What recovery point is wanted.
+#[derive(Clone, Debug, Default)]
+pub struct Search {
+    /// Where the copy lies, if this version can look there.
+    pub at: Option<Folder>,
+    /// Why it makes no sense to look, if that is known.
+    pub moot: Option<String>,
+    /// It must hold a moment before this one.
+    pub before: Option<Moment>,
+    /// It must hold a moment that is not before this one.
+    pub not_before: Option<Moment>,
+    /// Points that this run has found bad: where they lie, and why.
+    pub refused: Vec<(String, String)>,
+    /// How to look into one; nothing if none is looked into, nor is it asked what earlier looks have found.
+    pub proof: Option<Box<Prove>>,
+}
+
+/// How to look into a recovery point before it is restored.
+#[derive(Clone, Debug)]
+pub struct Prove {
+    /// The probes of its copy.
+    pub probes: Vec<Probe>,
+    /// The environment of these.
+    pub env: Env,
+    /// The key of the copy, and how it is fetched.
+    pub key: Option<(Name, Errand)>,
+    /// The folder in which they run.
+    pub cwd: PathBuf,
+    /// The shell for their texts.
+    pub shell: Vec<String>,
+}
+
+/// Looks for recovery points.
+#[derive(Clone, Debug)]
+pub(super) struct Seeker {
+    judged: Arc<Vec<Judged>>,
+    /// The binary of drplan, the folder for temporary files of probes, and whether these are confined.
+    inspects: Arc<(PathBuf, PathBuf, bool)>,
+    inspector: Arc<OnceLock<Inspector>>,
+}
+
+/// What looking into a point has shown.
+enum Proof {
+    /// Nothing is wrong with it: how far it was looked into, and the moment that it says it holds.
+    Good(String, Option<Moment>),
+    Bad(String),
+    /// Nobody knows; why.
+    Unknown(String),
+}
+
+impl Seeker {
+    pub(super) fn new(exe: PathBuf, tmp: PathBuf, confines: bool, judged: Vec<Judged>) -> Self {
+        let inspects = Arc::new((exe, tmp, confines));
+        Self { judged: Arc::new(judged), inspects, inspector: Arc::default() }
     }
-    let at = match at {
-        Some(Folder::Afar(afar, folder)) => {
-            let shown = format!("{folder} on {}", afar.host.place);
-            return match afar::names(&afar, &folder).await {
-                Ok(names) => {
-                    // What was looked at lay on this machine.
-                    newest_of(names, &shown, &[], |name| {
-                        Some(format!("{}/{name}", folder.trim_end_matches('/')))
-                    })
+
+    /// Looks for the newest recovery point that is good, unless it is already known that this makes no sense.
+    pub(super) async fn look(&self, search: Search) -> FoundPoint {
+        if let Some(why) = &search.moot {
+            return FoundPoint::Unasked(why.clone());
+        }
+        match &search.at {
+            None => FoundPoint::CannotLook("this version looks only into folders".to_owned()),
+            Some(Folder::Afar(afar, folder)) => {
+                let shown = format!("{folder} on {}", afar.host.place);
+                match afar::names(afar, folder).await {
+                    Ok(names) => {
+                        let path_of = |name: &str| Some(format!("{}/{name}", folder.trim_end_matches('/')));
+                        self.choose(names, &shown, path_of, &search, false).await
+                    }
+                    Err(why) => FoundPoint::Nothing(why),
                 }
-                Err(why) => FoundPoint::Nothing(why),
+            }
+            Some(Folder::Here(folder)) => {
+                let folder = folder.clone();
+                let listed = tokio::task::spawn_blocking(move || names_in(&folder)).await;
+                match listed.unwrap_or_else(|error| Err(error.to_string())) {
+                    Ok((folder, names)) => {
+                        let path_of = |name: &str| absolute(&folder.join(name));
+                        let shown = folder.display().to_string();
+                        self.choose(names, &shown, path_of, &search, true).await
+                    }
+                    Err(why) => FoundPoint::Nothing(why),
+                }
+            }
+        }
+    }
+
+    /// Takes the newest of the points that may be taken and with which nothing is wrong.
+    async fn choose(
+        &self,
+        names: Vec<String>,
+        shown: &str,
+        path_of: impl Fn(&str) -> Option<String>,
+        search: &Search,
+        is_here: bool,
+    ) -> FoundPoint {
+        let is_point = |name: &String| !is_unfinished(name) && !is_companion(name);
+        let points = names.into_iter().filter(is_point);
+        let mut points: Vec<(Moment, String)> =
+            points.filter_map(|name| Some((Moment::find_in(&name)?, name))).collect();
+        // Of two with one time the name decides, so that the choice is the same every time.
+        points.sort_unstable_by(|one, other| other.cmp(one));
+        let count = points.len();
+        if count == 0 {
+            return FoundPoint::Nothing(format!(
+                "no entry of {shown} has a UTC time such as 20261122T140509Z in its name"
+            ));
+        }
+        let limit = search.before.map(|before| format!(" from before {}", before.for_people()));
+        let limit = limit.unwrap_or_default();
+        let mut passed_over = String::new();
+        let mut pass =
+            |name: &str, why: &str| passed_over.push_str(&format!("; {name} was passed over: {why}"));
+        let mut too_young = 0;
+        for (listed, name) in points {
+            if search.before.is_some_and(|before| listed >= before) {
+                too_young += 1;
+                continue;
+            }
+            if search.not_before.is_some_and(|not_before| listed < not_before) {
+                break;
+            }
+            let Some(path) = path_of(&name) else {
+                pass(&name, "its path is not UTF-8");
+                continue;
             };
+            if let Some((_, why)) = search.refused.iter().find(|(refused, _)| *refused == path) {
+                pass(&name, why);
+                continue;
+            }
+            // What lies elsewhere was looked at there, if at all.
+            let known =
+                search.proof.as_ref().filter(|_| is_here).and_then(|_| judgement(&self.judged, &path));
+            let proof = match (known, &search.proof) {
+                (Some(known), _) if known.is_good => Proof::Good(known.said.clone(), None),
+                (Some(known), _) => Proof::Bad(known.said.clone()),
+                (None, Some(prove)) if is_here => self.look_into(prove, &path, &name, listed).await,
+                (None, _) => Proof::Unknown(String::new()),
+            };
+            let (said, time) = match proof {
+                Proof::Bad(why) => {
+                    pass(&name, &why);
+                    continue;
+                }
+                Proof::Good(_, Some(inside)) if search.before.is_some_and(|before| inside >= before) => {
+                    pass(&name, &format!("it holds {}, and is not{limit}", inside.for_people()));
+                    continue;
+                }
+                Proof::Good(said, inside) => (format!(", {said}"), inside.unwrap_or(listed)),
+                Proof::Unknown(why) if why.is_empty() => (String::new(), listed),
+                Proof::Unknown(why) => (format!(", not verified: {why}"), listed),
+            };
+            let young = if too_young > 0 { format!(" ({too_young} younger)") } else { String::new() };
+            let why = format!("the newest{limit} of {count} in {shown}{young}{said}{passed_over}");
+            return FoundPoint::Newest { path, time: Some(time), why };
         }
-        Some(Folder::Here(at)) => Some(at),
-        None => None,
-    };
-    let looked = tokio::task::spawn_blocking(move || find_newest(at.as_deref(), &judged));
-    looked.await.unwrap_or_else(|error| FoundPoint::CannotLook(error.to_string()))
+        let advice = if passed_over.is_empty() {
+            ""
+        } else {
+            "; `--unverified` begins a run that takes them all the same"
+        };
+        FoundPoint::Nothing(format!(
+            "none of the {count} points in {shown} is good{limit}{passed_over}{advice}"
+        ))
+    }
+
+    /// Looks into a point: its producer's digest, and the probes of its copy.
+    async fn look_into(&self, prove: &Prove, path: &str, name: &str, time: Moment) -> Proof {
+        let inspector = match self.inspector.get() {
+            Some(inspector) => inspector.clone(),
+            None => {
+                let inspects = self.inspects.clone();
+                let made = tokio::task::spawn_blocking(move || {
+                    let (exe, tmp, confines) = &*inspects;
+                    Inspector::new(exe, tmp, *confines)
+                });
+                match made.await {
+                    Ok(inspector) => self.inspector.get_or_init(|| inspector).clone(),
+                    Err(error) => return Proof::Unknown(error.to_string()),
+                }
+            }
+        };
+        let mut env = prove.env.clone();
+        if let Some((key, errand)) = &prove.key {
+            match inspector.fetch(errand.clone()).await {
+                Ok(fetched) => {
+                    for (name, value) in fetched.known {
+                        env.secret.push(name.in_commands().to_owned());
+                        env.values.insert(name.in_commands().to_owned(), value.expose_secret().to_owned());
+                    }
+                }
+                Err(_) => env.unknown.push(key.in_commands().to_owned()),
+            }
+        }
+        scrub(&mut env);
+        for (variable, value) in
+            [("POINT_PATH", path), ("POINT_ID", name), ("POINT_TIME", time.to_string().as_str())]
+        {
+            env.values.insert(variable.to_owned(), value.to_owned());
+        }
+        let asks = prove.probes.iter().map(|asked| {
+            let mut probe = asked.clone();
+            give_time(&mut probe);
+            let (env, cwd, shell) = (env.clone(), prove.cwd.clone(), prove.shell.clone());
+            inspector.ask(Question { probe, env, cwd, shell, moot: None, afar: None })
+        });
+        let (inspections, digests) = tokio::join!(join_all(asks), inspector.digest(PathBuf::from(path)));
+        together(&inspections, digests)
+    }
 }
 
-/// Looks for the newest recovery point; says nothing of folders that this version cannot see.
-fn find_newest(at: Option<&Path>, judged: &[Judged]) -> FoundPoint {
-    let Some(folder) = at else {
-        return FoundPoint::CannotLook("this version looks only into folders".to_owned());
+/// Puts together what digests and probes say. What is surely bad counts before what is not known.
+fn together(inspections: &[Inspection], digests: Digests) -> Proof {
+    if let Digests::Differ(why) | Digests::Uncovered(why) = &digests {
+        return Proof::Bad(why.clone());
+    }
+    let bad = inspections
+        .iter()
+        .find(|inspection| inspection.verdict == Verdict::Bad || !inspection.facts.problems.is_empty());
+    if let Some(bad) = bad {
+        return Proof::Bad(bad.facts.problems.first().unwrap_or(&bad.note).clone());
+    }
+    if let Some(unknown) = inspections.iter().find(|inspection| inspection.verdict == Verdict::Unknown) {
+        return Proof::Unknown(unknown.note.clone());
+    }
+    let read = inspections.iter().map(|one| one.facts.integrity.unwrap_or(Integrity::Header)).max();
+    let level = match digests {
+        Digests::Same(_) => Some(Integrity::Digest.max(read.unwrap_or_default())),
+        _ => read,
     };
-    // The path as the system knows it reads better than one with `..` in it.
-    let real = fs::canonicalize(folder);
-    let folder = real.as_deref().unwrap_or(folder);
+    let time = inspections.iter().find_map(|inspection| inspection.facts.time);
+    match (level, digests) {
+        (Some(level), _) => Proof::Good(format!("verified just now as far as `{level}`"), time),
+        (None, Digests::Unknown(why)) => Proof::Unknown(why),
+        (None, _) => Proof::Unknown(String::new()),
+    }
+}
+
+/// Lists a folder. Its path as the system knows it reads better than one with `..` in it.
+fn names_in(folder: &Path) -> Result<(PathBuf, Vec<String>), String> {
+    let folder = fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
     let shown = folder.display();
-    let entries = match fs::read_dir(folder).and_then(Iterator::collect::<Result<Vec<_>, _>>) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return FoundPoint::Nothing(format!("{shown} is not there"));
+    match fs::read_dir(&folder).and_then(Iterator::collect::<Result<Vec<_>, _>>) {
+        Ok(entries) => {
+            let name = |entry: &fs::DirEntry| entry.file_name().to_str().map(str::to_owned);
+            let names = entries.iter().filter_map(name).collect();
+            Ok((folder, names))
         }
-        Err(error) => {
-            return FoundPoint::Nothing(format!("cannot look into {shown}: {}", short(&error.to_string())));
-        }
-    };
-    let names = entries.iter().filter_map(|entry| entry.file_name().to_str().map(str::to_owned)).collect();
-    newest_of(names, &shown.to_string(), judged, |name| absolute(&folder.join(name)))
-}
-
-/// Takes the newest of the names of points; one that a look has found bad is passed over.
-fn newest_of(
-    names: Vec<String>,
-    shown: &str,
-    judged: &[Judged],
-    path_of: impl Fn(&str) -> Option<String>,
-) -> FoundPoint {
-    let mut points = Vec::new();
-    for name in names {
-        if is_unfinished(&name) || is_companion(&name) {
-            continue;
-        }
-        if let Some(time) = Moment::find_in(&name) {
-            points.push((time, name));
-        }
-    }
-    let count = points.len();
-    let mut passed_over = String::new();
-    points.retain(|(_, name)| match judgement(judged, path_of(name)) {
-        Some(known) if !known.is_good => {
-            passed_over = format!("; {name} was passed over: {}", known.said);
-            false
-        }
-        _ => true,
-    });
-    if count > 0 && points.is_empty() {
-        return FoundPoint::Nothing(format!(
-            "none of the {count} points in {shown} is good{passed_over}; without .drplan/verification.json they are taken all the same"
-        ));
-    }
-    // Of two with one time the name decides, so that the choice is the same every time.
-    let Some((time, name)) = points.into_iter().max() else {
-        return FoundPoint::Nothing(format!(
-            "no entry of {shown} has a UTC time such as 20261122T140509Z in its name"
-        ));
-    };
-    match path_of(&name) {
-        Some(path) => {
-            let known = judgement(judged, Some(path.clone()));
-            let said = known.map(|known| format!(", {}", known.said)).unwrap_or_default();
-            let why = format!("the newest of {count} in {shown}{said}{passed_over}");
-            FoundPoint::Newest { path, time: Some(time), why }
-        }
-        None => FoundPoint::Nothing(format!("the path of {shown} is not UTF-8")),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(format!("{shown} is not there")),
+        Err(error) => Err(format!("cannot look into {shown}: {}", short(&error.to_string()))),
     }
 }
 
 /// Returns what a look has found of a point, as long as it is still what was looked at.
-fn judgement(judged: &[Judged], path: Option<String>) -> Option<&Judged> {
-    let path = path?;
+fn judgement<'j>(judged: &'j [Judged], path: &str) -> Option<&'j Judged> {
     let known = judged.iter().find(|judged| judged.path == path)?;
     let size = fs::metadata(path).ok().filter(fs::Metadata::is_file).map(|metadata| metadata.len());
     (known.bytes.is_none() || size.is_none() || known.bytes == size).then_some(known)
@@ -120,11 +286,16 @@ fn absolute(path: &Path) -> Option<String> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn takes_the_newest_that_is_whole() {
+    async fn look(folder: &Path, before: Option<&str>) -> FoundPoint {
+        let seeker = Seeker::new("drplan".into(), folder.join("tmp"), false, Vec::new());
+        let before = before.map(|before| before.parse().unwrap());
+        seeker.look(Search { at: Some(Folder::Here(folder.to_owned())), before, ..Search::default() }).await
+    }
+
+    #[tokio::test]
+    async fn takes_the_newest_that_is_whole_and_early_enough() {
         let dir = tempfile::tempdir().unwrap();
-        let look = || find_newest(Some(dir.path()), &[]);
-        let FoundPoint::Nothing(why) = look() else { panic!("an empty folder") };
+        let FoundPoint::Nothing(why) = look(dir.path(), None).await else { panic!("an empty folder") };
         assert!(why.contains("no entry of"), "{why}");
         for name in [
             "db-20261122T140509Z.dump",
@@ -140,22 +311,33 @@ mod tests {
         }
         let newest = dir.path().join("a-2026-11-22T15-05-09Z");
         assert_eq!(
-            look(),
+            look(dir.path(), None).await,
             FoundPoint::Newest {
                 path: newest.to_str().unwrap().to_owned(),
                 time: Some("2026-11-22T15:05:09Z".parse().unwrap()),
                 why: format!("the newest of 3 in {}", dir.path().display()),
             }
         );
+        // What is of the very moment of the harm is not from before it.
+        let FoundPoint::Newest { path, why, .. } = look(dir.path(), Some("2026-11-22T15:05:09Z")).await
+        else {
+            panic!("there are two")
+        };
+        assert!(path.ends_with("db-20261122T140509Z.dump"), "{path}");
+        assert!(why.contains("(1 younger)"), "{why}");
+        let FoundPoint::Nothing(why) = look(dir.path(), Some("2026-10-01T00:00:00Z")).await else {
+            panic!("all are younger")
+        };
+        assert!(why.contains("none of the 3 points"), "{why}");
     }
 
-    #[test]
-    fn says_where_nothing_can_be_found() {
-        let missing = Path::new("/nowhere/at/all");
+    #[tokio::test]
+    async fn says_where_nothing_can_be_found() {
         assert_eq!(
-            find_newest(Some(missing), &[]),
+            look(Path::new("/nowhere/at/all"), None).await,
             FoundPoint::Nothing("/nowhere/at/all is not there".to_owned())
         );
-        assert!(matches!(find_newest(None, &[]), FoundPoint::CannotLook(_)));
+        let seeker = Seeker::new("drplan".into(), "/nowhere".into(), false, Vec::new());
+        assert!(matches!(seeker.look(Search::default()).await, FoundPoint::CannotLook(_)));
     }
 }

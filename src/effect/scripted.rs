@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::{Consultation, Effects, Ending, Errand, Folder, Happening, Question, Reply, Work};
+use super::{Consultation, Effects, Ending, Errand, Happening, Question, Reply, Search, Work};
 use crate::journal::Found;
 use crate::keeper::{self, Cause, Exit, Outcome};
 use crate::value::{Id, Length, Stamp};
@@ -59,7 +59,7 @@ impl Effects for &mut Scripted {
 
     fn fetch(&mut self, _: u64, _: Errand) {}
 
-    fn find_point(&mut self, _: u64, _: Option<Folder>, _: Option<String>) {}
+    fn find_point(&mut self, _: u64, _: Search) {}
 
     fn consult(&mut self, _: Consultation) {}
 

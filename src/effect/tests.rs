@@ -323,7 +323,8 @@ async fn a_dry_run_of_the_plan_alone_asks_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let mut dry = dry(false, dir.path());
     dry.ask(1, question(json!({"run": "touch ran"}), dir.path()));
-    dry.find_point(2, Some(crate::effect::Folder::Here(dir.path().to_owned())), None);
+    let at = Some(crate::effect::Folder::Here(dir.path().to_owned()));
+    dry.find_point(2, crate::effect::Search { at, ..crate::effect::Search::default() });
     dry.act(work("long", "true", 3600));
     dry.stop(&Id::trusted("long"), 1);
     assert!(matches!(dry.next_now(), Some(Happening::Replied { ticket: 1, reply: Reply::Unknown(_) })));

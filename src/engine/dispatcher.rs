@@ -8,7 +8,7 @@ use super::remote::Abroad;
 use super::run::Error;
 use super::secrets::Held;
 use super::{Halt, Setup};
-use crate::effect::{Afar, Consultation, Effects, Errand, Folder, Happening, Question, Work};
+use crate::effect::{Afar, Consultation, Effects, Errand, Happening, Question, Search, Work};
 use crate::event::{Event, Listener, Point, RunState, StepState, StopHow};
 use crate::journal::{Found, Store, Writer};
 use crate::resolve::{CourseKind, ResolvedStep, Section};
@@ -19,7 +19,7 @@ pub(super) enum Act {
     Start(Work),
     Ask(u64, Box<Question>),
     Fetch(u64, Errand),
-    FindPoint(u64, Option<Folder>, Option<String>),
+    FindPoint(u64, Box<Search>),
     Sweep(Afar),
     Consult(Consultation),
     Withdraw(Id),
@@ -64,6 +64,8 @@ pub(super) struct Dispatcher<'a, E, S: Store> {
     /// What could begin: rank and node, so that the first in rank comes first.
     pub(super) ready: BTreeSet<(u32, usize)>,
     pub(super) held_locks: HashMap<Id, usize>,
+    /// Of each copy, the points that this run has found bad: where they lie, and why.
+    pub(super) refused_points: HashMap<Id, Vec<(String, String)>>,
     /// Of each `each` with `at_most`, the items that are under way.
     pub(super) items_under_way: HashMap<Id, BTreeSet<Id>>,
     /// The secrets of the nodes that are under way.
@@ -125,6 +127,7 @@ impl<'a, E: Effects, S: Store> Dispatcher<'a, E, S> {
             waits_for: vec![0; nodes],
             ready: BTreeSet::new(),
             held_locks: HashMap::new(),
+            refused_points: HashMap::new(),
             items_under_way: HashMap::new(),
             held: HashMap::new(),
             acting: 0,
@@ -322,7 +325,7 @@ impl<'a, E: Effects, S: Store> Dispatcher<'a, E, S> {
                 Act::Start(work) => self.effects.act(work),
                 Act::Ask(ticket, question) => self.effects.ask(ticket, *question),
                 Act::Fetch(ticket, errand) => self.effects.fetch(ticket, errand),
-                Act::FindPoint(ticket, at, moot) => self.effects.find_point(ticket, at, moot),
+                Act::FindPoint(ticket, search) => self.effects.find_point(ticket, *search),
                 Act::Sweep(afar) => self.effects.sweep(afar),
                 Act::Consult(consultation) => self.effects.consult(consultation),
                 Act::Withdraw(step) => self.effects.withdraw(&step),

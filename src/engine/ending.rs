@@ -119,6 +119,9 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         self.stop_acting(at);
         let attempt = self.attempt(at);
         let step = self.step(at);
+        if let Some((path, why)) = self.bad_point(at, &failure) {
+            return self.refuse_point(at, path, why);
+        }
         // What may still run is not begun once more beside itself.
         let may_retry = !matches!(
             failure,

@@ -146,7 +146,7 @@ fn add_vars(values: &mut BTreeMap<String, String>, vars: &Table<Name, Scalar>) {
 }
 
 /// The variables of a recovery point.
-const POINT: [&str; 4] = ["POINT_COPY", "POINT_PATH", "POINT_ID", "POINT_TIME"];
+const POINT: [&str; 5] = ["POINT_COPY", "POINT_PATH", "POINT_ID", "POINT_TIME", "POINT_BEFORE"];
 
 /// Adds what is known of the point that a node restores from; the rest of it is not known yet.
 fn add_point(env: &mut Env, point: Option<&Point>) {
@@ -160,6 +160,8 @@ fn add_point(env: &mut Env, point: Option<&Point>) {
         if let Some(time) = point.time {
             env.values.insert("POINT_TIME".into(), time.to_string());
         }
+        let before = point.before.map(|before| before.to_string()).unwrap_or_default();
+        env.values.insert("POINT_BEFORE".into(), before);
     }
     env.unknown
         .extend(POINT.iter().filter(|name| !env.values.contains_key(**name)).map(|name| (*name).to_owned()));

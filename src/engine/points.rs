@@ -1,13 +1,19 @@
 //! Chooses recovery points: one for all that is restored from a copy.
 
+use std::collections::BTreeMap;
+
 use super::dispatcher::{Act, Dispatcher};
 use super::node::{Doing, Ticket};
 use super::run::Error;
-use crate::effect::{Effects, Folder, FoundPoint};
+use crate::effect::{Effects, Env, Errand, Folder, FoundPoint, Prove, Search};
 use crate::event::{Event, Failure, Point, StepState};
 use crate::journal::Store;
+use crate::probe::{Probe, Scope};
 use crate::resolve::{Section, copy_of};
-use crate::value::{Id, Moment, Text};
+use crate::value::{Id, Length, Moment, Text};
+
+/// What a step writes to `$DRPLAN_OUTPUT` that has found its recovery point bad.
+const PROBLEM: &str = "POINT_PROBLEM";
 
 impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
     pub(super) fn choose_point(&mut self, at: usize) -> Result<(), Error> {
@@ -34,13 +40,101 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
             None => {
                 self.points.insert(copy.clone(), None);
                 self.doing[at] = Doing::Finding;
-                let moot = self.moot_point(&copy);
-                let folder = self.folder_of(at, &copy);
+                let search = self.search(at, &copy);
                 let ticket = self.ticket(Ticket::Point(copy));
-                self.will(Act::FindPoint(ticket, folder, moot));
+                self.will(Act::FindPoint(ticket, Box::new(search)));
                 Ok(())
             }
         }
+    }
+
+    /// Returns what point of a copy is wanted.
+    fn search(&self, at: usize, copy: &Id) -> Search {
+        let (before, not_before) = self.window(copy);
+        Search {
+            at: self.folder_of(at, copy),
+            moot: self.moot_point(copy),
+            before,
+            not_before,
+            refused: self.refused_points.get(copy).cloned().unwrap_or_default(),
+            proof: if self.setup.start.unverified { None } else { self.prove(copy).map(Box::new) },
+        }
+    }
+
+    /// Returns the moment before which a copy's points hold good data, if not all do: that of the harm, or what was asked
+    /// for.
+    pub(super) fn limit(&self, copy: &Id) -> Option<Moment> {
+        let start = &self.setup.start;
+        let of = copy_of(self.setup.plan, copy.as_str()).map(|(_, backup, _, _)| backup.of.iter());
+        let mut of = of.into_iter().flatten();
+        let harmed = start.harmed.as_ref().filter(|harmed| of.any(|asset| harmed.assets.contains(asset)));
+        // The stage of a drill does the harm.
+        let staged = || self.state.staged.as_ref().map(|stamp| stamp.at);
+        let harmed = harmed.and_then(|harmed| harmed.at.or_else(staged));
+        start.before.into_iter().chain(harmed).min()
+    }
+
+    /// Returns between which moments a copy's point must be: before the harm, and as near to the points of the assets with
+    /// which it must be of one moment as the plan says.
+    fn window(&self, copy: &Id) -> (Option<Moment>, Option<Moment>) {
+        let (mut before, mut not_before) = (self.limit(copy), None::<Moment>);
+        let assets = |copy: &Id| copy_of(self.setup.plan, copy.as_str()).map(|(_, backup, _, _)| &backup.of);
+        let Some(own) = assets(copy) else { return (before, not_before) };
+        for group in &self.setup.plan.consistent {
+            let is_in = |of: &[Id]| of.iter().any(|asset| group.assets.contains(asset));
+            if !is_in(own) {
+                continue;
+            }
+            let chosen = self.points.iter().filter(|(other, _)| *other != copy);
+            let times = chosen.filter(|(other, _)| assets(other).is_some_and(|of| is_in(of)));
+            for time in times.filter_map(|(_, point)| point.as_ref()?.time) {
+                let within = group.within.unwrap_or_default();
+                let latest = time.plus(within).plus(Length::from_millis(1));
+                let earliest = time.minus(within);
+                before = Some(before.map_or(latest, |before| before.min(latest)));
+                not_before = Some(not_before.map_or(earliest, |not_before| not_before.max(earliest)));
+            }
+        }
+        (before, not_before)
+    }
+
+    /// Returns how a copy's points are looked into before one is taken.
+    fn prove(&self, copy: &Id) -> Option<Prove> {
+        let reference = copy;
+        let (id, _, _, copy) = copy_of(self.setup.plan, reference.as_str())?;
+        let own = self.setup.own(id.as_str());
+        let is_here = |probe: &&Probe| {
+            let of_point = probe.asked.as_ref().is_none_or(|asked| asked.of == Scope::Point);
+            of_point && self.ssh_of(probe.on.as_ref()).is_none()
+        };
+        let probes = copy.verify.iter().filter(is_here).cloned().collect();
+        let mut values = self.vars_of(reference)?;
+        values.insert("POINT_COPY".to_owned(), reference.to_string());
+        let mut env = own.ground.inherited.clone();
+        env.extend(own.vars.iter().map(|(name, value)| (name.to_string(), value.to_string())));
+        let key = copy.key.as_ref().and_then(|key| {
+            let wanted = vec![self.wanted(key)?];
+            Some((key.clone(), Errand { wanted, env, cwd: own.ground.folder.clone() }))
+        });
+        let env = Env { values, ..Env::default() };
+        Some(Prove { probes, env, key, cwd: own.ground.folder.clone(), shell: own.shell() })
+    }
+
+    /// Returns the variables with which a copy is looked at: those of its plan and of the place where it lies.
+    fn vars_of(&self, copy: &Id) -> Option<BTreeMap<String, String>> {
+        let (id, ..) = copy_of(self.setup.plan, copy.as_str())?;
+        let plan = self.setup.own(id.as_str());
+        let place = self.place_of_copy(copy).and_then(|place| self.setup.plan.places.get(place));
+        let mut vars = plan.ground.inherited.clone();
+        let own = plan.vars.iter().chain(place.into_iter().flat_map(|place| &place.vars));
+        vars.extend(own.map(|(name, value)| (name.to_string(), value.to_string())));
+        Some(vars)
+    }
+
+    fn place_of_copy(&self, copy: &Id) -> Option<&Id> {
+        let (_, backup, _, copy) = copy_of(self.setup.plan, copy.as_str())?;
+        let home = || backup.of.iter().find_map(|asset| self.setup.plan.assets.get(asset)?.homes.first());
+        copy.in_.as_ref().or_else(home)
     }
 
     /// Says why a copy cannot be looked at yet: what makes it, or the place where it lies, did not really happen.
@@ -58,23 +152,56 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
 
     /// Returns the folder in which a copy's points lie, if this version can look there.
     pub(super) fn folder_of(&self, node: usize, copy: &Id) -> Option<Folder> {
-        let (id, backup, _, copy) = copy_of(self.setup.plan, copy.as_str())?;
+        let (id, _, _, body) = copy_of(self.setup.plan, copy.as_str())?;
         let plan = self.setup.own(id.as_str());
-        let id = copy
-            .in_
-            .as_ref()
-            .or_else(|| backup.of.iter().find_map(|asset| self.setup.plan.assets.get(asset)?.homes.first()));
-        let place = id.and_then(|place| self.setup.plan.places.get(place));
-        let at = copy.at.as_deref().filter(|at| !at.contains("://"))?;
-        let mut vars = plan.ground.inherited.clone();
-        let own = plan.vars.iter().chain(place.into_iter().flat_map(|place| &place.vars));
-        vars.extend(own.map(|(name, value)| (name.to_string(), value.to_string())));
+        let at = body.at.as_deref().filter(|at| !at.contains("://"))?;
+        let vars = self.vars_of(copy)?;
         let filled = Text::new(at).fill(|name| vars.get(name).map(|value| value.as_str().into())).ok()?;
-        match self.afar(node, id, &vars) {
+        match self.afar(node, self.place_of_copy(copy), &vars) {
             Some(Ok(afar)) => Some(Folder::Afar(Box::new(afar), filled)),
             Some(Err(_)) => None,
             None => Some(Folder::Here(plan.ground.folder.join(filled))),
         }
+    }
+
+    /// Returns the point that a failed step has found bad, and why: it says so in `$DRPLAN_OUTPUT`.
+    ///
+    /// Where another step has restored from the same point already, another point would not fit to what is there.
+    pub(super) fn bad_point(&mut self, at: usize, failure: &Failure) -> Option<(String, String)> {
+        let copy = self.setup.course.nodes[at].copy.as_ref()?;
+        let path = self.points.get(copy)?.as_ref()?.path.clone()?;
+        if !matches!(failure, Failure::Exit { .. }) || self.halted.is_some() || self.is_undo(at) {
+            return None;
+        }
+        let nodes = &self.setup.course.nodes;
+        let has_restored = |other: usize| {
+            other != at && nodes[other].copy.as_ref() == Some(copy) && self.state.steps[other].acted
+        };
+        if (0..nodes.len()).any(has_restored) {
+            return None;
+        }
+        let written = self.effects.outputs(self.id(at), self.attempt(at)).ok()?;
+        let why = written.lines().find_map(|line| line.strip_prefix(PROBLEM)?.strip_prefix('='))?;
+        Some((path, why.chars().filter(|letter| !letter.is_control()).take(500).collect()))
+    }
+
+    /// Passes over a point that a step has found bad, and lets the step begin anew with the one before it.
+    pub(super) fn refuse_point(&mut self, at: usize, path: String, why: String) -> Result<(), Error> {
+        let (step, attempt) = (self.id(at).clone(), self.attempt(at));
+        self.unlock(at);
+        self.forget_point(&step, &path, &why);
+        self.will(Act::Acknowledge(step.clone(), attempt));
+        self.note(Event::PointRefused { step, attempt, path, why })?;
+        self.mark_ready(at);
+        Ok(())
+    }
+
+    /// Forgets that a point was chosen, and remembers what is wrong with it.
+    pub(super) fn forget_point(&mut self, step: &Id, path: &str, why: &str) {
+        let Some(at) = self.state.position(step.as_str()) else { return };
+        let Some(copy) = self.setup.course.nodes.get(at).and_then(|node| node.copy.clone()) else { return };
+        self.points.remove(&copy);
+        self.refused_points.entry(copy).or_default().push((path.to_owned(), why.to_owned()));
     }
 
     pub(super) fn hear_point(&mut self, copy: Id, found: FoundPoint) -> Result<(), Error> {
@@ -83,7 +210,8 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
                 self.doing[*at] == Doing::Finding && self.setup.course.nodes[*at].copy.as_ref() == Some(&copy)
             })
             .collect();
-        let point = |path, time: Option<Moment>, why| Point { copy: copy.clone(), path, time, why };
+        let before = self.limit(&copy);
+        let point = |path, time: Option<Moment>, why| Point { copy: copy.clone(), path, time, why, before };
         let point = match found {
             FoundPoint::Newest { path, time, why } => point(Some(path), time, why),
             FoundPoint::CannotLook(why) | FoundPoint::Unasked(why) => point(None, None, why),

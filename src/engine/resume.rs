@@ -17,8 +17,12 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
     pub(super) async fn resume(&mut self, earlier: &[Record], resumed: Vec<Event>) -> Result<(), Error> {
         for record in earlier {
             self.replay(&record.event, &record.stamp)?;
-            if let Event::PointChosen { point, .. } = &record.event {
-                self.points.insert(point.copy.clone(), Some(point.clone()));
+            match &record.event {
+                Event::PointChosen { point, .. } => {
+                    self.points.insert(point.copy.clone(), Some(point.clone()));
+                }
+                Event::PointRefused { step, path, why, .. } => self.forget_point(step, path, why),
+                _ => {}
             }
         }
         // What takes back is itself given up only by an abort that came later.

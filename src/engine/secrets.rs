@@ -68,7 +68,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         self.will(Act::Fetch(ticket, errand));
     }
 
-    fn wanted(&self, name: &Name) -> Option<Wanted> {
+    pub(super) fn wanted(&self, name: &Name) -> Option<Wanted> {
         let origin = match &self.setup.plan.secrets.get(name)?.source {
             SecretSource::Env(variable) => Origin::Variable(variable.clone()),
             SecretSource::File(path) => Origin::File(path.into()),

@@ -109,6 +109,23 @@ pub struct Point {
     pub time: Option<Moment>,
     /// Why this one.
     pub why: String,
+    /// The moment before which it had to be, if there was one: of the harm, or what was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Moment>,
+}
+
+/// When data was spoiled, and whose.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HarmedAt {
+    /// The moment; nothing in a drill whose stage is still to be set: that does the harm.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Moment>,
+    /// Whether nobody has said so: a drill or a dry run counts back `found_after`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub assumed: bool,
+    /// The assets whose data is spoiled.
+    pub assets: Vec<Id>,
 }
 
 /// How a run is asked to stop.
@@ -198,6 +215,15 @@ pub struct RunStarted {
     /// When somebody decided that it is a disaster: as was said, or when a real run was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub declared_at: Option<Moment>,
+    /// When data was spoiled, if the scenario spoils any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub harmed: Option<HarmedAt>,
+    /// The moment before which every recovery point must be, if somebody has asked for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Moment>,
+    /// Whether recovery points are taken without looking into them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unverified: bool,
     /// The plan's `detect` and `decide`, which a drill adds to what it measured.
     pub assumed: Length,
     /// The targets of the assets that the route brings back.
@@ -228,6 +254,17 @@ pub enum Event {
         step: Id,
         /// The point.
         point: Point,
+    },
+    /// A step that restores has found its recovery point bad. The step is tried again with the one before.
+    PointRefused {
+        /// The step.
+        step: Id,
+        /// The attempt that has found it.
+        attempt: u32,
+        /// Where the point lies.
+        path: String,
+        /// What is wrong with it.
+        why: String,
     },
     /// A step begins. On disk before anything is done.
     StepStarted {
@@ -473,6 +510,7 @@ impl Event {
             Self::RunStarted(_)
             | Self::IncidentStaged
             | Self::PointChosen { .. }
+            | Self::PointRefused { .. }
             | Self::StepStarted { .. }
             | Self::StepFinished { .. }
             | Self::RetryPlanned { .. }
@@ -507,6 +545,7 @@ impl Event {
     pub const fn subject(&self) -> Option<&Id> {
         match self {
             Self::PointChosen { step, .. }
+            | Self::PointRefused { step, .. }
             | Self::StepStarted { step, .. }
             | Self::StepFinished { step, .. }
             | Self::RetryPlanned { step, .. }

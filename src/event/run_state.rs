@@ -145,6 +145,7 @@ const fn acts(event: &Event) -> Option<bool> {
     else {
         return match event {
             Event::StepFinished { outcome, .. } => Some(matches!(outcome, Outcome::Done)),
+            Event::PointRefused { .. } => Some(true),
             Event::StepJudged { verdict, .. } => match verdict {
                 Verdict::Done | Verdict::Again | Verdict::Ask => Some(true),
                 Verdict::Kept | Verdict::NeverRan => None,
@@ -356,6 +357,7 @@ impl RunState {
                 record.retries += 1;
                 record.note = Some(failure.to_string());
             }
+            Event::PointRefused { why, .. } => record.note = Some(why.clone()),
             Event::StepRetried { .. } => record.retries = 0,
             Event::StepUnneeded { why, .. } | Event::StepJudged { why, .. } => {
                 record.note = Some(why.clone());

@@ -56,6 +56,9 @@ pub(crate) fn start() -> RunStarted {
         host: "vps-01".into(),
         incident_at: None,
         declared_at: None,
+        harmed: None,
+        before: None,
+        unverified: false,
         assumed: Length::from_secs(600),
         targets: vec![Target {
             asset: id("shop"),
@@ -141,6 +144,7 @@ impl Sample {
                 Event::PointChosen {
                     step: id("restore-db"),
                     point: Point {
+                        before: None,
                         copy: id("nightly.local"),
                         path: Some("/backup/db-1.dump".into()),
                         time: Some("2026-11-22T02:00:00Z".parse().unwrap()),

@@ -141,6 +141,11 @@ pub fn next(state: &StepState, event: &Event) -> Result<StepState, Illegal> {
         }
         (_, Event::RetryPlanned { .. }) => illegal("a planned retry"),
 
+        (S::Running { attempt }, Event::PointRefused { attempt: ended, .. }) if attempt == ended => {
+            Ok(S::Retrying { attempt: *attempt })
+        }
+        (_, Event::PointRefused { .. }) => illegal("a refused recovery point"),
+
         (S::Pending | S::Unknown { .. } | S::Retrying { .. }, Event::StepUnneeded { .. }) => Ok(S::Unneeded),
         (_, Event::StepUnneeded { .. }) => illegal("being unneeded"),
 

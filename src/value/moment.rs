@@ -39,6 +39,13 @@ impl Moment {
         Self::from_unix_millis(self.as_unix_millis().saturating_add(millis))
     }
 
+    /// Returns the moment this long before.
+    #[must_use]
+    pub fn minus(self, length: Length) -> Self {
+        let millis = i64::try_from(length.as_millis()).unwrap_or(i64::MAX);
+        Self::from_unix_millis(self.as_unix_millis().saturating_sub(millis))
+    }
+
     /// Returns the moment as it stands in the names of files: `20261122T140509Z`.
     pub fn compact(self) -> String {
         self.0.strftime("%Y%m%dT%H%M%SZ").to_string()

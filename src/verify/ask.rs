@@ -11,12 +11,14 @@ use super::s3;
 use super::subject::{Ground, Subject, Whereabouts};
 use super::{CopySeen, Known};
 use crate::bucket::Address;
-use crate::effect::{Digests, Env, Errand, Inspection, Inspector, Origin, Question, Unlisted, Wanted};
+use crate::effect::{
+    Digests, Env, Errand, Inspection, Inspector, Origin, Question, Unlisted, Wanted, give_time, scrub,
+};
 use crate::history::History;
 use crate::plan::{Keep, SecretSource};
 use crate::probe::{Command, Facts, Integrity, Probe, Scope};
 use crate::resolve::ResolvedPlan;
-use crate::value::{Id, Length, Moment, Name};
+use crate::value::{Id, Moment, Name};
 
 /// What looking at a plan's copies takes.
 #[derive(Clone, Copy, Debug)]
@@ -38,9 +40,6 @@ pub struct Asking<'a> {
     /// What was seen before.
     pub known: Option<&'a Known>,
 }
-
-/// How long one probe may take, unless it says so itself: a full read of a large artifact is no question of seconds.
-const PATIENCE: Length = Length::from_secs(3600);
 
 /// Looks at a copy and holds it to the plan.
 pub async fn look(asking: Asking<'_>, subject: &Subject<'_>) -> CopySeen {
@@ -261,17 +260,6 @@ async fn ask_all(asking: Asking<'_>, probes: &[&Probe], env: &Env) -> Vec<(Strin
     join_all(asks).await
 }
 
-/// A probe that does not say how long it may take gets the time to read a large artifact.
-fn give_time(probe: &mut Probe) {
-    if !probe.has_own_timeout() {
-        match &mut probe.asked {
-            Some(asked) if asked.probe.has_own_timeout() => {}
-            Some(asked) => asked.probe.timeout = PATIENCE,
-            None => probe.timeout = PATIENCE,
-        }
-    }
-}
-
 /// Says why a probe cannot be asked from here.
 fn elsewhere(asking: Asking<'_>, probe: &Probe) -> Option<String> {
     let on = probe.on.as_ref()?;
@@ -284,14 +272,6 @@ fn shell(plan: &ResolvedPlan) -> Vec<String> {
     match &plan.shell {
         Some(shell) => shell.to_vec(),
         None => ["bash", "-euo", "pipefail", "-c"].map(str::to_owned).to_vec(),
-    }
-}
-
-/// Tools print times and messages by the environment: every probe gets the same.
-fn scrub(env: &mut Env) {
-    env.values.retain(|name, _| !name.starts_with("LC_"));
-    for (name, value) in [("TZ", "UTC"), ("LANG", "C.UTF-8"), ("LC_ALL", "C.UTF-8")] {
-        env.values.insert(name.to_owned(), value.to_owned());
     }
 }
 

@@ -36,6 +36,7 @@ impl Run {
         let account = "root".to_owned();
         Live::new(LiveSetup {
             judged: Vec::new(),
+            confines: true,
             run_dir: self.path().to_owned(),
             exe,
             interactive: false,

@@ -43,6 +43,7 @@ mod notify;
 mod pages;
 mod people;
 mod plans;
+mod points;
 mod policy;
 mod preconditions;
 mod quickstart;

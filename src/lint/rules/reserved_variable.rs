@@ -14,7 +14,7 @@ rule!(
 );
 
 /// What drplan itself sets: the values of a run, of a recovery point, and the inputs of a recipe.
-const OURS: [&str; 4] = ["POINT_PATH", "POINT_TIME", "POINT_ID", "POINT_COPY"];
+const OURS: [&str; 5] = ["POINT_PATH", "POINT_TIME", "POINT_ID", "POINT_COPY", "POINT_BEFORE"];
 const OUR_PREFIXES: [&str; 2] = ["DRPLAN_", "INPUT_"];
 
 /// What bash sets itself when it starts, whatever the environment says.

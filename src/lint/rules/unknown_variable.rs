@@ -14,7 +14,7 @@ use crate::value::{Id, Name};
 rule!(UnknownVariable, "unknown-variable", Deny, "A text asks for a `$NAME` that has no value there.");
 
 /// What the engine itself gives.
-const GIVEN: [&str; 10] = [
+const GIVEN: [&str; 11] = [
     "DRPLAN_RUN",
     "DRPLAN_SCENARIO",
     "DRPLAN_ENVIRONMENT",
@@ -23,6 +23,7 @@ const GIVEN: [&str; 10] = [
     "DRPLAN_OUTPUT",
     "POINT_PATH",
     "POINT_TIME",
+    "POINT_BEFORE",
     "POINT_ID",
     "POINT_COPY",
 ];

@@ -1,0 +1,238 @@
+//! Which recovery point is restored, and why.
+
+use std::fs;
+
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::stage::Stage;
+
+/// Points of three days, each with its day inside; the scenarios lose the host, spoil the data, and let somebody in.
+fn stage(more: &str) -> Stage {
+    let stage = Stage::new(&format!(
+        "places: {{ old: {{ kind: host }}, new: {{ kind: host }}, store: {{ kind: host }} }}
+assets:
+  data: {{ kind: files, homes: [old, new], health: [ {{ file: restored }} ] }}
+backups:
+  nightly: {{ of: [data], points: {{ every: 1d }}, copies: {{ vault: {{ in: store, at: vault, keep: 30d, erasable_by: [], immutable: 30d{more} }} }} }}
+scenarios:
+  loss: {{ title: L, lose: [old] }}
+  spoiled: {{ title: S, damage: [data], found_after: 1h }}
+  intruder: {{ title: I, compromise: [old], found_after: 1h }}
+steps:
+  restore:
+    restores: [data]
+    from: [nightly.vault]
+    run: 'cat \"$POINT_PATH\" >restored; echo \"$POINT_ID before [$POINT_BEFORE]\" >>ledger'
+    rerun: safe
+    takes: 1m
+"
+    ));
+    for day in ["20261103", "20261102", "20261101"] {
+        point(&stage, day, &format!("data of {day}\n"), true);
+    }
+    stage
+}
+
+/// Makes a point, with the digest of what it should be.
+fn point(stage: &Stage, day: &str, text: &str, with_digest: bool) {
+    let name = format!("vault/{day}T030000Z.txt");
+    stage.write(&name, text);
+    if with_digest {
+        let sum: String = Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect();
+        stage.write(&format!("{name}.sha256"), &format!("{sum}  {day}T030000Z.txt\n"));
+    }
+}
+
+fn execute(stage: &Stage, args: &[&str]) -> crate::stage::Ran {
+    let mut all = vec!["execute", "plan.yaml", "--yes"];
+    all.extend(args);
+    stage.run(&all)
+}
+
+fn why(stage: &Stage) -> String {
+    stage.last("point_chosen", "restore")["point"]["why"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn after_a_loss_the_newest_is_taken_that_is_what_its_producer_made() {
+    let stage = stage("");
+    execute(&stage, &["--scenario", "loss"]).exits(0);
+    assert_eq!(stage.ledger(), ["20261103T030000Z.txt before []"]);
+    assert!(why(&stage).contains("verified just now as far as `digest`"), "{}", why(&stage));
+}
+
+#[test]
+fn a_point_that_is_not_what_its_producer_made_is_passed_over_and_it_is_said() {
+    let stage = stage("");
+    stage.write("vault/20261103T030000Z.txt", "data of 2026");
+    execute(&stage, &["--scenario", "loss", "--dry-run"])
+        .exits(0)
+        .says("20261103T030000Z.txt was passed over");
+    execute(&stage, &["--scenario", "loss"]).exits(0).says("20261103T030000Z.txt was passed over");
+    assert_eq!(stage.read("restored"), "data of 20261102\n");
+    stage.run(&["report", "latest"]).exits(0).says("was passed over");
+}
+
+#[test]
+fn a_probe_of_the_copy_is_asked_before_its_point_is_taken() {
+    let stage = stage(", verify: [ { run: 'grep -q 20261101 \"$POINT_PATH\"' } ]");
+    execute(&stage, &["--scenario", "loss"]).exits(0);
+    assert_eq!(stage.read("restored"), "data of 20261101\n");
+    // One that cannot be asked is no reason to restore nothing; it is said.
+    let stage = self::stage(", verify: [ { run: 'kill -9 $$' } ]");
+    execute(&stage, &["--scenario", "loss"]).exits(0).says("not verified");
+    assert_eq!(stage.read("restored"), "data of 20261103\n");
+}
+
+#[test]
+fn where_no_point_is_good_the_step_fails_and_says_why() {
+    let stage = stage(", verify: [ { run: 'false' } ]");
+    execute(&stage, &["--scenario", "loss"]).exits(3).says("none of the 3 points");
+    assert!(!stage.has("restored"));
+    execute(&stage, &["--scenario", "loss", "--dry-run"]).exits(1).says("none of the 3 points");
+    execute(&stage, &["--scenario", "loss", "--unverified"]).exits(0);
+    assert_eq!(stage.read("restored"), "data of 20261103\n");
+}
+
+#[test]
+fn after_damage_only_points_from_before_it_are_taken() {
+    for scenario in ["spoiled", "intruder"] {
+        let stage = stage("");
+        execute(&stage, &["--scenario", scenario]).exits(2).says("--harmed-at");
+        assert!(stage.runs().is_empty());
+        execute(&stage, &["--scenario", scenario, "--harmed-at", "2026-11-02T03:00:00Z"]).exits(0);
+        // A point of the very moment is not from before it.
+        assert_eq!(stage.ledger(), ["20261101T030000Z.txt before [2026-11-02T03:00:00Z]"], "{scenario}");
+        assert!(why(&stage).contains("(2 younger)"), "{}", why(&stage));
+    }
+}
+
+#[test]
+fn the_recovery_point_counts_from_the_harm() {
+    let stage = stage("");
+    let plan = stage.read("plan.yaml").replace("kind: files, homes", "kind: files, rpo: 12h, homes");
+    stage.write("plan.yaml", &plan);
+    execute(&stage, &["--scenario", "spoiled", "--harmed-at", "2026-11-02T05:00:00Z"]).exits(0);
+    let report = stage.run(&["report", "latest", "--format", "json"]).exits(0);
+    let report: Value = serde_json::from_str(&report.out).unwrap();
+    let rpo = &report["assets"][0]["rpo"];
+    assert_eq!(rpo["achieved"], "2h", "{rpo}");
+}
+
+#[test]
+fn an_older_point_can_be_asked_for_in_any_scenario() {
+    let stage = stage("");
+    execute(&stage, &["--scenario", "loss", "--before", "2026-11-02T12:00:00+01:00"]).exits(0);
+    assert_eq!(stage.ledger(), ["20261102T030000Z.txt before [2026-11-02T11:00:00Z]"]);
+}
+
+#[test]
+fn what_is_asked_for_must_be_possible() {
+    let stage = stage("");
+    let told = |args: &[&str], part: &str| {
+        execute(&stage, args).exits(2).says(part);
+        assert!(stage.runs().is_empty());
+    };
+    told(&["--scenario", "loss", "--harmed-at", "2026-11-02T00:00:00Z"], "spoils no data");
+    told(&["--scenario", "spoiled", "--harmed-at", "2126-11-02T00:00:00Z"], "lies after this machine's time");
+    told(&["--scenario", "spoiled", "--harmed-at", "yesterday"], "--harmed-at");
+    told(&["--scenario", "spoiled", "--harmed-at", "2026-11-02T00:00:00"], "--harmed-at");
+    let both =
+        ["--scenario", "spoiled", "--harmed-at", "2026-11-02T00:00:00Z", "--before", "2026-11-02T00:00:00Z"];
+    told(&both, "cannot be used with");
+    execute(&stage, &["--scenario", "spoiled", "--harmed-at", "2026-10-02T00:00:00Z"])
+        .exits(3)
+        .says("none of the 3 points");
+}
+
+#[test]
+fn a_dry_run_takes_the_harm_for_as_old_as_the_plan_says() {
+    let stage = stage("");
+    let now = now_in_names();
+    point(&stage, &now, "data of this minute\n", true);
+    execute(&stage, &["--scenario", "spoiled", "--dry-run"]).exits(0).says("20261103T030000Z.txt");
+    let start = stage.journal().into_iter().find(|event| event["type"] == "run_started").unwrap();
+    assert_eq!(start["harmed"]["assumed"], true);
+}
+
+/// This second, as it stands in the names of points.
+fn now_in_names() -> String {
+    let out = std::process::Command::new("date").args(["-u", "+%Y%m%dT%H%M%SZ-"]).output().unwrap();
+    String::from_utf8(out.stdout).unwrap().trim().to_owned()
+}
+
+#[test]
+fn a_restore_that_finds_its_point_bad_gets_the_one_before() {
+    let stage = stage("");
+    let plan = stage.read("plan.yaml").replace(
+        "run: 'cat",
+        "run: 'grep -q 20261101 \"$POINT_PATH\" || { echo \"POINT_PROBLEM=a table is missing\" >>\"$DRPLAN_OUTPUT\"; exit 1; }; cat",
+    );
+    stage.write("plan.yaml", &plan);
+    let ran = execute(&stage, &["--scenario", "loss"]).exits(0);
+    ran.says("a table is missing");
+    assert_eq!(stage.ledger(), ["20261101T030000Z.txt before []"]);
+    assert_eq!(stage.told("point_refused"), ["restore", "restore"]);
+    assert!(
+        why(&stage).contains("20261103T030000Z.txt was passed over: a table is missing"),
+        "{}",
+        why(&stage)
+    );
+    stage.run(&["report", "latest"]).exits(0).says("a table is missing");
+    // Where none is left, that is the end.
+    fs::remove_file(stage.path().join("vault/20261101T030000Z.txt")).unwrap();
+    fs::remove_file(stage.path().join("plan.placement.yaml")).unwrap();
+    execute(&stage, &["--scenario", "loss"]).exits(3).says("none of the 2 points");
+}
+
+#[test]
+fn a_crash_keeps_the_choice() {
+    let stage = stage("");
+    let plan =
+        stage.read("plan.yaml").replace("run: 'cat", "run: 'echo begun >>begun; read -r line <gate; cat");
+    stage.write("plan.yaml", &plan);
+    stage.fifo("gate");
+    let run = stage.start(&["execute", "plan.yaml", "--yes", "--scenario", "loss"]);
+    crate::stage::until("it begins", || stage.has("begun"));
+    run.crash();
+    // A newer point comes while nobody looks.
+    point(&stage, "20261104", "data of 20261104\n", true);
+    let run = stage.start(&["resume", "latest"]);
+    crate::stage::until("it is taken up", || stage.has_told("step_judged", "restore"));
+    stage.let_go("gate");
+    run.ends().exits(0);
+    assert_eq!(stage.ledger(), ["20261103T030000Z.txt before []"]);
+}
+
+#[test]
+fn assets_that_must_be_of_one_moment_get_points_near_to_each_other() {
+    let plan = |within: &str| {
+        format!(
+            "places: {{ old: {{ kind: host }}, new: {{ kind: host }}, store: {{ kind: host }} }}
+assets:
+  db: {{ kind: files, homes: [old, new], health: [ {{ file: restored-db }} ] }}
+  uploads: {{ kind: files, homes: [old, new], health: [ {{ file: restored-uploads }} ] }}
+backups:
+  dumps: {{ of: [db], points: {{ every: 1d }}, copies: {{ vault: {{ in: store, at: dumps, keep: 30d }} }} }}
+  tars: {{ of: [uploads], points: {{ every: 1d }}, copies: {{ vault: {{ in: store, at: tars, keep: 30d }} }} }}
+consistent: [ {{ assets: [db, uploads], within: {within} }} ]
+scenarios: {{ loss: {{ title: L, lose: [old] }} }}
+steps:
+  db-back: {{ restores: [db], from: [dumps.vault], run: 'touch restored-db; echo $POINT_ID >>ledger' }}
+  uploads-back: {{ needs: [db-back], restores: [uploads], from: [tars.vault], run: 'touch restored-uploads; echo $POINT_ID >>ledger' }}
+"
+        )
+    };
+    let stage = Stage::new(&plan("1h"));
+    stage.write("dumps/20261102T030000Z", "d");
+    stage.write("tars/20261102T033000Z", "t");
+    stage.write("tars/20261103T033000Z", "t");
+    stage.execute(&["--scenario", "loss"]).exits(0);
+    assert_eq!(stage.ledger(), ["20261102T030000Z", "20261102T033000Z"], "the newer one does not fit");
+    let stage = Stage::new(&plan("10m"));
+    stage.write("dumps/20261102T030000Z", "d");
+    stage.write("tars/20261102T033000Z", "t");
+    stage.execute(&["--scenario", "loss"]).exits(3).says("uploads-back");
+    assert_eq!(stage.ledger(), ["20261102T030000Z"]);
+}
