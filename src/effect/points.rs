@@ -183,7 +183,7 @@ impl Seeker {
     }
 
     /// Looks into a point: its producer's digest, and the probes of its copy.
-    async fn look_into(&self, prove: &Prove, path: &str, name: &str, time: Moment) -> Proof {
+    async fn look_into(&self, how: &Prove, path: &str, name: &str, time: Moment) -> Proof {
         let inspector = match self.inspector.get() {
             Some(inspector) => inspector.clone(),
             None => {
@@ -198,8 +198,8 @@ impl Seeker {
                 }
             }
         };
-        let mut env = prove.env.clone();
-        if let Some((key, errand)) = &prove.key {
+        let mut env = how.env.clone();
+        if let Some((key, errand)) = &how.key {
             match inspector.fetch(errand.clone()).await {
                 Ok(fetched) => {
                     for (name, value) in fetched.known {
@@ -216,10 +216,10 @@ impl Seeker {
         {
             env.values.insert(variable.to_owned(), value.to_owned());
         }
-        let asks = prove.probes.iter().map(|asked| {
+        let asks = how.probes.iter().map(|asked| {
             let mut probe = asked.clone();
             give_time(&mut probe);
-            let (env, cwd, shell) = (env.clone(), prove.cwd.clone(), prove.shell.clone());
+            let (env, cwd, shell) = (env.clone(), how.cwd.clone(), how.shell.clone());
             inspector.ask(Question { probe, env, cwd, shell, moot: None, afar: None })
         });
         let (inspections, digests) = tokio::join!(join_all(asks), inspector.digest(PathBuf::from(path)));
