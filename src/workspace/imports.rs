@@ -223,15 +223,12 @@ impl Reading {
         let (above, depth) = (&self.files[from].path, self.files[from].depth + 1);
         let path = cleaned(&above.parent().unwrap_or(Path::new("")).join(text));
         let shown = path.display().to_string();
-        let identity = std::fs::canonicalize(&path).map_err(|error| Wrong {
-            message: format!("the plan {shown} cannot be read: {}", error.kind()),
-            help: Some("the path is relative to the folder of the plan in which it stands".to_owned()),
-            ..Wrong::new("leads nowhere")
-        })?;
-        if let Some(known) = self.by_identity.get(&identity) {
+        let found = std::fs::canonicalize(&path);
+        if let Some(known) = found.as_ref().ok().and_then(|identity| self.by_identity.get(identity)) {
             return Ok((*known, false));
         }
-        if !identity.starts_with(&self.root) {
+        // Whether a file is there is not told either of what lies outside.
+        if !nearest(&path).starts_with(&self.root) {
             return Err(Wrong {
                 message: format!("the plan {shown} lies outside of the repository"),
                 help: Some(format!(
@@ -241,6 +238,11 @@ impl Reading {
                 ..Wrong::new("leads out")
             });
         }
+        let identity = found.map_err(|error| Wrong {
+            message: format!("the plan {shown} cannot be read: {}", error.kind()),
+            help: Some("the path is relative to the folder of the plan in which it stands".to_owned()),
+            ..Wrong::new("leads nowhere")
+        })?;
         if depth > DEEPEST || self.files.len() > MOST {
             return Err(Wrong {
                 message: format!("more than {DEEPEST} plans in a chain, or {MOST} in all, are not read"),
@@ -333,6 +335,12 @@ impl Reading {
             .unwrap_or_else(empty)
             .help("move what both need into a plan of its own, and use that one from both")
     }
+}
+
+/// Returns where a path really leads: itself, or as much of it as is there.
+fn nearest(path: &Path) -> PathBuf {
+    let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    whole.ancestors().find_map(|above| std::fs::canonicalize(above).ok()).unwrap_or(whole)
 }
 
 /// Why an import cannot be used.

@@ -188,7 +188,9 @@ fn what_cannot_be_carried_out_is_told_at_its_line() {
     };
     let step = "  racks: { plan: procedures/cold-start.yaml }\n";
     told("  racks: { plan: gone.yaml }\n", CHILD, "the plan gone.yaml cannot be read");
+    // The first is there where the folder of the tests is /tmp; the second never is.
     told("  racks: { plan: ../../etc/passwd }\n", CHILD, "lies outside of the repository");
+    told("  racks: { plan: ../../gone/cold-start.yaml }\n", CHILD, "lies outside of the repository");
     told(step, "version: 1\nplan: broken\nstepz: {}\n", "has errors");
     told(step, &CHILD.replace("[power], run", "[pover], run"), "pover");
     told(step, &format!("{CHILD}  back: {{ plan: ../plan.yaml }}\n"), "plans use each other");

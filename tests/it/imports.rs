@@ -174,9 +174,7 @@ fn what_cannot_be_imported_is_told_at_its_line() {
     let outside = shop("x: ../../outside.yaml", "x/y");
     let told_outside = found(&outside, 1);
     assert_eq!(told_outside.len(), 1, "{told_outside:?}");
-    assert!(
-        told_outside[0].contains("cannot be read") || told_outside[0].contains("outside of the repository")
-    );
+    assert!(told_outside[0].contains("outside of the repository"), "{told_outside:?}");
     let broken =
         shop("x: broken.yaml", "x/y").file("plans/broken.yaml", "version: 1\nplan: broken\nstepz: {}\n");
     assert_eq!(found(&broken, 1), [format!("{first} plans/broken.yaml has errors (plans/broken.yaml:3)")]);

@@ -3,6 +3,7 @@
 mod bucket;
 mod folder;
 mod pg_dump;
+mod tools;
 
 use std::fs;
 use std::path::PathBuf;
