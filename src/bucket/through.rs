@@ -24,6 +24,33 @@ pub struct ThroughRead {
 }
 
 impl Bucket {
+    /// Looks whether a point is whole as far as that is seen without reading it: nothing of it is hidden, and all that its
+    /// list of digests names is there and not empty.
+    ///
+    /// # Errors
+    ///
+    /// As every question; [`Fault::Rotten`] if it is not whole.
+    pub fn look_over(&self, point: &StoredPoint) -> Result<(), Fault> {
+        if let Some(hidden) = point.objects.iter().find(|object| object.shown().is_none()) {
+            return Err(Fault::Rotten(format!("{} was deleted; its versions are still there", hidden.key)));
+        }
+        let (list, others) = apart(self, point);
+        let Some(list) = list else { return Ok(()) };
+        for name in self.list_of_digests(list)?.keys() {
+            let object = others.iter().find(|(other, _)| other == name).map(|(_, object)| object);
+            match object.and_then(|object| object.shown()) {
+                None => {
+                    return Err(Fault::Rotten(format!("{name} is in the list of digests, and is not there")));
+                }
+                Some(version) if version.size == 0 => {
+                    return Err(Fault::Rotten(format!("{name} is empty")));
+                }
+                Some(_) => {}
+            }
+        }
+        Ok(())
+    }
+
     /// Reads every object of a point that a plain read meets, as a stream.
     ///
     /// # Errors
@@ -31,15 +58,10 @@ impl Bucket {
     /// As every question; [`Fault::Rotten`] if an object is not what was stored, or not what the list says, or if the list
     /// names one that is not there.
     pub fn read_through(&self, point: &StoredPoint) -> Result<ThroughRead, Fault> {
-        let base = format!("{}{}/", self.address().prefix, point.name);
-        let name_of = |object: &Object| object.key.strip_prefix(&base).unwrap_or(&object.key).to_owned();
-        let is_list = |object: &&Object| LISTS.contains(&name_of(object).as_str());
-        let mut listed = match point.objects.iter().find(is_list) {
-            Some(list) => self.list_of_digests(list)?,
-            None => BTreeMap::new(),
-        };
+        let (list, others) = apart(self, point);
+        let mut listed = list.map(|list| self.list_of_digests(list)).transpose()?.unwrap_or_default();
         let mut through = ThroughRead { objects: 0, by_producer: 0 };
-        for object in point.objects.iter().filter(|object| !is_list(object)) {
+        for (name, object) in others {
             let Some(version) = object.shown() else {
                 return Err(Fault::Rotten(format!("{} is hidden", object.key)));
             };
@@ -48,7 +70,7 @@ impl Bucket {
             let proof = reading.proof();
             io::copy(&mut reading, &mut sum).map_err(|error| super::object::fault_of(&object.key, error))?;
             through.objects += 1;
-            match listed.remove(&name_of(object)) {
+            match listed.remove(&name) {
                 Some(digest) if digest != hex(&sum.0.finalize()) => {
                     return Err(Fault::Rotten(format!(
                         "{} is not what its producer has taken the digest of",
@@ -81,6 +103,16 @@ impl Bucket {
         });
         Ok(lines.collect())
     }
+}
+
+/// Tells the list of digests from the other objects of a point, each of which goes by its name inside of the point.
+fn apart<'p>(bucket: &Bucket, point: &'p StoredPoint) -> (Option<&'p Object>, Vec<(String, &'p Object)>) {
+    let base = format!("{}{}/", bucket.address().prefix, point.name);
+    let name_of =
+        |object: &'p Object| (object.key.strip_prefix(&base).unwrap_or(&object.key).to_owned(), object);
+    let (lists, others): (Vec<_>, Vec<_>) =
+        point.objects.iter().map(name_of).partition(|(name, _)| LISTS.contains(&name.as_str()));
+    (lists.first().map(|(_, list)| *list), others)
 }
 
 struct Sum(Sha256);

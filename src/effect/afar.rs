@@ -33,15 +33,6 @@ pub struct Afar {
     pub inherited: BTreeMap<String, String>,
 }
 
-/// A folder in which recovery points may lie.
-#[derive(Clone, Debug)]
-pub enum Folder {
-    /// On this machine.
-    Here(PathBuf),
-    /// On another host.
-    Afar(Box<Afar>, String),
-}
-
 /// Whether commands inherit this variable of the controller although no plan names it.
 pub fn is_of_the_machine(name: &str) -> bool {
     OF_THE_MACHINE.contains(&name) || name.starts_with("LC_")

@@ -26,6 +26,7 @@ mod run;
 mod scripted;
 mod secrets;
 mod signals;
+mod stock;
 mod tell;
 #[cfg(test)]
 mod tests;
@@ -33,7 +34,7 @@ mod tests;
 mod traces;
 mod words;
 
-pub use afar::{Afar, Folder, is_of_the_machine};
+pub use afar::{Afar, is_of_the_machine};
 pub use confine::become_confined;
 pub use demand::{Demand, Need};
 pub use desk::{Answers, Desk};
@@ -48,6 +49,7 @@ pub use remote_step::{RemoteStep, attempt_name, carry_out_errand, remote_job};
 #[cfg(test)]
 pub(crate) use scripted::Scripted;
 pub use secrets::{Errand, Fetched, Origin, Wanted};
+pub use stock::{Folder, Vault};
 pub use tell::{Address, Channel, Message, Way};
 #[cfg(feature = "otel")]
 pub use traces::Collector;

@@ -1,7 +1,7 @@
-//! Finds the newest recovery point in a folder that may be taken and is good.
+//! Finds the newest recovery point of a copy that may be taken and is good.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use futures_util::future::join_all;
@@ -9,9 +9,8 @@ use secrecy::ExposeSecret;
 
 use super::digest::Digests;
 use super::inspect::{Inspection, Inspector, Verdict, give_time, scrub};
-use super::listing::{is_companion, is_unfinished};
-use super::words::short;
-use super::{Env, Errand, Folder, FoundPoint, Judged, Question, afar};
+use super::stock::{Lack, Stock};
+use super::{Env, Errand, Folder, FoundPoint, Judged, Question};
 use crate::probe::{Integrity, Probe};
 use crate::value::{Moment, Name};
 
@@ -76,46 +75,25 @@ impl Seeker {
         if let Some(why) = &search.moot {
             return FoundPoint::Unasked(why.clone());
         }
-        match &search.at {
-            None => FoundPoint::CannotLook("this version looks only into folders".to_owned()),
-            Some(Folder::Afar(afar, folder)) => {
-                let shown = format!("{folder} on {}", afar.host.place);
-                match afar::names(afar, folder).await {
-                    Ok(names) => {
-                        let path_of = |name: &str| Some(format!("{}/{name}", folder.trim_end_matches('/')));
-                        self.choose(names, &shown, path_of, &search, false).await
-                    }
-                    Err(why) => FoundPoint::Nothing(why),
-                }
-            }
-            Some(Folder::Here(folder)) => {
-                let folder = folder.clone();
-                let listed = tokio::task::spawn_blocking(move || names_in(&folder)).await;
-                match listed.unwrap_or_else(|error| Err(error.to_string())) {
-                    Ok((folder, names)) => {
-                        let path_of = |name: &str| absolute(&folder.join(name));
-                        let shown = folder.display().to_string();
-                        self.choose(names, &shown, path_of, &search, true).await
-                    }
-                    Err(why) => FoundPoint::Nothing(why),
-                }
-            }
+        let stock = match &search.at {
+            None => return FoundPoint::CannotLook("the plan does not say where it lies".to_owned()),
+            Some(Folder::Unseen(why)) => return FoundPoint::CannotLook(why.clone()),
+            Some(Folder::Repository(at)) => return of_repository(at, &search),
+            Some(Folder::Here(folder)) => Stock::here(folder.clone()).await,
+            Some(Folder::Afar(afar, folder)) => Stock::afar(afar, folder).await,
+            Some(Folder::Bucket(vault)) => Stock::bucket(vault).await,
+        };
+        match stock {
+            Ok(stock) => self.choose(stock, &search).await,
+            Err(Lack::Nothing(why)) => FoundPoint::Nothing(why),
+            Err(Lack::CannotLook(why)) => FoundPoint::CannotLook(why),
         }
     }
 
     /// Takes the newest of the points that may be taken and with which nothing is wrong.
-    async fn choose(
-        &self,
-        names: Vec<String>,
-        shown: &str,
-        path_of: impl Fn(&str) -> Option<String>,
-        search: &Search,
-        is_here: bool,
-    ) -> FoundPoint {
-        let is_point = |name: &String| !is_unfinished(name) && !is_companion(name);
-        let points = names.into_iter().filter(is_point);
-        let mut points: Vec<(Moment, String)> =
-            points.filter_map(|name| Some((Moment::find_in(&name)?, name))).collect();
+    async fn choose(&self, mut stock: Stock, search: &Search) -> FoundPoint {
+        let mut points = std::mem::take(&mut stock.points);
+        let (stock, shown) = (&stock, &stock.shown);
         // Of two with one time the name decides, so that the choice is the same every time.
         points.sort_unstable_by(|one, other| other.cmp(one));
         let count = points.len();
@@ -138,7 +116,7 @@ impl Seeker {
             if search.not_before.is_some_and(|not_before| listed < not_before) {
                 break;
             }
-            let Some(path) = path_of(&name) else {
+            let Some(path) = stock.path_of(&name) else {
                 pass(&name, "its path is not UTF-8");
                 continue;
             };
@@ -147,12 +125,12 @@ impl Seeker {
                 continue;
             }
             // What lies elsewhere was looked at there, if at all.
-            let known =
-                search.proof.as_ref().filter(|_| is_here).and_then(|_| judgement(&self.judged, &path));
-            let proof = match (known, &search.proof) {
+            let proof = search.proof.as_ref().filter(|_| stock.is_within_sight());
+            let known = proof.and_then(|_| judgement(&self.judged, &path));
+            let proof = match (known, proof) {
                 (Some(known), _) if known.is_good => Proof::Good(known.said.clone(), None),
                 (Some(known), _) => Proof::Bad(known.said.clone()),
-                (None, Some(prove)) if is_here => self.look_into(prove, &path, &name, listed).await,
+                (None, Some(prove)) => self.look_into(stock, prove, &path, &name, listed).await,
                 (None, _) => Proof::Unknown(String::new()),
             };
             let (said, time) = match proof {
@@ -183,7 +161,13 @@ impl Seeker {
     }
 
     /// Looks into a point: its producer's digest, and the probes of its copy.
-    async fn look_into(&self, how: &Prove, path: &str, name: &str, time: Moment) -> Proof {
+    async fn look_into(&self, stock: &Stock, how: &Prove, path: &str, name: &str, time: Moment) -> Proof {
+        // What is surely not whole need not be asked for more.
+        match stock.lack(name).await {
+            Ok(Some(why)) => return Proof::Bad(why),
+            Err(why) => return Proof::Unknown(why),
+            Ok(None) => {}
+        }
         let inspector = match self.inspector.get() {
             Some(inspector) => inspector.clone(),
             None => {
@@ -199,6 +183,10 @@ impl Seeker {
             }
         };
         let mut env = how.env.clone();
+        if let Some(opened) = stock.env() {
+            env.values.extend(opened.values.clone());
+            env.secret.extend(opened.secret.iter().cloned());
+        }
         if let Some((key, errand)) = &how.key {
             match inspector.fetch(errand.clone()).await {
                 Ok(fetched) => {
@@ -222,7 +210,10 @@ impl Seeker {
             let (env, cwd, shell) = (env.clone(), how.cwd.clone(), how.shell.clone());
             inspector.ask(Question { probe, env, cwd, shell, moot: None, afar: None })
         });
-        let (inspections, digests) = tokio::join!(join_all(asks), inspector.digest(PathBuf::from(path)));
+        let digest = async {
+            if stock.has_files() { inspector.digest(PathBuf::from(path)).await } else { Digests::None }
+        };
+        let (inspections, digests) = tokio::join!(join_all(asks), digest);
         together(&inspections, digests)
     }
 }
@@ -254,19 +245,14 @@ fn together(inspections: &[Inspection], digests: Digests) -> Proof {
     }
 }
 
-/// Lists a folder. Its path as the system knows it reads better than one with `..` in it.
-fn names_in(folder: &Path) -> Result<(PathBuf, Vec<String>), String> {
-    let folder = fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
-    let shown = folder.display();
-    match fs::read_dir(&folder).and_then(Iterator::collect::<Result<Vec<_>, _>>) {
-        Ok(entries) => {
-            let name = |entry: &fs::DirEntry| entry.file_name().to_str().map(str::to_owned);
-            let names = entries.iter().filter_map(name).collect();
-            Ok((folder, names))
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(format!("{shown} is not there")),
-        Err(error) => Err(format!("cannot look into {shown}: {}", short(&error.to_string()))),
+/// Returns a repository as the point of which its own tool takes what is wanted.
+fn of_repository(at: &str, search: &Search) -> FoundPoint {
+    if let Some((_, why)) = search.refused.iter().find(|(refused, _)| refused == at) {
+        return FoundPoint::Nothing(format!("the repository {at} has none that is good: {why}"));
     }
+    let limit = search.before.map(|before| format!(" from before {}", before.for_people()));
+    let why = format!("a repository: its tool takes the newest in it{}", limit.unwrap_or_default());
+    FoundPoint::Newest { path: at.to_owned(), time: None, why }
 }
 
 /// Returns what a look has found of a point, as long as it is still what was looked at.
@@ -276,14 +262,10 @@ fn judgement<'j>(judged: &'j [Judged], path: &str) -> Option<&'j Judged> {
     (known.bytes.is_none() || size.is_none() || known.bytes == size).then_some(known)
 }
 
-fn absolute(path: &Path) -> Option<String> {
-    // Symbolic links stay as they are: `latest` may be the name that people know.
-    let path: PathBuf = std::path::absolute(path).ok()?;
-    path.into_os_string().into_string().ok()
-}
-
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     async fn look(folder: &Path, before: Option<&str>) -> FoundPoint {

@@ -218,6 +218,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
                 self.forget_failures();
             }
             (Decision::Retry, StepState::Failed { .. } | StepState::Unknown { .. }) => {
+                self.unlock(at);
                 self.note(Event::StepRetried { step, by, reason })?;
                 self.forget_failures();
                 self.mark_ready(at);

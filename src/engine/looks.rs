@@ -218,7 +218,10 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         match verdict {
             Verdict::Kept | Verdict::NeverRan => {}
             Verdict::Done | Verdict::Again | Verdict::Ask => {
-                self.unlock(at);
+                // What may have been left in the middle keeps its lock until a person has looked.
+                if verdict != Verdict::Ask {
+                    self.unlock(at);
+                }
                 // No keeper was there at its end to take secrets out, and nobody reads it any more.
                 if self.step(at).is_some_and(|step| !step.common.secrets.is_empty()) {
                     self.effects.forget_outputs(self.id(at), attempt);

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use super::dispatcher::{Act, Dispatcher};
 use super::node::{Doing, Ticket};
 use super::run::Error;
-use crate::effect::{Effects, Env, Errand, Folder, FoundPoint, Prove, Search};
+use crate::bucket::Access;
+use crate::effect::{Effects, Env, Errand, Folder, FoundPoint, Prove, Search, Vault};
 use crate::event::{Event, Failure, Point, StepState};
 use crate::journal::Store;
 use crate::probe::{Probe, Scope};
 use crate::resolve::{Section, copy_of};
-use crate::value::{Id, Length, Moment, Text};
+use crate::value::{Id, Length, Moment, Name, Text};
 
 /// What a step writes to `$DRPLAN_OUTPUT` that has found its recovery point bad.
 const PROBLEM: &str = "POINT_PROBLEM";
@@ -150,16 +151,37 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         )
     }
 
-    /// Returns the folder in which a copy's points lie, if this version can look there.
+    /// Returns where a copy's points lie; nothing if the plan does not say.
     pub(super) fn folder_of(&self, node: usize, copy: &Id) -> Option<Folder> {
         let (id, _, _, body) = copy_of(self.setup.plan, copy.as_str())?;
         let plan = self.setup.own(id.as_str());
-        let at = body.at.as_deref().filter(|at| !at.contains("://"))?;
         let vars = self.vars_of(copy)?;
-        let filled = Text::new(at).fill(|name| vars.get(name).map(|value| value.as_str().into())).ok()?;
+        let text = Text::new(body.at.as_deref()?);
+        let filled = match text.fill(|name| vars.get(name).map(|value| value.as_str().into())) {
+            Ok(filled) => filled,
+            Err(error) => return Some(Folder::Unseen(format!("`at`: {error}"))),
+        };
+        // A probe that looks at the whole copy knows of a tool that keeps its points in its own way.
+        let is_whole = |probe: &Probe| probe.asked.as_ref().is_some_and(|asked| asked.of == Scope::Copy);
+        if body.verify.iter().any(is_whole) {
+            let is_here = !filled.contains("://") && self.ssh_of(self.place_of_copy(copy)).is_none();
+            let path = if is_here { plan.ground.folder.join(&filled) } else { filled.into() };
+            return path.into_os_string().into_string().ok().map(Folder::Repository);
+        }
+        if filled.starts_with("s3://") {
+            let names = Access::NAMES.into_iter().filter_map(|name| name.parse::<Name>().ok());
+            let wanted = names.filter_map(|name| self.wanted(&name)).collect();
+            let mut env = plan.ground.inherited.clone();
+            env.extend(plan.vars.iter().map(|(name, value)| (name.to_string(), value.to_string())));
+            let keys = Errand { wanted, env, cwd: plan.ground.folder.clone() };
+            return Some(Folder::Bucket(Box::new(Vault { at: filled, values: vars, keys })));
+        }
+        if filled.contains("://") {
+            return Some(Folder::Unseen("this version looks into folders and S3".to_owned()));
+        }
         match self.afar(node, self.place_of_copy(copy), &vars) {
             Some(Ok(afar)) => Some(Folder::Afar(Box::new(afar), filled)),
-            Some(Err(_)) => None,
+            Some(Err(why)) => Some(Folder::Unseen(why)),
             None => Some(Folder::Here(plan.ground.folder.join(filled))),
         }
     }

@@ -45,9 +45,11 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
             .clone()
             .filter(|at| matches!(self.state.steps[*at].state, StepState::Running { .. }))
             .collect();
-        // They have held their locks since they began, whatever is found of them now.
-        for at in &running {
-            self.lock(*at);
+        // They have held their locks since they began, whatever is found of them now. What nobody knows of keeps its lock.
+        for at in nodes.clone() {
+            if matches!(self.state.steps[at].state, StepState::Running { .. } | StepState::Unknown { .. }) {
+                self.lock(at);
+            }
         }
         // An abort that came while nobody controlled the run is heard before anything is started.
         let mut heard = Vec::new();

@@ -198,8 +198,8 @@ steps:
   tell: {{ needs: [data], each: [eu, us], run: 'echo "tell-$DRPLAN_EACH" >>ledger' }}
   again: {{ needs: [data], retry: {{ times: 1, delay: 1ms }}, rerun: safe, run: 'test -e again && echo again >>again || {{ echo again >>again; exit 1; }}' }}
   pause: {{ needs: [data], wait: 5ms }}
-  locked: {{ needs: [data], lock: one, run: 'mkdir busy; echo locked >>ledger; rmdir busy' }}
-  too: {{ needs: [data], lock: one, run: 'mkdir busy; echo too >>ledger; rmdir busy' }}
+  locked: {{ needs: [data], lock: one, run: 'flock -n busy sh -c "echo locked >>ledger"' }}
+  too: {{ needs: [data], lock: one, run: 'flock -n busy sh -c "echo too >>ledger"' }}
   look: {{ needs: [unpacked, tell], manual: Look at it., by: operator }}
   go: {{ needs: [unpacked], approve: {{ by: [lead], ask: May it go on? }} }}
   go-on: {{ needs: [go, look], run: echo go-on >>ledger }}
