@@ -1,6 +1,6 @@
 //! A line for each event; the same in a log and on a screen.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 
 use anstyle::{AnsiColor, Style};
@@ -24,15 +24,35 @@ pub struct Lines {
     look: Look,
     gone: bool,
     told_points: BTreeSet<Id>,
+    /// Why something is waited for, as it was told last; how often it was heard since, and after how often it is told again.
+    told_waits: BTreeMap<Id, (String, u32, u32)>,
 }
 
 /// Ids shorter than this are padded, so that the eye finds the text in one column.
 const WIDEST: usize = 28;
 
+/// After so many looks at most it is told again why something is waited for.
+const RAREST: u32 = 60;
+
 impl Lines {
     /// Makes a listener that writes to `out`.
     pub fn new(out: Box<dyn Write>, look: Look) -> Self {
-        Self { out, look, gone: false, told_points: BTreeSet::new() }
+        Self { out, look, gone: false, told_points: BTreeSet::new(), told_waits: BTreeMap::new() }
+    }
+
+    /// Whether it is time to tell once more why something is waited for: at once if the reason is new, else ever more rarely.
+    fn tells_wait(&mut self, step: &Id, why: &str) -> bool {
+        let wait = self.told_waits.entry(step.clone()).or_default();
+        if wait.0 != why {
+            *wait = (why.to_owned(), 0, 1);
+            return true;
+        }
+        wait.1 += 1;
+        let is_due = wait.1 > wait.2;
+        if is_due {
+            *wait = (why.to_owned(), 0, (wait.2 * 2).min(RAREST));
+        }
+        is_due
     }
 
     /// Whether nobody reads any more: a write failed, and nothing was written since.
@@ -90,6 +110,11 @@ impl Listener for Lines {
         }
         // What a request led to is told by the other events.
         if matches!(event, Event::RequestHeard { useless: None, .. }) {
+            return;
+        }
+        if let Event::StillWaiting { step, why } = event
+            && !self.tells_wait(step, why)
+        {
             return;
         }
         let line = line_of(self.look, stamp, event, state);

@@ -81,7 +81,7 @@ impl Seeker {
             Some(Folder::Repository(at)) => return of_repository(at, &search),
             Some(Folder::Here(folder)) => Stock::here(folder.clone()).await,
             Some(Folder::Afar(afar, folder)) => Stock::afar(afar, folder).await,
-            Some(Folder::Bucket(vault)) => Stock::bucket(vault).await,
+            Some(Folder::Bucket(vault)) => Stock::bucket(vault, search.before).await,
         };
         match stock {
             Ok(stock) => self.choose(stock, &search).await,

@@ -79,8 +79,8 @@ impl Stock {
         Ok(Self::of(names, shown, Shelf::Afar(folder.trim_end_matches('/').to_owned())))
     }
 
-    /// Lists the points of a bucket.
-    pub(super) async fn bucket(vault: &Vault) -> Result<Self, Lack> {
+    /// Lists the points of a bucket as it was at a moment: what was laid over them or hidden since does not count.
+    pub(super) async fn bucket(vault: &Vault, as_of: Option<Moment>) -> Result<Self, Lack> {
         let address = Address::read(&vault.at).map_err(Lack::Nothing)?;
         let cannot = |why: &str| Lack::Nothing(format!("{} cannot be listed: {why}", vault.at));
         let fetched = secrets::fetch(vault.keys.clone(), None).await.map_err(|why| cannot(&why))?;
@@ -95,7 +95,9 @@ impl Stock {
         let access = Access::from_values(|name| env.values.get(name).cloned()).map_err(Lack::CannotLook)?;
         let listed = spawn_blocking(move || {
             let bucket = Bucket::open(address, access, Limits::default(), keeper::stamp().at)?;
-            let points = points_of(&bucket.address().prefix, &bucket.versions()?);
+            let mut versions = bucket.versions()?;
+            versions.retain(|version| as_of.is_none_or(|as_of| version.stored < as_of));
+            let points = points_of(&bucket.address().prefix, &versions);
             Ok::<_, Fault>((bucket, points))
         });
         let (bucket, points) = match listed.await {
@@ -104,7 +106,9 @@ impl Stock {
             Err(error) => return Err(cannot(&error.to_string())),
         };
         let names = points.iter().map(|point| point.name.clone()).collect();
-        Ok(Self::of(names, vault.at.clone(), Shelf::Bucket(Arc::new(bucket), points, env)))
+        let then = as_of.map(|as_of| format!(" as it was before {}", as_of.for_people()));
+        let shown = format!("{}{}", vault.at, then.unwrap_or_default());
+        Ok(Self::of(names, shown, Shelf::Bucket(Arc::new(bucket), points, env)))
     }
 
     fn of(names: Vec<String>, shown: String, shelf: Shelf) -> Self {

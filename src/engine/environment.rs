@@ -8,7 +8,7 @@ use super::secrets::Held;
 use crate::effect::Env;
 use crate::event::{Point, RunState, StepState};
 use crate::plan::{Action, Place};
-use crate::resolve::{CourseKind, ResolvedStep};
+use crate::resolve::{CourseKind, ResolvedStep, copy_of};
 use crate::value::{Id, Name, NameError, Scalar, Table};
 
 /// Works out the values for a node of the course.
@@ -46,7 +46,10 @@ impl<'a> Values<'a> {
         let own = self.setup.own_of(at);
         let mut env = Env { values: own.ground.inherited.clone(), unknown: Vec::new(), secret: Vec::new() };
         add_vars(&mut env.values, own.vars);
-        if let Some(place) = node.place.as_ref().and_then(|place| self.setup.plan.places.get(place)) {
+        // What restores from a copy reaches it as the place says where it lies; its own place counts before that.
+        let copy = node.copy.as_ref().and_then(|copy| copy_of(self.setup.plan, copy.as_str()));
+        let places = [copy.and_then(|(_, _, _, copy)| copy.in_.as_ref()), node.place.as_ref()];
+        for place in places.into_iter().flatten().filter_map(|place| self.setup.plan.places.get(place)) {
             add_vars(&mut env.values, &place.vars);
         }
         let step = self.step(at);

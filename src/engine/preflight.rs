@@ -34,8 +34,9 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         let mut known: BTreeMap<(String, Option<String>), usize> = BTreeMap::new();
         for (at, node) in self.setup.course.nodes.iter().enumerate() {
             let Some(step) = self.step(at).filter(|_| !self.is_abroad(at)) else { continue };
-            let env =
-                self.values.of(at, &self.state, self.held.get(&at)).map(|env| env.values).unwrap_or_default();
+            // Inputs may wait for what steps put out; tools are looked for all the same.
+            let env = self.values.of(at, &self.state, self.held.get(&at)).map(|env| env.values);
+            let env = env.unwrap_or_else(|_| self.setup.own_of(at).ground.inherited.clone());
             for tool in &step.common.needs_tools {
                 let key = (tool.to_string(), env.get("PATH").cloned());
                 let id = Id::trusted(step.written_as());

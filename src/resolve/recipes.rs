@@ -49,6 +49,7 @@ const SHIPPED: &[Shipped] = &[
     shipped!("redis/restore-aof"),
     shipped!("redis/restore-rdb"),
     shipped!("redis/verify-rdb"),
+    shipped!("s3/fetch-point"),
     shipped!("s3/rollback-prefix"),
     shipped!("s3/undelete"),
     shipped!("sqlite/restore"),

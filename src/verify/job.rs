@@ -23,14 +23,24 @@ pub async fn look_at_jobs(asking: Asking<'_>, placement: &Placement, assets: &[S
 }
 
 async fn look_at(asking: Asking<'_>, placement: &Placement, id: &Id, backup: &Backup, job: &Job) -> JobSeen {
-    let signs = match elsewhere(asking, placement, backup, job) {
+    let problem = |severity, what: String, help: String| Problem::new(Kind::JobNotRun, severity, what, help);
+    let place = place_of(asking, placement, backup, job);
+    if let Some((place, other)) = place.and_then(|place| asking.plan.mapped.get_key_value(place)) {
+        let what = format!("it was not looked for: {other} stands in for {place}, where it runs");
+        let note = problem(Severity::Note, what, "`drplan verify` without an environment looks".to_owned());
+        let (backup, job) = (id.clone(), shown(&job.starter));
+        return JobSeen { backup, job, verdict: None, good: Vec::new(), problems: vec![note] };
+    }
+    let is_here = |place: &&Id| {
+        asking.here == Some(place) || asking.plan.places.get(*place).is_none_or(|place| place.ssh.is_none())
+    };
+    let signs = match place.filter(|place| !is_here(place)) {
         Some(place) => Err(place),
         None => {
             let (job, points, now) = (job.clone(), backup.points.clone(), asking.now);
             Ok(tokio::task::spawn_blocking(move || signs(&job, &points, now)).await)
         }
     };
-    let problem = |severity, what: String, help: String| Problem::new(Kind::JobNotRun, severity, what, help);
     let (mut good, mut problems) = (Vec::new(), Vec::new());
     match signs {
         Ok(Ok(signs)) => {
@@ -66,16 +76,18 @@ fn shown(starter: &Starter) -> String {
     }
 }
 
-/// Returns the machine on which the job runs, if it is another one.
-fn elsewhere(asking: Asking<'_>, placement: &Placement, backup: &Backup, job: &Job) -> Option<Id> {
+/// Returns the machine on which the job runs.
+fn place_of<'a>(
+    asking: Asking<'a>,
+    placement: &'a Placement,
+    backup: &'a Backup,
+    job: &'a Job,
+) -> Option<&'a Id> {
     let home = || {
         let asset = backup.of.iter().next()?;
         placement.homes.get(asset).or_else(|| asking.plan.assets.get(asset)?.homes.first())
     };
-    let place = job.on.as_ref().or_else(home)?;
-    let is_here =
-        asking.here == Some(place) || asking.plan.places.get(place).is_none_or(|place| place.ssh.is_none());
-    (!is_here).then(|| place.clone())
+    job.on.as_ref().or_else(home)
 }
 
 fn signs(job: &Job, points: &Points, now: Moment) -> Vec<Sign> {

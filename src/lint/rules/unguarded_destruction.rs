@@ -26,7 +26,10 @@ impl Rule for UnguardedDestruction {
         let mut destroyers: HashMap<usize, String> = HashMap::new();
         for (at, step) in context.resolved.steps.iter().enumerate() {
             let Action::Run { command, .. } = &step.action else { continue };
-            let can_undo = context.written_step(step).common.undo.is_some() || step.common.undo.is_some();
+            let mut groups = context.resolved.groups_of(at);
+            let can_undo = context.written_step(step).common.undo.is_some()
+                || step.common.undo.is_some()
+                || groups.any(|group| context.resolved.steps[group].common.undo.is_some());
             // What a drill sets up and tidies away is its own.
             if can_undo || step.section != Section::Steps || step.has_items() {
                 continue;
