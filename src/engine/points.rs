@@ -69,10 +69,15 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         let of = copy_of(self.setup.plan, copy.as_str()).map(|(_, backup, _, _)| backup.of.iter());
         let mut of = of.into_iter().flatten();
         let harmed = start.harmed.as_ref().filter(|harmed| of.any(|asset| harmed.assets.contains(asset)));
-        // The stage of a drill does the harm.
-        let staged = || self.state.staged.as_ref().map(|stamp| stamp.at);
-        let harmed = harmed.and_then(|harmed| harmed.at.or_else(staged));
+        let harmed = harmed.and_then(|harmed| harmed.at.or_else(|| self.harmed_by_the_stage()));
         start.before.into_iter().chain(harmed).min()
+    }
+
+    /// Returns when the harm of a drill is done: as the last step of its stage begins.
+    fn harmed_by_the_stage(&self) -> Option<Moment> {
+        let sets_stage = |at: &usize| self.step(*at).is_some_and(|step| step.section == Section::Prepare);
+        let stage = (0..self.state.steps.len()).filter(sets_stage);
+        stage.filter_map(|at| Some(self.state.steps[at].begun.as_ref()?.at)).max()
     }
 
     /// Returns between which moments a copy's point must be: before the harm, and as near to the points of the assets with

@@ -40,6 +40,13 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
             let is_stopped = matches!(self.halted, Some(StopHow::Drain | StopHow::Kill));
             // Nobody needs to decide how a run goes on that is given up.
             let is_undecided = (unknown || self.asks) && self.halted != Some(StopHow::Abort);
+            // While nobody controlled the run, the time for an answer went on.
+            let expired =
+                unanswered.iter().copied().find(|at| self.halted.is_none() && self.has_expired(*at));
+            if let Some(at) = expired {
+                self.hear_expiry(at)?;
+                continue;
+            }
             if waits || is_undecided || is_stopped {
                 let waits_for = self.what_it_waits_for(&unanswered);
                 self.note(Event::RunSuspended { waits_for })?;

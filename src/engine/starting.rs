@@ -312,6 +312,11 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         let mut stack = nodes[at].after.clone();
         while let Some(before) = stack.pop() {
             match self.state.steps[before].state {
+                // A yes and a pause change nothing that could be looked at.
+                StepState::Assumed if self.changes_nothing(before) && seen.insert(before) => {
+                    stack.extend(&nodes[before].after);
+                }
+                StepState::Assumed if self.changes_nothing(before) => {}
                 StepState::Assumed => return Some(format!("{} has not really been done", nodes[before].id)),
                 // Beyond what was found to be done already, or skipped, something may still be assumed.
                 StepState::Unneeded | StepState::Skipped if seen.insert(before) => {
@@ -321,5 +326,9 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
             }
         }
         None
+    }
+
+    fn changes_nothing(&self, at: usize) -> bool {
+        self.step(at).is_some_and(|step| matches!(step.action, Action::Approve(_) | Action::Wait { .. }))
     }
 }

@@ -9,7 +9,8 @@ use super::probes::expand_probes_of;
 use super::{Imports, Owner, Recipes, ResolvedStep, Section};
 use crate::document::{Document, KeyPath, Part};
 use crate::finding::Finding;
-use crate::plan::{Action, Common, Each, Plan, Recipe, Renaming, Step};
+use crate::plan::{Action, Common, Each, Need, Plan, Recipe, Renaming, Step};
+use crate::probe::Probe;
 use crate::value::{Id, Name, Scalar, Table};
 
 /// Recipes and child plans within each other: deeper is a mistake, or an attack.
@@ -177,13 +178,19 @@ impl<'a> Expansion<'a> {
             return self.push(scope, id, common, action, &scope.inputs, 0);
         };
         let inputs = of_recipe(&scope.spot, recipe, with, &scope.inputs, &mut self.findings);
+        let before = std::mem::take(&mut common.preconditions);
         for (part, inner) in &recipe.steps {
             let mut inner = inner.clone();
+            let begins = begins(&inner, &recipe.steps);
             file.rename(&mut inner, &|name| recipe.steps.contains_key(name));
             inner.common = of_whole(&common, inner.common, recipe);
+            let mut inputs = inputs.clone();
+            if begins {
+                ask_before(&mut inner, &before, &mut inputs, &scope.inputs);
+            }
             let scope = Scope {
                 spot: scope.spot.inside(source),
-                inputs: inputs.clone(),
+                inputs,
                 around: around.clone(),
                 ..scope.within(&id)
             };
@@ -199,12 +206,14 @@ impl<'a> Expansion<'a> {
         }
         common.verify = recipe.verify.iter().chain(&common.verify).cloned().collect();
         common.undo = common.undo.or_else(|| recipe.undo.clone());
+        // What is written at the step itself may ask for the inputs of what it is part of.
+        let inputs = scope.inputs.clone().into_iter().chain(inputs).collect();
         self.push(scope, id, common, action, &inputs, recipe.verify.len());
     }
 
     /// Expands a step that carries out another plan: all of the steps of that plan, in their own order.
     fn child(&mut self, scope: &Scope<'_>, id: Id, step: Step) {
-        let Step { common, action } = step;
+        let Step { mut common, action } = step;
         let Action::Plan { path, with } = &action else { return };
         // What could not be read was told where it was read.
         let Some(at) = self.imports.child_of(scope.file.owner, path) else {
@@ -233,8 +242,13 @@ impl<'a> Expansion<'a> {
             new: Some(&new),
         };
         let steps = KeyPath::root().key(Section::Steps.key());
+        let before = std::mem::take(&mut common.preconditions);
         for (own_id, inner) in own {
             let mut inner = inner.clone();
+            let mut inputs = inputs.clone();
+            if begins(&inner, own) {
+                ask_before(&mut inner, &before, &mut inputs, &scope.inputs);
+            }
             file.rename(&mut inner, &|_| false);
             inner.common = of_parent(&common, inner.common);
             let scope = Scope {
@@ -244,7 +258,7 @@ impl<'a> Expansion<'a> {
                 root: scope.root.clone().or_else(|| Some(id.clone())),
                 group: Some(id.clone()),
                 child: Some(&import.prefix),
-                inputs: inputs.clone(),
+                inputs,
                 around: around.clone(),
             };
             self.step(&scope, id.join(own_id), inner);
@@ -350,4 +364,21 @@ fn take_over(whole: &Common, common: &mut Common) {
     common.secrets = whole.secrets.iter().cloned().chain(own).collect();
     let env = std::mem::take(&mut common.env);
     common.env = whole.env.clone().into_iter().chain(env).collect();
+}
+
+/// Whether a part of a step is one with which it begins.
+fn begins(part: &Step, parts: &Table<Id, Step>) -> bool {
+    let needs = part.common.needs.iter().flat_map(Need::ids);
+    !needs.into_iter().any(|id| parts.contains_key(id.as_str()))
+}
+
+/// Lets a part with which a step begins wait for what must hold before the step; that may ask for the inputs `around` it.
+fn ask_before(part: &mut Step, before: &[Probe], inputs: &mut Inputs, around: &Inputs) {
+    if before.is_empty() {
+        return;
+    }
+    part.common.preconditions.splice(0..0, before.iter().cloned());
+    for (name, value) in around {
+        inputs.entry(name.clone()).or_insert_with(|| value.clone());
+    }
 }

@@ -349,6 +349,18 @@ fn an_expired_answer_is_too_late() {
 }
 
 #[test]
+fn a_question_expires_also_while_nobody_controls_the_run() {
+    let (stage, _) = keyed(
+        "  go: { approve: { by: [lead], expires: 1s } }\n  last: { needs: [go], run: echo last >>ledger }\n",
+    );
+    stage.execute(&[]).exits(4);
+    let begun = std::time::Instant::now();
+    until("its time is over", || begun.elapsed().as_millis() > 1500);
+    stage.run(&["resume", "latest"]).exits(3).says("nobody answered within 1s");
+    assert_eq!(stage.ledger().len(), 0);
+}
+
+#[test]
 fn a_key_that_two_people_share_proves_nothing() {
     let signers = Signers::new(&["ana"]);
     let people = signers.people(&[("ana", "lead")]);

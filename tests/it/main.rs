@@ -38,6 +38,7 @@ mod keeper;
 mod layers;
 mod live;
 mod manual;
+mod metachat;
 mod mutation;
 mod notify;
 mod pages;

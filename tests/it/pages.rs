@@ -185,9 +185,13 @@ fn every_command_ends_as_the_page_says() {
     for fence in fences().into_iter().filter(|fence| fence.info == "console") {
         let folder = folders.entry(fence.page.clone()).or_insert_with(|| {
             let folder = repository();
-            for entry in fs::read_dir(root().join("plans")).unwrap().map(|entry| entry.unwrap().path()) {
-                if entry.is_file() {
-                    fs::copy(&entry, folder.path().join("plans").join(entry.file_name().unwrap())).unwrap();
+            fs::create_dir_all(folder.path().join("plans/recipes")).unwrap();
+            for within in ["plans", "plans/recipes"] {
+                for entry in fs::read_dir(root().join(within)).unwrap().map(|entry| entry.unwrap().path()) {
+                    if entry.is_file() {
+                        fs::copy(&entry, folder.path().join(within).join(entry.file_name().unwrap()))
+                            .unwrap();
+                    }
                 }
             }
             folder

@@ -59,3 +59,40 @@ fn a_dry_run_asks_them_and_does_not_know_what_depends_on_a_step() {
     assert_eq!(stage.ledger().len(), 0);
     stage.run(&["execute", "plan.yaml", "--dry-run=plan"]).exits(0);
 }
+
+#[test]
+fn what_a_step_wants_that_uses_a_recipe_is_asked_before_the_first_part_of_it() {
+    let stage = Stage::new(
+        "steps:\n  a:\n    preconditions: [ { title: There is room, run: test -e room } ]\n    use: outer\n    with: { name: x }\n",
+    );
+    let recipe = |name: &str, input: &str, steps: &str| {
+        let text = format!(
+            "recipe: {name}\nversion: 1\ntitle: T\ndescription: D\ninputs: {{ {input}: {{ description: I }} }}\nsteps:\n{steps}"
+        );
+        stage.write(&format!("recipes/{name}.yaml"), &text);
+    };
+    // The precondition is written in the outer recipe, and speaks of its input.
+    recipe(
+        "outer",
+        "name",
+        "  one:\n    preconditions: [ { title: It has a name, run: test \"$INPUT_NAME\" = x } ]\n    use: inner\n    with: { what: y }\n",
+    );
+    recipe(
+        "inner",
+        "what",
+        "  first: { run: echo first-$INPUT_WHAT >>ledger }\n  second: { needs: [first], run: echo second >>ledger }\n",
+    );
+    stage.run(&["execute", "plan.yaml", "--dry-run"]).exits(1).says("There is room");
+    stage.execute(&[]).exits(3).says("not met: There is room");
+    assert_eq!(stage.ledger().len(), 0);
+    stage.write("room", "");
+    stage.execute(&[]).exits(0);
+    assert_eq!(stage.ledger(), ["first-y", "second"]);
+    let asked = stage.journal().into_iter().filter(|event| event["type"] == "checked");
+    let asked: Vec<String> = asked.map(|event| event["what"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(
+        asked,
+        ["There is room", "It has a name"],
+        "each once, in the order in which they stand around it"
+    );
+}

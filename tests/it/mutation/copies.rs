@@ -131,7 +131,4 @@ const S3_COPY: &str = "      s3:                                      # was opti
         immutable: 35d                         # object lock, compliance mode
         medium: object
         key: AWS_SECRET_ACCESS_KEY
-        verify:
-          - run: aws --profile metachat-dr-read s3 ls \"$POINT_PATH/SHA256SUMS\"
-            on: laptop-ivan
 ";

@@ -131,7 +131,9 @@ struct Told {
 
 fn check(text: &str, args: &[&str]) -> Vec<Told> {
     let all = ["check", "plan.yaml", "--format", "json", "--as-of", "2026-11-01"];
-    let drplan = Drplan::new().plan(text).args(all.into_iter().chain(args.iter().copied()));
+    let recipe = include_str!("../../../plans/recipes/restore-metachat-database.yaml");
+    let drplan = Drplan::new().plan(text).file("recipes/restore-metachat-database.yaml", recipe);
+    let drplan = drplan.args(all.into_iter().chain(args.iter().copied()));
     let outcome = drplan.run();
     assert!(matches!(outcome.status, Some(0 | 1)), "{outcome:#?}");
     let json: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();

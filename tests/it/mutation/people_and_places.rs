@@ -33,7 +33,7 @@ pub(super) fn mutations() -> Vec<Mutation> {
             .also("unreachable-step", 1),
         metachat("a restore runs on the host that is lost")
             .put("    needs: [provision-host]\n    on: home", "    needs: [provision-host]\n    on: vps-00")
-            .gives(GONE, "    on: «vps-00»\n    outputs: [POINT_DIR]")
+            .gives(GONE, "    on: «vps-00»\n    secrets: [PGPASSWORD, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY]\n    use: restore-metachat-database             # gives")
             .times(3),
         metachat("the only key of the account lies on the host that is lost")
             .put("[pass, show, metachat/hcloud],   needs: [ { any: [laptop-ana, laptop-ivan] } ]", "[pass, show, metachat/hcloud],   needs: [vps-00]")
@@ -42,7 +42,7 @@ pub(super) fn mutations() -> Vec<Mutation> {
             .times(3),
         metachat("the key of the backups lies on the host that is lost")
             .put("[pass, show, metachat/dr-read-key], needs: [ { any: [laptop-ana, laptop-ivan] } ]", "[pass, show, metachat/dr-read-key], needs: [vps-00]")
-            .gives(GONE, "one point for all that is restored\n    secrets: [PGPASSWORD, AWS_ACCESS_KEY_ID, «AWS_SECRET_ACCESS_KEY»]")
+            .gives(GONE, "«AWS_SECRET_ACCESS_KEY»]\n    use: restore-metachat-database             # gives")
             .says(&["`AWS_SECRET_ACCESS_KEY` can be fetched only with `vps-00`"])
             .times(3),
         metachat("a secret is on one laptop, and a scenario takes it")
@@ -52,12 +52,12 @@ pub(super) fn mutations() -> Vec<Mutation> {
             .says(&["`API_ENV` can be fetched only with `laptop-ana`"]),
         metachat("a secret lies in the database that it restores")
             .put("[pass, show, metachat/postgres], needs: [ { any: [laptop-ana, laptop-ivan] } ]", "[pass, show, metachat/postgres], needs: [postgres]")
-            .gives(LOOP, "one point for all that is restored\n    secrets: [«PGPASSWORD», ")
-            .says(&["restore-postgres → PGPASSWORD → postgres → restore-postgres"])
+            .gives(LOOP, "    on: vps-01\n    secrets: [«PGPASSWORD»]")
+            .says(&["provision-host → PGPASSWORD → postgres → restore-postgres → provision-host"])
             .times(4),
         metachat("the key of the backups is asked of the service that is down")
             .put("[pass, show, metachat/dr-read-key], needs: [ { any: [laptop-ana, laptop-ivan] } ]", "[pass, show, metachat/dr-read-key], needs: [chat]")
-            .gives(LOOP, "one point for all that is restored\n    secrets: [PGPASSWORD, AWS_ACCESS_KEY_ID, «AWS_SECRET_ACCESS_KEY»]")
+            .gives(LOOP, "«AWS_SECRET_ACCESS_KEY»]\n    use: restore-metachat-database             # gives")
             .times(4),
         metachat("the new host is built with what runs on it")
             .put("    provides: [vps-01]\n    needs: [hetzner]", "    provides: [vps-01]\n    needs: [hetzner, redis]")

@@ -39,13 +39,13 @@ pub(super) fn mutations() -> Vec<Mutation> {
             .gives("drill-overdue", "  «host-loss»: ")
             .times(4),
         metachat("a drill that would switch production off")
-            .put("hetzner: sandbox-account }", "nbg: sandbox-account }")
+            .put("hetzner: sandbox-account, s3", "nbg: sandbox-account, s3")
             .gives("drill-not-closed", "  «drill»:"),
-        metachat("a drill that reads what it does not say")
-            .drop("    reads: [s3, aws-backup]\n")
+        metachat("a drill that reads the real bucket and does not say so")
+            .drop(", s3: sandbox-s3, aws-backup: sandbox-account")
             .gives("drill-not-closed", "  «drill»:"),
         metachat("a drill with the password of production")
-            .drop("      PGPASSWORD:   { command: [pass, show, metachat-drill/postgres] }\n")
+            .drop("      PGPASSWORD:   { file: ../.drplan/metachat/secrets/postgres }\n")
             .gives("drill-not-closed", "  «drill»:")
             .says(&["PGPASSWORD"]),
         quickstart("a drill that destroys the real host")
@@ -83,8 +83,8 @@ pub(super) fn mutations() -> Vec<Mutation> {
             .put("    priority: 2\n", "    priority: 6\n")
             .gives("priority-inversion", "needs: [postgres, «redis»]"),
         metachat("a replica is promoted before the old host is off")
-            .put("      redis-check-rdb \"$POINT_DIR/redis.rdb\"\n", "      redis-cli replicaof no one\n")
-            .gives("promotion-without-fence", "  «restore-redis»:")
+            .put("      $SERVICE reload-or-restart nginx\n", "      redis-cli replicaof no one\n")
+            .gives("promotion-without-fence", "  «start-nginx»:")
             .times(3),
         quickstart("a replica takes over, and the old host is not cut off")
             .put("        keep: 30d\n", "        keep: latest\n")
@@ -104,9 +104,8 @@ pub(super) fn mutations() -> Vec<Mutation> {
             .gives("role-unfilled", "      by: «[incident-commander]»\n      ask: Messages")
             .says(&["`go-live`"]),
         metachat("a step that cannot be repeated and does not say so")
-            .drop("      dropdb --if-exists \"$DB_NAME\"            # of an attempt before; the host is new\n")
-            .put("    takes: 30m\n    timeout: 2h\n    rerun: safe\n    undo: dropdb", "    takes: 30m\n    timeout: 2h\n    undo: dropdb")
-            .gives("unrepeatable-step", "    run: |\n      «aws s3 cp --recursive")
+            .put("      $SERVICE reload-or-restart nginx\n    takes: 3m\n    timeout: 10m\n    rerun: safe\n", "      createdb sites\n    takes: 3m\n    timeout: 10m\n")
+            .gives("unrepeatable-step", "    run: |\n      «$AS_ROOT install -m 0644 \"$SRV/api/deploy/nginx.conf\"")
             .says(&["createdb"]),
     ]
 }

@@ -107,19 +107,19 @@ pub(super) fn mutations() -> Vec<Mutation> {
             .put("assets: [postgres, uploads], within", "assets: [postgres, uploaded], within")
             .gives(RULE, "assets: [postgres, «uploaded»]"),
         metachat("an environment maps what nobody knows")
-            .put("hetzner: sandbox-account }", "hetzer: sandbox-account }")
-            .gives(RULE, "«hetzer»: sandbox-account }"),
+            .put("hetzner: sandbox-account, s3", "hetzer: sandbox-account, s3")
+            .gives(RULE, "«hetzer»: sandbox-account, s3"),
         metachat("an environment maps to what nobody knows")
-            .put("hetzner: sandbox-account }", "hetzner: sandbox-acount }")
-            .gives(RULE, "hetzner: «sandbox-acount» }"),
+            .put("hetzner: sandbox-account, s3", "hetzner: sandbox-acount, s3")
+            .gives(RULE, "hetzner: «sandbox-acount», s3"),
         metachat("an environment omits what nobody knows")
             .put("omit: [point-dns]", "omit: [point-dn]")
             .gives(RULE, "omit: [«point-dn»]"),
         metachat("an environment reads what nobody knows")
-            .put("reads: [s3, aws-backup]", "reads: [s3, aws-backups]")
-            .gives(RULE, "reads: [s3, «aws-backups»]"),
+            .put("    omit: [point-dns]\n", "    omit: [point-dns]\n    reads: [s4]\n")
+            .gives(RULE, "reads: [«s4»]"),
         metachat("a place with the name of an asset")
-            .before("  # Drills happen here.\n", "  chat: { kind: site }\n")
+            .before("  # Drills happen here: two machines under .drplan/metachat, and an S3 of their own.\n", "  chat: { kind: site }\n")
             .gives("duplicate-id", "  «chat»:\n    kind: service")
             .says(&["`chat` is a place and an asset"]),
         quickstart("a preparing step with the name of a step")
@@ -127,7 +127,7 @@ pub(super) fn mutations() -> Vec<Mutation> {
             .put("needs: [clear-the-stage]", "needs: [start-application]")
             .gives("duplicate-id", "«start-application»:\n    title: Start Notes"),
         metachat("a place with the name of something that the language means")
-            .before("  # Drills happen here.\n", "  home: { kind: site }\n")
+            .before("  # Drills happen here: two machines under .drplan/metachat, and an S3 of their own.\n", "  home: { kind: site }\n")
             .gives("reserved-id", "  «home»: { kind: site }"),
         metachat("a variable with a name of drplan's own")
             .before("  NEW_SERVER: vps-01\n", "  DRPLAN_RUN: mine\n")

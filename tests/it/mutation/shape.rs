@@ -48,7 +48,7 @@ pub(super) fn mutations() -> Vec<Mutation> {
             .before("    by: operator\n    takes: 15m", "    run: ./dns.sh\n")
             .gives("exactly-one", "    «run»: ./dns.sh\n"),
         metachat("a step without an action")
-            .drop("    run: hcloud server poweroff \"$OLD_SERVER\"\n")
+            .drop("    run: $HOSTER poweroff \"$OLD_SERVER\"\n")
             .gives("exactly-one", "«fence-old-host»:\n"),
         metachat("an expectation of a step that has none")
             .before("    takes: 1m\n    timeout: 5m", "    expect: { matches: ok }\n")
@@ -58,8 +58,8 @@ pub(super) fn mutations() -> Vec<Mutation> {
             .gives("unknown-recipe", "use: «files/restore-tra»")
             .says(&["did you mean `files/restore-tar`?"]),
         metachat("an input that the recipe does not have")
-            .put("target: /srv/metachat/uploads }", "tarket: /srv/metachat/uploads, target: /srv }")
-            .gives("recipe-misuse", "«tarket»: /srv/metachat/uploads"),
+            .put("target: $SRV/uploads }", "tarket: $SRV/uploads, target: /srv }")
+            .gives("recipe-misuse", "«tarket»: $SRV/uploads"),
         quickstart("an input of the recipe that is not given")
             .put(
                 "with: { archive: $POINT_PATH/uploads.tar.gz, target: $ROOT/uploads }",

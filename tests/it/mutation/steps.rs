@@ -50,13 +50,13 @@ pub(super) fn mutations() -> Vec<Mutation> {
             .says(&["`restore-postgres` takes 30m, and is ended after 20m"]),
         metachat("an encrypted copy without its key")
             .put(
-                "    secrets: [PGPASSWORD, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY]\n    run: |\n      aws s3 cp --recursive --only-show-errors \"$POINT_PATH/\" \"$DOWNLOADS/$POINT_ID/\"\n      (cd",
-                "    secrets: [PGPASSWORD, AWS_ACCESS_KEY_ID]\n    run: |\n      aws s3 cp --recursive --only-show-errors \"$POINT_PATH/\" \"$DOWNLOADS/$POINT_ID/\"\n      (cd",
+                "AWS_SECRET_ACCESS_KEY]\n    use: restore-metachat-database             # gives",
+                "]\n    use: restore-metachat-database             # gives",
             )
             .gives("key-not-given", "from: [«nightly.s3»]\n    needs: [provision-host]")
             .times(3),
         metachat("an asset without health")
-            .drop("    health:\n      - run: redis-cli ping\n        expect: { matches: '^PONG' }\n")
+            .drop("    health:\n      - run: redis-cli -p \"$REDIS_PORT\" ping\n        expect: { matches: '^PONG' }\n")
             .gives("asset-without-health", "  «redis»:\n    kind"),
         metachat("a manual step for nobody")
             .drop("    by: operator\n")
@@ -68,12 +68,13 @@ pub(super) fn mutations() -> Vec<Mutation> {
             .put("      ask: Messages and files are back as of $POINT_TIME. Send the customers there?", "      ask: Go on?")
             .gives("manual-step-incomplete", "ask: «Go on?»"),
         metachat("a destruction that cannot be taken back")
-            .drop("    undo: sudo systemctl stop redis-server\n")
-            .gives("unguarded-destruction", "    run: |\n      «redis-check-rdb")
-            .says(&["rm -rf /var/lib/redis/appendonlydir"]),
+            .drop("    undo: $SERVICE disable --now metachat-api\n")
+            .gives("unguarded-destruction", "    run: |\n      «rm -rf -- \"$SRV/api.new\"")
+            .says(&["rm -rf"]),
         metachat("a database dropped without a way back")
-            .drop("    undo: dropdb --if-exists \"$DB_NAME\"\n")
-            .gives("unguarded-destruction", "    run: |\n      «aws s3 cp --recursive")
+            .drop("    undo: $SERVICE stop nginx\n")
+            .put("      $SERVICE reload-or-restart nginx\n", "      dropdb sites\n")
+            .gives("unguarded-destruction", "    run: |\n      «$AS_ROOT install -m 0644 \"$SRV/api/deploy/nginx.conf\"")
             .says(&["dropdb"]),
         quickstart("a folder deleted without a way back")
             .drop("    undo: rm -rf -- \"$ROOT/database\" \"$ROOT/database.restoring\"\n")
@@ -103,7 +104,7 @@ pub(super) fn mutations() -> Vec<Mutation> {
             .gives("unknown-variable", "file: «$ROOTS/database/records.tsv»")
             .says(&["did you mean `ROOT`?"]),
         metachat("an input asks for an output of a step that does not come before")
-            .put("    needs: [restore-postgres]\n    on: home\n    use:", "    needs: [provision-host]\n    on: home\n    use:")
+            .put("    needs: [restore-postgres]\n    on: home\n    use: files", "    needs: [provision-host]\n    on: home\n    use: files")
             .gives("unknown-variable", "archive: «$POINT_DIR/uploads.tar.gz»")
             .says(&["no step that writes it comes before"])
             .also("key-not-given", 1),

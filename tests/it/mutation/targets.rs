@@ -58,7 +58,7 @@ pub(super) fn mutations() -> Vec<Mutation> {
             .gives(TIME, "    priority: 1\n    rto: «1h»")
             .times(3),
         metachat("a step that takes longer")
-            .put("    takes: 30m\n    timeout: 2h\n    rerun: safe\n    undo: dropdb", "    takes: 3h\n    timeout: 4h\n    rerun: safe\n    undo: dropdb")
+            .put("    takes: 30m\n    timeout: 2h\n\n  restore-redis", "    takes: 3h\n    timeout: 4h\n\n  restore-redis")
             .gives(TIME, "    priority: 1\n    rto: «3h»")
             .says(&["restore-postgres 3h"])
             .times(10),
