@@ -12,15 +12,15 @@ use super::frozen::{Frozen, FrozenImport, relative_to_root};
 use super::session::{self, Session};
 use super::typed;
 use super::{Global, Terminal, speech};
-use crate::analysis::{Network, OpenEnd, estimate, open_ends, unsupported};
+use crate::analysis::{Basis, Network, Odds, OpenEnd, estimate, open_ends, simulate, unsupported};
 use crate::document::Sources;
 use crate::error::Error;
-use crate::event::{HarmedAt, Mode, Outline, OutlineKind, RunStarted, Target};
+use crate::event::{HarmedAt, Mode, Outline, OutlineKind, Prediction, RunStarted, Target};
 use crate::exit::Exit;
 use crate::journal::{Runs, Writer};
 use crate::plan::{Action, Operation};
 use crate::resolve::{
-    AssetState, Course, CourseKind, End, Request, ResolvedPlan, Route, Section, Stuck, route,
+    AssetState, Course, CourseKind, End, Node, NodeKind, Request, ResolvedPlan, Route, Section, Stuck, route,
 };
 use crate::value::{Id, Length, Moment, RunId};
 use crate::workspace::Workspace;
@@ -156,7 +156,9 @@ pub(super) fn run(args: &Args, global: &Global, terminal: &Terminal) -> Result<E
         Ok(network) => network.ranks().to_vec(),
         Err(_) => return Err(choose::plan_has_errors(&args.plan)),
     };
-    let estimates: Vec<Option<Length>> = route.nodes.iter().map(|node| estimate(&plan, node)).collect();
+    let estimates: Vec<Option<Length>> =
+        route.nodes.iter().map(|node| expected(&plan, node, &basis)).collect();
+    let predicted = predict(&plan, &route, &basis);
     let course = Course::new(&plan, &route, &estimates, &ranks);
     refuse_unsupported(&plan, &course, mode)?;
     if args.drill {
@@ -196,6 +198,9 @@ pub(super) fn run(args: &Args, global: &Global, terminal: &Terminal) -> Result<E
     let plan_hash = frozen.write(&run_dir, &opened, &sources)?;
     let mut start = start_of(&frozen, &route, run, plan_hash, mode, args, account.clone());
     start.harmed = harmed;
+    for target in &mut start.targets {
+        target.predicted = predicted.get(&target.asset).cloned();
+    }
     if mode == Mode::Real {
         start.declared_at.get_or_insert(asked);
     }
@@ -456,6 +461,32 @@ fn start_of(
     }
 }
 
+/// Returns how long a node should take: what drills have measured counts before what the plan says.
+fn expected(plan: &ResolvedPlan, node: &Node, basis: &Basis) -> Option<Length> {
+    let measured = match node.kind {
+        NodeKind::Step(at) => {
+            let step = plan.steps.get(at).filter(|step| step.section == Section::Steps);
+            step.and_then(|step| basis.measured.median(step.id.as_str()))
+        }
+        NodeKind::Health(_) => None,
+    };
+    measured.or_else(|| estimate(plan, node))
+}
+
+/// Predicts when each asset is healthy again, from what drills have measured and else from the plan.
+fn predict(plan: &ResolvedPlan, route: &Route, basis: &Basis) -> BTreeMap<Id, Prediction> {
+    // A rough picture of a huge plan will do; nobody waits for a better one.
+    let runs = if route.nodes.len() > 1_000 { 100 } else { 1_000 };
+    let Ok(simulation) = simulate(plan, route, basis, &Odds { runs, ..Odds::default() }) else {
+        return BTreeMap::new();
+    };
+    let drills = basis.measured.steps.values().map(Vec::len).max().unwrap_or_default();
+    let assets = simulation.assets.into_iter();
+    assets
+        .map(|asset| (asset.asset, Prediction { p50: asset.spread.p50, p95: asset.spread.p95, drills }))
+        .collect()
+}
+
 fn targets_of(plan: &ResolvedPlan, route: &Route) -> Vec<Target> {
     let scenario = route.scenario.as_ref().and_then(|id| plan.scenarios.get(id));
     let hit = plan.assets.iter().filter_map(|(id, asset)| {
@@ -464,7 +495,7 @@ fn targets_of(plan: &ResolvedPlan, route: &Route) -> Vec<Target> {
             .get(id)
             .filter(|hit| !matches!(hit.state, AssetState::Untouched | AssetState::LeftOut))?;
         let (rto, rpo) = crate::resolve::targets_in(scenario, id, asset);
-        Some(Target { asset: id.clone(), rto, rpo, why: hit.why.to_string() })
+        Some(Target { asset: id.clone(), rto, rpo, why: hit.why.to_string(), predicted: None })
     });
     hit.collect()
 }

@@ -60,7 +60,10 @@ pub(super) struct Phrase {
 pub(super) fn phrase(stamp: &Stamp, event: &Event, state: &RunState) -> Phrase {
     let run = state.start.as_ref().map_or("RUN", |start| start.run.as_str());
     let node = event.subject().and_then(|id| state.nodes().get(state.position(id.as_str())?));
-    let begun = event.subject().and_then(|id| state.step(id.as_str())?.started.as_ref());
+    let begun = event.subject().and_then(|id| match node {
+        Some(node) if node.kind == OutlineKind::Group => state.whole_begun(id.as_str()),
+        _ => state.step(id.as_str())?.started.as_ref(),
+    });
     let spent = begun.map_or(Length::ZERO, |begun| stamp.since(begun)).rounded();
     let say = |mark, text: String| Phrase { mark, text };
     match event {

@@ -51,6 +51,21 @@ pub struct Target {
     pub rpo: Option<Length>,
     /// What the route does with the asset, such as "lost with vps-00".
     pub why: String,
+    /// What its recovery time was predicted to be before the run began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub predicted: Option<Prediction>,
+}
+
+/// A recovery time as it was predicted: the route carried out on paper many times, from the incident until the asset is healthy.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Prediction {
+    /// Half of the times it took at most this long; null if fewer came to an end.
+    pub p50: Option<Length>,
+    /// Of 100 times, 95 took at most this long; null if fewer came to an end.
+    pub p95: Option<Length>,
+    /// How many drills have measured the steps, at most; 0 if it rests on the estimates of the plan alone.
+    pub drills: usize,
 }
 
 /// What a node of the route is, as far as a listener needs to know.

@@ -17,8 +17,8 @@ mod taken_back;
 
 pub use check::{Check, Confined, Delivery, Found};
 pub use kind::{
-    Answer, Event, HarmedAt, Mode, Outline, OutlineKind, Point, RunResult, RunStarted, StopHow, Target,
-    Verdict,
+    Answer, Event, HarmedAt, Mode, Outline, OutlineKind, Point, Prediction, RunResult, RunStarted, StopHow,
+    Target, Verdict,
 };
 pub use listener::Listener;
 pub use outcome::{Failure, Outcome};

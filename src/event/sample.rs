@@ -65,6 +65,7 @@ pub(crate) fn start() -> RunStarted {
             rto: Some(Length::from_secs(3600)),
             rpo: Some(Length::from_secs(86_400)),
             why: "lost with vps-00".into(),
+            predicted: None,
         }],
         nodes,
         omitted: BTreeMap::new(),

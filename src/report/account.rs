@@ -102,6 +102,9 @@ pub struct StepAccount {
     pub after: Option<Length>,
     /// How long it took, by a clock that no change of the calendar moves.
     pub duration: Option<Length>,
+    /// How long it took with all of its parts, if it has parts; these may have run beside others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub whole: Option<Length>,
     /// How long the plan said it would take.
     pub estimate: Option<Length>,
     /// How often it was tried.
@@ -407,6 +410,9 @@ impl StepAccount {
             ended: ended.map(|stamp| stamp.at),
             after: record.started.as_ref().or(record.ended.as_ref()).map(|stamp| into_run(run, stamp)),
             duration: ended.zip(worked).map(|(ended, started)| run.between(started, ended)),
+            whole: ended
+                .filter(|_| node.kind == OutlineKind::Group && state != Standing::Skipped)
+                .and_then(|ended| Some(run.between(run.whole_begun(node.id.as_str())?, ended))),
             estimate: node.takes,
             attempts,
             // What is taken back with a point has not restored it once more.

@@ -2,8 +2,8 @@
 
 use super::looked::{looked_at, told, unknown};
 use super::{Compared, Reached, Report, Standing, StepAccount, Undone, headline};
-use crate::event::{Mode, OutlineKind, RunResult};
-use crate::value::{Length, Moment, plain};
+use crate::event::{Mode, OutlineKind, Point, Prediction, RunResult};
+use crate::value::{Id, Length, Moment, plain};
 
 /// Returns the report as Markdown.
 pub fn markdown(report: &Report) -> String {
@@ -148,19 +148,34 @@ fn verdict(compared: &Compared) -> String {
     text
 }
 
+/// What was predicted, with its spread and on what it rests.
+fn prediction(predicted: &Prediction) -> String {
+    let rests_on = match predicted.drills {
+        0 => "by the plan's estimates".to_owned(),
+        1 => "from 1 drill".to_owned(),
+        drills => format!("from {drills} drills"),
+    };
+    let most = predicted.p95.map_or_else(|| "never".to_owned(), |p95| p95.rounded().to_string());
+    format!("{}, 95 of 100 within {most}, {rests_on}", length(predicted.p50))
+}
+
 fn targets(report: &Report, text: &mut String) {
     text.push_str("## Targets\n\n");
     if report.assets.is_empty() {
         text.push_str("The plan promises nothing for this scenario.\n\n");
         return;
     }
-    text.push_str("| Asset | What | Target | Reached | Verdict |\n|--|--|--|--|--|\n");
+    text.push_str("| Asset | What | Target | Predicted | Reached | Verdict |\n|--|--|--|--|--|--|\n");
     for asset in &report.assets {
-        for (what, compared) in [("recovery time", &asset.rto), ("data lost", &asset.rpo)] {
+        let predicted = asset.predicted.as_ref().map(prediction);
+        for (what, predicted, compared) in
+            [("recovery time", predicted, &asset.rto), ("data lost", None, &asset.rpo)]
+        {
             text.push_str(&format!(
-                "| `{}` | {what} | {} | {} | {} |\n",
+                "| `{}` | {what} | {} | {} | {} | {} |\n",
                 asset.asset,
                 length(compared.target),
+                predicted.as_deref().unwrap_or("–"),
                 length(compared.achieved),
                 verdict(compared)
             ));
@@ -201,25 +216,42 @@ fn timeline(report: &Report, text: &mut String) {
             step.id,
             moment(step.started),
             moment(step.ended),
-            length(step.duration),
+            length(step.whole.or(step.duration)),
             length(step.estimate)
         ));
     }
     text.push('\n');
 }
 
+/// The points that were restored from, each with the steps that got it: what is restored from a copy gets one.
 fn points(report: &Report, text: &mut String) {
-    let points: Vec<_> =
-        report.steps.iter().filter_map(|step| Some((&step.id, step.point.as_ref()?))).collect();
+    let mut points: Vec<(&Point, Vec<&Id>)> = Vec::new();
+    for step in &report.steps {
+        let Some(point) = &step.point else { continue };
+        // The parts of a step are told with it.
+        let whole = |other: &&StepAccount| {
+            let part = step.id.as_str().strip_prefix(other.id.as_str());
+            part.is_some_and(|part| part.starts_with('/')) && other.point.as_ref() == Some(point)
+        };
+        if report.steps.iter().any(|other| whole(&other)) {
+            continue;
+        }
+        match points.iter_mut().find(|(known, _)| *known == point) {
+            Some((_, steps)) => steps.push(&step.id),
+            None => points.push((point, vec![&step.id])),
+        }
+    }
     if points.is_empty() {
         return;
     }
     text.push_str("## Recovery points\n\n");
-    for (step, point) in points {
+    for (point, steps) in points {
+        let steps: Vec<String> = steps.into_iter().map(|step| format!("`{step}`")).collect();
         let path = point.path.as_ref().map(|path| format!(" ({})", cell(path))).unwrap_or_default();
         let time =
             point.time.map_or_else(|| "of unknown time".to_owned(), |at| format!("of {}", at.for_people()));
-        text.push_str(&format!("- `{step}`: `{}`{path}, {time}: {}\n", point.copy, cell(&point.why)));
+        let (steps, why) = (steps.join(", "), cell(&point.why));
+        text.push_str(&format!("- {steps}: `{}`{path}, {time}: {why}\n", point.copy));
     }
     text.push('\n');
 }

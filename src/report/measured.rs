@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::event::{Mode, OutlineKind, Point, RunState, StepRecord, StepState, Target};
+use crate::event::{Mode, OutlineKind, Point, Prediction, RunState, StepRecord, StepState, Target};
 use crate::value::{Id, Length, Moment, Stamp};
 
 /// Whether a target was reached.
@@ -67,6 +67,9 @@ pub struct Measured {
     pub healthy: Option<Moment>,
     /// Time from the incident until it was healthy.
     pub rto: Compared,
+    /// What that time was predicted to be before the run began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub predicted: Option<Prediction>,
     /// Stretch of data that was lost.
     pub rpo: Compared,
 }
@@ -101,6 +104,7 @@ pub fn measure(state: &RunState, newest: &BTreeMap<Id, Moment>) -> Vec<Measured>
                 restored: restored(state, &target.asset).map(|stamp| stamp.at),
                 healthy: healthy.and_then(|record| record.ended.as_ref()).map(|stamp| stamp.at),
                 rto: compare(target.rto, assumed, recovery_time(state, target, healthy)),
+                predicted: target.predicted.clone(),
                 rpo: compare(target.rpo, None, data_loss(state, &target.asset, newest)),
             }
         })

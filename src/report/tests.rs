@@ -51,7 +51,9 @@ fn a_failed_run() {
     let row = "| `restore-db` Restore the database | 2026-11-22 14:00:36 | 2026-11-22 14:00:48 | 12s | 20m \
                | FAILED: could not be started: psql: \\`x\\` \\| \\*bad\\* &lt;b&gt; |\n";
     assert!(text.contains(row), "{text}");
-    assert!(text.contains("| recovery time | 1h | – | ❌ missed: it did not become healthy in this run |\n"));
+    assert!(
+        text.contains("| recovery time | 1h | – | – | ❌ missed: it did not become healthy in this run |\n")
+    );
     assert_eq!(report.targets_met(), Some(false));
     assert_eq!(Record::of(&report, "").passed, Some(false));
 }
@@ -65,7 +67,7 @@ fn a_suspended_run() {
     assert_eq!(headline(&report), "Drill of host-loss is NOT OVER: waits for approval of `go`");
     let text = markdown(&report);
     assert!(text.contains("Ended: not over. Took: 10s."), "{text}");
-    assert!(text.contains("| 1h | – | ❔ unknown: it is not healthy yet |"), "{text}");
+    assert!(text.contains("| 1h | – | – | ❔ unknown: it is not healthy yet |"), "{text}");
     assert!(text.contains("| `shop` Shop is healthy | – | – | – | 1m | not begun |"), "{text}");
     assert_eq!(report.targets_met(), None);
     assert_eq!(Record::of(&report, "").passed, None);

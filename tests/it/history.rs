@@ -1,6 +1,7 @@
 //! Drill records under `evidence/`.
 
 use crate::drplan::Drplan;
+use crate::stage::Stage;
 
 const CLEAN: &str = "version: 1\nplan: clean\nsteps:\n  a: { run: ./a.sh, takes: 1m }\n";
 
@@ -63,4 +64,57 @@ fn a_folder_that_is_a_link_is_not_followed() {
 fn the_folder_can_be_set() {
     check("drills/a.json", "{}").expect(0, &["no problems"], &[]);
     check("drills/a.json", "{}").file("drplan.yaml", "evidence: drills\n").expect(0, &["bad-evidence"], &[]);
+}
+
+#[test]
+fn the_next_drill_is_predicted_from_what_the_last_ones_took() {
+    // The plan thinks that it takes ten minutes; it takes a moment.
+    let stage = Stage::new(
+        "places: { here: { kind: host }, sandbox: { kind: host } }
+assets: { data: { kind: files, homes: [here], rto: 1h, health: [ { file: restored } ] } }
+scenarios: { loss: { title: L, damage: [data], detect: 5m, decide: 5m } }
+steps: { restore: { restores: [data], use: inner, takes: 10m } }
+environments: { drill: { places: { here: sandbox } } }
+",
+    );
+    stage.write(
+        "recipes/inner.yaml",
+        "recipe: inner\nversion: 1\ntitle: T\ndescription: D\nsteps:\n  one: { run: sleep 0.2 }\n  two: { needs: [one], run: 'date >restored' }\n",
+    );
+    let drill = || {
+        stage.execute(&["--drill", "--plain"]).exits(0);
+        let said = stage.run(&["report", "latest", "--format", "json"]).exits(0).out;
+        serde_json::from_str::<serde_json::Value>(&said).unwrap()
+    };
+    let length = |value: &serde_json::Value| {
+        value
+            .as_str()
+            .unwrap_or_else(|| panic!("{value}"))
+            .parse::<drplan::value::Length>()
+            .unwrap()
+            .as_millis()
+    };
+    let minute = 60_000;
+    let first = drill();
+    let asset = &first["assets"][0];
+    assert_eq!(asset["predicted"]["drills"], 0);
+    assert!(length(&asset["predicted"]["p50"]) > 15 * minute, "{asset:#}");
+    // What has parts took as long as they did.
+    let steps = first["steps"].as_array().unwrap();
+    let whole = steps.iter().find(|step| step["id"] == "restore").unwrap();
+    assert!(length(&whole["whole"]) >= 200 && length(&whole["duration"]) < 200, "{whole:#}");
+    assert!(stage.run(&["report"]).exits(0).out.contains("by the plan's estimates"));
+
+    let record = stage.run(&["report", "latest", "--format", "record"]).exits(0).out;
+    stage.write("evidence/first.json", &record);
+    let second = drill();
+    let asset = &second["assets"][0];
+    assert_eq!(asset["predicted"]["drills"], 1);
+    let (half, most) = (length(&asset["predicted"]["p50"]), length(&asset["predicted"]["p95"]));
+    let reached = length(&asset["rto"]["achieved"]);
+    assert!(half <= most && half < 12 * minute && most < 20 * minute && reached < 11 * minute, "{asset:#}");
+    let told = stage.run(&["report"]).exits(0).out;
+    assert!(told.contains("from 1 drill |"), "{told}");
+    let step = second["steps"].as_array().unwrap().iter().find(|step| step["id"] == "restore").unwrap();
+    assert!(length(&step["estimate"]) < minute, "what was measured is the estimate: {step:#}");
 }

@@ -145,6 +145,7 @@ fn busy() -> Sample {
         rto: Some(Length::from_secs(minutes * MINUTE)),
         rpo: None,
         why: "lost with vps-00".into(),
+        predicted: None,
     };
     start.targets = vec![target("db", 40), target("mail", 120), target("shop", 62)];
     let mut sample = Sample::begin(start);

@@ -31,7 +31,7 @@ pub(super) fn mutations() -> Vec<Mutation> {
             .put("    restores: [database]\n    from: [nightly.vault]", "    restores: [database]\n    from: [weekly.vault]")
             .gives(RULE, "from: [«weekly.vault»]"),
         metachat("a step runs on a place that nobody knows")
-            .put("    on: vps-01\n", "    on: vps-02\n")
+            .put("    on: vps-01\n    secrets: [PGPASSWORD]\n", "    on: vps-02\n")
             .gives(RULE, "on: «vps-02»"),
         metachat("a step asks for a secret that nobody knows")
             .put("secrets: [API_ENV]", "secrets: [API_ENVS]")
