@@ -66,6 +66,8 @@ pub(super) struct Dispatcher<'a, E, S: Store> {
     pub(super) held_locks: HashMap<Id, usize>,
     /// Of each copy, the points that this run has found bad: where they lie, and why.
     pub(super) refused_points: HashMap<Id, Vec<(String, String)>>,
+    /// Copies that hold nothing good, each with the one that is taken instead, and why.
+    pub(super) instead: HashMap<Id, (Id, String)>,
     /// Of each `each` with `at_most`, the items that are under way.
     pub(super) items_under_way: HashMap<Id, BTreeSet<Id>>,
     /// The secrets of the nodes that are under way.
@@ -128,6 +130,7 @@ impl<'a, E: Effects, S: Store> Dispatcher<'a, E, S> {
             ready: BTreeSet::new(),
             held_locks: HashMap::new(),
             refused_points: HashMap::new(),
+            instead: HashMap::new(),
             items_under_way: HashMap::new(),
             held: HashMap::new(),
             acting: 0,

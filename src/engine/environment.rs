@@ -47,7 +47,9 @@ impl<'a> Values<'a> {
         let mut env = Env { values: own.ground.inherited.clone(), unknown: Vec::new(), secret: Vec::new() };
         add_vars(&mut env.values, own.vars);
         // What restores from a copy reaches it as the place says where it lies; its own place counts before that.
-        let copy = node.copy.as_ref().and_then(|copy| copy_of(self.setup.plan, copy.as_str()));
+        let point = state.steps.get(at).and_then(|record| record.point.as_ref());
+        let copy = point.map(|point| &point.copy).or(node.copy.as_ref());
+        let copy = copy.and_then(|copy| copy_of(self.setup.plan, copy.as_str()));
         let places = [copy.and_then(|(_, _, _, copy)| copy.in_.as_ref()), node.place.as_ref()];
         for place in places.into_iter().flatten().filter_map(|place| self.setup.plan.places.get(place)) {
             add_vars(&mut env.values, &place.vars);
@@ -58,7 +60,7 @@ impl<'a> Values<'a> {
         }
         self.add_outputs(at, state, &mut env);
         if node.copy.is_some() {
-            add_point(&mut env, state.steps.get(at).and_then(|record| record.point.as_ref()));
+            add_point(&mut env, point);
         }
         self.add_own(node.place.as_ref(), &mut env.values);
         match (held, step) {

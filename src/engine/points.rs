@@ -27,10 +27,19 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         if self.is_undo(at) {
             return self.start_step(at);
         }
-        let Some(copy) = self.setup.course.nodes[at].copy.clone() else { return self.start_if_met(at) };
+        let Some(copy) = self.copy_of_node(at).cloned() else { return self.start_if_met(at) };
         match self.points.get(&copy) {
             Some(Some(point)) => {
-                let point = point.clone();
+                let mut point = point.clone();
+                let planned = self.setup.course.nodes[at].copy.as_ref().filter(|planned| **planned != copy);
+                if let Some((planned, (_, why))) =
+                    planned.and_then(|planned| self.instead.get_key_value(planned))
+                {
+                    let passed_over = format!("; {planned} was passed over: ");
+                    if !point.why.contains(&passed_over) {
+                        point.why.push_str(&format!("{passed_over}{why}"));
+                    }
+                }
                 self.note(Event::PointChosen { step: self.id(at).clone(), point })?;
                 self.start_if_met(at)
             }
@@ -47,6 +56,30 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
                 Ok(())
             }
         }
+    }
+
+    /// Returns the copy that a node restores from: the one that the route has chosen, unless that holds nothing good.
+    pub(super) fn copy_of_node(&self, at: usize) -> Option<&Id> {
+        let copies = self.copies_of(at);
+        let mut at = 0;
+        // Only those that come behind count for this node, so this ends.
+        while let Some((other, _)) = self.instead.get(*copies.get(at)?) {
+            match copies.iter().skip(at + 1).position(|behind| *behind == other) {
+                Some(further) => at += 1 + further,
+                None => break,
+            }
+        }
+        copies.get(at).copied()
+    }
+
+    fn copies_of(&self, at: usize) -> Vec<&Id> {
+        let node = &self.setup.course.nodes[at];
+        node.copy.iter().chain(&node.others).collect()
+    }
+
+    /// Returns the copy to look at behind one that holds nothing good.
+    fn copy_behind(&self, at: usize, copy: &Id) -> Option<Id> {
+        self.copies_of(at).into_iter().skip_while(|other| *other != copy).nth(1).cloned()
     }
 
     /// Returns what point of a copy is wanted.
@@ -195,16 +228,15 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
     ///
     /// Where another step has restored from the same point already, another point would not fit to what is there.
     pub(super) fn bad_point(&mut self, at: usize, failure: &Failure) -> Option<(String, String)> {
-        let copy = self.setup.course.nodes[at].copy.as_ref()?;
+        let copy = self.copy_of_node(at)?;
         let path = self.points.get(copy)?.as_ref()?.path.clone()?;
         if !matches!(failure, Failure::Exit { .. }) || self.halted.is_some() || self.is_undo(at) {
             return None;
         }
-        let nodes = &self.setup.course.nodes;
         let has_restored = |other: usize| {
-            other != at && nodes[other].copy.as_ref() == Some(copy) && self.state.steps[other].acted
+            other != at && self.copy_of_node(other) == Some(copy) && self.state.steps[other].acted
         };
-        if (0..nodes.len()).any(has_restored) {
+        if (0..self.state.steps.len()).any(has_restored) {
             return None;
         }
         let written = self.effects.outputs(self.id(at), self.attempt(at)).ok()?;
@@ -226,16 +258,14 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
     /// Forgets that a point was chosen, and remembers what is wrong with it.
     pub(super) fn forget_point(&mut self, step: &Id, path: &str, why: &str) {
         let Some(at) = self.state.position(step.as_str()) else { return };
-        let Some(copy) = self.setup.course.nodes.get(at).and_then(|node| node.copy.clone()) else { return };
+        let Some(copy) = self.copy_of_node(at).cloned() else { return };
         self.points.remove(&copy);
         self.refused_points.entry(copy).or_default().push((path.to_owned(), why.to_owned()));
     }
 
     pub(super) fn hear_point(&mut self, copy: Id, found: FoundPoint) -> Result<(), Error> {
         let waiting: Vec<usize> = (0..self.doing.len())
-            .filter(|at| {
-                self.doing[*at] == Doing::Finding && self.setup.course.nodes[*at].copy.as_ref() == Some(&copy)
-            })
+            .filter(|at| self.doing[*at] == Doing::Finding && self.copy_of_node(*at) == Some(&copy))
             .collect();
         let before = self.limit(&copy);
         let point = |path, time: Option<Moment>, why| Point { copy: copy.clone(), path, time, why, before };
@@ -246,6 +276,11 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
                 self.points.remove(&copy);
                 for at in waiting {
                     self.doing[at] = Doing::Nothing;
+                    if let Some(other) = self.copy_behind(at, &copy) {
+                        self.instead.insert(copy.clone(), (other, why.clone()));
+                        self.choose_point(at)?;
+                        continue;
+                    }
                     let attempt = self.attempt(at) + 1;
                     self.note(Event::StepStarted { step: self.id(at).clone(), attempt })?;
                     let why = format!("there is no recovery point in {copy}: {why}");

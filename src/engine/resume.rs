@@ -18,7 +18,13 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         for record in earlier {
             self.replay(&record.event, &record.stamp)?;
             match &record.event {
-                Event::PointChosen { point, .. } => {
+                Event::PointChosen { step, point } => {
+                    let at = self.state.position(step.as_str());
+                    let planned = at.and_then(|at| self.setup.course.nodes.get(at)?.copy.as_ref());
+                    if let Some(planned) = planned.filter(|planned| **planned != point.copy) {
+                        let why = "it held nothing good before".to_owned();
+                        self.instead.insert(planned.clone(), (point.copy.clone(), why));
+                    }
                     self.points.insert(point.copy.clone(), Some(point.clone()));
                 }
                 Event::PointRefused { step, path, why, .. } => self.forget_point(step, path, why),

@@ -14,6 +14,8 @@ pub struct CopyChoice {
     pub copy: Id,
     /// The copies that come before it in the step's `from`, each with the reason against it.
     pub passed_over: Vec<(Id, String)>,
+    /// The copies that come behind it there and could be used as well, should it hold nothing good.
+    pub others: Vec<Id>,
 }
 
 /// In which way a copy cannot be used.

@@ -33,6 +33,9 @@ pub struct CourseNode {
     pub place: Option<Id>,
     /// The copy that it restores from.
     pub copy: Option<Id>,
+    /// Copies that it may restore from as well, in this order, should that one hold nothing good.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<Id>,
     /// How long it should take.
     pub estimate: Option<Length>,
     /// Its place in the order in which what could begin begins; in runs of an older drplan 0: the order of the plan.
@@ -66,7 +69,7 @@ impl Course {
             .iter()
             .zip(estimates.iter().zip(ranks))
             .map(|(node, (estimate, rank))| {
-                let (kind, place, copy) = match node.kind {
+                let (kind, place, choice) = match node.kind {
                     NodeKind::Health(_) => {
                         let home = route.assets.get(&node.id).and_then(|asset| asset.home.clone());
                         (CourseKind::Health, home, None)
@@ -74,9 +77,8 @@ impl Course {
                     NodeKind::Step(at) => {
                         let step = &plan.steps[at];
                         let choice = route.chosen.get(step.written_as());
-                        let copy =
-                            choice.and_then(|choice| choice.copy.as_ref()).map(|choice| choice.copy.clone());
-                        (CourseKind::Step(at), route.place_of(plan, step), copy)
+                        let choice = choice.and_then(|choice| choice.copy.as_ref());
+                        (CourseKind::Step(at), route.place_of(plan, step), choice)
                     }
                 };
                 let after = node.after.iter().map(|(at, _)| *at).collect();
@@ -85,7 +87,8 @@ impl Course {
                     kind,
                     after,
                     place,
-                    copy,
+                    copy: choice.map(|choice| choice.copy.clone()),
+                    others: choice.map(|choice| choice.others.clone()).unwrap_or_default(),
                     estimate: *estimate,
                     rank: *rank,
                     undoes: None,

@@ -267,19 +267,27 @@ impl<'a> Finder<'a> {
         let mut passed_over = Vec::new();
         let other = self.other_copy(step);
         let restored = together(self.index, &self.route, step, asset);
+        let mut chosen: Option<CopyChoice> = None;
         for copy in &self.plan.steps[step].common.from {
             let loss = restored
                 .clone()
                 .find_map(|(asset, was)| self.losses.of(self.plan, scenario, copy, asset, was));
+            if let Some(chosen) = &mut chosen {
+                chosen.others.extend(loss.is_none().then(|| copy.clone()));
+                continue;
+            }
             match loss {
                 None if other.as_ref().is_some_and(|other| other != copy.as_str()) => {
                     passed_over.push((copy.clone(), WAITS.to_owned()));
                 }
-                None => return (Some(CopyChoice { copy: copy.clone(), passed_over }), Vec::new()),
+                None => {
+                    let passed_over = std::mem::take(&mut passed_over);
+                    chosen = Some(CopyChoice { copy: copy.clone(), passed_over, others: Vec::new() });
+                }
                 Some(loss) => passed_over.push((copy.clone(), loss.why)),
             }
         }
-        (None, passed_over)
+        (chosen, passed_over)
     }
 
     /// Returns the copy to take where the first choice is stuck.

@@ -56,6 +56,7 @@ pub fn with_undos(plan: &ResolvedPlan, course: &Course, undos: &[(usize, Id)]) -
             after: vec![*undone],
             place: node.place.clone(),
             copy: node.copy.clone(),
+            others: Vec::new(),
             estimate: None,
             rank: node.rank,
             undoes: Some(*undone),

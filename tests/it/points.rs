@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::stage::Stage;
+use crate::stage::{Stage, until};
 
 /// Points of three days, each with its day inside; the scenarios lose the host, spoil the data, and let somebody in.
 fn stage(more: &str) -> Stage {
@@ -235,4 +235,95 @@ steps:
     stage.write("tars/20261102T033000Z", "t");
     stage.execute(&["--scenario", "loss"]).exits(3).says("uploads-back");
     assert_eq!(stage.ledger(), ["20261102T030000Z"]);
+}
+
+/// Two copies: one beside the host, one far away; the scenario loses neither.
+fn two_copies() -> Stage {
+    let stage = Stage::new(
+        "places: { old: { kind: host }, new: { kind: host }, near: { kind: host }, far: { kind: host } }
+assets:
+  data: { kind: files, homes: [old, new], health: [ { file: restored } ] }
+backups:
+  nightly:
+    of: [data]
+    points: { every: 1d }
+    copies:
+      near: { in: near, at: vault, keep: 30d, erasable_by: [] }
+      far: { in: far, at: far, keep: 30d, erasable_by: [], from: near }
+scenarios: { loss: { title: L, lose: [old] } }
+steps:
+  restore:
+    restores: [data]
+    from: [nightly.near, nightly.far]
+    use: inner
+",
+    );
+    stage.write(
+        "recipes/inner.yaml",
+        "recipe: inner\nversion: 1\ntitle: T\ndescription: D\nsteps:\n  look: { run: 'echo \"$POINT_COPY $POINT_ID\" >>ledger' }\n  load: { needs: [look], run: 'cat \"$POINT_PATH\" >restored; echo \"$POINT_COPY\" >>ledger' }\n",
+    );
+    point(&stage, "20261102", "near\n", true);
+    let far = "far/20261101T030000Z.txt";
+    stage.write(far, "far\n");
+    stage
+}
+
+#[test]
+fn where_a_copy_holds_nothing_good_the_next_one_is_taken() {
+    let stage = two_copies();
+    stage.execute(&[]).exits(0);
+    assert_eq!(stage.read("restored"), "near\n");
+
+    let stage = two_copies();
+    stage.write("vault/20261102T030000Z.txt", "rotten\n");
+    stage.run(&["execute", "plan.yaml", "--dry-run"]).exits(0).says("nightly.near was passed over");
+    stage.execute(&[]).exits(0);
+    assert_eq!(stage.read("restored"), "far\n");
+    // All parts of the step got the one point.
+    assert_eq!(stage.ledger(), ["nightly.far 20261101T030000Z.txt", "nightly.far"]);
+    let chosen = stage.last("point_chosen", "restore/load");
+    assert_eq!(chosen["point"]["copy"], "nightly.far");
+    assert!(why_of(&chosen).contains("; nightly.near was passed over: none of the 1 points"), "{chosen:#}");
+    assert!(
+        !stage
+            .journal()
+            .iter()
+            .any(|event| event["type"] == "step_finished" && event["outcome"]["result"] == "failed")
+    );
+
+    // The folder is gone altogether, and then both are.
+    let stage = two_copies();
+    fs::remove_dir_all(stage.path().join("vault")).unwrap();
+    stage.execute(&[]).exits(0);
+    assert_eq!(stage.read("restored"), "far\n");
+    let stage = two_copies();
+    fs::remove_dir_all(stage.path().join("vault")).unwrap();
+    fs::remove_dir_all(stage.path().join("far")).unwrap();
+    stage.execute(&[]).exits(3).says("there is no recovery point in nightly.far").says("is not there");
+}
+
+#[test]
+fn a_resumed_run_stays_with_the_copy_that_was_taken_instead() {
+    let stage = two_copies();
+    stage.write("vault/20261102T030000Z.txt", "rotten\n");
+    let recipe = stage
+        .read("recipes/inner.yaml")
+        .replace("  load: {", "  load: { rerun: ask, ")
+        .replace("cat \"$POINT", "read -r line <gate; cat \"$POINT");
+    stage.write("recipes/inner.yaml", &recipe);
+    stage.fifo("gate");
+    let run = stage.start(&["execute", "plan.yaml", "--yes"]);
+    until("it is loaded", || stage.process_of("restore/load", 1).is_some());
+    run.crash();
+    // What was bad is good again; the half that was restored came from the other copy.
+    point(&stage, "20261102", "near\n", true);
+    let run = stage.start(&["resume", "latest"]);
+    stage.let_go("gate");
+    run.ends().exits(0);
+    assert_eq!(stage.read("restored"), "far\n");
+    assert_eq!(stage.last("point_chosen", "restore")["point"]["copy"], "nightly.far");
+}
+
+fn why_of(chosen: &Value) -> String {
+    chosen["point"]["why"].as_str().unwrap().to_owned()
 }

@@ -17,8 +17,21 @@ use crate::servers::http::Server;
 use crate::stage::Stage;
 
 /// Steps that write their name into the ledger once, and must never do it twice.
-const ONCE: [&str; 10] =
-    ["go-on", "last1", "locked", "make", "secret", "tell-eu", "tell-us", "too", "unpacked", "whole"];
+const ONCE: [&str; 13] = [
+    "child/inner",
+    "go-on",
+    "last1",
+    "locked",
+    "make",
+    "many-a/say",
+    "many-b/say",
+    "secret",
+    "tell-eu",
+    "tell-us",
+    "too",
+    "unpacked",
+    "whole",
+];
 
 /// A repository whose plan has every kind of step, and the server that one of them sends a request to.
 struct Everything {
@@ -44,6 +57,14 @@ impl Everything {
         let stage = place(Stage::new(&plan(server.port)));
         stage.write("vault/token", "swordfish\n");
         stage.write("tree/x", "data");
+        stage.write(
+            "child.yaml",
+            "version: 1\nplan: child\nsteps: { inner: { run: echo child/inner >>ledger } }\n",
+        );
+        stage.write(
+            "recipes/note.yaml",
+            "recipe: note\nversion: 1\ntitle: T\ndescription: D\ninputs: { word: { description: W } }\nsteps: { say: { run: 'echo \"many-$INPUT_WORD/say\" >>ledger' } }\n",
+        );
         let folder = "vault/20261102T000000Z";
         stage.write(&format!("{folder}/note"), "");
         let tar = Command::new("tar")
@@ -196,6 +217,8 @@ steps:
   unpacked: {{ needs: [data], run: 'test -e restored/x; echo unpacked >>ledger' }}
   post: {{ needs: [data], http: {{ url: 'http://127.0.0.1:{port}/post', method: POST }} }}
   tell: {{ needs: [data], each: [eu, us], run: 'echo "tell-$DRPLAN_EACH" >>ledger' }}
+  child: {{ needs: [make], plan: child.yaml }}
+  many: {{ needs: [make], each: [a, b], use: note, with: {{ word: $DRPLAN_EACH }} }}
   again: {{ needs: [data], retry: {{ times: 1, delay: 1ms }}, rerun: safe, run: 'test -e again && echo again >>again || {{ echo again >>again; exit 1; }}' }}
   pause: {{ needs: [data], wait: 5ms }}
   locked: {{ needs: [data], lock: one, run: 'flock -n busy sh -c "echo locked >>ledger"' }}
@@ -204,7 +227,7 @@ steps:
   go: {{ needs: [unpacked], approve: {{ by: [lead], ask: May it go on? }} }}
   go-on: {{ needs: [go, look], run: echo go-on >>ledger }}
   whole: {{ needs: [go-on], verify: [ {{ file: ledger }} ], run: echo whole >>ledger }}
-  last: {{ needs: [again, pause, locked, too, post, secret, whole], run: 'echo last$X >>ledger' }}
+  last: {{ needs: [again, pause, locked, too, post, secret, whole, child, many], run: 'echo last$X >>ledger' }}
 "#
     )
 }
