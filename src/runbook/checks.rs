@@ -32,8 +32,11 @@ impl Setting<'_> {
         }
         // Elsewhere nothing is set yet.
         let variables = on.is_some().then(|| {
-            let lines: Vec<String> =
-                self.variables(own).iter().map(|(name, value)| super::shell::export(name, value)).collect();
+            let lines: Vec<String> = self
+                .variables(None, own)
+                .iter()
+                .map(|(name, value)| super::shell::export(name, value))
+                .collect();
             Fence::bash(lines.join("\n"))
         });
         CheckView {

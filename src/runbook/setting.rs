@@ -52,16 +52,16 @@ impl<'a> Setting<'a> {
             .collect()
     }
 
-    /// Writes the variables of the plan and of a place.
-    pub(super) fn variables(&self, place: Option<&Id>) -> Vec<(String, String)> {
+    /// Writes the variables of the plan, of the place where the copy lies that is restored from, and of the place where that is done.
+    pub(super) fn variables(&self, source: Option<&Id>, place: Option<&Id>) -> Vec<(String, String)> {
         let plan = self.material.plan;
-        let of_place = place.and_then(|place| plan.places.get(place)).map(|place| &place.vars);
+        let places = [source, place].into_iter().flatten().filter_map(|place| plan.places.get(place));
         let mut variables: Vec<(String, String)> = Vec::new();
         let mut set = |name: &str, value: &str| {
             variables.retain(|(known, _)| known != name);
             variables.push((name.to_owned(), value.to_owned()));
         };
-        for (name, value) in plan.vars.iter().chain(of_place.into_iter().flat_map(|vars| vars.iter())) {
+        for (name, value) in plan.vars.iter().chain(places.flat_map(|place| place.vars.iter())) {
             set(name.as_str(), value.as_str());
         }
         set("DRPLAN_RUN", "by-hand");

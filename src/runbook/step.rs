@@ -7,7 +7,7 @@ use super::{ActionView, CheckView, Fence, Link, Reason, SecretView, StepView};
 use crate::graph::{is_stranded, item_title};
 use crate::plan::{Action, Approve, OnExpiry, OnFailure, Rerun, SecretSource, Undo, Wait};
 use crate::probe::{Probe, ProbeKind};
-use crate::resolve::{Node, NodeKind, ResolvedStep};
+use crate::resolve::{Node, NodeKind, ResolvedStep, copy_of};
 use crate::value::{Id, Name, Text};
 
 impl Setting<'_> {
@@ -84,7 +84,7 @@ impl Setting<'_> {
         view.checks = self.checks(&asset.health, home);
         if view.checks.iter().any(|check| check.command.is_some() && check.on.is_none()) {
             let outputs = self.outputs_before(at);
-            let variables = self.variables(home);
+            let variables = self.variables(None, home);
             let texts = serde_json::to_string(&asset.health).unwrap_or_default();
             view.blanks = blanks_for(&outputs, &texts, view.login.is_some());
             view.variables = lines.write(&variables, &[], &outputs, std::iter::empty(), view.login.is_some());
@@ -125,7 +125,9 @@ impl Setting<'_> {
         let copy = self.route.chosen.get(step.written_as()).and_then(|choice| choice.copy.as_ref());
         view.copy = copy.and_then(|choice| copy_view(plan, self.route, step, &choice.copy));
 
-        let mut variables = self.variables(place);
+        let source = copy.and_then(|choice| copy_of(plan, choice.copy.as_str()));
+        let source = source.and_then(|(_, _, _, copy)| copy.in_.as_ref());
+        let mut variables = self.variables(source, place);
         for (name, value) in &common.env {
             variables.retain(|(known, _)| known != name.as_str());
             variables.push((name.to_string(), value.as_str().to_owned()));
@@ -134,12 +136,19 @@ impl Setting<'_> {
         if let Some(copy) = copy {
             variables.push(("POINT_COPY".to_owned(), copy.copy.to_string()));
             points = points_asked_for(step, &parts);
+            let scenario = self.route.scenario.as_ref().and_then(|id| plan.scenarios.get(id));
+            let is_harmed = scenario.is_some_and(|hit| !hit.damage.is_empty() || !hit.compromise.is_empty());
+            if !is_harmed && points.iter().any(|name| name == BEFORE) {
+                points.retain(|name| name != BEFORE);
+                variables.push((BEFORE.to_owned(), String::new()));
+            }
             let at = view.copy.as_ref().and_then(|copy| copy.at.as_ref()).map(|at| format!(", under {at}"));
             let at = at.unwrap_or_default();
             view.blanks.extend(points.iter().map(|name| Reason {
                 name: name.clone(),
                 why: match name.as_str() {
                     "POINT_PATH" => format!("the newest good point of {}{at}", copy.copy),
+                    BEFORE => "the moment at which the harm began, such as 2026-01-31T03:30:00Z".to_owned(),
                     "POINT_TIME" => "the moment of that point, such as 2026-01-31T03:30:00Z".to_owned(),
                     _ => "the name of that point".to_owned(),
                 },
@@ -388,7 +397,8 @@ fn taken_back(undo: &Undo, lead: Option<&str>, shell: Option<&[String]>) -> Acti
 
 /// Returns everything that a step says, for looking for names.
 fn texts_of(step: &ResolvedStep, parts: &[&ResolvedStep]) -> Vec<String> {
-    let mut texts: Vec<String> = step.inputs.values().map(|text| Text::as_str(text).to_owned()).collect();
+    let inputs = parts.iter().copied().chain([step]).flat_map(|one| one.inputs.values());
+    let mut texts: Vec<String> = inputs.map(|text| Text::as_str(text).to_owned()).collect();
     for one in parts.iter().copied().chain([step]) {
         texts.push(serde_json::to_string(&one.action).unwrap_or_default());
         texts.push(serde_json::to_string(&one.common).unwrap_or_default());
@@ -397,10 +407,13 @@ fn texts_of(step: &ResolvedStep, parts: &[&ResolvedStep]) -> Vec<String> {
 }
 
 /// Returns which of the point's variables the texts of a step ask for; its path always.
+/// The variable with the moment before which a point must be.
+const BEFORE: &str = "POINT_BEFORE";
+
 fn points_asked_for(step: &ResolvedStep, parts: &[&ResolvedStep]) -> Vec<String> {
     let texts = texts_of(step, parts);
     let asked = |name: &&str| *name == "POINT_PATH" || texts.iter().any(|text| text.contains(*name));
-    ["POINT_PATH", "POINT_TIME", "POINT_ID"].into_iter().filter(asked).map(str::to_owned).collect()
+    ["POINT_PATH", "POINT_TIME", "POINT_ID", BEFORE].into_iter().filter(asked).map(str::to_owned).collect()
 }
 
 fn who(setting: &Setting<'_>, action: &Action) -> Option<String> {
