@@ -19,6 +19,7 @@ pub(crate) struct S3 {
     folder: TempDir,
     child: Child,
     port: u16,
+    ports: [u16; 8],
     agent: ureq::Agent,
 }
 
@@ -101,7 +102,7 @@ impl S3 {
             .timeout_global(Some(Duration::from_secs(10)))
             .build()
             .into();
-        let server = Self { folder, child, port: ports[6], agent };
+        let server = Self { folder, child, port: ports[6], ports, agent };
         server.wait_until_it_takes();
         server
     }
@@ -229,6 +230,12 @@ impl Drop for S3 {
         // It takes long to end in good order, and nothing of it is needed any more.
         let _ = kill_process_group(Pid::from_child(&self.child), Signal::KILL);
         let _ = self.child.wait();
+        // It makes these whatever TMPDIR says.
+        for port in self.ports {
+            for name in ["master-grpc", "volume-grpc", "filer-grpc", "filer", "s3-grpc", "s3"] {
+                let _ = fs::remove_file(format!("/tmp/seaweedfs-{name}-{port}.sock"));
+            }
+        }
     }
 }
 
