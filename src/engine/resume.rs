@@ -53,7 +53,8 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
             .collect();
         // They have held their locks since they began, whatever is found of them now. What nobody knows of keeps its lock.
         for at in nodes.clone() {
-            if matches!(self.state.steps[at].state, StepState::Running { .. } | StepState::Unknown { .. }) {
+            let is_running = matches!(self.state.steps[at].state, StepState::Running { .. });
+            if is_running || self.is_open_question(at) {
                 self.lock(at);
             }
         }

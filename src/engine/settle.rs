@@ -32,11 +32,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
             if self.state.undoing && self.halted.is_none() && self.begin_next_undo()? {
                 continue;
             }
-            // Once it is taken back what was carried out, only the undos count.
-            let unknown = (0..self.doing.len()).any(|at| {
-                let counts = !self.state.undoing || self.is_undo(at);
-                counts && matches!(self.state.steps[at].state, StepState::Unknown { .. })
-            });
+            let unknown = (0..self.doing.len()).any(|at| self.is_open_question(at));
             let is_stopped = matches!(self.halted, Some(StopHow::Drain | StopHow::Kill));
             // Nobody needs to decide how a run goes on that is given up.
             let is_undecided = (unknown || self.asks) && self.halted != Some(StopHow::Abort);
@@ -75,6 +71,13 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         }
     }
 
+    /// Whether nobody knows what a step has done, and a person must say. Once it is taken back what was carried out, only
+    /// the undos count.
+    pub(super) fn is_open_question(&self, at: usize) -> bool {
+        let counts = !self.state.undoing || self.is_undo(at);
+        counts && matches!(self.state.steps[at].state, StepState::Unknown { .. })
+    }
+
     pub(super) fn could_begin(&self) -> bool {
         self.ready.iter().any(|(_, at)| self.may_begin(*at))
     }
@@ -83,6 +86,12 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
     pub(super) fn begin_cleaning(&mut self) -> Result<bool, Error> {
         self.cleaning = true;
         self.ready.clear();
+        for at in 0..self.doing.len() {
+            // The run is given up: what nobody knows of must not keep what tidies up from its lock.
+            if matches!(self.state.steps[at].state, StepState::Unknown { .. }) {
+                self.unlock(at);
+            }
+        }
         for at in 0..self.doing.len() {
             if self.section(at) == Section::Cleanup
                 && self.waits_for[at] == 0
@@ -102,7 +111,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
             unanswered.iter().map(|at| format!("{}: an answer", self.id(*at))).collect();
         for (at, record) in self.state.steps.iter().enumerate() {
             match &record.state {
-                StepState::Unknown { .. } if !self.state.undoing || self.is_undo(at) => {
+                StepState::Unknown { .. } if self.is_open_question(at) => {
                     waits_for.push(format!(
                         "{}: a person must say whether it is skipped or tried again",
                         self.id(at)

@@ -406,10 +406,10 @@ fn texts_of(step: &ResolvedStep, parts: &[&ResolvedStep]) -> Vec<String> {
     texts
 }
 
-/// Returns which of the point's variables the texts of a step ask for; its path always.
 /// The variable with the moment before which a point must be.
 const BEFORE: &str = "POINT_BEFORE";
 
+/// Returns which of the point's variables the texts of a step ask for; its path always.
 fn points_asked_for(step: &ResolvedStep, parts: &[&ResolvedStep]) -> Vec<String> {
     let texts = texts_of(step, parts);
     let asked = |name: &&str| *name == "POINT_PATH" || texts.iter().any(|text| text.contains(*name));

@@ -12,8 +12,13 @@ use crate::stage::{Running, Stage, until};
 
 /// A step `a` whose first attempt is held at the gate, and a step `b` after it.
 fn held(more: &str) -> Stage {
+    held_with("", more)
+}
+
+/// The same, with more of a plan before its steps.
+fn held_with(head: &str, more: &str) -> Stage {
     let stage = Stage::new(&format!(
-        "steps:\n  a:\n    run: |\n      echo a >>ledger\n      if [ \"$(wc -l <ledger)\" = 1 ]; then read -r line <gate; fi\n    {more}\n  b: {{ needs: [a], run: echo b >>ledger }}\n"
+        "{head}steps:\n  a:\n    run: |\n      echo a >>ledger\n      if [ \"$(wc -l <ledger)\" = 1 ]; then read -r line <gate; fi\n    {more}\n  b: {{ needs: [a], run: echo b >>ledger }}\n"
     ));
     stage.fifo("gate");
     stage
@@ -21,7 +26,11 @@ fn held(more: &str) -> Stage {
 
 /// Begins a run and waits until `a` has begun its work.
 fn begun(stage: &Stage) -> Running {
-    let run = stage.start(&["execute", "plan.yaml", "--yes"]);
+    begun_as(stage, "--yes")
+}
+
+fn begun_as(stage: &Stage, mode: &str) -> Running {
+    let run = stage.start(&["execute", "plan.yaml", mode]);
     until("a runs", || stage.process_of("a", 1).is_some() && !stage.ledger().is_empty());
     run
 }
@@ -84,8 +93,11 @@ fn without_a_keeper_a_step_that_may_be_repeated_is_repeated() {
 
 /// A run whose controller and keeper died, and whose step has ended with nobody to see how.
 fn unseen(more: &str) -> Stage {
-    let stage = held(more);
-    begun(&stage).crash();
+    unseen_in(held(more), "--yes")
+}
+
+fn unseen_in(stage: Stage, mode: &str) -> Stage {
+    begun_as(&stage, mode).crash();
     stage.crash_keeper();
     let (pid, began) = stage.process_of("a", 1).unwrap();
     stage.let_go("gate");
@@ -110,6 +122,30 @@ fn without_a_keeper_a_person_decides_about_the_rest() {
     // A skipped step does not read as clean.
     stage.run(&["resume", "latest"]).exits(3);
     assert_eq!(stage.ledger(), ["a", "b"]);
+}
+
+#[test]
+fn what_nobody_knows_of_keeps_its_lock_until_a_person_has_decided() {
+    for decision in ["retry", "skip"] {
+        let stage = unseen("lock: one\n  c: { lock: one, run: echo c >>ledger }");
+        stage.run(&["resume", "latest"]).exits(4).says("a person must say");
+        assert_eq!(stage.ledger(), ["a"], "its lock was given to another");
+        stage.run(&[decision, "latest", "a", "--reason", "looked"]).exits(0);
+        stage.run(&["resume", "latest"]).exits(if decision == "retry" { 0 } else { 3 });
+        let mut ledger = stage.ledger();
+        ledger.sort();
+        assert_eq!(ledger.join(""), if decision == "retry" { "aabc" } else { "abc" });
+    }
+}
+
+#[test]
+fn what_nobody_knows_of_does_not_keep_what_tidies_up_from_its_lock() {
+    let cleanup = "environments: { drill: {} }\ncleanup: { z: { lock: one, run: echo z >>ledger } }\n";
+    let stage = unseen_in(held_with(cleanup, "lock: one"), "--drill");
+    stage.run(&["resume", "latest"]).exits(4);
+    stage.run(&["abort", "latest", "--reason", "restored elsewhere"]).exits(0);
+    assert_eq!(stage.ledger(), ["a", "z"]);
+    assert_eq!(stage.last("run_finished", "")["result"], "aborted");
 }
 
 #[test]

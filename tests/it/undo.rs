@@ -190,7 +190,7 @@ fn an_undo_whose_end_nobody_saw_is_not_repeated_blindly() {
 #[test]
 fn a_step_of_which_nobody_knows_whether_it_ran_is_not_taken_back_blindly() {
     let stage = Stage::new(
-        "steps:\n  a: { run: 'echo a >>ledger; read -r line <gate', undo: echo undo-a >>ledger }\n",
+        "steps:\n  a: { lock: one, run: 'echo a >>ledger; read -r line <gate', undo: echo undo-a >>ledger }\n",
     );
     stage.fifo("gate");
     let run = stage.start(&["execute", "plan.yaml", "--yes"]);
