@@ -122,6 +122,29 @@ pub fn simulate(plan: &ResolvedPlan, route: &Route, basis: &Basis, odds: &Odds) 
     })
 }
 
+/// Returns in what time each asset is back half of the times, and 95 times of 100, when a route is carried out on paper many
+/// times; nothing where it mostly never is.
+///
+/// # Errors
+///
+/// The shortest way round, if there is one.
+pub fn foresee(
+    plan: &ResolvedPlan,
+    route: &Route,
+    basis: &Basis,
+    odds: &Odds,
+) -> Result<Vec<(Id, Option<Length>, Option<Length>)>, Cycle> {
+    let network = Network::new(plan, route, basis)?;
+    let chances = Chances::new(plan, route, &network, basis, odds);
+    let assets: Vec<usize> = recoveries_of(route).collect();
+    let outcomes = Table::new(&network, &chances, &assets, odds).runs(odds.runs as usize, NONE, false);
+    let foreseen = assets.iter().zip(outcomes.assets).map(|(node, mut times)| {
+        times.sort_unstable();
+        (route.nodes[*node].id.clone(), quantile(&times, 50, 100), quantile(&times, 95, 100))
+    });
+    Ok(foreseen.collect())
+}
+
 /// What many runs have given.
 struct Outcomes {
     /// For each asset, the time of each run, in milliseconds from the incident.

@@ -32,7 +32,10 @@ impl Bucket {
     /// As every question; [`Fault::Rotten`] if it is not whole.
     pub fn look_over(&self, point: &StoredPoint) -> Result<(), Fault> {
         if let Some(hidden) = point.objects.iter().find(|object| object.shown().is_none()) {
-            return Err(Fault::Rotten(format!("{} was deleted; its versions are still there", hidden.key)));
+            return Err(Fault::Rotten(format!(
+                "{} was deleted; its versions are still there, and `--before` with a time reads the bucket as it was then",
+                hidden.key
+            )));
         }
         let (list, others) = apart(self, point);
         let Some(list) = list else { return Ok(()) };

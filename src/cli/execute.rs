@@ -12,7 +12,7 @@ use super::frozen::{Frozen, FrozenImport, relative_to_root};
 use super::session::{self, Session};
 use super::typed;
 use super::{Global, Terminal, speech};
-use crate::analysis::{Basis, Network, Odds, OpenEnd, estimate, open_ends, simulate, unsupported};
+use crate::analysis::{Basis, Network, Odds, OpenEnd, estimate, foresee, open_ends, unsupported};
 use crate::document::Sources;
 use crate::error::Error;
 use crate::event::{HarmedAt, Mode, Outline, OutlineKind, Prediction, RunStarted, Target};
@@ -477,14 +477,11 @@ fn expected(plan: &ResolvedPlan, node: &Node, basis: &Basis) -> Option<Length> {
 fn predict(plan: &ResolvedPlan, route: &Route, basis: &Basis) -> BTreeMap<Id, Prediction> {
     // A rough picture of a huge plan will do; nobody waits for a better one.
     let runs = if route.nodes.len() > 1_000 { 100 } else { 1_000 };
-    let Ok(simulation) = simulate(plan, route, basis, &Odds { runs, ..Odds::default() }) else {
+    let Ok(foreseen) = foresee(plan, route, basis, &Odds { runs, ..Odds::default() }) else {
         return BTreeMap::new();
     };
     let drills = basis.measured.steps.values().map(Vec::len).max().unwrap_or_default();
-    let assets = simulation.assets.into_iter();
-    assets
-        .map(|asset| (asset.asset, Prediction { p50: asset.spread.p50, p95: asset.spread.p95, drills }))
-        .collect()
+    foreseen.into_iter().map(|(asset, p50, p95)| (asset, Prediction { p50, p95, drills })).collect()
 }
 
 fn targets_of(plan: &ResolvedPlan, route: &Route) -> Vec<Target> {

@@ -11,7 +11,7 @@ use super::{Terminal, live};
 use crate::effect::{Dry, DrySetup, Judged, Live, LiveSetup, is_of_the_machine};
 use crate::engine::{self, Ground, Halt, Setup};
 use crate::error::Error;
-use crate::event::{Event, Mode, RunResult, RunStarted};
+use crate::event::{Event, Listener, Mode, RunResult, RunStarted, RunState};
 use crate::exit::Exit;
 use crate::journal::{self, Holder, Lock, LockError, Record, Runs, Writer};
 use crate::keeper;
@@ -72,6 +72,8 @@ impl Session<'_> {
         };
         let (judged, confines) = (self.judged(), self.workspace.config.defaults.confine.unwrap_or(true));
         let mut listener = live::Listening::begin(&self, earlier, terminal);
+        let mut scribe =
+            Scribe { listener: &mut listener, plan_file: &plan_file, frozen: &self.frozen, moved: Ok(None) };
         let outcome = runtime.block_on(async {
             match setup.mode() {
                 Mode::DryRun | Mode::DryPlan => {
@@ -83,9 +85,7 @@ impl Session<'_> {
                         confines,
                         judged,
                     });
-                    Ok::<_, Error>(
-                        engine::run(&setup, effects, writer, &mut listener, earlier, resumed).await,
-                    )
+                    Ok::<_, Error>(engine::run(&setup, effects, writer, &mut scribe, earlier, resumed).await)
                 }
                 Mode::Real | Mode::Drill => {
                     let live = LiveSetup {
@@ -96,12 +96,12 @@ impl Session<'_> {
                         login: account(),
                         home: home(),
                         interactive: terminal.interactive && self.format == EventFormat::Human,
-                        desk: listener.desk(),
+                        desk: scribe.listener.desk(),
                         judged,
                         confines,
                     };
                     let effects = Live::new(live)?;
-                    Ok(engine::run(&setup, effects, writer, &mut listener, earlier, resumed).await)
+                    Ok(engine::run(&setup, effects, writer, &mut scribe, earlier, resumed).await)
                 }
             }
         })?;
@@ -113,10 +113,10 @@ impl Session<'_> {
             error.hint(format!("nothing more was started; mend the cause, then `drplan resume {run}`"))
         })?;
         let result = state.result;
-        let moved = match setup.mode() {
-            Mode::Real => placement::record(&plan_file, &self.frozen, &state),
-            Mode::Drill | Mode::DryRun | Mode::DryPlan => Ok(None),
-        };
+        if halt != Halt::Over {
+            scribe.record(&state);
+        }
+        let moved = scribe.moved;
         // The report is made of the journal alone; of a large plan the rest would double what is in memory.
         let (run_dir, format) = (self.run_dir, self.format);
         drop(setup);
@@ -140,6 +140,32 @@ impl Session<'_> {
             Err(error) => terminal.error(&error),
         }
         Ok(exit_of(halt, result, &report))
+    }
+}
+
+/// Writes down where things live now, and passes on what it hears.
+struct Scribe<'a> {
+    listener: &'a mut live::Listening,
+    plan_file: &'a Path,
+    frozen: &'a Frozen,
+    moved: Result<Option<PathBuf>, Error>,
+}
+
+impl Scribe<'_> {
+    fn record(&mut self, state: &RunState) {
+        if state.start.as_ref().is_some_and(|start| start.mode == Mode::Real) {
+            self.moved = placement::record(self.plan_file, self.frozen, state);
+        }
+    }
+}
+
+impl Listener for Scribe<'_> {
+    fn hear(&mut self, stamp: &Stamp, event: &Event, state: &RunState) {
+        self.listener.hear(stamp, event, state);
+    }
+
+    fn before_end(&mut self, state: &RunState) {
+        self.record(state);
     }
 }
 

@@ -172,6 +172,31 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn what_is_still_waited_for_is_told_ever_more_rarely() {
+        let out = Shared::default();
+        let mut lines = Lines::new(Box::new(out.clone()), Look::default());
+        let mut sample = Sample::begin(start());
+        sample.until_restore();
+        let state = sample.states().pop().unwrap();
+        let stamp = sample.events.last().unwrap().0.clone();
+        let mut told_after = |why: &str, times: usize| {
+            let event = Event::StillWaiting { step: id("restore-db"), why: why.into() };
+            let before = out.text().lines().count();
+            for _ in 0..times {
+                lines.hear(&stamp, &event, &state);
+            }
+            out.text().lines().count() - before
+        };
+        // At once, then after two looks, three, five, nine and so on, but at least each 61st time.
+        assert_eq!(told_after("refused", 1), 1);
+        assert_eq!(told_after("refused", 1), 0);
+        assert_eq!(told_after("refused", 1), 1);
+        assert_eq!(told_after("refused", 597), 13);
+        // Another reason is news.
+        assert_eq!(told_after("starting", 1), 1);
+    }
+
+    #[test]
     fn a_failure_says_where_to_look() {
         let mut sample = Sample::begin(start());
         sample.until_restore().fails(12, "restore-db", Failure::Exit { code: 3 }).over(RunResult::Failed);

@@ -356,7 +356,7 @@ pub trait Effects {
     /// Fetches the secrets of a step. Told as [`Happening::Fetched`].
     fn fetch(&mut self, ticket: u64, errand: Errand);
 
-    /// Looks for the newest recovery point in a folder. Told as [`Happening::PointFound`].
+    /// Looks for the newest recovery point that may be taken and is good, in a folder, on a host or in a bucket. Told as [`Happening::PointFound`].
     fn find_point(&mut self, ticket: u64, search: Search);
 
     /// Removes what a run that is over has left on a host.

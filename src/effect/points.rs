@@ -99,7 +99,8 @@ impl Seeker {
         let count = points.len();
         if count == 0 {
             return FoundPoint::Nothing(format!(
-                "no entry of {shown} has a UTC time such as 20261122T140509Z in its name"
+                "no entry of {shown} has a UTC time such as 20261122T140509Z in its name; if it is a repository, such as restic's, \
+                 give the copy a probe `of: copy` under `verify`"
             ));
         }
         let limit = search.before.map(|before| format!(" from before {}", before.for_people()));

@@ -82,7 +82,9 @@ impl Stock {
     /// Lists the points of a bucket as it was at a moment: what was laid over them or hidden since does not count.
     pub(super) async fn bucket(vault: &Vault, as_of: Option<Moment>) -> Result<Self, Lack> {
         let address = Address::read(&vault.at).map_err(Lack::Nothing)?;
-        let cannot = |why: &str| Lack::Nothing(format!("{} cannot be listed: {why}", vault.at));
+        let advice =
+            "the plan's AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY must be able to list its versions";
+        let cannot = |why: &str| Lack::Nothing(format!("{} cannot be listed: {why}; {advice}", vault.at));
         let fetched = secrets::fetch(vault.keys.clone(), None).await.map_err(|why| cannot(&why))?;
         let mut env = Env { values: vault.values.clone(), ..Env::default() };
         for (name, value) in fetched.known {

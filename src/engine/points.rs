@@ -172,7 +172,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
 
     fn place_of_copy(&self, copy: &Id) -> Option<&Id> {
         let (_, backup, _, copy) = copy_of(self.setup.plan, copy.as_str())?;
-        let home = || backup.of.iter().find_map(|asset| self.setup.plan.assets.get(asset)?.homes.first());
+        let home = || backup.of.iter().find_map(|asset| self.setup.course.was(self.setup.plan, asset));
         copy.in_.as_ref().or_else(home)
     }
 

@@ -64,6 +64,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
                 continue;
             }
             let result = self.result();
+            self.listener.before_end(&self.state);
             self.note(Event::RunFinished { result })?;
             self.sweep_abroad();
             self.commit()?;

@@ -17,6 +17,9 @@ pub struct Course {
     pub nodes: Vec<CourseNode>,
     /// Homes of assets that the run moves: asset and new home.
     pub homes: BTreeMap<Id, Id>,
+    /// Where assets lived when it began, if that was not their first home: asset and home.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub were: BTreeMap<Id, Id>,
 }
 
 /// A node of a course.
@@ -97,7 +100,16 @@ impl Course {
             .collect();
         let moved = route.assets.iter().filter(|(_, asset)| asset.state.is_goal() && asset.home != asset.was);
         let homes = moved.filter_map(|(id, asset)| Some((id.clone(), asset.home.clone()?))).collect();
-        Self { scenario: route.scenario.clone(), nodes, homes }
+        let were = route.assets.iter().filter_map(|(id, asset)| {
+            let first = plan.assets.get(id)?.homes.first();
+            asset.was.clone().filter(|was| Some(was) != first).map(|was| (id.clone(), was))
+        });
+        Self { scenario: route.scenario.clone(), nodes, homes, were: were.collect() }
+    }
+
+    /// Returns where an asset lived when the run began.
+    pub fn was<'a>(&'a self, plan: &'a ResolvedPlan, asset: &Id) -> Option<&'a Id> {
+        self.were.get(asset).or_else(|| plan.assets.get(asset)?.homes.first())
     }
 
     /// Returns the plan that says what a node does, if that is not the one that the run carries out, with the prefix of its

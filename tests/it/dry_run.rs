@@ -185,6 +185,32 @@ fn tools_of_recipes_are_looked_for() {
 }
 
 #[test]
+fn tools_are_looked_for_though_an_input_is_not_known_yet() {
+    let stage = Stage::new(
+        "steps:\n  where: { run: echo FOLDER=x >>$DRPLAN_OUTPUT, outputs: [FOLDER] }\n\
+         \x20 a: { needs: [where], use: mine, with: { folder: $FOLDER } }\n",
+    );
+    stage.write(
+        "recipes/mine.yaml",
+        "version: 1\nrecipe: mine\ntitle: Mine\ninputs: { folder: { description: F } }\ntools: [sed]\nsteps: { x: { run: echo x >>ledger } }\n",
+    );
+    dry(&stage, &[]).exits(0);
+    assert_eq!(found(&stage, "tool sed")["found"], "met");
+}
+
+#[test]
+fn what_only_a_yes_comes_before_is_looked_at() {
+    let stage = Stage::new(
+        "steps:\n  leave: { approve: { by: [ops], ask: Go on? } }\n  pause: { needs: [leave], wait: 1s }\n\
+         \x20 a: { needs: [pause], preconditions: [ { file: is-there } ], run: echo a >>ledger }\n\
+         people: { eve: { name: Eve, roles: [ops], contact: eve } }\n",
+    );
+    dry(&stage, &[]).exits(1).says("is-there");
+    stage.write("is-there", "");
+    dry(&stage, &[]).exits(0);
+}
+
+#[test]
 fn a_tool_that_a_step_before_may_bring_is_not_known() {
     let stage = Stage::new(
         "places: { new: { kind: host, exists: false } }\n\

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::stage::Stage;
+use crate::stage::{Stage, until};
 
 const PLAN: &str = "
 places:
@@ -58,4 +58,19 @@ fn what_cannot_be_recorded_is_told_and_does_not_spoil_the_recovery() {
     let stage = Stage::new(&PLAN.replace("run: echo out", "run: mkdir plan.placement.yaml && echo out"));
     let ran = stage.execute(&[]).exits(0);
     assert!(ran.err.contains("cannot record where things live now"), "{}", ran.err);
+}
+
+#[test]
+fn a_crash_before_it_is_recorded_does_not_lose_it() {
+    // Who reads the file waits until somebody writes to it.
+    let stage = Stage::new(&PLAN.replace("run: echo out", "run: mkfifo plan.placement.yaml; echo out"));
+    let run = stage.start(&["execute", "plan.yaml", "--yes"]);
+    until("it has moved", || stage.path().join("plan.placement.yaml").exists());
+    let held = fs::OpenOptions::new().write(true).open(stage.path().join("plan.placement.yaml")).unwrap();
+    assert!(stage.told("run_finished").is_empty(), "the run is over, and nobody would record it");
+    run.crash();
+    drop(held);
+    fs::remove_file(stage.path().join("plan.placement.yaml")).unwrap();
+    stage.run(&["resume", "latest"]).exits(0).says("says where things live now");
+    assert!(recorded(&stage).unwrap().contains("shop: new"));
 }

@@ -59,6 +59,7 @@ mod servers;
 mod signers;
 mod simulate;
 mod stage;
+mod stored_points;
 #[cfg(feature = "otel")]
 mod traces;
 mod tree;

@@ -327,3 +327,21 @@ fn a_resumed_run_stays_with_the_copy_that_was_taken_instead() {
 fn why_of(chosen: &Value) -> String {
     chosen["point"]["why"].as_str().unwrap().to_owned()
 }
+
+#[test]
+fn a_copy_on_the_host_itself_is_looked_for_where_the_data_lives_now() {
+    let stage = Stage::new(
+        "places: { old: { kind: host, vars: { ROOT: old } }, new: { kind: host, vars: { ROOT: new } } }
+assets: { data: { kind: files, homes: [old, new], health: [ { file: restored } ] } }
+backups: { nightly: { of: [data], points: { every: 1d }, copies: { own: { at: $ROOT/points, keep: 30d } } } }
+scenarios: { spoiled: { title: S, damage: [data], found_after: 1h } }
+steps: { restore: { restores: [data], from: [nightly.own], run: 'cat $POINT_PATH >restored', rerun: safe, takes: 1m } }
+",
+    );
+    stage.write("old/points/20261103T030000Z", "of the old one");
+    stage.write("new/points/20261102T030000Z", "of the new one");
+    stage.write("plan.placement.yaml", "placement: plan\nhomes: { data: new }\n");
+    let before = ["--scenario", "spoiled", "--before", "2026-11-05T00:00:00Z"];
+    execute(&stage, &before).exits(0);
+    assert_eq!(stage.read("restored"), "of the new one");
+}
