@@ -7,6 +7,7 @@ mod answers;
 mod dispatcher;
 mod ending;
 mod environment;
+mod hands;
 mod hearing;
 mod hold;
 mod looks;

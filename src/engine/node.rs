@@ -9,7 +9,7 @@ pub(super) enum Doing {
     /// Nothing: it waits for others, or it is over.
     #[default]
     Nothing,
-    /// It could begin and waits for a free slot or a lock.
+    /// It could begin and waits for a free slot, a lock or a person.
     Ready,
     /// `unless` is being asked, or that of the step whose recipe it is part of.
     Gating,

@@ -67,6 +67,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         };
         std::iter::once(step).chain(self.groups(at)).all(has_room)
             && step.common.lock.as_ref().is_none_or(|lock| !self.held_locks.contains_key(lock))
+            && self.has_hands(at)
     }
 
     /// Counts what is looked at before it starts: it has its slot already, so that nobody overtakes it.

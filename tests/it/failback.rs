@@ -43,6 +43,25 @@ fn where_things_live_now_is_recorded_and_undone_by_failback() {
 }
 
 #[test]
+fn going_home_has_approvals_of_its_own() {
+    let people = "people: { ana: { name: Ana, contact: x, roles: [lead] } }\n";
+    let asks = PLAN.replace(
+        "leave: { when: { operation: failback }, wait: 0s }",
+        "leave: { when: { operation: failback }, approve: { by: [lead], ask: Is the old host sound? } }",
+    );
+    let stage = Stage::new(&format!("{people}{asks}"));
+    stage.execute(&[]).exits(0);
+    assert_eq!(stage.told("answer_awaited").len(), 0, "the way out asks nobody");
+    stage.execute(&["--operation", "failback"]).exits(4).says("leave: an answer");
+    assert_eq!(stage.ledger(), ["out"]);
+    assert!(recorded(&stage).unwrap().contains("shop: new"));
+    stage.run(&["approve", "latest", "leave", "--as", "ana"]).exits(0);
+    stage.run(&["resume", "latest"]).exits(0);
+    assert_eq!(stage.ledger(), ["out", "home"]);
+    assert!(!recorded(&stage).unwrap().contains("shop"));
+}
+
+#[test]
 fn what_is_not_healthy_yet_is_recorded_when_it_is() {
     let stage = Stage::new(&PLAN.replace("run: echo out", "run: test -e open && echo out"));
     stage.execute(&[]).exits(3);

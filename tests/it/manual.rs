@@ -145,6 +145,29 @@ fn a_step_is_given_into_other_hands() {
 }
 
 #[test]
+fn nobody_is_asked_to_do_two_things_at_once() {
+    let two = "  dns: { manual: 'Set the record.', by: operator }\n  mail: { manual: 'Write to all.', by: BY }\n";
+    // Ivan is the only operator.
+    let one = stage(&two.replace("BY", "operator"));
+    one.run(&["execute", "plan.yaml", "--yes"]).exits(4).says("dns: an answer");
+    assert_eq!(one.told("answer_awaited"), ["dns"]);
+    one.run(&["done", "latest", "dns", "--as", "ivan"]).exits(0);
+    one.run(&["resume", "latest"]).exits(4).says("mail: an answer");
+    assert_eq!(one.told("answer_awaited"), ["dns", "mail"]);
+    one.run(&["done", "latest", "mail", "--as", "ivan"]).exits(0);
+    one.run(&["resume", "latest"]).exits(0);
+    // Somebody else may do the other one, and does so as soon as it is given to her.
+    let others = stage(&two.replace("BY", "lead"));
+    others.run(&["execute", "plan.yaml", "--yes"]).exits(4);
+    assert_eq!(others.told("answer_awaited"), ["dns", "mail"]);
+    let given = stage(&two.replace("BY", "operator"));
+    given.run(&["execute", "plan.yaml", "--yes"]).exits(4);
+    given.run(&["hand-over", "latest", "dns", "--as", "ivan", "--to", "eve", "--note", "half of it"]).exits(0);
+    given.run(&["resume", "latest"]).exits(4);
+    assert_eq!(given.told("answer_awaited"), ["dns", "mail"]);
+}
+
+#[test]
 fn a_hand_over_outlives_a_crash() {
     let stage = stage("  dns: { manual: 'Set the record.', by: operator }\n");
     stage.execute(&[]).exits(4);
