@@ -286,6 +286,7 @@ impl Target {
                     wait: false,
                     format: super::execute::EventFormat::Human,
                     plain: true,
+                    take_over: None,
                     undo,
                 };
                 // The request lies in the inbox: whoever takes the run up, hears it first.

@@ -7,15 +7,17 @@ use super::typed;
 use super::{Global, Terminal};
 use crate::engine;
 use crate::error::Error;
-use crate::event::{Event, Mode, OutlineKind, RunResult, RunState, StepState, StopHow};
+use crate::event::{Event, Mode, OutlineKind, RunResult, RunState, StepState, StopHow, TakeOver};
 use crate::exit::Exit;
 use crate::journal::{Journal, Writer};
+use crate::value::RunId;
 
 /// Arguments of `drplan resume`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   drplan resume latest
-  drplan resume 20261122t2210       any beginning of a run's id that fits one run only")]
+  drplan resume 20261122t2210       any beginning of a run's id that fits one run only
+  drplan resume latest --take-over 'the laptop is under water'")]
 pub(super) struct Args {
     /// The run: its id, the beginning of it, or `latest`
     pub run: String,
@@ -28,6 +30,9 @@ pub(super) struct Args {
     /// Print a line an event instead of the live view, also at a terminal
     #[arg(long)]
     pub plain: bool,
+    /// Take the run over from a controller on another machine that is gone: say how you know
+    #[arg(long, value_name = "REASON")]
+    pub take_over: Option<String>,
     /// Whether what was carried out is about to be taken back.
     #[arg(skip)]
     pub undo: bool,
@@ -59,6 +64,7 @@ pub(super) fn run(args: &Args, global: &Global, terminal: &Terminal) -> Result<E
         return Err(Error::unable(message).hint("restore frozen/run.json from a copy of the run's folder"));
     }
     refuse_ended(&state, &run_dir)?;
+    let taken_over = take_over(&state, &run, args.take_over.as_deref())?;
     let lock = match start.mode {
         Mode::DryRun | Mode::DryPlan => {
             return Err(Error::unable(
@@ -97,7 +103,8 @@ pub(super) fn run(args: &Args, global: &Global, terminal: &Terminal) -> Result<E
     };
     let answers = typed::ask(&plan, &course, is_open, terminal)?;
     drop((plan, course));
-    let mut resumed = vec![Event::RunResumed { by: account.clone(), host: session::host(), plan_changed }];
+    let (by, host) = (account.clone(), session::host());
+    let mut resumed = vec![Event::RunResumed { by, host, plan_changed, taken_over }];
     resumed.extend(journal.torn.map(|dropped_bytes| Event::JournalMended { dropped_bytes }));
     let session = Session {
         answers,
@@ -124,6 +131,27 @@ pub(super) fn state_of(journal: &Journal) -> Result<RunState, Error> {
         })?;
     }
     Ok(state)
+}
+
+/// Returns from whom a run is taken over. Without a word of a person, no run is taken from a controller that may still live
+/// where nobody can see it from here.
+fn take_over(state: &RunState, run: &RunId, reason: Option<&str>) -> Result<Option<TakeOver>, Error> {
+    let Some(before) = state.controlled_elsewhere(&session::host()) else { return Ok(None) };
+    match reason.map(str::trim) {
+        Some("") => {
+            Err(Error::unable("`--take-over` needs a reason: how is it known that the other is gone?"))
+        }
+        Some(reason) => Ok(Some(TakeOver { from: before.clone(), reason: reason.to_owned() })),
+        None => {
+            let error = Error::unable(format!(
+                "the run {run} is controlled by {before}; from here nobody can see whether that is gone"
+            ));
+            Err(error.hint(format!(
+                "two controllers would do the work twice: end that one, or switch its machine off; then \
+                 `drplan resume {run} --take-over \"how you know that it is gone\"`"
+            )))
+        }
+    }
 }
 
 /// A run that is over is not taken up, unless a person has decided how to go on after a failure.

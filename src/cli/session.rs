@@ -13,7 +13,7 @@ use crate::engine::{self, Ground, Halt, Setup};
 use crate::error::Error;
 use crate::event::{Event, Listener, Mode, RunResult, RunStarted, RunState};
 use crate::exit::Exit;
-use crate::journal::{self, Holder, Lock, LockError, Record, Runs, Writer};
+use crate::journal::{self, Holder, Lock, LockError, Record, Runs, WriteError, Writer};
 use crate::keeper;
 use crate::report::{self, Report};
 use crate::resolve::{Course, ResolvedPlan};
@@ -109,7 +109,11 @@ impl Session<'_> {
         runtime.shutdown_background();
         let (halt, state) = outcome.map_err(|error| {
             let run = &self.start.run;
+            let is_theirs = matches!(&error, engine::Error::Journal(WriteError::TakenOver(_)));
             let error = Error::unable(format!("failed to {error}"));
+            if is_theirs {
+                return error.hint(format!("nothing more was started here; `drplan status {run}` shows it"));
+            }
             error.hint(format!("nothing more was started; mend the cause, then `drplan resume {run}`"))
         })?;
         let result = state.result;

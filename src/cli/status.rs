@@ -120,7 +120,13 @@ fn standing(state: &RunState, runs: &Runs, run: &RunId) -> String {
             format!("under way; its controller is {held}{choice}")
         }
         Err(error) => format!("nobody can say whether it is under way: cannot {error}"),
-        Ok(()) => format!("its controller is gone\ngo on with: drplan resume {run}"),
+        Ok(()) => match state.controlled_elsewhere(&session::host()) {
+            Some(controller) => format!(
+                "controlled by {controller}; from here nobody can see whether that is gone\n\
+                 if it is, go on with: drplan resume {run} --take-over \"how you know\""
+            ),
+            None => format!("its controller is gone\ngo on with: drplan resume {run}"),
+        },
     }
 }
 

@@ -220,7 +220,12 @@ pub(super) mod tests {
         sample.until_question().then(5, stop).then(0, Event::RunSuspended { waits_for });
         let judged =
             |verdict| Event::StepJudged { step: id("go"), attempt: 1, verdict, why: "no trace of it".into() };
-        let back = Event::RunResumed { by: "ops".into(), host: "vps-02".into(), plan_changed: true };
+        let back = Event::RunResumed {
+            by: "ops".into(),
+            host: "vps-02".into(),
+            plan_changed: true,
+            taken_over: None,
+        };
         sample.then(60, back);
         let text = shown(&sample, Look::default());
         let last: Vec<&str> = text.lines().rev().take(4).collect();

@@ -133,8 +133,11 @@ pub(super) fn phrase(stamp: &Stamp, event: &Event, state: &RunState) -> Phrase {
             say(Mark::Failed, format!("what {} said does not count: {}", plain(by), plain(why)))
         }
         Event::StepJudged { step, verdict, why, .. } => judged(run, step, *verdict, &plain(why)),
-        Event::RunResumed { by, host, plan_changed } => {
+        Event::RunResumed { by, host, plan_changed, taken_over } => {
             let mut text = format!("Taken up again by {} on {}.", plain(by), plain(host));
+            if let Some(over) = taken_over {
+                text.push_str(&format!(" Taken over from {}: {}.", over.from, plain(&over.reason)));
+            }
             if *plan_changed {
                 text.push_str(
                     " The plan's file has changed since the run began; the run keeps to the plan as it was.",

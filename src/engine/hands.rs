@@ -11,9 +11,8 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
     /// Whether somebody who may do a manual step is left, when each of those under way has one person.
     pub(super) fn has_hands(&self, at: usize) -> bool {
         let Some(crew) = self.crew(at) else { return true };
-        let is_busy = |other: &usize| {
-            *other != at && !matches!(self.doing[*other], Doing::Nothing | Doing::Ready)
-        };
+        let is_busy =
+            |other: &usize| *other != at && !matches!(self.doing[*other], Doing::Nothing | Doing::Ready);
         let busy = (0..self.doing.len()).filter(is_busy).filter_map(|other| self.crew(other));
         is_free(crew, busy.collect())
     }

@@ -115,8 +115,10 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
             Event::RunStarted(start) => {
                 (Occasion::RunStarted, format!("begun by {} on {}", start.by, start.host))
             }
-            Event::RunResumed { by, host, .. } => {
-                (Occasion::RunResumed, format!("taken up again by {by} on {host}"))
+            Event::RunResumed { by, host, taken_over, .. } => {
+                let over = taken_over.as_ref().map(|over| format!(", taken over from {}", over.from));
+                let over = over.unwrap_or_default();
+                (Occasion::RunResumed, format!("taken up again by {by} on {host}{over}"))
             }
             Event::RunSuspended { waits_for } => {
                 let waits = waits_for.join("; ");

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Check, Confined, Delivery, Failure, Outcome, Proof};
+use super::{Check, Confined, Delivery, Failure, Outcome, Proof, TakeOver};
 use crate::value::{Id, Length, Moment, Name, RunId};
 
 /// What kind of run it is.
@@ -428,6 +428,9 @@ pub enum Event {
         host: String,
         /// Whether the plan's file has changed since the run began; the run keeps to the frozen one.
         plan_changed: bool,
+        /// From whom it was taken over, and why, where nobody could see whether that one still controlled it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        taken_over: Option<TakeOver>,
     },
     /// The journal's end was torn by a crash and was cut off.
     JournalMended {

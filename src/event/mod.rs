@@ -5,6 +5,7 @@
 
 mod boots;
 mod check;
+mod controller;
 mod kind;
 mod listener;
 mod outcome;
@@ -16,6 +17,7 @@ mod step_state;
 mod taken_back;
 
 pub use check::{Check, Confined, Delivery, Found};
+pub use controller::{Controller, TakeOver};
 pub use kind::{
     Answer, Event, HarmedAt, Mode, Outline, OutlineKind, Point, Prediction, RunResult, RunStarted, StopHow,
     Target, Verdict,

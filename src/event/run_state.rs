@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::boots::Boots;
 use super::{
-    Answer, Check, Confined, Delivery, Event, Failure, Illegal, Mode, Outcome, Outline, OutlineKind, Point,
-    Proof, RunResult, RunStarted, StepState, StopHow, Verdict, next,
+    Answer, Check, Confined, Controller, Delivery, Event, Failure, Illegal, Mode, Outcome, Outline,
+    OutlineKind, Point, Proof, RunResult, RunStarted, StepState, StopHow, Verdict, next,
 };
 use crate::value::{Id, Length, Moment, Name, Stamp};
 
@@ -84,6 +84,8 @@ pub struct RunState {
     pub staged: Option<Stamp>,
     /// The last event's time.
     pub last: Option<Stamp>,
+    /// Who controls it, or did last.
+    pub controller: Option<Controller>,
     /// The nodes, by their position in the list of the start.
     pub steps: Vec<StepRecord>,
     /// How it was last asked to stop, unless it was resumed since.
@@ -244,13 +246,15 @@ impl RunState {
                 self.steps = vec![StepRecord::default(); start.nodes.len()];
                 self.start = Some(start.clone());
                 self.use_up(start.proof.as_deref());
+                let (by, host) = (start.by.clone(), start.host.clone());
+                self.controller = Some(Controller { by, host, since: stamp.at });
                 self.started = Some(stamp.clone());
             }
             (_, None) => return Err(Misfit::Run("the run does not begin with its start")),
             // A person may have decided how to go on after a failure.
-            (Event::RunResumed { .. }, Some(_)) if self.result == Some(RunResult::Failed) => {
+            (Event::RunResumed { by, host, .. }, Some(_)) if self.result == Some(RunResult::Failed) => {
                 self.result = None;
-                self.resumed += 1;
+                self.take_up(by, host, stamp);
             }
             // That the run is over can be told only once it is.
             (Event::Told(delivery), Some(_)) => {
@@ -282,10 +286,10 @@ impl RunState {
                 self.add_undos(nodes);
                 self.left.clone_from(left);
             }
-            (Event::RunResumed { .. }, _) => {
+            (Event::RunResumed { by, host, .. }, _) => {
                 self.stop = None;
                 self.suspended = None;
-                self.resumed += 1;
+                self.take_up(by, host, stamp);
             }
             (Event::RunSuspended { waits_for }, _) => self.suspended = Some(waits_for.clone()),
             (Event::RunFinished { result }, _) => self.result = Some(*result),
@@ -305,6 +309,18 @@ impl RunState {
     }
 
     /// The undos become nodes of the run, each with the recovery point of what it takes back.
+    fn take_up(&mut self, by: &str, host: &str, stamp: &Stamp) {
+        self.resumed += 1;
+        self.controller = Some(Controller { by: by.to_owned(), host: host.to_owned(), since: stamp.at });
+    }
+
+    /// Returns who controlled a run that nobody has left on purpose, if that was on another machine than this one: from here
+    /// nobody can see whether it still does.
+    pub fn controlled_elsewhere(&self, here: &str) -> Option<&Controller> {
+        let was_left = self.suspended.is_some() || self.result.is_some();
+        self.controller.as_ref().filter(|controller| !was_left && controller.host != here)
+    }
+
     fn add_undos(&mut self, nodes: &[Outline]) {
         self.undoing = true;
         for node in nodes {

@@ -90,6 +90,9 @@ pub enum LockError {
 #[derive(Debug)]
 pub struct Lock {
     file: File,
+    path: PathBuf,
+    /// What is written into it.
+    name: Vec<u8>,
 }
 
 impl Drop for Lock {
@@ -106,6 +109,22 @@ impl Lock {
     ///
     /// When somebody has it, or its file cannot be made.
     pub fn take(path: &Path, holder: &Holder) -> Result<Self, LockError> {
+        let mut lock = Self::vacant(path, holder)?;
+        let failed = |source| LockError::Io { path: path.to_owned(), source };
+        // Whoever held it before is gone; its name must not stay behind ours.
+        let name = serde_json::to_vec(holder).map_err(|error| failed(error.into()))?;
+        let file = &mut lock.file;
+        file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(&name)).map_err(failed)?;
+        lock.name = name;
+        Ok(lock)
+    }
+
+    /// Takes a lock without saying so, or tells who has it: for a look whether anybody does.
+    ///
+    /// # Errors
+    ///
+    /// As [`Lock::take`].
+    pub fn vacant(path: &Path, holder: &Holder) -> Result<Self, LockError> {
         let failed = |source| LockError::Io { path: path.to_owned(), source };
         let mut file = OpenOptions::new()
             .read(true)
@@ -138,10 +157,21 @@ impl Lock {
                 Err(TryLockError::Error(error)) => return Err(failed(error)),
             }
         }
-        // Whoever held it before is gone; its name must not stay behind ours.
-        let text = serde_json::to_vec(holder).map_err(|error| failed(error.into()))?;
-        file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(&text)).map_err(failed)?;
-        Ok(Self { file })
+        Ok(Self { file, path: path.to_owned(), name: Vec::new() })
+    }
+
+    /// Whether the lock still says that we hold it. On storage that several machines share, and that does not tell one of
+    /// the locks of the other, another may have taken it over.
+    ///
+    /// # Errors
+    ///
+    /// Who has taken it over.
+    pub fn is_still_ours(&self) -> Result<(), Held> {
+        match std::fs::read(&self.path) {
+            Ok(name) if name != self.name => Err(Held(serde_json::from_slice(&name).ok())),
+            // What cannot be read says nothing of another.
+            Ok(_) | Err(_) => Ok(()),
+        }
     }
 
     /// Whether somebody has a lock; it is not taken for that.

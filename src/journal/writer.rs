@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::JOURNAL;
 use super::format::{FIRST_PREV, Record};
-use super::lock::{Holder, Lock, LockError};
+use super::lock::{Held, Holder, Lock, LockError};
 use super::reader::{Journal, ReadError, read};
 use super::store::{FileStore, Store};
 use crate::event::Event;
@@ -40,6 +40,9 @@ pub enum WriteError {
         /// What the system says.
         source: io::Error,
     },
+    /// Another controller has taken the run over. Nothing may act on the events.
+    #[error("record anything more: the run was taken over by {0}")]
+    TakenOver(Held),
     /// Writing failed before; what is on disk is not known, so nothing is added to it.
     #[error("record anything more: writing to the journal failed before")]
     Poisoned,
@@ -54,7 +57,7 @@ pub struct Writer<S: Store = FileStore> {
     length: u64,
     poisoned: bool,
     syncs: u64,
-    _lock: Option<Lock>,
+    lock: Option<Lock>,
 }
 
 impl Writer<FileStore> {
@@ -67,7 +70,7 @@ impl Writer<FileStore> {
         let lock = Lock::take(&run_dir.join(LOCK), holder)?;
         let path = run_dir.join(JOURNAL);
         let store = FileStore::create(&path).map_err(|source| WriteError::Open { path, source })?;
-        Ok(Self { _lock: Some(lock), ..Self::over(store) })
+        Ok(Self { lock: Some(lock), ..Self::over(store) })
     }
 
     /// Says who controls a run, if anybody does; the journal is neither read nor mended.
@@ -76,7 +79,7 @@ impl Writer<FileStore> {
     ///
     /// When somebody does, or nobody can say.
     pub fn vacant(run_dir: &Path, holder: &Holder) -> Result<(), LockError> {
-        Lock::take(&run_dir.join(LOCK), holder).map(drop)
+        Lock::vacant(&run_dir.join(LOCK), holder).map(drop)
     }
 
     /// Whether somebody controls a run; unlike [`Writer::vacant`] it changes nothing.
@@ -108,7 +111,7 @@ impl Writer<FileStore> {
             Ok(store)
         };
         let store = open().map_err(|source| WriteError::Open { path: path.clone(), source })?;
-        let mut writer = Self { _lock: Some(lock), ..Self::over(store) };
+        let mut writer = Self { lock: Some(lock), ..Self::over(store) };
         if let Some(last) = journal.records.last() {
             writer.next = last.n + 1;
             writer.prev.clone_from(&last.hash);
@@ -122,7 +125,7 @@ impl<S: Store> Writer<S> {
     /// Begins a journal in a store that is empty.
     pub fn over(store: S) -> Self {
         let prev = FIRST_PREV.to_owned();
-        Self { store, next: 1, prev, length: 0, poisoned: false, syncs: 0, _lock: None }
+        Self { store, next: 1, prev, length: 0, poisoned: false, syncs: 0, lock: None }
     }
 
     /// Records events: one write and one sync for all. Only afterwards may anything act on them.
@@ -136,6 +139,10 @@ impl<S: Store> Writer<S> {
         }
         if events.is_empty() {
             return Ok(Vec::new());
+        }
+        if let Some(Err(other)) = self.lock.as_ref().map(Lock::is_still_ours) {
+            self.poisoned = true;
+            return Err(WriteError::TakenOver(other));
         }
         let after = self.next - 1;
         let failed = |source| WriteError::Failed { count: events.len(), after, source };

@@ -443,13 +443,16 @@ fn note(stamp: &Stamp, event: &Event) -> Option<String> {
         Event::JournalMended { dropped_bytes } => Some(format!(
             "{at}: a crash tore the journal's end; {dropped_bytes} bytes of an unfinished record were cut off"
         )),
-        Event::RunResumed { by, host, plan_changed } => {
+        Event::RunResumed { by, host, plan_changed, taken_over } => {
             let changed = if *plan_changed {
                 "; the plan's file had changed, and the run kept to the plan as it was"
             } else {
                 ""
             };
-            Some(format!("{at}: taken up again by {by} on {host}{changed}"))
+            let over = taken_over.as_ref();
+            let over = over.map(|over| format!(", taken over from {} ({})", over.from, over.reason));
+            let over = over.unwrap_or_default();
+            Some(format!("{at}: taken up again by {by} on {host}{over}{changed}"))
         }
         Event::StepJudged { step, verdict, why, .. } => {
             use crate::event::Verdict as V;

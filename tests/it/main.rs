@@ -60,6 +60,7 @@ mod signers;
 mod simulate;
 mod stage;
 mod stored_points;
+mod take_over;
 #[cfg(feature = "otel")]
 mod traces;
 mod tree;

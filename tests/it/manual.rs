@@ -146,7 +146,8 @@ fn a_step_is_given_into_other_hands() {
 
 #[test]
 fn nobody_is_asked_to_do_two_things_at_once() {
-    let two = "  dns: { manual: 'Set the record.', by: operator }\n  mail: { manual: 'Write to all.', by: BY }\n";
+    let two =
+        "  dns: { manual: 'Set the record.', by: operator }\n  mail: { manual: 'Write to all.', by: BY }\n";
     // Ivan is the only operator.
     let one = stage(&two.replace("BY", "operator"));
     one.run(&["execute", "plan.yaml", "--yes"]).exits(4).says("dns: an answer");
@@ -162,7 +163,9 @@ fn nobody_is_asked_to_do_two_things_at_once() {
     assert_eq!(others.told("answer_awaited"), ["dns", "mail"]);
     let given = stage(&two.replace("BY", "operator"));
     given.run(&["execute", "plan.yaml", "--yes"]).exits(4);
-    given.run(&["hand-over", "latest", "dns", "--as", "ivan", "--to", "eve", "--note", "half of it"]).exits(0);
+    given
+        .run(&["hand-over", "latest", "dns", "--as", "ivan", "--to", "eve", "--note", "half of it"])
+        .exits(0);
     given.run(&["resume", "latest"]).exits(4);
     assert_eq!(given.told("answer_awaited"), ["dns", "mail"]);
 }
