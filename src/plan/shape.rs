@@ -122,19 +122,15 @@ impl Judge<'_> {
                 let help = "write a day such as 2027-06-30".to_owned();
                 self.report("bad-value", message, &path, Part::Value, "here", Some(help));
             }
-            Kind::Constant { expected_value } => {
-                let message = if path.to_string() == "version" {
-                    format!("version {} is not known", shown(&node))
-                } else {
-                    format!("`{path}` is {}, but can only be {expected_value}", shown(&node))
-                };
-                let help = format!("write {expected_value}, the only one that this drplan knows");
-                self.report("bad-value", message, &path, Part::Value, "here", Some(help));
-            }
+            Kind::Constant { expected_value } => self.report_constant(&path, &node, expected_value),
             Kind::Enum { options } => {
                 let words: Vec<&str> =
                     options.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-                self.report_word(&path, &node, &words);
+                let mut others = options.as_array().into_iter().flatten().filter(|option| !option.is_null());
+                match others.next().filter(|_| words.is_empty()) {
+                    Some(only) => self.report_constant(&path, &node, only),
+                    None => self.report_word(&path, &node, &words),
+                }
             }
             Kind::MinLength { .. } => {
                 let help = self.description_at(error);
@@ -216,6 +212,16 @@ impl Judge<'_> {
         let fix = slip.and_then(|name| Fix::respell(self.document, place, key, name));
         let finding = Finding::error("unknown-field", message).at(place, "not known here");
         self.findings.push(finding.maybe_help(help).fix(fix));
+    }
+
+    fn report_constant(&mut self, path: &KeyPath, node: &Node, only: &Value) {
+        let message = if path.to_string() == "version" {
+            format!("version {} is not known", shown(node))
+        } else {
+            format!("`{path}` is {}, but can only be {only}", shown(node))
+        };
+        let help = format!("write {only}, the only one that this drplan knows");
+        self.report("bad-value", message, path, Part::Value, "here", Some(help));
     }
 
     fn report_word(&mut self, path: &KeyPath, node: &Node, words: &[&str]) {

@@ -68,6 +68,8 @@ fn versions_and_types() {
     finds(wrong, &words);
     finds("title:\n", &["`title` is empty, but should be a text"]);
     finds("stepps: {}\n", &["`stepps` is not a field", "did you mean `steps`?"]);
+    let continuous = "backups: { b: { of: [db], points: { continuous: 1m }, copies: {} } }\n";
+    finds(continuous, &["continuous` is `1m`, but can only be true", "write true"]);
 }
 
 #[test]

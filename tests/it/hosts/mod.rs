@@ -1,6 +1,7 @@
 //! Steps on other hosts, with the real `sshd`.
 
 mod ends;
+mod failover;
 mod links;
 mod loopback;
 mod net;
