@@ -149,7 +149,9 @@ impl Judge<'_> {
                         that no new ones come";
             self.tell(Problem::new(Kind::Future, Severity::Failure, what, help).at(&point.name));
         }
-        moments.retain(|time| *time <= self.as_of.min(horizon).max(self.as_of.min(self.now)));
+        // Who asks for a moment before is told of nothing after it; what is live is of a moment after the question.
+        let until = if self.as_of < self.now { self.as_of } else { horizon };
+        moments.retain(|time| *time <= until);
         seen.count =
             Some(if moments.is_empty() { found.seen.len() - future.len() } else { moments.len() } as u64);
         seen.bytes = found.seen.iter().map(|point| point.bytes).sum();
@@ -292,9 +294,14 @@ impl Judge<'_> {
         let limit = Moment::from_unix_millis(
             self.as_of.as_unix_millis() - i64::try_from(kept_for.as_millis()).unwrap_or(i64::MAX / 2),
         );
+        // Logs have every moment between the first and the last that they tell.
+        let is_continuous = self.promise.expected.as_ref().is_ok_and(|expected| expected.is_continuous);
         // What was there when it was last looked at, and should still be.
-        let is_lost =
-            |time: &&Moment| **time > limit && **time <= self.as_of && moments.binary_search(time).is_err();
+        let is_lost = |time: &&Moment| {
+            let is_here =
+                moments.binary_search(time).is_ok() || is_continuous && **time > oldest && **time < newest;
+            **time > limit && **time <= self.as_of && !is_here
+        };
         let known = before.into_iter().flat_map(|before| before.lost.iter().chain(&before.points));
         let mut lost: Vec<Moment> = known.filter(is_lost).copied().collect();
         lost.sort_unstable();

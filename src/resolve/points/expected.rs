@@ -18,6 +18,8 @@ pub struct Expected {
     pub delay: Length,
     /// The schedule by which it is told, for people.
     pub by: String,
+    /// Whether points are captured all the time: then there are all moments between the oldest and the newest.
+    pub is_continuous: bool,
 }
 
 /// Works out which point a copy should have at a moment, with this much grace.
@@ -33,8 +35,13 @@ pub fn newest_expected(plan: &ResolvedPlan, reference: &str, at: Moment) -> Resu
         return Err("there is no such copy".to_owned());
     };
     let (newest, delay) = newest_of(backup, copy_id, at.as_unix_millis() / 1000, backup.copies.len())?;
-    let by = schedule_of(backup, copy_id).to_string();
-    Ok(Expected { newest: Moment::from_unix_millis(newest.saturating_mul(1000)), delay: length(delay), by })
+    let schedule = schedule_of(backup, copy_id);
+    Ok(Expected {
+        newest: Moment::from_unix_millis(newest.saturating_mul(1000)),
+        delay: length(delay),
+        by: schedule.to_string(),
+        is_continuous: *schedule == Points::Continuous,
+    })
 }
 
 /// Returns the moments of a copy's schedule in a stretch of time, the oldest first; nothing if they cannot be told one by one.

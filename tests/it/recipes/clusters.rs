@@ -8,7 +8,7 @@ use crate::servers::{Postgres, give_to, program, said};
 use crate::stage::{Stage, until};
 
 /// The commands by which a recipe stops and starts a server of these tests.
-fn service(server: &Postgres) -> String {
+pub(super) fn service(server: &Postgres) -> String {
     let data = server.data().display().to_string();
     let as_postgres = "setpriv --reuid postgres --regid postgres --clear-groups";
     let ctl = program("pg_ctl");

@@ -1,5 +1,6 @@
 //! The recipes that are shipped, each against the real tool: backup, destroy, restore, compare.
 
+mod barman;
 mod clusters;
 mod crypt;
 mod files;

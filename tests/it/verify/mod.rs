@@ -1,9 +1,14 @@
 //! `drplan verify`: bad backups are really made, each beside its good twin.
 
+mod barman;
 mod bucket;
 mod folder;
 mod pg_dump;
+mod pgbackrest;
+mod postgres;
+mod replica;
 mod tools;
+mod wal;
 
 use std::fs;
 use std::path::PathBuf;
