@@ -58,6 +58,7 @@ mod secrets;
 mod servers;
 mod signers;
 mod simulate;
+mod soak;
 mod stage;
 #[cfg(feature = "otel")]
 mod traces;

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use tempfile::TempDir;
 
-use super::sshd::end_tree;
+use super::sshd::{connections_of, end_tree, end_tree_but_sessions};
 use crate::stage::{Running, Stage, until};
 
 /// Numbers the networks of this test process.
@@ -140,6 +140,17 @@ impl Net {
         must(&["ip", "-n", &self.space(name), "link", "set", "eth0", state]);
     }
 
+    /// Ends all connections to a host, and nothing of what they have started; returns how many there were.
+    pub(crate) fn cut_connections(&self, name: &str) -> usize {
+        let host = self.hosts.iter().find(|host| host.name == name).expect("there is such a host");
+        let daemon = host.daemon.as_ref().expect("its sshd runs");
+        let connections = connections_of(i32::try_from(daemon.id()).unwrap());
+        for connection in &connections {
+            end_tree_but_sessions(*connection);
+        }
+        connections.len()
+    }
+
     /// Loses so many of a hundred packets on their way out of a host, and as many on their way in.
     pub(crate) fn lose(&self, name: &str, of_a_hundred: u32) {
         let chain = |hook: &str| {
@@ -149,6 +160,11 @@ impl Net {
         };
         let rules = format!("table inet lossy {{ {} {} }}", chain("input"), chain("output"));
         must(&["ip", "netns", "exec", &self.space(name), "nft", &rules]);
+    }
+
+    /// The processes that run where the controller is.
+    pub(crate) fn own_processes(&self) -> Vec<i32> {
+        processes_in(&self.space("c"))
     }
 
     /// Returns a command that runs where the controller is.
@@ -188,10 +204,15 @@ impl Net {
 
 /// Ends everything that runs in a network namespace.
 fn end_all_in(space: &str) {
-    let output = Command::new("ip").args(["netns", "pids", space]).output().unwrap();
-    for pid in String::from_utf8_lossy(&output.stdout).split_whitespace() {
-        end_tree(pid.parse().unwrap());
+    for pid in processes_in(space) {
+        end_tree(pid);
     }
+}
+
+fn processes_in(space: &str) -> Vec<i32> {
+    let output = Command::new("ip").args(["netns", "pids", space]).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    text.split_whitespace().map(|pid| pid.parse().unwrap()).collect()
 }
 
 impl Drop for Net {
