@@ -49,17 +49,22 @@ impl Finding {
     }
 }
 
-/// What a step has done: when it began each time, and when it ended, in microseconds.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Done {
-    pub(super) begun: Vec<u64>,
-    pub(super) ended: Vec<u64>,
+/// One time that a step was done.
+#[derive(Debug, PartialEq, Eq)]
+struct Time {
+    process: String,
+    /// In microseconds.
+    begun: u64,
+    /// When it was over, if it was not ended in its middle.
+    over: Option<u64>,
+    /// Whether it came to its end, and did not fail.
+    is_done: bool,
 }
 
 /// What stands in the ledgers, by step.
 #[derive(Debug, Default)]
 pub(super) struct Ledgers {
-    done: BTreeMap<String, Done>,
+    times: BTreeMap<String, Vec<Time>>,
     foreign: Vec<Finding>,
 }
 
@@ -68,7 +73,7 @@ impl Ledgers {
     pub(super) fn read(&mut self, course: &Course, host: Option<&str>, text: &str) {
         for line in text.lines() {
             let words: Vec<&str> = line.split(' ').collect();
-            let [what, id, at] = words.as_slice() else {
+            let [what, id, process, at] = words.as_slice() else {
                 self.foreign.push(Finding::new(Fault::NotOnRecord, format!("a torn line: {line:?}")));
                 continue;
             };
@@ -76,18 +81,28 @@ impl Ledgers {
                 let what = format!("{id} was done on {}", host.unwrap_or("this machine"));
                 self.foreign.push(Finding::new(Fault::NotOnRecord, what));
             }
-            let done = self.done.entry((*id).to_owned()).or_default();
+            let times = self.times.entry((*id).to_owned()).or_default();
             let at = at.replace('.', "").parse().unwrap_or_default();
-            if *what == "begin" { &mut done.begun } else { &mut done.ended }.push(at);
+            if *what == "begin" {
+                let process = (*process).to_owned();
+                times.push(Time { process, begun: at, over: None, is_done: false });
+            } else if let Some(time) = times.iter_mut().rfind(|time| time.process == *process) {
+                (time.over, time.is_done) = (Some(at), *what == "end");
+            }
         }
     }
 
-    pub(super) fn has_begun(&self, id: &str) -> bool {
-        self.done.get(id).is_some_and(|done| !done.begun.is_empty())
+    fn of(&self, id: &str) -> &[Time] {
+        self.times.get(id).map(Vec::as_slice).unwrap_or_default()
     }
 
-    fn has_ended(&self, id: &str) -> bool {
-        self.done.get(id).is_some_and(|done| !done.ended.is_empty())
+    pub(super) fn has_begun(&self, id: &str) -> bool {
+        !self.of(id).is_empty()
+    }
+
+    /// When a step was done for the first time.
+    fn done(&self, id: &str) -> Option<u64> {
+        self.of(id).iter().filter(|time| time.is_done).filter_map(|time| time.over).min()
     }
 }
 
@@ -106,33 +121,29 @@ pub(super) fn compare(course: &Course, ledgers: &Ledgers, events: &[Value]) -> V
         .map(|(step, _)| step)
         .collect();
     for step in done.iter().filter(|step| course.work_of(step).is_some()) {
-        if !ledgers.has_ended(step) {
+        if ledgers.done(step).is_none() {
             find(Fault::Lost, format!("{step} is done, and nothing of it stands in a ledger"));
         }
     }
-    for (id, times) in &ledgers.done {
+    for (id, times) in &ledgers.times {
         let repeatable = course.work_of(id).is_some_and(|work| work.repeatable);
-        if !repeatable && (times.begun.len() > 1 || times.ended.len() > 1) {
-            find(Fault::Twice, format!("{id} was begun {} times", times.begun.len()));
+        if !repeatable && times.len() > 1 {
+            find(Fault::Twice, format!("{id} was begun {} times", times.len()));
         }
-        // Each end belongs to the newest begin before it: a second begin with no end between is beside the first.
-        let beside = times.begun.windows(2).any(|two| {
-            let between = times.ended.iter().any(|end| (two[0]..=two[1]).contains(end));
-            !between && times.ended.iter().filter(|end| **end > two[1]).count() > 1
-        });
-        if beside {
+        if times.windows(2).any(|two| two[0].over.is_some_and(|over| over > two[1].begun)) {
             find(Fault::Twice, format!("{id} was done beside itself"));
         }
         if !started.contains(id.as_str()) {
             find(Fault::NotOnRecord, format!("{id} was begun, and the journal holds no start of it"));
         }
         let undone = id.split_once("/undo").map_or("", |(undone, _)| undone);
-        if !undone.is_empty() && !ledgers.has_begun(undone) {
-            find(Fault::NotOnRecord, format!("{undone} was taken back, and was never begun"));
+        // One that was stopped as it began may have written nothing yet.
+        if !undone.is_empty() && !started.contains(undone) {
+            find(Fault::NotOnRecord, format!("{undone} was taken back, and the journal holds no start of it"));
         }
     }
     if let Some(ended) = events.iter().rfind(|event| event["type"] == "run_finished") {
-        let missing = |work: &&super::course::Work| !ledgers.has_ended(&work.id);
+        let missing = |work: &&super::course::Work| ledgers.done(&work.id).is_none();
         for work in course.work.iter().filter(|_| ended["result"] == "done").filter(missing) {
             find(Fault::Lost, format!("all is done, and {} stands in no ledger", work.id));
         }
@@ -158,10 +169,10 @@ fn orders(course: &Course, ledgers: &Ledgers, events: &[Value]) -> Vec<Finding> 
                 }
             }
         }
-        let Some(first) = ledgers.done.get(id(at)).and_then(|done| done.begun.iter().min()) else { continue };
+        let Some(first) = ledgers.of(id(at)).first() else { continue };
         for earlier in before.into_iter().filter(|earlier| course.work_of(id(*earlier)).is_some()) {
-            let ended = ledgers.done.get(id(earlier)).and_then(|done| done.ended.iter().min());
-            if ended.map_or(!skipped.contains(id(earlier)), |ended| ended > first) {
+            let done = ledgers.done(id(earlier));
+            if done.map_or(!skipped.contains(id(earlier)), |done| done > first.begun) {
                 let what = format!("{} was begun before {} had ended", id(at), id(earlier));
                 findings.push(Finding::new(Fault::OutOfOrder, what));
             }

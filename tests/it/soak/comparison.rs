@@ -26,8 +26,8 @@ fn events() -> Vec<Value> {
     events
 }
 
-const HERE: &str = "begin a 1.0\nend a 2.0\nbegin b 3.0\nend b 4.0\n";
-const THERE: &str = "begin far 1.0\nend far 2.0\n";
+const HERE: &str = "begin a 7 1.0\nend a 7 2.0\nbegin b 8 3.0\nend b 8 4.0\n";
+const THERE: &str = "begin far 9 1.0\nend far 9 2.0\n";
 
 /// Compares two ledgers with a journal, and returns the faults without repetition.
 fn faults(here: &str, there: &str, events: &[Value]) -> Vec<Fault> {
@@ -45,19 +45,19 @@ fn faults(here: &str, there: &str, events: &[Value]) -> Vec<Fault> {
 fn ledgers_that_say_what_the_journal_says_are_found_right() {
     assert_eq!(faults(HERE, THERE, &events()), []);
     // What may be repeated was.
-    assert_eq!(faults(&format!("{HERE}begin b 5.0\nend b 6.0\n"), THERE, &events()), []);
+    assert_eq!(faults(&format!("{HERE}begin b 10 5.0\nend b 10 6.0\n"), THERE, &events()), []);
 }
 
 #[test]
 fn a_falsified_ledger_is_found() {
     assert_eq!(faults(HERE, "", &events()), [Fault::Lost]);
-    assert_eq!(faults(HERE, &THERE.replace("end far 2.0\n", ""), &events()), [Fault::Lost]);
+    assert_eq!(faults(HERE, &THERE.replace("end far 9 2.0\n", ""), &events()), [Fault::Lost]);
     assert_eq!(faults(HERE, &THERE.repeat(2), &events()), [Fault::Twice]);
-    let beside = HERE.replace("end b 4.0\n", "begin b 4.0\nend b 5.0\nend b 6.0\n");
+    let beside = HERE.replace("end b 8 4.0\n", "begin b 10 3.5\nend b 10 5.0\nend b 8 4.0\n");
     assert_eq!(faults(&beside, THERE, &events()), [Fault::Twice]);
     assert_eq!(faults(&format!("{HERE}{THERE}"), "", &events()), [Fault::NotOnRecord]);
-    assert_eq!(faults(&format!("{HERE}begin a/undo 5.0\n"), THERE, &events()), [Fault::NotOnRecord]);
-    assert_eq!(faults(&HERE.replace("begin b 3.0", "begin b 1.5"), THERE, &events()), [Fault::OutOfOrder]);
+    assert_eq!(faults(&format!("{HERE}begin a/undo 11 5.0\n"), THERE, &events()), [Fault::NotOnRecord]);
+    assert_eq!(faults(&HERE.replace("begin b 8 3.0", "begin b 8 1.5"), THERE, &events()), [Fault::OutOfOrder]);
     assert_eq!(faults("what\n", "", &[]), [Fault::NotOnRecord]);
 }
 
@@ -66,6 +66,8 @@ fn a_falsified_journal_is_found() {
     let mut unsaid = events();
     unsaid.retain(|event| event["step"] != "far");
     assert_eq!(faults(HERE, THERE, &unsaid), [Fault::NotOnRecord]);
+    unsaid.push(json!({ "type": "step_started", "step": "far/undo" }));
+    assert_eq!(faults(HERE, "begin far/undo 11 5.0\n", &unsaid), [Fault::Lost, Fault::NotOnRecord]);
     let stage = Stage::new("steps: { a: { run: 'true' } }\n");
     stage.execute(&[]).exits(0);
     let journal = std::fs::read_to_string(stage.run_dir().join("journal.jsonl")).unwrap();

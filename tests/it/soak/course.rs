@@ -43,13 +43,16 @@ impl Script<'_> {
     }
 }
 
-/// Carries a step's name, place and number of times into the ledger. `once` lets the first time fail.
+/// Writes a step's begin and end into a ledger: name, process, time. `once` lets the first time fail.
 pub(super) const PROGRAM: &str = r#"#!/bin/bash
-echo "begin $1 $EPOCHREALTIME" >>"$2"
+echo "begin $1 $$ $EPOCHREALTIME" >>"$2"
 echo "$1 is at work"
 sleep "$3"
-if [ "${4-}" = once ] && [ "$(grep -c "^begin $1 " "$2")" = 1 ]; then exit 1; fi
-echo "end $1 $EPOCHREALTIME" >>"$2"
+if [ "${4-}" = once ] && [ "$(grep -c "^begin $1 " "$2")" = 1 ]; then
+  echo "fail $1 $$ $EPOCHREALTIME" >>"$2"
+  exit 1
+fi
+echo "end $1 $$ $EPOCHREALTIME" >>"$2"
 "#;
 
 impl Course {

@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use super::account::Fault;
 use super::course::HOSTS;
 use super::run::Run;
 use crate::clocks::moved;
+use crate::hosts::of_folder;
 use crate::stage::{keepers_below, try_until};
 
 /// What can happen to a run.
@@ -19,6 +21,7 @@ pub(super) enum Kind {
     KillBoth,
     KillCourier,
     KillSsh,
+    KillHolder,
     StopController,
     StopKeeper,
     StopCourier,
@@ -27,14 +30,18 @@ pub(super) enum Kind {
     CutLink,
     FullDisk,
     MovedClock,
+    CtrlC,
+    CtrlCTwice,
+    SecondController,
 }
 
-pub(super) const KINDS: [(Kind, &str); 13] = [
+pub(super) const KINDS: [(Kind, &str); 17] = [
     (Kind::KillController, "kill -9 of the controller"),
     (Kind::KillKeeper, "kill -9 of the keeper"),
     (Kind::KillBoth, "kill -9 of both"),
     (Kind::KillCourier, "kill -9 of a courier"),
     (Kind::KillSsh, "kill -9 of ssh"),
+    (Kind::KillHolder, "kill -9 of a holder on a host"),
     (Kind::StopController, "SIGSTOP of the controller"),
     (Kind::StopKeeper, "SIGSTOP of the keeper"),
     (Kind::StopCourier, "SIGSTOP of a courier"),
@@ -43,6 +50,9 @@ pub(super) const KINDS: [(Kind, &str); 13] = [
     (Kind::CutLink, "link of a host cut"),
     (Kind::FullDisk, "disk full"),
     (Kind::MovedClock, "calendar moved by a day"),
+    (Kind::CtrlC, "Ctrl-C once"),
+    (Kind::CtrlCTwice, "Ctrl-C twice"),
+    (Kind::SecondController, "a second controller"),
 ];
 
 /// Which processes of a run.
@@ -52,6 +62,13 @@ enum Role {
     Keeper,
     Courier,
     Ssh,
+    Holder,
+}
+
+/// The words of a process, a blank behind each.
+pub(super) fn command_of(pid: i32) -> String {
+    let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    String::from_utf8_lossy(&words).replace('\0', " ")
 }
 
 fn send(pids: &[Pid], signal: Signal) -> bool {
@@ -73,6 +90,7 @@ impl Run<'_> {
             Kind::KillBoth => self.kill(&[Role::Keeper, Role::Controller]),
             Kind::KillCourier => self.kill(&[Role::Courier]),
             Kind::KillSsh => self.kill(&[Role::Ssh]),
+            Kind::KillHolder => self.kill(&[Role::Holder]),
             Kind::StopController => self.stop(Role::Controller),
             Kind::StopKeeper => self.stop(Role::Keeper),
             Kind::StopCourier => self.stop(Role::Courier),
@@ -90,6 +108,15 @@ impl Run<'_> {
             }
             Kind::FullDisk => self.fill_disk(),
             Kind::MovedClock => self.move_clock(),
+            Kind::CtrlC => send(&self.pids(Role::Controller), Signal::INT),
+            Kind::CtrlCTwice => {
+                let pids = self.pids(Role::Controller);
+                let is_hit = send(&pids, Signal::INT);
+                lasts(20 + self.chance.below(200));
+                send(&pids, Signal::INT);
+                is_hit
+            }
+            Kind::SecondController => self.send_another(),
         }
     }
 
@@ -98,24 +125,27 @@ impl Run<'_> {
         match role {
             Role::Controller => self.controller.iter().map(crate::stage::Running::pid).collect(),
             Role::Keeper => keepers_below(self.disk.path()),
-            Role::Courier | Role::Ssh => {
-                let mut pids = self.net.own_processes();
-                pids.retain(|pid| {
-                    let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-                    let words = String::from_utf8_lossy(&words).replace('\0', " ");
-                    if role == Role::Ssh {
-                        words.starts_with("/usr/bin/ssh ") || words.starts_with("ssh: ")
-                    } else {
-                        words.contains("drplan courier ") || words.trim_end().ends_with("drplan courier")
-                    }
-                });
-                if pids.is_empty() {
-                    return Vec::new();
-                }
-                let pid = pids[self.chance.below(pids.len())];
-                Pid::from_raw(pid).into_iter().collect()
+            Role::Courier => self.one_of(self.net.own_processes(), |words| {
+                words.ends_with("drplan courier ")
+            }),
+            Role::Ssh => self.one_of(self.net.own_processes(), |words| {
+                words.starts_with("/usr/bin/ssh ") || words.starts_with("ssh: ")
+            }),
+            Role::Holder => {
+                let holders = HOSTS.iter().flat_map(|host| of_folder(&self.state_of(host)));
+                self.one_of(holders.collect(), |words| words.contains("/holder "))
             }
         }
+    }
+
+    /// Returns one process by chance of those with such a command.
+    fn one_of(&mut self, mut pids: Vec<i32>, is_one: impl Fn(&str) -> bool) -> Vec<Pid> {
+        pids.retain(|pid| is_one(&command_of(*pid)));
+        if pids.is_empty() {
+            return Vec::new();
+        }
+        let pid = pids[self.chance.below(pids.len())];
+        Pid::from_raw(pid).into_iter().collect()
     }
 
     fn kill(&mut self, roles: &[Role]) -> bool {
@@ -162,6 +192,19 @@ impl Run<'_> {
         let whole = text.rfind('\n').map_or(0, |end| end + 1);
         let days = if self.chance.below(2) == 0 { 1 } else { -1 };
         fs::write(&path, moved(&text[..whole], days * 86_400) + &text[whole..]).unwrap();
+        true
+    }
+
+    /// Lets another controller take up the run while there is one already; it must be sent away.
+    fn send_another(&mut self) -> bool {
+        if !self.has_begun() {
+            return false;
+        }
+        let ran = self.net.start(&self.stage, &["resume", &self.id()]).ends();
+        // Where the first has just ended the second is the first.
+        if ran.code != 2 && !self.is_gone() {
+            self.find(Fault::Twice, format!("two controllers: exit {} {}", ran.code, ran.err));
+        }
         true
     }
 }

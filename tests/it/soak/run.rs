@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::account::{Fault, Finding, Ledgers, check_chain, compare};
 use super::chance::Chance;
 use super::course::{Course, HOSTS, PROGRAM};
-use super::events::{KINDS, Kind};
+use super::events::{KINDS, Kind, command_of};
 use crate::hosts::{Net, of_folder};
 use crate::sabotage::Small;
 use crate::stage::{Ran, Running, Stage, try_until};
@@ -113,7 +113,7 @@ impl<'n> Run<'n> {
         self.account.story.push_str(&line);
     }
 
-    fn find(&mut self, fault: Fault, what: impl Into<String>) {
+    pub(super) fn find(&mut self, fault: Fault, what: impl Into<String>) {
         self.account.findings.push(Finding::new(fault, what));
     }
 
@@ -135,6 +135,13 @@ impl<'n> Run<'n> {
                 self.wait_a_while();
                 if self.is_gone() {
                     break;
+                }
+                let is_undo_due = undo_after.is_some_and(|after| self.account.events.len() >= after);
+                if is_undo_due && !undone && self.has_begun() && self.chance.below(2) == 0 {
+                    // Somebody at another terminal.
+                    undone = true;
+                    let run = self.id();
+                    self.person(&["abort", &run, "--undo", "--reason", "a soak"]);
                 }
                 let (kind, name) = KINDS[self.chance.below(KINDS.len())];
                 if self.hurt(kind) {
@@ -168,7 +175,8 @@ impl<'n> Run<'n> {
             let decided = self.decide();
             let is_excused = was_hurt || decided > 0 || self.disk_was_full;
             match ran.code {
-                -9 => {}
+                // Killed, or interrupted before it listened.
+                -9 | -2 => {}
                 4 if is_excused => {}
                 0 | 2 | 3 if self.disk_was_full || was_hurt => {}
                 code => {
@@ -250,8 +258,13 @@ impl<'n> Run<'n> {
         self.stage.journal().last().is_some_and(|event| event["type"] == "run_finished")
     }
 
-    fn id(&self) -> String {
+    pub(super) fn id(&self) -> String {
         self.stage.run_dir().file_name().unwrap().to_string_lossy().into_owned()
+    }
+
+    /// Where a host keeps what it holds of runs.
+    pub(super) fn state_of(&self, host: &str) -> String {
+        self.net.folder(host).join("state/drplan").display().to_string()
     }
 
     fn ledger_texts(&self) -> Vec<(Option<&'static str>, String)> {
@@ -318,11 +331,12 @@ impl<'n> Run<'n> {
     /// Looks what really happened, once nothing of it happens any more, and decides as a person would.
     fn look_and_decide(&mut self, step: &str) {
         let here = format!("DRPLAN_OUTPUT={}/steps/{step}/", self.stage.run_dir().display());
-        let there: Vec<String> =
-            HOSTS.iter().map(|host| format!("{}/state/drplan/", self.net.folder(host).display())).collect();
+        let there = HOSTS.map(|host| format!("DRPLAN_OUTPUT={}", self.state_of(host)));
         let is_still = try_until(|| {
-            let at_work = processes_with(&here) || there.iter().any(|state| is_held(state));
-            (!at_work).then_some(())
+            let holders = HOSTS.iter().flat_map(|host| of_folder(&self.state_of(host)));
+            let is_held = holders.into_iter().any(|pid| command_of(pid).contains("/holder "));
+            let is_at_work = is_held || processes_with(&here) || there.iter().any(|there| processes_with(there));
+            (!is_at_work).then_some(())
         });
         if is_still.is_none() {
             self.find(Fault::Silent, format!("what is left of {step} never ends"));
@@ -388,10 +402,3 @@ fn processes_with(words: &str) -> bool {
     })
 }
 
-/// Whether a host holds a step in a folder of runs.
-fn is_held(state: &str) -> bool {
-    of_folder(state).into_iter().any(|pid| {
-        let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        String::from_utf8_lossy(&words).contains("/holder\0")
-    })
-}
