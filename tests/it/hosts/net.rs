@@ -142,13 +142,37 @@ impl Net {
 
     /// Ends all connections to a host, and nothing of what they have started; returns how many there were.
     pub(crate) fn cut_connections(&self, name: &str) -> usize {
-        let host = self.hosts.iter().find(|host| host.name == name).expect("there is such a host");
-        let daemon = host.daemon.as_ref().expect("its sshd runs");
-        let connections = connections_of(i32::try_from(daemon.id()).unwrap());
+        let connections = connections_of(i32::try_from(self.daemon_of(name).id()).unwrap());
         for connection in &connections {
             end_tree_but_sessions(*connection);
         }
         connections.len()
+    }
+
+    /// Gives the state of a host a file system of its own, of so many KiB.
+    pub(crate) fn limit_room(&self, name: &str, kib: usize) {
+        let state = self.folder(name).join("state");
+        fs::create_dir_all(&state).unwrap();
+        let size = format!("size={kib}k");
+        self.on_host(name, &["mount", "-t", "tmpfs", "-o", &size, "tmpfs", state.to_str().unwrap()]);
+    }
+
+    /// Takes all room from a host whose room is limited, or gives it back.
+    pub(crate) fn fill(&self, name: &str, is_full: bool) {
+        let fill = self.folder(name).join("state/fill").display().to_string();
+        let text = if is_full { "cat /dev/zero >\"$1\" 2>/dev/null; true" } else { "rm -f \"$1\"" };
+        self.on_host(name, &["sh", "-c", text, "fill", &fill]);
+    }
+
+    /// Runs a command that must succeed and that sees the file systems of a host.
+    fn on_host(&self, name: &str, words: &[&str]) {
+        let daemon = self.daemon_of(name).id().to_string();
+        must(&[&["nsenter", "--mount", "--target", &daemon], words].concat());
+    }
+
+    fn daemon_of(&self, name: &str) -> &Child {
+        let host = self.hosts.iter().find(|host| host.name == name).expect("there is such a host");
+        host.daemon.as_ref().expect("its sshd runs")
     }
 
     /// Loses so many of a hundred packets on their way out of a host, and as many on their way in.

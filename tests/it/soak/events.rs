@@ -29,13 +29,14 @@ pub(super) enum Kind {
     CutConnections,
     CutLink,
     FullDisk,
+    FullHost,
     MovedClock,
     CtrlC,
     CtrlCTwice,
     SecondController,
 }
 
-pub(super) const KINDS: [(Kind, &str); 17] = [
+pub(super) const KINDS: [(Kind, &str); 18] = [
     (Kind::KillController, "kill -9 of the controller"),
     (Kind::KillKeeper, "kill -9 of the keeper"),
     (Kind::KillBoth, "kill -9 of both"),
@@ -48,7 +49,8 @@ pub(super) const KINDS: [(Kind, &str); 17] = [
     (Kind::StopSsh, "SIGSTOP of ssh"),
     (Kind::CutConnections, "connections of a host ended"),
     (Kind::CutLink, "link of a host cut"),
-    (Kind::FullDisk, "disk full"),
+    (Kind::FullDisk, "disk full where drplan is"),
+    (Kind::FullHost, "disk full on a host"),
     (Kind::MovedClock, "calendar moved by a day"),
     (Kind::CtrlC, "Ctrl-C once"),
     (Kind::CtrlCTwice, "Ctrl-C twice"),
@@ -107,6 +109,14 @@ impl Run<'_> {
                 true
             }
             Kind::FullDisk => self.fill_disk(),
+            Kind::FullHost => {
+                self.disk_was_full = true;
+                let host = HOSTS[self.chance.below(HOSTS.len())];
+                self.net.fill(host, true);
+                lasts(100 + self.chance.below(1500));
+                self.net.fill(host, false);
+                true
+            }
             Kind::MovedClock => self.move_clock(),
             Kind::CtrlC => send(&self.pids(Role::Controller), Signal::INT),
             Kind::CtrlCTwice => {

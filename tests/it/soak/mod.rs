@@ -8,6 +8,7 @@ mod chance;
 mod comparison;
 mod course;
 mod events;
+mod person;
 mod run;
 mod table;
 
@@ -36,6 +37,9 @@ impl Soak {
                 break;
             }
             let net = Net::with(&HOSTS);
+            for host in HOSTS {
+                net.limit_room(host, 4096);
+            }
             let account = Run::new(&net, self.seed, number).carry_out(self.events - table.events());
             table.add(&account);
             println!("run {number}: {:?}, {} events of {}", account.end, account.events.len(), table.events());
