@@ -1,4 +1,4 @@
-//! A world for tests of the engine: all work ends well at once, one end at a time.
+//! A world for tests of the engine: all work ends at once, well or killed, one end at a time.
 
 use std::collections::VecDeque;
 
@@ -12,7 +12,15 @@ use crate::value::{Id, Length, Stamp};
 pub(crate) struct Scripted {
     /// The steps, in the order in which they were started.
     pub(crate) acted: Vec<Id>,
+    /// How many processes are killed before one may live.
+    kills: usize,
     will_come: VecDeque<Happening>,
+}
+
+impl Scripted {
+    pub(crate) fn that_kills(kills: usize) -> Self {
+        Self { kills, ..Self::default() }
+    }
 }
 
 impl Effects for &mut Scripted {
@@ -23,10 +31,11 @@ impl Effects for &mut Scripted {
     fn act(&mut self, work: Work) {
         let Work { step, attempt, .. } = work;
         self.acted.push(step.clone());
+        let exit = if self.acted.len() <= self.kills { Exit::Signal(9) } else { Exit::Code(0) };
         let outcome = Outcome {
             step: step.clone(),
             attempt,
-            exit: Exit::Code(0),
+            exit,
             cause: Cause::Ended,
             pid: None,
             started: keeper::stamp(),

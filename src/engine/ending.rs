@@ -86,6 +86,10 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
             (Cause::Ended, Exit::Code(_)) if self.halted == Some(StopHow::Abort) && self.is_abroad(at) => {
                 Failure::Stopped
             }
+            // A step on a host ends with an exit code always: the signal was for its courier, before that set out.
+            (Cause::Ended, Exit::Signal(_)) if self.is_abroad(at) => {
+                return self.follow_abroad(at, &outcome.exit);
+            }
             (Cause::Ended, Exit::Code(code)) => Failure::Exit { code: *code },
             (Cause::Ended, Exit::Signal(signal)) => Failure::Signal { signal: *signal },
             (Cause::Ended, Exit::NotStarted(why)) => Failure::NotStarted { why: why.clone() },

@@ -192,6 +192,10 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
 
     /// Looks on its host for an attempt whose keeper is gone. Nothing is started twice: the host knows what it has started.
     pub(super) fn take_up_abroad(&mut self, at: usize, why: &str) -> Result<(), Error> {
+        if self.halted == Some(StopHow::Kill) {
+            // The journal keeps it open: whoever resumes the run looks for it there.
+            return Ok(());
+        }
         let place = self.setup.course.nodes[at].place.as_ref().map_or("its host", Id::as_str);
         let why = format!("{why}; it is looked for on {place}, where it goes on by itself");
         self.pass(at, Verdict::Kept, &why)?;

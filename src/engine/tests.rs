@@ -29,11 +29,10 @@ fn layers(count: usize, width: usize) -> String {
     plan
 }
 
-#[tokio::test]
-async fn an_end_and_what_it_releases_share_one_sync() {
-    let (count, width) = (20, 50);
+/// Carries a plan out; returns how often the journal was synced, and how the run ended.
+async fn carry_out(plan: String, world: &mut Scripted) -> (usize, Option<RunResult>) {
     let mut sources = Sources::default();
-    let source = sources.add("p.yaml", layers(count, width));
+    let source = sources.add("p.yaml", plan);
     let loaded = load(source, &sources);
     let (plan, _) = resolve(
         &loaded.document.unwrap(),
@@ -44,8 +43,6 @@ async fn an_end_and_what_it_releases_share_one_sync() {
     );
     let route = route(&plan, &Placement::default(), &Request::default());
     let course = Course::new(&plan, &route, &vec![None; route.nodes.len()], &vec![0; route.nodes.len()]);
-    let steps = count * width;
-    assert_eq!(course.nodes.len(), steps);
     let nodes = course.nodes.iter().map(|node| crate::event::Outline {
         id: node.id.clone(),
         kind: crate::event::OutlineKind::Step,
@@ -92,10 +89,33 @@ async fn an_end_and_what_it_releases_share_one_sync() {
         last_words: Length::ZERO,
         stays: false,
     };
-    let (mut store, mut world) = (MemoryStore::default(), Scripted::default());
-    let ran = run(&setup, &mut world, Writer::over(&mut store), &mut Nobody, &[], Vec::new()).await;
+    let mut store = MemoryStore::default();
+    let ran = run(&setup, world, Writer::over(&mut store), &mut Nobody, &[], Vec::new()).await;
     let (halt, state) = ran.unwrap();
-    assert_eq!((halt, state.result), (Halt::Over, Some(RunResult::Done)));
-    assert_eq!(world.acted.len(), steps);
-    assert!(store.syncs <= steps + 10, "{} syncs for {steps} steps", store.syncs);
+    assert_eq!(halt, Halt::Over);
+    (store.syncs, state.result)
+}
+
+#[tokio::test]
+async fn an_end_and_what_it_releases_share_one_sync() {
+    let (count, width) = (20, 50);
+    let mut world = Scripted::default();
+    let (syncs, result) = carry_out(layers(count, width), &mut world).await;
+    let steps = count * width;
+    assert_eq!((world.acted.len(), result), (steps, Some(RunResult::Done)));
+    assert!(syncs <= steps + 10, "{syncs} syncs for {steps} steps");
+}
+
+#[tokio::test]
+async fn a_courier_that_is_killed_before_it_sets_out_is_followed_by_another() {
+    let on = |place: &str| {
+        format!("version: 1\nplan: p\nplaces: {{ far: {{ kind: host, ssh: far }}, here: {{ kind: host }} }}\nsteps: {{ s: {{ on: {place}, run: 'true' }} }}\n")
+    };
+    let mut world = Scripted::that_kills(1);
+    assert_eq!(carry_out(on("far"), &mut world).await.1, Some(RunResult::Done));
+    assert_eq!(world.acted.len(), 2);
+    // Here the process is the step.
+    let mut world = Scripted::that_kills(1);
+    assert_eq!(carry_out(on("here"), &mut world).await.1, Some(RunResult::Failed));
+    assert_eq!(world.acted.len(), 1);
 }

@@ -319,6 +319,7 @@ impl Courier<'_> {
         let place = &self.host.place;
         let started = |why: String| Note::Interrupted(why);
         match word {
+            Word::Stopped => started(format!("it was ended on {place} when the run was stopped")),
             Word::Absent => Note::NotStarted(format!("it was never started on {place}")),
             Word::Gone => {
                 started(format!("it was started on {place}, and nothing of it runs there any more"))

@@ -9,6 +9,8 @@ pub(super) enum Word {
     Here,
     /// Everything of this stream was sent; on standard output with the step's exit code.
     Over(Option<i32>),
+    /// The same of a step that somebody else has told to end: its exit code says nothing of its work.
+    Stopped,
     /// There is no such attempt.
     Absent,
     /// It was started, and nothing of it is left.
@@ -149,6 +151,7 @@ impl Reading {
             }
             "over" => Word::Over(more.trim().parse().ok()),
             "ready" => Word::Ready,
+            "stopped" => Word::Stopped,
             "absent" => Word::Absent,
             "gone" => Word::Gone,
             "rebooted" => Word::Rebooted,

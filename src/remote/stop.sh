@@ -3,7 +3,11 @@ if [ ! -d "$dir" ] && mkdir -p "$run" && mkdir "$dir"; then
   # Whoever is still on the way to start it comes too late.
   : >"$dir/out"
   : >"$dir/err"
+  : >"$dir/stopped"
   echo 'ended 143 ' >"$dir/ended"
+elif [ ! -e "$dir/ended" ]; then
+  # Whoever looks for it later learns that it did not end by itself.
+  : >"$dir/stopped"
 fi
 read -r holder step begun held <"$dir/holder.pid"
 read -r token <"$dir/token"

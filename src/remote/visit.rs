@@ -126,7 +126,7 @@ impl Visit {
                 }
             }
             match &ended {
-                Some(Word::Over(_)) if !err_over => {}
+                Some(Word::Over(_) | Word::Stopped) if !err_over => {}
                 Some(word) => return Ok(End::Said(word.clone())),
                 None => {}
             }

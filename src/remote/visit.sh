@@ -33,8 +33,24 @@ lives() {
   [ "$begun" = 0 ] || {
     read -r stat <"/proc/$holder/stat" || return 1
     set -- ${stat##*)}
-    [ "${20}" = "$begun" ]
+    # One that was killed stays as a zombie while whoever started it is here.
+    [ "$1" != Z ] && [ "${20}" = "$begun" ]
   }
+}
+# Whether the step itself is at work, also where its holder is gone.
+works() {
+  [ "$held" = held ] && kill -0 "$step" || return 1
+  read -r token <"$dir/token"
+  [ ! -r "/proc/$step/environ" ] || grep -q -s -F "DRPLAN_TOKEN=$token" "/proc/$step/environ"
+}
+# Says when nobody is left who could write its end down.
+watch() {
+  missed=0
+  while [ "$missed" -lt 3 ]; do
+    sleep 3
+    if lives || works; then missed=0; else missed=$((missed + 1)); fi
+  done
+  [ ! -p "$wake" ] || echo gone 1<>"$wake"
 }
 # Sends what stands in a file from some byte on: file, byte, stream.
 rest() {
@@ -60,7 +76,11 @@ finish() {
     cat "$dir/output" >&5
   fi
   printf '%s over\n' "$NONCE" >&6
-  say over "$code"
+  if [ "$MODE" = start ] && [ -e "$dir/stopped" ] && [ "$code" != 0 ]; then
+    say stopped
+  else
+    say over "$code"
+  fi
   exit 0
 }
 visit() {
@@ -98,6 +118,7 @@ visit() {
     for pause in 1 1 2 4 0; do
       ! lives || break
       [ ! -e "$dir/ended" ] || { rm -f "$wake"; finish rest; }
+      ! works || break
       [ "$pause" != 0 ] || { say gone; exit 0; }
       sleep "$pause"
     done
@@ -108,16 +129,19 @@ visit() {
   err=$!
   (cat <&3; echo cut >&8) 5>&- 6>&- &
   link=$!
+  (watch) 3<&- 5>&- 6>&- 8<&- &
+  watcher=$!
   exec 3<&-
   until [ -e "$dir/ended" ]; do
     # A host that has no room for a pipe is looked at again and again.
     if [ -p "$wake" ]; then read -r word <&8; else sleep 1; word=; fi
-    [ "$word" != cut ] && [ "$word" != leave ] || break
+    [ "$word" != cut ] && [ "$word" != leave ] && [ "$word" != gone ] || break
   done
-  kill "$out" "$err" "$link"
+  kill "$out" "$err" "$link" "$watcher"
   wait "$out" "$err"
   rm -f "$wake"
   [ ! -e "$dir/ended" ] || finish recent
+  [ "$word" != gone ] || say gone
   exit 0
 }
 visit

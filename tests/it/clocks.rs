@@ -101,7 +101,7 @@ fn a_calendar_that_was_moved_while_nobody_was_there_is_told_and_falsifies_nothin
     stage.execute(&[]).exits(4);
     // As if all so far had been written by a clock that was a day ahead: since then it was put back.
     let path = stage.run_dir().join("journal.jsonl");
-    let moved = moved_by_a_day(&fs::read_to_string(&path).unwrap());
+    let moved = moved(&fs::read_to_string(&path).unwrap(), 86_400);
     fs::write(&path, moved).unwrap();
     stage.run(&["approve", "latest", "ask"]).exits(0);
     stage.run(&["resume", "latest"]).exits(0).says("was moved back by");
@@ -119,16 +119,16 @@ fn a_calendar_that_was_moved_while_nobody_was_there_is_told_and_falsifies_nothin
     assert!(text.contains("the calendar's clock was moved back"), "{text}");
 }
 
-/// Puts the calendar of every record a day ahead, and seals the records anew.
-fn moved_by_a_day(journal: &str) -> String {
+/// Puts the calendar of every record ahead by some seconds, or back, and seals the records anew.
+pub(crate) fn moved(journal: &str, by_seconds: i64) -> String {
     use sha2::{Digest, Sha256};
     let mut moved = String::new();
     let mut prev = "0".repeat(64);
     for line in journal.lines() {
         let record: Value = serde_json::from_str(line).unwrap();
         let at = record["at"].as_str().unwrap();
-        let later =
-            at.parse::<drplan::value::Moment>().unwrap().plus(drplan::value::Length::from_secs(86_400));
+        let millis = at.parse::<drplan::value::Moment>().unwrap().as_unix_millis() + by_seconds * 1000;
+        let later = drplan::value::Moment::from_unix_millis(millis);
         let head = line.split(",\"prev\":").next().unwrap();
         let head = head.replacen(&format!("\"at\":\"{at}\""), &format!("\"at\":\"{later}\""), 1);
         let sealed = format!("{head},\"prev\":\"{prev}\"");

@@ -58,6 +58,7 @@ mod secrets;
 mod servers;
 mod signers;
 mod simulate;
+mod soak;
 mod stage;
 mod stored_points;
 mod take_over;

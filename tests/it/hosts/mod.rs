@@ -13,6 +13,9 @@ mod sshd;
 use std::fs;
 use std::process::Command;
 
+pub(crate) use net::Net;
+pub(crate) use sshd::of_folder;
+
 use crate::stage::{Ran, Running, Stage};
 use sshd::Sshd;
 

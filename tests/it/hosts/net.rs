@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use tempfile::TempDir;
 
-use super::sshd::end_tree;
+use super::sshd::{connections_of, end_tree, end_tree_but_sessions};
 use crate::stage::{Running, Stage, until};
 
 /// Numbers the networks of this test process.
@@ -140,6 +140,41 @@ impl Net {
         must(&["ip", "-n", &self.space(name), "link", "set", "eth0", state]);
     }
 
+    /// Ends all connections to a host, and nothing of what they have started; returns how many there were.
+    pub(crate) fn cut_connections(&self, name: &str) -> usize {
+        let connections = connections_of(i32::try_from(self.daemon_of(name).id()).unwrap());
+        for connection in &connections {
+            end_tree_but_sessions(*connection);
+        }
+        connections.len()
+    }
+
+    /// Gives the state of a host a file system of its own, of so many KiB.
+    pub(crate) fn limit_room(&self, name: &str, kib: usize) {
+        let state = self.folder(name).join("state");
+        fs::create_dir_all(&state).unwrap();
+        let size = format!("size={kib}k");
+        self.on_host(name, &["mount", "-t", "tmpfs", "-o", &size, "tmpfs", state.to_str().unwrap()]);
+    }
+
+    /// Takes all room from a host whose room is limited, or gives it back.
+    pub(crate) fn fill(&self, name: &str, is_full: bool) {
+        let fill = self.folder(name).join("state/fill").display().to_string();
+        let text = if is_full { "cat /dev/zero >\"$1\" 2>/dev/null; true" } else { "rm -f \"$1\"" };
+        self.on_host(name, &["sh", "-c", text, "fill", &fill]);
+    }
+
+    /// Runs a command that must succeed and that sees the file systems of a host.
+    fn on_host(&self, name: &str, words: &[&str]) {
+        let daemon = self.daemon_of(name).id().to_string();
+        must(&[&["nsenter", "--mount", "--target", &daemon], words].concat());
+    }
+
+    fn daemon_of(&self, name: &str) -> &Child {
+        let host = self.hosts.iter().find(|host| host.name == name).expect("there is such a host");
+        host.daemon.as_ref().expect("its sshd runs")
+    }
+
     /// Loses so many of a hundred packets on their way out of a host, and as many on their way in.
     pub(crate) fn lose(&self, name: &str, of_a_hundred: u32) {
         let chain = |hook: &str| {
@@ -149,6 +184,11 @@ impl Net {
         };
         let rules = format!("table inet lossy {{ {} {} }}", chain("input"), chain("output"));
         must(&["ip", "netns", "exec", &self.space(name), "nft", &rules]);
+    }
+
+    /// The processes that run where the controller is.
+    pub(crate) fn own_processes(&self) -> Vec<i32> {
+        processes_in(&self.space("c"))
     }
 
     /// Returns a command that runs where the controller is.
@@ -188,10 +228,15 @@ impl Net {
 
 /// Ends everything that runs in a network namespace.
 fn end_all_in(space: &str) {
-    let output = Command::new("ip").args(["netns", "pids", space]).output().unwrap();
-    for pid in String::from_utf8_lossy(&output.stdout).split_whitespace() {
-        end_tree(pid.parse().unwrap());
+    for pid in processes_in(space) {
+        end_tree(pid);
     }
+}
+
+fn processes_in(space: &str) -> Vec<i32> {
+    let output = Command::new("ip").args(["netns", "pids", space]).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    text.split_whitespace().map(|pid| pid.parse().unwrap()).collect()
 }
 
 impl Drop for Net {

@@ -171,3 +171,76 @@ fn a_courier_that_is_killed_is_followed_by_another() {
     assert_whole(&stage, &stage);
     assert_eq!(stage.ledger(), ["began", "192.0.2.9"], "it was started twice");
 }
+
+/// Kills what holds the step of a waiting stage on its host; the step itself goes on.
+fn kill_holder(sshd: &Sshd) {
+    let attempt = sshd.attempts().pop().unwrap().join("holder.pid");
+    let read = || std::fs::read_to_string(&attempt).unwrap_or_default();
+    until("the holder is on record there", || read().contains("held"));
+    let holder: i32 = read().split(' ').next().unwrap().parse().unwrap();
+    kill_process(Pid::from_raw(holder).unwrap(), Signal::KILL).unwrap();
+}
+
+#[test]
+fn a_holder_that_is_killed_is_missed_once_its_step_is_over() {
+    let sshd = Sshd::start();
+    let stage = waiting_stage(&sshd);
+    let running = start(&stage, &EXECUTE);
+    until_begun(&stage);
+    kill_holder(&sshd);
+    stage.let_go("go");
+    running.ends().exits(4);
+    let judged = stage.last("step_judged", "long");
+    assert_eq!(judged["verdict"], "ask");
+    assert!(judged["why"].as_str().unwrap().contains("nothing of it runs there any more"), "{judged}");
+}
+
+#[test]
+fn a_step_whose_holder_was_killed_is_not_begun_beside_itself() {
+    let sshd = Sshd::start();
+    let stage = waiting_stage(&sshd);
+    repeatable(&stage);
+    let path = stage.path().display().to_string();
+    let plan = stage.read("plan.yaml");
+    stage.write("plan.yaml", &plan.replace("/go\n", &format!("/go\n      cat {path}/more\n")));
+    stage.fifo("more");
+    let running = start(&stage, &EXECUTE);
+    until_begun(&stage);
+    lose_everything_here(&stage, running);
+    kill_holder(&sshd);
+    let resumed = start(&stage, &["resume", "latest"]);
+    stage.let_go("go");
+    until("it is listened to again", || kept(&stage, "long", "stdout") == "before ***\ngo\n");
+    assert_eq!(stage.ledger(), ["began"]);
+    stage.let_go("more");
+    until("it begins anew", || stage.ledger().len() == 2);
+    assert_eq!(stage.last("step_judged", "long")["verdict"], "again");
+    stage.let_go("go");
+    stage.let_go("more");
+    resumed.ends().exits(0);
+    assert_eq!(stage.ledger(), ["began", "began", "192.0.2.9"]);
+}
+
+#[test]
+fn what_was_told_to_end_when_the_run_was_stopped_has_not_failed() {
+    let sshd = Sshd::start();
+    let stage = waiting_stage(&sshd);
+    repeatable(&stage);
+    let running = start(&stage, &EXECUTE);
+    until_begun(&stage);
+    let (courier, _) = stage.process_of("long", 1).expect("the courier is on record");
+    running.signal(Signal::INT);
+    until("it is heard", || stage.has_told("stop_asked", ""));
+    running.signal(Signal::INT);
+    until("the host is told", || sshd.attempts().iter().any(|attempt| attempt.join("stopped").exists()));
+    // Nobody who has heard how it ended is left.
+    let _ = kill_process(Pid::from_raw(courier).unwrap(), Signal::KILL);
+    running.crash();
+    stage.crash_keeper();
+    let resumed = start(&stage, &["resume", "latest"]);
+    until("it begins anew", || stage.ledger().len() == 2);
+    stage.let_go("go");
+    resumed.ends().exits(0);
+    assert_eq!(stage.last("step_judged", "long")["verdict"], "again");
+    assert_eq!(stage.ledger(), ["began", "began", "192.0.2.9"]);
+}

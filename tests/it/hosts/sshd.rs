@@ -181,21 +181,26 @@ pub(crate) fn end_tree(pid: i32) {
 }
 
 /// Ends a process and all below it that is of `sshd`; sessions of steps are left alone.
-fn end_tree_but_sessions(pid: i32) {
-    let is_sshd = |pid: &i32| {
-        fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.starts_with("sshd"))
-    };
-    let children = children_of(pid);
+pub(super) fn end_tree_but_sessions(pid: i32) {
+    let connections = connections_of(pid);
     if let Some(pid) = Pid::from_raw(pid) {
         let _ = kill_process(pid, Signal::KILL);
     }
-    for child in children.into_iter().filter(is_sshd) {
+    for child in connections {
         end_tree_but_sessions(child);
     }
 }
 
+/// The processes of `sshd` that were started below another.
+pub(super) fn connections_of(pid: i32) -> Vec<i32> {
+    let is_sshd = |pid: &i32| {
+        fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.starts_with("sshd"))
+    };
+    children_of(pid).into_iter().filter(is_sshd).collect()
+}
+
 /// The processes that have a folder in their arguments: holders are sessions of their own, and found by theirs.
-fn of_folder(folder: &str) -> Vec<i32> {
+pub(crate) fn of_folder(folder: &str) -> Vec<i32> {
     let entries = fs::read_dir("/proc").unwrap().flatten();
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
     pids.filter(|pid| {

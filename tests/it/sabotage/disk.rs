@@ -1,6 +1,7 @@
 //! Disks that are full, that fail to sync, and journals that have lost their end.
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 use rustix::process::{Signal, kill_process};
@@ -10,15 +11,19 @@ use super::crash::hurt;
 use crate::stage::keepers_below;
 
 /// A file system of its own, of a few pages. Needs root.
-struct Small {
+pub(crate) struct Small {
     at: tempfile::TempDir,
 }
 
 impl Small {
-    fn of(kib: usize) -> Self {
+    pub(crate) fn of(kib: usize) -> Self {
         let small = Self { at: tempfile::tempdir().unwrap() };
         small.mount(&["-t", "tmpfs", "-o", &format!("size={kib}k"), "tmpfs"]);
         small
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.at.path()
     }
 
     fn grow(&self) {
@@ -40,7 +45,7 @@ impl Drop for Small {
 /// Runs on a disk of so many KiB, then gives it room; returns whether it was too small.
 fn full_at(kib: usize) -> bool {
     let small = Small::of(kib);
-    let state = small.at.path().join("state");
+    let state = small.path().join("state");
     let all = Everything::on(|stage| stage.with_state(&state));
     let what = format!("a disk of {kib} KiB");
     let ran = all.stage.begin(all.execute()).ends();

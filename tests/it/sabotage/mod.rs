@@ -8,6 +8,7 @@ mod crash;
 mod disk;
 
 pub(crate) use crash::hurt;
+pub(crate) use disk::Small;
 
 use std::process::Command;
 
