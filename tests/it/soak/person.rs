@@ -63,7 +63,8 @@ impl Run<'_> {
         let is_still = try_until(|| {
             let holders = HOSTS.iter().flat_map(|host| of_folder(&self.state_of(host)));
             let is_held = holders.into_iter().any(|pid| command_of(pid).contains("/holder "));
-            let is_at_work = is_held || processes_with(&here) || there.iter().any(|there| processes_with(there));
+            let is_at_work =
+                is_held || processes_with(&here) || there.iter().any(|there| processes_with(there));
             (!is_at_work).then_some(())
         });
         if is_still.is_none() {

@@ -208,7 +208,10 @@ fn a_barman_that_lies_or_crashes_is_unknown() {
         shop
     };
     let broken = with_prefix(Some("bin".to_owned()));
-    stand_in(&broken.0, "pg_verifybackup", "kill -SEGV $$");
+    // What cannot say its version is passed over for the next one in PATH.
+    let crashes =
+        "case $1 in --version) echo 'pg_verifybackup (PostgreSQL) 15.1' ;; *) kill -SEGV $$ ;; esac";
+    stand_in(&broken.0, "pg_verifybackup", crashes);
     broken.0.has("unknown", "not-known", "verify-backup fails");
     // Where nothing says where it is, it is found where Debian has it.
     with_prefix(None).is_good("read");
