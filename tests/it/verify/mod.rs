@@ -1,8 +1,12 @@
 //! `drplan verify`: bad backups are really made, each beside its good twin.
 
+mod aof;
 mod barman;
 mod bucket;
+mod crypt;
 mod folder;
+mod mariadb;
+mod mirrors;
 mod pg_dump;
 mod pgbackrest;
 mod postgres;
