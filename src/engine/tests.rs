@@ -109,7 +109,9 @@ async fn an_end_and_what_it_releases_share_one_sync() {
 #[tokio::test]
 async fn a_courier_that_is_killed_before_it_sets_out_is_followed_by_another() {
     let on = |place: &str| {
-        format!("version: 1\nplan: p\nplaces: {{ far: {{ kind: host, ssh: far }}, here: {{ kind: host }} }}\nsteps: {{ s: {{ on: {place}, run: 'true' }} }}\n")
+        format!(
+            "version: 1\nplan: p\nplaces: {{ far: {{ kind: host, ssh: far }}, here: {{ kind: host }} }}\nsteps: {{ s: {{ on: {place}, run: 'true' }} }}\n"
+        )
     };
     let mut world = Scripted::that_kills(1);
     assert_eq!(carry_out(on("far"), &mut world).await.1, Some(RunResult::Done));

@@ -139,7 +139,10 @@ pub(super) fn compare(course: &Course, ledgers: &Ledgers, events: &[Value]) -> V
         let undone = id.split_once("/undo").map_or("", |(undone, _)| undone);
         // One that was stopped as it began may have written nothing yet.
         if !undone.is_empty() && !started.contains(undone) {
-            find(Fault::NotOnRecord, format!("{undone} was taken back, and the journal holds no start of it"));
+            find(
+                Fault::NotOnRecord,
+                format!("{undone} was taken back, and the journal holds no start of it"),
+            );
         }
     }
     if let Some(ended) = events.iter().rfind(|event| event["type"] == "run_finished") {
@@ -188,7 +191,8 @@ pub(super) fn check_chain(journal: &str) -> Vec<Finding> {
         let parts = line.rsplit_once(",\"hash\":\"");
         let hash = parts.map(|(head, hash)| (head, hash.trim_end_matches("\"}")));
         let holds = hash.is_some_and(|(head, hash)| {
-            let own: String = Sha256::digest(head.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+            let own: String =
+                Sha256::digest(head.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
             own == hash && head.ends_with(&format!(",\"prev\":\"{prev}\""))
         });
         if !holds {

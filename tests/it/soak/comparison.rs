@@ -57,7 +57,10 @@ fn a_falsified_ledger_is_found() {
     assert_eq!(faults(&beside, THERE, &events()), [Fault::Twice]);
     assert_eq!(faults(&format!("{HERE}{THERE}"), "", &events()), [Fault::NotOnRecord]);
     assert_eq!(faults(&format!("{HERE}begin a/undo 11 5.0\n"), THERE, &events()), [Fault::NotOnRecord]);
-    assert_eq!(faults(&HERE.replace("begin b 8 3.0", "begin b 8 1.5"), THERE, &events()), [Fault::OutOfOrder]);
+    assert_eq!(
+        faults(&HERE.replace("begin b 8 3.0", "begin b 8 1.5"), THERE, &events()),
+        [Fault::OutOfOrder]
+    );
     assert_eq!(faults("what\n", "", &[]), [Fault::NotOnRecord]);
 }
 

@@ -135,9 +135,9 @@ impl Run<'_> {
         match role {
             Role::Controller => self.controller.iter().map(crate::stage::Running::pid).collect(),
             Role::Keeper => keepers_below(self.disk.path()),
-            Role::Courier => self.one_of(self.net.own_processes(), |words| {
-                words.ends_with("drplan courier ")
-            }),
+            Role::Courier => {
+                self.one_of(self.net.own_processes(), |words| words.ends_with("drplan courier "))
+            }
             Role::Ssh => self.one_of(self.net.own_processes(), |words| {
                 words.starts_with("/usr/bin/ssh ") || words.starts_with("ssh: ")
             }),

@@ -29,6 +29,7 @@ struct Soak {
 }
 
 impl Soak {
+    #[expect(clippy::print_stdout, reason = "whoever runs a soak sees how far it is, and the table")]
     fn carry_out(&self) {
         let (begun, mut table, mut found) = (Instant::now(), Table::default(), Vec::new());
         println!("seed {}", self.seed);
@@ -42,7 +43,12 @@ impl Soak {
             }
             let account = Run::new(&net, self.seed, number).carry_out(self.events - table.events());
             table.add(&account);
-            println!("run {number}: {:?}, {} events of {}", account.end, account.events.len(), table.events());
+            println!(
+                "run {number}: {:?}, {} events of {}",
+                account.end,
+                account.events.len(),
+                table.events()
+            );
             for finding in &account.findings {
                 println!("run {number}: {:?}: {}", finding.fault, finding.what);
                 found.push(format!("run {number}: {:?}: {}", finding.fault, finding.what));
@@ -65,7 +71,8 @@ fn a_short_soak_finds_nothing() {
 #[ignore = "it takes as long as it is told to: tests/soak"]
 fn soak() {
     let number = |name: &str, usual: u64| {
-        std::env::var(name).map_or(usual, |text| text.parse().unwrap_or_else(|_| panic!("{name} is no number")))
+        std::env::var(name)
+            .map_or(usual, |text| text.parse().unwrap_or_else(|_| panic!("{name} is no number")))
     };
     let count = |name, usual| usize::try_from(number(name, usual)).unwrap();
     Soak {

@@ -63,7 +63,8 @@ impl Run<'_> {
         let is_still = try_until(|| {
             let holders = HOSTS.iter().flat_map(|host| of_folder(&self.state_of(host)));
             let is_held = holders.into_iter().any(|pid| command_of(pid).contains("/holder "));
-            let is_at_work = is_held || processes_with(&here) || there.iter().any(|there| processes_with(there));
+            let is_at_work =
+                is_held || processes_with(&here) || there.iter().any(|there| processes_with(there));
             (!is_at_work).then_some(())
         });
         if is_still.is_none() {
@@ -86,11 +87,11 @@ impl Run<'_> {
         let mut failed: Vec<&str> = Vec::new();
         for event in &events {
             let Some(step) = event["step"].as_str() else { continue };
-            match event["type"].as_str() {
-                Some("step_finished" | "step_skipped" | "step_retried") => failed.retain(|id| *id != step),
-                _ => {}
+            let is = |kind: &str| event["type"] == kind;
+            if is("step_finished") || is("step_skipped") || is("step_retried") {
+                failed.retain(|id| *id != step);
             }
-            if event["type"] == "step_finished" && event["outcome"]["result"] == "failed" {
+            if is("step_finished") && event["outcome"]["result"] == "failed" {
                 failed.push(step);
                 if !self.disk_was_full {
                     let what = format!("{step}: {}", event["outcome"]["failure"]);
