@@ -327,6 +327,8 @@ impl Holding {
             Ok(Remains::Running(_)) => {
                 End::Vanished("it still runs, and its end cannot be awaited".to_owned())
             }
+            // It was awaited, so it ran.
+            Ok(Remains::Unclear) => judged(Remains::Gone),
             Ok(other) => judged(self.noted(other)),
             Err(error) => End::Vanished(error),
         };

@@ -220,6 +220,14 @@ pub(super) fn has_intent(folder: &Path) -> Result<bool, FolderError> {
     path.try_exists().map_err(|source| FolderError::Unreadable { path, source })
 }
 
+/// Returns the token in the environment of all that an attempt starts; a torn intent has none.
+pub(super) fn read_token(folder: &Path) -> Result<Option<String>, FolderError> {
+    match read_record::<Intent>(folder.join(INTENT)) {
+        Err(FolderError::Malformed { .. }) => Ok(None),
+        read => Ok(read?.map(|intent| intent.token)),
+    }
+}
+
 /// Reads the process record; a torn one is as good as none, since the next thing after it is the output.
 pub(super) fn read_process(folder: &Path) -> Result<Option<ProcessRecord>, FolderError> {
     match read_record(folder.join(PROCESS)) {

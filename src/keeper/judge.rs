@@ -53,7 +53,9 @@ pub fn remains(run_dir: &Path, step: &Id, attempt: u32) -> Result<Remains, Folde
         return Ok(Remains::NeverRan);
     }
     let Some(record) = folder::read_process(&folder)? else {
-        return Ok(Remains::Unclear);
+        // The keeper died before it could write down which process it has started: the token tells.
+        let token = folder::read_token(&folder)?;
+        return Ok(token.and_then(|token| find(&token)).map_or(Remains::Unclear, Remains::Running));
     };
     let runs = record.boot_id == clock::boot_id()
         && process::runs(record.pid, record.start_time).map_err(|source| FolderError::Unreadable {
@@ -65,6 +67,24 @@ pub fn remains(run_dir: &Path, step: &Id, attempt: u32) -> Result<Remains, Folde
     }
     // A keeper that was still there may have written it since we looked.
     Ok(folder::read_outcome(&folder)?.map_or(Remains::Gone, |outcome| Remains::Ended(Box::new(outcome))))
+}
+
+/// Finds the process of an attempt by the token in its environment: the first of those that lead a group of their own
+/// in a session of somebody else. What a step has sent away has a session of its own.
+fn find(token: &str) -> Option<ProcessRecord> {
+    let mark = format!("{}={token}", process::TOKEN);
+    let has_mark = |pid: i32| {
+        let environ = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        environ.split(|byte| *byte == 0).any(|entry| entry == mark.as_bytes())
+    };
+    let entries = std::fs::read_dir("/proc").ok()?.flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    let led = pids.filter_map(|pid| {
+        let stat = process::stat(pid).ok()?;
+        let is_led = stat.group == pid && stat.session != pid && !process::has_ended(&stat);
+        (is_led && has_mark(pid)).then_some((stat.start_time, pid))
+    });
+    led.min().map(|(start_time, pid)| ProcessRecord::new(pid, start_time, token))
 }
 
 /// Waits for the end of a process that is not our child; returns at once if it is gone.

@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use super::Everything;
-use crate::stage::until;
+use crate::stage::{Stage, until};
 
 /// Puts a command under `strace`, which does something to its n-th call of some name.
 pub(crate) fn hurt(command: &Command, call: &str, fault: &str, nth: usize) -> Command {
@@ -93,4 +93,26 @@ fn a_keeper_that_dies_is_made_good_for() {
 fn controller_and_keeper_die_together() {
     let unknown: Vec<usize> = (2..200).step_by(3).map_while(|records| keeper_dies(records, true)).collect();
     assert!(unknown.len() >= 5, "only {} kills", unknown.len());
+}
+
+#[test]
+fn a_step_that_its_keeper_had_no_time_to_note_is_not_begun_beside_itself() {
+    let stage = Stage::new(
+        "steps: { a: { rerun: safe, run: 'echo a >>ledger; test -e again || { touch again; read -r line <gate; }' } }\n",
+    );
+    stage.fifo("gate");
+    let run = stage.start(&["execute", "plan.yaml", "--yes"]);
+    until("it runs", || stage.process_of("a", 1).is_some() && stage.has("again"));
+    // As if the keeper had died between the start and the note.
+    std::fs::remove_file(stage.run_dir().join("steps/a/1/process.json")).unwrap();
+    run.crash();
+    stage.crash_keeper();
+    let run = stage.start(&["resume", "latest"]);
+    until("it is judged", || stage.has_told("step_judged", "a"));
+    assert_eq!(stage.last("step_judged", "a")["verdict"], "kept");
+    assert_eq!(stage.ledger(), ["a"]);
+    stage.let_go("gate");
+    run.ends().exits(0);
+    assert_eq!(stage.last("step_judged", "a")["verdict"], "again");
+    assert_eq!(stage.ledger(), ["a", "a"]);
 }

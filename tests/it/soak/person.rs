@@ -87,11 +87,11 @@ impl Run<'_> {
         let mut failed: Vec<&str> = Vec::new();
         for event in &events {
             let Some(step) = event["step"].as_str() else { continue };
-            match event["type"].as_str() {
-                Some("step_finished" | "step_skipped" | "step_retried") => failed.retain(|id| *id != step),
-                _ => {}
+            let is = |kind: &str| event["type"] == kind;
+            if is("step_finished") || is("step_skipped") || is("step_retried") {
+                failed.retain(|id| *id != step);
             }
-            if event["type"] == "step_finished" && event["outcome"]["result"] == "failed" {
+            if is("step_finished") && event["outcome"]["result"] == "failed" {
                 failed.push(step);
                 if !self.disk_was_full {
                     let what = format!("{step}: {}", event["outcome"]["failure"]);
