@@ -37,7 +37,7 @@ pub use promises::{Data, Promise, Promises, Verdict, promises};
 use recovery::recoveries;
 pub use recovery::{Cause, CauseLink, Line, Passing, Recovery, cause, lines};
 pub use schedule::{Schedule, Timing, WaitedFor, schedule};
-pub use simulate::{Odds, foresee, simulate};
+pub use simulate::{Foreseen, Odds, foresee, simulate};
 pub use simulation::{Failure, Improvement, SimulatedAsset, Simulation, Spread, simulation_schema};
 pub use standing::{Standing, standings};
 pub use support::unsupported;

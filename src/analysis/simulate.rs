@@ -122,8 +122,18 @@ pub fn simulate(plan: &ResolvedPlan, route: &Route, basis: &Basis, odds: &Odds) 
     })
 }
 
-/// Returns in what time each asset is back half of the times, and 95 times of 100, when a route is carried out on paper many
-/// times; nothing where it mostly never is.
+/// In what time an asset is back, when a route is carried out on paper many times.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Foreseen {
+    /// The asset.
+    pub asset: Id,
+    /// Half of the times at most so long after the incident; nothing if it mostly is not.
+    pub p50: Option<Length>,
+    /// 95 times of 100 at most so long.
+    pub p95: Option<Length>,
+}
+
+/// Returns in what time each asset is back, and nothing more than that.
 ///
 /// # Errors
 ///
@@ -133,14 +143,15 @@ pub fn foresee(
     route: &Route,
     basis: &Basis,
     odds: &Odds,
-) -> Result<Vec<(Id, Option<Length>, Option<Length>)>, Cycle> {
+) -> Result<Vec<Foreseen>, Cycle> {
     let network = Network::new(plan, route, basis)?;
     let chances = Chances::new(plan, route, &network, basis, odds);
     let assets: Vec<usize> = recoveries_of(route).collect();
     let outcomes = Table::new(&network, &chances, &assets, odds).runs(odds.runs as usize, NONE, false);
     let foreseen = assets.iter().zip(outcomes.assets).map(|(node, mut times)| {
         times.sort_unstable();
-        (route.nodes[*node].id.clone(), quantile(&times, 50, 100), quantile(&times, 95, 100))
+        let at = |percent| quantile(&times, percent, 100);
+        Foreseen { asset: route.nodes[*node].id.clone(), p50: at(50), p95: at(95) }
     });
     Ok(foreseen.collect())
 }

@@ -12,7 +12,7 @@ use super::frozen::{Frozen, FrozenImport, relative_to_root};
 use super::session::{self, Session};
 use super::typed;
 use super::{Global, Terminal, speech};
-use crate::analysis::{Basis, Network, Odds, OpenEnd, estimate, foresee, open_ends, unsupported};
+use crate::analysis::{Basis, Foreseen, Network, Odds, OpenEnd, estimate, foresee, open_ends, unsupported};
 use crate::document::Sources;
 use crate::error::Error;
 use crate::event::{HarmedAt, Mode, Outline, OutlineKind, Prediction, RunStarted, Target};
@@ -481,7 +481,8 @@ fn predict(plan: &ResolvedPlan, route: &Route, basis: &Basis) -> BTreeMap<Id, Pr
         return BTreeMap::new();
     };
     let drills = basis.measured.steps.values().map(Vec::len).max().unwrap_or_default();
-    foreseen.into_iter().map(|(asset, p50, p95)| (asset, Prediction { p50, p95, drills })).collect()
+    let predicted = |it: Foreseen| (it.asset, Prediction { p50: it.p50, p95: it.p95, drills });
+    foreseen.into_iter().map(predicted).collect()
 }
 
 fn targets_of(plan: &ResolvedPlan, route: &Route) -> Vec<Target> {

@@ -89,8 +89,9 @@ fn a_controller_that_was_taken_for_dead_does_nothing_more() {
     let theirs = begun_away(&stage);
     // Storage on which the locks of one machine mean nothing to the other: the file is there, its lock is not.
     let lock = stage.run_dir().join("lock");
-    let state = lock.ancestors().nth(3).unwrap();
-    let plans = fs::read_dir(state.join("locks")).unwrap().map(|entry| entry.unwrap().path());
+    let plans = fs::read_dir(lock.ancestors().nth(3).unwrap().join("locks"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
     for lock in plans.chain([lock.clone()]) {
         let name = fs::read(&lock).unwrap();
         fs::remove_file(&lock).unwrap();

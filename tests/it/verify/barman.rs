@@ -111,7 +111,7 @@ impl Catalog {
         self.all("base").last().unwrap().join(name)
     }
 
-    fn change(&self, path: &PathBuf, from: &str, to: &str) {
+    fn change(path: &PathBuf, from: &str, to: &str) {
         let text = fs::read_to_string(path).unwrap();
         assert!(text.contains(from), "{text}");
         fs::write(path, text.replace(from, to)).unwrap();
@@ -146,7 +146,7 @@ fn what_barman_keeps_is_really_read() {
 fn what_barman_lacks_is_found() {
     let source = Source::new();
     let other = source.shop("");
-    other.change(&other.0.0.path().join("barman.conf"), "[main]", "[other]");
+    Catalog::change(&other.0.0.path().join("barman.conf"), "[main]", "[other]");
     other.bad("Barman knows no server main");
     // Barman lists segments that are gone.
     let gone = source.shop("");
@@ -173,7 +173,7 @@ fn what_barman_lacks_is_found() {
     first.bad("lacks the WAL segment");
     let failed = source.shop("");
     for backup in failed.all("base") {
-        failed.change(&backup.join("backup.info"), "status=DONE", "status=FAILED");
+        Catalog::change(&backup.join("backup.info"), "status=DONE", "status=FAILED");
     }
     failed.bad("is FAILED");
     let none = source.shop("");
