@@ -30,6 +30,7 @@ pub mod jobs;
 pub mod journal;
 pub mod keeper;
 pub mod lint;
+pub mod notice;
 pub mod output;
 pub mod plan;
 pub mod probe;

@@ -25,7 +25,7 @@ use crate::workspace::Workspace;
 pub(super) const PATIENCE: Length = Length::from_secs(600);
 
 /// How long is waited at the end for messages that are still on their way, unless somebody says otherwise.
-const LAST_WORDS: Length = Length::from_secs(10);
+pub(super) const LAST_WORDS: Length = Length::from_secs(10);
 
 /// A controller's time with a run.
 pub(super) struct Session<'a> {

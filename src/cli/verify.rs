@@ -12,11 +12,12 @@ use crate::error::Error;
 use crate::event::Confined;
 use crate::exit::Exit;
 use crate::history::History;
+use crate::plan::Occasion;
 use crate::resolve::{Placement, ResolvedPlan};
 use crate::value::{Id, Moment, did_you_mean};
 use crate::verify::{
-    Asking, Ground, Known, Pen, PlanSeen, Severity, Subject, Verification, human, judge_asset, junit,
-    known_file, look, look_at_jobs, openmetrics, subjects,
+    Asking, Audience, Ground, Known, Pen, PlanSeen, Severity, Subject, Verification, human, judge_asset, junit,
+    known_file, announce, look, look_at_jobs, openmetrics, subjects,
 };
 use crate::workspace::{Workspace, plan_files};
 
@@ -25,7 +26,8 @@ use crate::workspace::{Workspace, plan_files};
 #[command(after_help = "Examples:\n  \
     drplan verify                               the backups of the plans of this repository\n  \
     drplan verify plans/shop.yaml --copy nightly.s3\n  \
-    drplan verify --quiet --record              from cron: says nothing while all is well, and remembers what it saw\n  \
+    drplan verify --quiet --record --notify     from cron: says nothing while all is well, remembers what it saw, and tells\n                                              \
+    whom the plan names of what fails\n  \
     drplan verify --format openmetrics >/var/lib/node_exporter/drplan.prom\n\n\
     Exits with 1 if a backup fails or nobody can know, with 2 if drplan itself could not do it, in every format.")]
 pub(super) struct Args {
@@ -58,6 +60,9 @@ pub(super) struct Args {
     /// Remember what was seen, for `execute` and for the next look
     #[arg(long)]
     pub record: bool,
+    /// Tell whom the plan's `notify` names of a backup that fails, and, with `--record`, of its recovery
+    #[arg(long, conflicts_with = "as_of")]
+    pub notify: bool,
 }
 
 /// How it is written.
@@ -115,6 +120,10 @@ pub(super) fn run(args: &Args, global: &Global, terminal: &Terminal) -> Result<E
         plans.push(open(&file, args)?);
     }
     refuse_unknown_names(args, &plans)?;
+    if args.notify && !plans.iter().any(|looked| tells_of_backups(&looked.plan)) {
+        let error = Error::unable("nobody is named whom `--notify` could tell of a backup that fails");
+        return Err(error.hint("add to the plan: notify: [ { on: [backup-failed, backup-recovered], webhook: … } ]"));
+    }
     let known = Known::read(&known_file(&workspace.state));
     let verification = look_at(args, &workspace, &plans, &known)?;
     let quiet = args.quiet && verification.worst().is_none();
@@ -133,6 +142,9 @@ pub(super) fn run(args: &Args, global: &Global, terminal: &Terminal) -> Result<E
         Format::Junit => terminal.print(&junit(&verification).map_err(Error::unable)?)?,
         Format::OpenMetrics => terminal.print(&openmetrics(&verification))?,
     }
+    if args.notify {
+        tell(args, &workspace, &plans, &verification, &known, terminal)?;
+    }
     if args.record {
         let file = known_file(&workspace.state);
         known
@@ -141,6 +153,44 @@ pub(super) fn run(args: &Args, global: &Global, terminal: &Terminal) -> Result<E
     }
     let fails = args.fail_on.severity().zip(verification.worst()).is_some_and(|(from, worst)| worst >= from);
     Ok(if fails { Exit::Found } else { Exit::Done })
+}
+
+fn tells_of_backups(plan: &ResolvedPlan) -> bool {
+    let of_backups = [Occasion::BackupFailed, Occasion::BackupRecovered];
+    plan.notify.iter().any(|notification| of_backups.iter().any(|of| notification.on.contains(of)))
+}
+
+/// Tells whom the plans name; a message that does not arrive changes nothing but what we say.
+fn tell(
+    args: &Args,
+    workspace: &Workspace,
+    plans: &[Looked],
+    seen: &Verification,
+    known: &Known,
+    terminal: &Terminal,
+) -> Result<(), Error> {
+    // With `--fail-on never` there is still something to tell.
+    let from = args.fail_on.severity().unwrap_or(Severity::Unknown);
+    let host = session::host();
+    let audience = Audience {
+        environment: args.environment.as_deref(),
+        host: &host,
+        from,
+        is_whole: args.copy.is_empty() && args.asset.is_empty(),
+        within: workspace.config.defaults.last_words.unwrap_or(session::LAST_WORDS),
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let all = plans.iter().zip(&seen.plans).map(|(looked, plan)| {
+        announce(&looked.plan, &looked.ground, plan, known, seen.as_of, audience)
+    });
+    let deliveries = runtime.block_on(join_all(all));
+    runtime.shutdown_background();
+    for delivery in deliveries.into_iter().flatten() {
+        if let Some(why) = delivery.failure {
+            terminal.say(&format!("warning: {} was not told of {}: {why}", delivery.to, delivery.of));
+        }
+    }
+    Ok(())
 }
 
 fn open(file: &Path, args: &Args) -> Result<Looked, Error> {

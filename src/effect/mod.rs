@@ -20,6 +20,7 @@ mod listing;
 mod live;
 mod person;
 mod points;
+mod proof;
 mod remote_step;
 mod run;
 #[cfg(test)]
@@ -44,13 +45,14 @@ pub use http_step::{carry_out_request, request_job};
 pub use inspect::{Inspection, Inspector, Verdict, give_time, scrub};
 pub use listing::{Listed, Listing, Unlisted};
 pub use live::{Live, LiveSetup};
-pub use points::{Prove, Search};
+pub use points::{Group, Search};
+pub use proof::Prove;
 pub use remote_step::{RemoteStep, attempt_name, carry_out_errand, remote_job};
 #[cfg(test)]
 pub(crate) use scripted::Scripted;
 pub use secrets::{Errand, Fetched, Origin, Wanted};
 pub use stock::{Folder, Vault};
-pub use tell::{Address, Channel, Message, Way};
+pub use tell::{Address, Channel, Message, Way, deliver_all};
 #[cfg(feature = "otel")]
 pub use traces::Collector;
 

@@ -43,7 +43,7 @@ pub struct Vault {
 
 /// The recovery points of a copy.
 pub(super) struct Stock {
-    /// The points by the UTC time in their names.
+    /// The points by the UTC time in their names, the newest first.
     pub(super) points: Vec<(Moment, String)>,
     /// Where they lie, for people.
     pub(super) shown: String,
@@ -116,7 +116,10 @@ impl Stock {
     fn of(names: Vec<String>, shown: String, shelf: Shelf) -> Self {
         let is_point = |name: &String| !is_unfinished(name) && !is_companion(name);
         let points = names.into_iter().filter(is_point);
-        let points = points.filter_map(|name| Some((Moment::find_in(&name)?, name))).collect();
+        let mut points: Vec<(Moment, String)> =
+            points.filter_map(|name| Some((Moment::find_in(&name)?, name))).collect();
+        // Of two with one time the name decides, so that the choice is the same every time.
+        points.sort_unstable_by(|one, other| other.cmp(one));
         Self { points, shown, shelf }
     }
 

@@ -1,4 +1,4 @@
-//! Tells somebody of what happens in a run, beside the run: it neither waits for this nor fails of it.
+//! Tells somebody of what happens, beside what happens: a run neither waits for this nor fails of it.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -12,6 +12,7 @@ use super::run::{self, Look};
 use super::words::short;
 use super::{Reply, http};
 use crate::event::Delivery;
+use crate::keeper;
 use crate::probe::Expect;
 use crate::value::{Id, Length, Moment};
 
@@ -131,6 +132,32 @@ impl Heralds {
         let open = std::mem::take(&mut self.open).into_iter();
         open.map(|(_, delivery)| Delivery { failure: Some(late.to_owned()), ..delivery }).collect()
     }
+}
+
+/// Sends messages, and waits until each has arrived or was given up, `within` this time at most.
+pub async fn deliver_all(messages: Vec<(Channel, Message)>, within: Length) -> Vec<Delivery> {
+    let (teller, mut told) = mpsc::unbounded_channel();
+    let mut heralds = Heralds::default();
+    for (channel, message) in messages {
+        let teller = teller.clone();
+        heralds.tell(&channel, message, move |number, delivery| {
+            let _ = teller.send((number, delivery));
+        });
+    }
+    let mut deliveries = Vec::new();
+    let late = keeper::wait(within);
+    tokio::pin!(late);
+    while !heralds.is_idle() {
+        tokio::select! {
+            _ = &mut late => break,
+            Some((number, delivery)) = told.recv() => {
+                heralds.arrived(number);
+                deliveries.push(delivery);
+            }
+        }
+    }
+    deliveries.extend(heralds.give_up());
+    deliveries
 }
 
 /// Delivers the messages of a channel one after the other, so that they arrive in order.

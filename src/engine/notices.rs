@@ -4,11 +4,11 @@ use serde_json::{Value, json};
 
 use super::dispatcher::Dispatcher;
 use super::run::Error;
-use crate::effect::{Address, Channel, Effects, Message, Way};
+use crate::effect::{Effects, Message};
 use crate::event::{Event, Mode, Outcome, RunResult, RunStarted, Verdict};
 use crate::journal::Store;
-use crate::plan::{Notification, Occasion, Tell, WebhookFormat, WebhookUrl};
-use crate::probe::Command;
+use crate::notice;
+use crate::plan::{Notification, Occasion};
 use crate::value::{Id, Stamp};
 
 impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
@@ -20,7 +20,8 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         let Some((occasion, text)) = self.worth_telling(event) else { return };
         for (number, notification) in self.setup.plan.notify.iter().enumerate() {
             if notification.on.contains(&occasion) {
-                let channel = self.channel(number, notification);
+                let shell = self.setup.own("").shell();
+                let channel = notice::channel(number, notification, shell, &self.setup.ground.folder);
                 let message = self.message(stamp, event, occasion, &text, notification);
                 self.effects.tell(&channel, message);
             }
@@ -35,30 +36,6 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         self.commit()
     }
 
-    fn channel(&self, number: usize, notification: &Notification) -> Channel {
-        let (name, way) = match &notification.tell {
-            Tell::Webhook(webhook) => match &webhook.url {
-                WebhookUrl::Env(name) => {
-                    (format!("webhook ${name}"), Way::Webhook(Address::Env(name.clone())))
-                }
-                WebhookUrl::Url(url) => {
-                    (format!("webhook at {}", host_of(url)), Way::Webhook(Address::Url(url.clone())))
-                }
-            },
-            Tell::Command(command) => {
-                let program = match command {
-                    Command::Program(words) => words.clone(),
-                    Command::Shell(text) => {
-                        self.setup.own("").shell().into_iter().chain([text.clone()]).collect()
-                    }
-                };
-                let name = format!("command {}", number + 1);
-                (name, Way::Command { program, cwd: self.setup.ground.folder.clone() })
-            }
-        };
-        Channel { number, name, way }
-    }
-
     fn message(
         &self,
         stamp: &Stamp,
@@ -68,29 +45,21 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         notification: &Notification,
     ) -> Message {
         let start = &self.setup.start;
-        let of = name_of(occasion);
+        let of = occasion.as_str();
         let step = event.subject().cloned();
         let text = format!("{}: {text}", heading(start));
-        let is_slack = matches!(&notification.tell, Tell::Webhook(webhook) if webhook.format == Some(WebhookFormat::Slack));
-        let body = if is_slack {
-            json!({ "text": for_slack(&text) })
-        } else {
-            json!({
-                "version": 1,
-                "event": of,
-                "at": stamp.at,
-                "run": start.run,
-                "plan": start.plan,
-                "title": start.title,
-                "mode": start.mode,
-                "scenario": start.scenario,
-                "environment": start.environment,
-                "step": step,
-                "result": self.state.result,
-                "host": start.host,
-                "text": text,
-            })
-        };
+        let fields = json!({
+            "run": start.run,
+            "plan": start.plan,
+            "title": start.title,
+            "mode": start.mode,
+            "scenario": start.scenario,
+            "environment": start.environment,
+            "step": step,
+            "result": self.state.result,
+            "host": start.host,
+        });
+        let body = notice::body(notification, occasion, stamp.at, &text, fields);
         let mut env = self.setup.ground.inherited.clone();
         env.extend(self.setup.plan.vars.iter().map(|(name, value)| (name.to_string(), value.to_string())));
         let own = [
@@ -163,19 +132,6 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
     }
 }
 
-const fn name_of(occasion: Occasion) -> &'static str {
-    match occasion {
-        Occasion::RunStarted => "run-started",
-        Occasion::RunResumed => "run-resumed",
-        Occasion::RunSuspended => "run-suspended",
-        Occasion::RunFinished => "run-finished",
-        Occasion::StepStarted => "step-started",
-        Occasion::StepFinished => "step-finished",
-        Occasion::StepFailed => "step-failed",
-        Occasion::ApprovalWaiting => "approval-waiting",
-    }
-}
-
 const fn end_of(result: RunResult) -> &'static str {
     match result {
         RunResult::Done => "done",
@@ -199,37 +155,4 @@ fn heading(start: &RunStarted) -> String {
 
 fn word_of(value: &Value) -> Option<String> {
     value.as_str().map(str::to_owned)
-}
-
-/// What Slack would take for its own is escaped, as its manual says.
-fn for_slack(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
-}
-
-/// Returns the host of a URL: the path may be a password, and so may what stands before the host.
-fn host_of(url: &str) -> &str {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    authority.rsplit_once('@').map_or(authority, |(_, host)| host)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nothing_of_a_url_but_its_host_is_shown() {
-        for (url, host) in [
-            ("https://hooks.example.com/services/T0/B0/secret", "hooks.example.com"),
-            ("https://user:pass@hooks.example.com:8443?token=secret", "hooks.example.com:8443"),
-            ("not a url", "not a url"),
-        ] {
-            assert_eq!(host_of(url), host);
-        }
-    }
-
-    #[test]
-    fn slack_sees_no_commands_in_a_text() {
-        assert_eq!(for_slack("<!channel> a & b"), "&lt;!channel&gt; a &amp; b");
-    }
 }

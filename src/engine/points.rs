@@ -6,10 +6,11 @@ use super::dispatcher::{Act, Dispatcher};
 use super::node::{Doing, Ticket};
 use super::run::Error;
 use crate::bucket::Access;
-use crate::effect::{Effects, Env, Errand, Folder, FoundPoint, Prove, Search, Vault};
+use crate::effect::{Effects, Env, Errand, Folder, FoundPoint, Group, Prove, Search, Vault};
 use crate::event::{Event, Failure, Point, StepState};
 use crate::journal::Store;
 use crate::probe::{Probe, Scope};
+use crate::plan::Consistent;
 use crate::resolve::{Section, copy_of};
 use crate::value::{Id, Length, Moment, Name, Text};
 
@@ -48,8 +49,12 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
                 Ok(())
             }
             None => {
-                self.points.insert(copy.clone(), None);
                 self.doing[at] = Doing::Finding;
+                // What must be of one moment with it is chosen first, and this then near to it.
+                if self.is_sought_beside(&copy) {
+                    return Ok(());
+                }
+                self.points.insert(copy.clone(), None);
                 let search = self.search(at, &copy);
                 let ticket = self.ticket(Ticket::Point(copy));
                 self.will(Act::FindPoint(ticket, Box::new(search)));
@@ -82,8 +87,12 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         self.copies_of(at).into_iter().skip_while(|other| *other != copy).nth(1).cloned()
     }
 
-    /// Returns what point of a copy is wanted.
+    /// Returns what point of a copy is wanted, and what must be near to it.
     fn search(&self, at: usize, copy: &Id) -> Search {
+        Search { beside: self.beside(copy), ..self.search_alone(at, copy) }
+    }
+
+    fn search_alone(&self, at: usize, copy: &Id) -> Search {
         let (before, not_before) = self.window(copy);
         Search {
             at: self.folder_of(at, copy),
@@ -92,7 +101,46 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
             not_before,
             refused: self.refused_points.get(copy).cloned().unwrap_or_default(),
             proof: if self.setup.start.unverified { None } else { self.prove(copy).map(Box::new) },
+            beside: Vec::new(),
         }
+    }
+
+    /// Returns the assets that a copy holds.
+    fn assets_in(&self, copy: &Id) -> &[Id] {
+        copy_of(self.setup.plan, copy.as_str()).map_or(&[], |(_, backup, _, _)| &*backup.of)
+    }
+
+    /// Returns the groups of assets of one moment to which a copy belongs.
+    fn groups_of(&self, copy: &Id) -> impl Iterator<Item = &Consistent> {
+        let own = self.assets_in(copy);
+        self.setup.plan.consistent.iter().filter(move |group| is_of(own, group))
+    }
+
+    /// Whether a point is being looked for that must be near to the one of this copy.
+    fn is_sought_beside(&self, copy: &Id) -> bool {
+        let sought = || self.points.iter().filter(|(_, point)| point.is_none()).map(|(other, _)| other);
+        self.groups_of(copy).any(|group| sought().any(|other| is_of(self.assets_in(other), group)))
+    }
+
+    /// Returns what must be of one moment with a copy, and has no point yet: for each thing to be restored, the copies from
+    /// which it may come.
+    fn beside(&self, copy: &Id) -> Vec<Group> {
+        let groups = self.groups_of(copy).map(|group| {
+            let mut seen = vec![copy];
+            let mut others = Vec::new();
+            for at in 0..self.state.steps.len() {
+                let Some(other) = self.copy_of_node(at) else { continue };
+                let is_open = self.state.steps[at].state == StepState::Pending && !self.points.contains_key(other);
+                if !is_open || seen.contains(&other) || !is_of(self.assets_in(other), group) {
+                    continue;
+                }
+                seen.push(other);
+                let copies = self.copies_of(at).into_iter().skip_while(|first| *first != other);
+                others.push(copies.map(|copy| self.search_alone(at, copy)).collect());
+            }
+            Group { within: group.within.unwrap_or_default(), others }
+        });
+        groups.filter(|group| !group.others.is_empty()).collect()
     }
 
     /// Returns the moment before which a copy's points hold good data, if not all do: that of the harm, or what was asked
@@ -117,15 +165,9 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
     /// which it must be of one moment as the plan says.
     fn window(&self, copy: &Id) -> (Option<Moment>, Option<Moment>) {
         let (mut before, mut not_before) = (self.limit(copy), None::<Moment>);
-        let assets = |copy: &Id| copy_of(self.setup.plan, copy.as_str()).map(|(_, backup, _, _)| &backup.of);
-        let Some(own) = assets(copy) else { return (before, not_before) };
-        for group in &self.setup.plan.consistent {
-            let is_in = |of: &[Id]| of.iter().any(|asset| group.assets.contains(asset));
-            if !is_in(own) {
-                continue;
-            }
+        for group in self.groups_of(copy) {
             let chosen = self.points.iter().filter(|(other, _)| *other != copy);
-            let times = chosen.filter(|(other, _)| assets(other).is_some_and(|of| is_in(of)));
+            let times = chosen.filter(|(other, _)| is_of(self.assets_in(other), group));
             for time in times.filter_map(|(_, point)| point.as_ref()?.time) {
                 let within = group.within.unwrap_or_default();
                 let latest = time.plus(within).plus(Length::from_millis(1));
@@ -286,13 +328,31 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
                     let why = format!("there is no recovery point in {copy}: {why}");
                     self.fail(at, Failure::NotStarted { why })?;
                 }
-                return Ok(());
+                return self.choose_waiting();
             }
         };
         self.points.insert(copy, Some(point));
         for at in waiting {
             self.choose_point(at)?;
         }
+        self.choose_waiting()
+    }
+
+    /// Goes on with what waited for a point near to which its own must be.
+    fn choose_waiting(&mut self) -> Result<(), Error> {
+        for at in 0..self.doing.len() {
+            let waits = self.doing[at] == Doing::Finding
+                && self.copy_of_node(at).is_some_and(|copy| !self.points.contains_key(copy));
+            if waits {
+                self.doing[at] = Doing::Nothing;
+                self.choose_point(at)?;
+            }
+        }
         Ok(())
     }
+}
+
+/// Whether some of these assets belong to a group.
+fn is_of(assets: &[Id], group: &Consistent) -> bool {
+    assets.iter().any(|asset| group.assets.contains(asset))
 }

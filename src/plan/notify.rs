@@ -1,4 +1,4 @@
-//! Who is told of what happens in a run.
+//! Who is told of what happens in a run, and of backups that fail.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::probe::Command;
 use crate::value::{NonEmpty, ShortForm, short_form};
 
-/// Something that happens in a run and that somebody may be told of.
+/// Something that happens in a run, or that `verify` finds, and that somebody may be told of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Occasion {
@@ -26,6 +26,28 @@ pub enum Occasion {
     StepFailed,
     /// A step waits for a person.
     ApprovalWaiting,
+    /// `verify --notify` has found a backup that fails, or of which nobody can know.
+    BackupFailed,
+    /// `verify --notify` finds all well, and the look that it remembers did not.
+    BackupRecovered,
+}
+
+impl Occasion {
+    /// Returns the word for it, as it stands in a plan.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::RunStarted => "run-started",
+            Self::RunResumed => "run-resumed",
+            Self::RunSuspended => "run-suspended",
+            Self::RunFinished => "run-finished",
+            Self::StepStarted => "step-started",
+            Self::StepFinished => "step-finished",
+            Self::StepFailed => "step-failed",
+            Self::ApprovalWaiting => "approval-waiting",
+            Self::BackupFailed => "backup-failed",
+            Self::BackupRecovered => "backup-recovered",
+        }
+    }
 }
 
 /// What a request carries.
@@ -43,7 +65,7 @@ pub enum WebhookFormat {
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Notification")]
 pub struct RawNotification {
-    /// The events, such as `run-started`, `step-failed`, `approval-waiting`, `run-finished`.
+    /// The events, such as `run-started`, `step-failed`, `approval-waiting`, `run-finished`, `backup-failed`.
     on: NonEmpty<Occasion>,
     /// Sends a request.
     #[serde(skip_serializing_if = "Option::is_none")]

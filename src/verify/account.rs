@@ -267,29 +267,37 @@ impl Problem {
     }
 }
 
-impl Verification {
-    /// The version of the format.
-    pub const VERSION: u32 = 1;
-
+impl PlanSeen {
     /// Returns every problem, each with what it is about: a copy, a backup of which it is the job, or an asset.
-    pub fn problems(&self) -> impl Iterator<Item = (&PlanSeen, &Id, &Problem)> {
-        self.plans.iter().flat_map(|plan| {
-            let of_copies =
-                plan.copies.iter().flat_map(|copy| copy.problems.iter().map(|problem| (&copy.copy, problem)));
-            let of_assets = plan
-                .assets
-                .iter()
-                .flat_map(|asset| asset.problems.iter().map(|problem| (&asset.asset, problem)));
-            let of_jobs =
-                plan.jobs.iter().flat_map(|job| job.problems.iter().map(|problem| (&job.backup, problem)));
-            of_copies.chain(of_jobs).chain(of_assets).map(move |(about, problem)| (plan, about, problem))
-        })
+    pub fn problems(&self) -> impl Iterator<Item = (&Id, &Problem)> {
+        let of_copies =
+            self.copies.iter().flat_map(|copy| copy.problems.iter().map(|problem| (&copy.copy, problem)));
+        let of_jobs =
+            self.jobs.iter().flat_map(|job| job.problems.iter().map(|problem| (&job.backup, problem)));
+        let of_assets =
+            self.assets.iter().flat_map(|asset| asset.problems.iter().map(|problem| (&asset.asset, problem)));
+        of_copies.chain(of_jobs).chain(of_assets)
     }
 
     /// Returns how bad the worst problem is; none if there is nothing worse than a note.
     pub fn worst(&self) -> Option<Severity> {
-        let severities = self.problems().map(|(_, _, problem)| problem.severity);
+        let severities = self.problems().map(|(_, problem)| problem.severity);
         severities.max().filter(|worst| *worst > Severity::Note)
+    }
+}
+
+impl Verification {
+    /// The version of the format.
+    pub const VERSION: u32 = 1;
+
+    /// Returns every problem, each with its plan and what it is about.
+    pub fn problems(&self) -> impl Iterator<Item = (&PlanSeen, &Id, &Problem)> {
+        self.plans.iter().flat_map(|plan| plan.problems().map(move |(about, problem)| (plan, about, problem)))
+    }
+
+    /// Returns how bad the worst problem is; none if there is nothing worse than a note.
+    pub fn worst(&self) -> Option<Severity> {
+        self.plans.iter().filter_map(PlanSeen::worst).max()
     }
 }
 

@@ -268,7 +268,7 @@ fn elsewhere(asking: Asking<'_>, probe: &Probe) -> Option<String> {
     (!is_here).then(|| format!("it is to be asked on {on}, another machine"))
 }
 
-fn shell(plan: &ResolvedPlan) -> Vec<String> {
+pub(super) fn shell(plan: &ResolvedPlan) -> Vec<String> {
     match &plan.shell {
         Some(shell) => shell.to_vec(),
         None => ["bash", "-euo", "pipefail", "-c"].map(str::to_owned).to_vec(),

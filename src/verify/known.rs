@@ -3,7 +3,7 @@
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use super::{CopySeen, Severity, Verification};
+use super::{CopySeen, PlanSeen, Severity, Verification};
 use crate::effect::Judged;
 use crate::value::Id;
 
@@ -80,9 +80,13 @@ impl Known {
         judged.collect()
     }
 
+    /// Returns what was seen of a plan.
+    pub fn plan(&self, plan: &Id) -> Option<&PlanSeen> {
+        self.0.as_ref()?.plans.iter().find(|seen| seen.plan == *plan)
+    }
+
     /// Returns what was seen of a copy.
     pub fn copy(&self, plan: &Id, copy: &Id) -> Option<&CopySeen> {
-        let plan = self.0.as_ref()?.plans.iter().find(|seen| seen.plan == *plan)?;
-        plan.copies.iter().find(|seen| seen.copy == *copy)
+        self.plan(plan)?.copies.iter().find(|seen| seen.copy == *copy)
     }
 }

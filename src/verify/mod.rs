@@ -4,6 +4,7 @@
 //! plan and asks nothing. The [`Verification`] is what is shown, recorded, and read again by other commands.
 
 mod account;
+mod announce;
 mod ask;
 mod floor;
 mod job;
@@ -19,6 +20,7 @@ mod table;
 pub use account::{
     AssetSeen, CopySeen, DatedBy, JobSeen, Kind, PlanSeen, PointSeen, Problem, Severity, Verification, schema,
 };
+pub use announce::{Audience, announce};
 pub use ask::{Asking, look};
 pub use job::look_at_jobs;
 pub use judge::judge_asset;

@@ -280,3 +280,59 @@ fn whoever_is_in_a_hurry_does_not_wait_for_messages() {
     running.ends().exits(0);
     assert!(begun.elapsed() < Duration::from_secs(50));
 }
+
+/// A plan whose backup lies in the folder `points`, and that tells a webhook of it.
+fn with_backup() -> Stage {
+    let stage = Stage::new(
+        "places: { vps: { kind: host } }\n\
+         assets: { db: { kind: postgresql, homes: [vps], rpo: 26h } }\n\
+         backups: { nightly: { of: [db], points: { every: 24h }, takes: 10m, copies: { local: { at: points, keep: 30d } } } }\n\
+         notify:\n  \
+         - { on: [backup-failed, backup-recovered], webhook: { url: { env: HOOK } } }\n  \
+         - { on: [backup-failed], command: 'echo \"$DRPLAN_EVENT $DRPLAN_TEXT\" >>told' }\n",
+    );
+    stage.write("drplan.yaml", "defaults: { last_words: 2s }\n");
+    fs::create_dir(stage.path().join("points")).unwrap();
+    stage
+}
+
+const VERIFY: [&str; 5] = ["verify", "plan.yaml", "--quiet", "--record", "--notify"];
+
+#[test]
+fn verify_tells_of_a_backup_that_fails_and_of_its_recovery() {
+    let hook = Hook::new(&[Reply::Status(200)]);
+    let stage = with_backup();
+    stage.begin(with_hook(&stage, &hook.url(), &VERIFY)).ends().exits(1);
+    let told = fs::read_to_string(stage.path().join("told")).unwrap();
+    assert!(told.starts_with("backup-failed A test: BACKUPS FAIL: nightly.local: "), "{told}");
+    assert!(told.contains("See: drplan verify plan.yaml"), "{told}");
+    let body = hook.bodies().remove(0);
+    assert_eq!((body["event"].as_str(), body["plan"].as_str()), (Some("backup-failed"), Some("test")));
+    assert_eq!(body["problems"][0]["about"], "nightly.local", "{body:#}");
+    assert_eq!(body["problems"][0]["problem"]["kind"], "no-point", "{body:#}");
+
+    let point = stage.path().join("points").join(crate::verify::of_now());
+    fs::write(&point, "rows").unwrap();
+    // Whoever looks at a part cannot say that all is well.
+    let part = [&VERIFY[..2], &["--copy", "nightly.local", "--notify"]].concat();
+    stage.begin(with_hook(&stage, &hook.url(), &part)).ends().exits(0);
+    assert_eq!(hook.events(), ["backup-failed"]);
+    for _ in 0..2 {
+        stage.begin(with_hook(&stage, &hook.url(), &VERIFY)).ends().exits(0);
+    }
+    // That all is well still is no news.
+    assert_eq!(hook.events(), ["backup-failed", "backup-recovered"]);
+    nowhere(&stage.path().join(".drplan"), "canary-of-the-hook");
+}
+
+#[test]
+fn a_verify_that_cannot_tell_says_so_and_ends_as_it_would() {
+    let hook = Hook::new(&[Reply::Status(404)]);
+    let stage = with_backup();
+    let ran = stage.begin(with_hook(&stage, &hook.url(), &VERIFY)).ends().exits(1);
+    assert!(ran.err.contains("warning: webhook $HOOK was not told of backup-failed: status 404"), "{}", ran.err);
+    assert!(!ran.err.contains("canary-of-the-hook"), "{}", ran.err);
+    // A flag that can do nothing is not taken for a guard.
+    let stage = Stage::new("steps: { a: { run: 'true' } }\n");
+    stage.run(&["verify", "plan.yaml", "--notify"]).exits(2).says("nobody is named");
+}

@@ -205,11 +205,10 @@ fn a_crash_keeps_the_choice() {
     assert_eq!(stage.ledger(), ["20261103T030000Z.txt before []"]);
 }
 
-#[test]
-fn assets_that_must_be_of_one_moment_get_points_near_to_each_other() {
-    let plan = |within: &str| {
-        format!(
-            "places: {{ old: {{ kind: host }}, new: {{ kind: host }}, store: {{ kind: host }} }}
+/// A database and its uploads, which must be of one moment; their restores are ordered only by `needs`.
+fn one_moment(within: &str, needs: &str) -> Stage {
+    Stage::new(&format!(
+        "places: {{ old: {{ kind: host }}, new: {{ kind: host }}, store: {{ kind: host }} }}
 assets:
   db: {{ kind: files, homes: [old, new], health: [ {{ file: restored-db }} ] }}
   uploads: {{ kind: files, homes: [old, new], health: [ {{ file: restored-uploads }} ] }}
@@ -220,21 +219,56 @@ consistent: [ {{ assets: [db, uploads], within: {within} }} ]
 scenarios: {{ loss: {{ title: L, lose: [old] }} }}
 steps:
   db-back: {{ restores: [db], from: [dumps.vault], run: 'touch restored-db; echo $POINT_ID >>ledger' }}
-  uploads-back: {{ needs: [db-back], restores: [uploads], from: [tars.vault], run: 'touch restored-uploads; echo $POINT_ID >>ledger' }}
+  uploads-back: {{ {needs}restores: [uploads], from: [tars.vault], run: 'touch restored-uploads; echo $POINT_ID >>ledger' }}
 "
-        )
-    };
-    let stage = Stage::new(&plan("1h"));
-    stage.write("dumps/20261102T030000Z", "d");
-    stage.write("tars/20261102T033000Z", "t");
-    stage.write("tars/20261103T033000Z", "t");
+    ))
+}
+
+fn points(stage: &Stage, names: &[&str]) {
+    for name in names {
+        stage.write(name, "data");
+    }
+}
+
+#[test]
+fn assets_that_must_be_of_one_moment_get_points_near_to_each_other() {
+    let stage = one_moment("1h", "needs: [db-back], ");
+    points(&stage, &["dumps/20261102T030000Z", "tars/20261102T033000Z", "tars/20261103T033000Z"]);
     stage.execute(&["--scenario", "loss"]).exits(0);
     assert_eq!(stage.ledger(), ["20261102T030000Z", "20261102T033000Z"], "the newer one does not fit");
-    let stage = Stage::new(&plan("10m"));
-    stage.write("dumps/20261102T030000Z", "d");
-    stage.write("tars/20261102T033000Z", "t");
-    stage.execute(&["--scenario", "loss"]).exits(3).says("uploads-back");
-    assert_eq!(stage.ledger(), ["20261102T030000Z"]);
+}
+
+#[test]
+fn the_points_of_one_moment_are_chosen_together_before_anything_is_restored() {
+    // The uploads of the last night were not saved: the newest dump would leave nothing that fits to it.
+    let newest = ["dumps/20261103T030000Z", "dumps/20261102T030000Z", "tars/20261102T033000Z"];
+    for needs in ["needs: [db-back], ", ""] {
+        let stage = one_moment("1h", needs);
+        points(&stage, &newest);
+        stage.execute(&["--scenario", "loss"]).exits(0);
+        let mut ledger = stage.ledger();
+        ledger.sort();
+        assert_eq!(ledger, ["20261102T030000Z", "20261102T033000Z"]);
+    }
+    let stage = one_moment("1h", "needs: [db-back], ");
+    points(&stage, &newest);
+    let dry = stage.run(&["execute", "plan.yaml", "--scenario", "loss", "--dry-run"]).exits(0);
+    let why = "20261103T030000Z was passed over: no good point within 1h of it in ";
+    assert!(dry.out.contains(why) || dry.err.contains(why), "{}{}", dry.out, dry.err);
+
+    // They were saved, and are not what was sent.
+    stage.write("tars/20261103T033000Z", "rotten");
+    stage.write("tars/20261103T033000Z.sha256", &format!("{}  20261103T033000Z\n", "0".repeat(64)));
+    stage.execute(&["--scenario", "loss"]).exits(0);
+    assert_eq!(stage.ledger(), ["20261102T030000Z", "20261102T033000Z"]);
+    let chosen = stage.last("point_chosen", "db-back");
+    assert!(why_of(&chosen).contains(why), "{chosen:#}");
+
+    // Nothing fits: that is found before anything is laid over what is there.
+    let stage = one_moment("10m", "needs: [db-back], ");
+    points(&stage, &["dumps/20261102T030000Z", "tars/20261102T033000Z"]);
+    stage.execute(&["--scenario", "loss"]).exits(3).says("no good point within 10m of it in ");
+    assert!(!stage.path().join("ledger").exists());
 }
 
 /// Two copies: one beside the host, one far away; the scenario loses neither.

@@ -1,0 +1,171 @@
+//! Looks into a recovery point before it is restored.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, OnceLock};
+
+use futures_util::future::join_all;
+use secrecy::ExposeSecret;
+
+use super::digest::Digests;
+use super::inspect::{Inspection, Inspector, Verdict, give_time, scrub};
+use super::stock::Stock;
+use super::{Env, Errand, Judged, Question};
+use crate::probe::{Integrity, Probe};
+use crate::value::{Moment, Name};
+
+/// How to look into a recovery point before it is restored.
+#[derive(Clone, Debug)]
+pub struct Prove {
+    /// The probes of its copy.
+    pub probes: Vec<Probe>,
+    /// The environment of these.
+    pub env: Env,
+    /// The key of the copy, and how it is fetched.
+    pub key: Option<(Name, Errand)>,
+    /// The folder in which they run.
+    pub cwd: PathBuf,
+    /// The shell for their texts.
+    pub shell: Vec<String>,
+}
+
+/// What looking into a point has shown.
+#[derive(Clone, Debug)]
+pub(super) enum Proof {
+    /// Nothing is wrong with it: how far it was looked into, and the moment that it says it holds.
+    Good(String, Option<Moment>),
+    Bad(String),
+    /// Nobody knows; why.
+    Unknown(String),
+}
+
+/// Looks into recovery points, into each once.
+#[derive(Clone, Debug)]
+pub(super) struct Prover {
+    judged: Arc<Vec<Judged>>,
+    /// The binary of drplan, the folder for temporary files of probes, and whether these are confined.
+    inspects: Arc<(PathBuf, PathBuf, bool)>,
+    inspector: Arc<OnceLock<Inspector>>,
+    /// What was found, by the paths of the points.
+    proven: Arc<Mutex<HashMap<String, Proof>>>,
+}
+
+impl Prover {
+    /// Makes one; `judged` is what earlier looks have found.
+    pub(super) fn new(exe: PathBuf, tmp: PathBuf, confines: bool, judged: Vec<Judged>) -> Self {
+        let inspects = Arc::new((exe, tmp, confines));
+        Self { judged: Arc::new(judged), inspects, inspector: Arc::default(), proven: Arc::default() }
+    }
+
+    /// Looks into a point, unless that was done already.
+    pub(super) async fn prove(&self, stock: &Stock, how: &Prove, path: &str, name: &str, time: Moment) -> Proof {
+        if let Some(known) = judgement(&self.judged, path) {
+            return if known.is_good {
+                Proof::Good(known.said.clone(), None)
+            } else {
+                Proof::Bad(known.said.clone())
+            };
+        }
+        let known = || self.proven.lock().ok()?.get(path).cloned();
+        if let Some(proof) = known() {
+            return proof;
+        }
+        let proof = self.look_into(stock, how, path, name, time).await;
+        if let Ok(mut proven) = self.proven.lock() {
+            proven.insert(path.to_owned(), proof.clone());
+        }
+        proof
+    }
+
+    /// Looks into a point: its producer's digest, and the probes of its copy.
+    async fn look_into(&self, stock: &Stock, how: &Prove, path: &str, name: &str, time: Moment) -> Proof {
+        // What is surely not whole need not be asked for more.
+        match stock.lack(name).await {
+            Ok(Some(why)) => return Proof::Bad(why),
+            Err(why) => return Proof::Unknown(why),
+            Ok(None) => {}
+        }
+        let inspector = match self.inspector.get() {
+            Some(inspector) => inspector.clone(),
+            None => {
+                let inspects = self.inspects.clone();
+                let made = tokio::task::spawn_blocking(move || {
+                    let (exe, tmp, confines) = &*inspects;
+                    Inspector::new(exe, tmp, *confines)
+                });
+                match made.await {
+                    Ok(inspector) => self.inspector.get_or_init(|| inspector).clone(),
+                    Err(error) => return Proof::Unknown(error.to_string()),
+                }
+            }
+        };
+        let mut env = how.env.clone();
+        if let Some(opened) = stock.env() {
+            env.values.extend(opened.values.clone());
+            env.secret.extend(opened.secret.iter().cloned());
+        }
+        if let Some((key, errand)) = &how.key {
+            match inspector.fetch(errand.clone()).await {
+                Ok(fetched) => {
+                    for (name, value) in fetched.known {
+                        env.secret.push(name.in_commands().to_owned());
+                        env.values.insert(name.in_commands().to_owned(), value.expose_secret().to_owned());
+                    }
+                }
+                Err(_) => env.unknown.push(key.in_commands().to_owned()),
+            }
+        }
+        scrub(&mut env);
+        for (variable, value) in
+            [("POINT_PATH", path), ("POINT_ID", name), ("POINT_TIME", time.to_string().as_str())]
+        {
+            env.values.insert(variable.to_owned(), value.to_owned());
+        }
+        let asks = how.probes.iter().map(|asked| {
+            let mut probe = asked.clone();
+            give_time(&mut probe);
+            let (env, cwd, shell) = (env.clone(), how.cwd.clone(), how.shell.clone());
+            inspector.ask(Question { probe, env, cwd, shell, moot: None, afar: None })
+        });
+        let digest = async {
+            if stock.has_files() { inspector.digest(PathBuf::from(path)).await } else { Digests::None }
+        };
+        let (inspections, digests) = tokio::join!(join_all(asks), digest);
+        together(&inspections, digests)
+    }
+}
+
+/// Puts together what digests and probes say. What is surely bad counts before what is not known.
+fn together(inspections: &[Inspection], digests: Digests) -> Proof {
+    if let Digests::Differ(why) | Digests::Uncovered(why) = &digests {
+        return Proof::Bad(why.clone());
+    }
+    let bad = inspections
+        .iter()
+        .find(|inspection| inspection.verdict == Verdict::Bad || !inspection.facts.problems.is_empty());
+    if let Some(bad) = bad {
+        return Proof::Bad(bad.facts.problems.first().unwrap_or(&bad.note).clone());
+    }
+    if let Some(unknown) = inspections.iter().find(|inspection| inspection.verdict == Verdict::Unknown) {
+        return Proof::Unknown(unknown.note.clone());
+    }
+    let read = inspections.iter().map(|one| one.facts.integrity.unwrap_or(Integrity::Header)).max();
+    let level = match digests {
+        Digests::Same(_) => Some(Integrity::Digest.max(read.unwrap_or_default())),
+        _ => read,
+    };
+    let time = inspections.iter().find_map(|inspection| inspection.facts.time);
+    match (level, digests) {
+        (Some(level), _) => Proof::Good(format!("verified just now as far as `{level}`"), time),
+        (None, Digests::Unknown(why)) => Proof::Unknown(why),
+        (None, _) => Proof::Unknown(String::new()),
+    }
+}
+
+/// Returns what a look has found of a point, as long as it is still what was looked at.
+fn judgement<'j>(judged: &'j [Judged], path: &str) -> Option<&'j Judged> {
+    let known = judged.iter().find(|judged| judged.path == path)?;
+    let size = fs::metadata(path).ok().filter(fs::Metadata::is_file).map(|metadata| metadata.len());
+    (known.bytes.is_none() || size.is_none() || known.bytes == size).then_some(known)
+}
