@@ -16,8 +16,8 @@ use crate::plan::Occasion;
 use crate::resolve::{Placement, ResolvedPlan};
 use crate::value::{Id, Moment, did_you_mean};
 use crate::verify::{
-    Asking, Audience, Ground, Known, Pen, PlanSeen, Severity, Subject, Verification, human, judge_asset, junit,
-    known_file, announce, look, look_at_jobs, openmetrics, subjects,
+    Asking, Audience, Ground, Known, Pen, PlanSeen, Severity, Subject, Verification, announce, human,
+    judge_asset, junit, known_file, look, look_at_jobs, openmetrics, subjects,
 };
 use crate::workspace::{Workspace, plan_files};
 
@@ -122,7 +122,9 @@ pub(super) fn run(args: &Args, global: &Global, terminal: &Terminal) -> Result<E
     refuse_unknown_names(args, &plans)?;
     if args.notify && !plans.iter().any(|looked| tells_of_backups(&looked.plan)) {
         let error = Error::unable("nobody is named whom `--notify` could tell of a backup that fails");
-        return Err(error.hint("add to the plan: notify: [ { on: [backup-failed, backup-recovered], webhook: … } ]"));
+        return Err(
+            error.hint("add to the plan: notify: [ { on: [backup-failed, backup-recovered], webhook: … } ]")
+        );
     }
     let known = Known::read(&known_file(&workspace.state));
     let verification = look_at(args, &workspace, &plans, &known)?;
@@ -180,9 +182,10 @@ fn tell(
         within: workspace.config.defaults.last_words.unwrap_or(session::LAST_WORDS),
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let all = plans.iter().zip(&seen.plans).map(|(looked, plan)| {
-        announce(&looked.plan, &looked.ground, plan, known, seen.as_of, audience)
-    });
+    let all = plans
+        .iter()
+        .zip(&seen.plans)
+        .map(|(looked, plan)| announce(&looked.plan, &looked.ground, plan, known, seen.as_of, audience));
     let deliveries = runtime.block_on(join_all(all));
     runtime.shutdown_background();
     for delivery in deliveries.into_iter().flatten() {

@@ -191,7 +191,6 @@ impl Seeker {
         };
         Ok(Candidate { path, time, said })
     }
-
 }
 
 /// Lists the points of a copy.

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use futures_util::future::join_all;
 use secrecy::ExposeSecret;
+use tokio::sync::OnceCell;
 
 use super::digest::Digests;
 use super::inspect::{Inspection, Inspector, Verdict, give_time, scrub};
@@ -48,7 +49,7 @@ pub(super) struct Prover {
     inspects: Arc<(PathBuf, PathBuf, bool)>,
     inspector: Arc<OnceLock<Inspector>>,
     /// What was found, by the paths of the points.
-    proven: Arc<Mutex<HashMap<String, Proof>>>,
+    proven: Arc<Mutex<HashMap<String, Arc<OnceCell<Proof>>>>>,
 }
 
 impl Prover {
@@ -59,7 +60,14 @@ impl Prover {
     }
 
     /// Looks into a point, unless that was done already.
-    pub(super) async fn prove(&self, stock: &Stock, how: &Prove, path: &str, name: &str, time: Moment) -> Proof {
+    pub(super) async fn prove(
+        &self,
+        stock: &Stock,
+        how: &Prove,
+        path: &str,
+        name: &str,
+        time: Moment,
+    ) -> Proof {
         if let Some(known) = judgement(&self.judged, path) {
             return if known.is_good {
                 Proof::Good(known.said.clone(), None)
@@ -67,15 +75,11 @@ impl Prover {
                 Proof::Bad(known.said.clone())
             };
         }
-        let known = || self.proven.lock().ok()?.get(path).cloned();
-        if let Some(proof) = known() {
-            return proof;
-        }
-        let proof = self.look_into(stock, how, path, name, time).await;
-        if let Ok(mut proven) = self.proven.lock() {
-            proven.insert(path.to_owned(), proof.clone());
-        }
-        proof
+        let proven = match self.proven.lock() {
+            Ok(mut proven) => Arc::clone(proven.entry(path.to_owned()).or_default()),
+            Err(_) => Arc::default(),
+        };
+        proven.get_or_init(|| self.look_into(stock, how, path, name, time)).await.clone()
     }
 
     /// Looks into a point: its producer's digest, and the probes of its copy.

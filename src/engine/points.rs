@@ -9,8 +9,8 @@ use crate::bucket::Access;
 use crate::effect::{Effects, Env, Errand, Folder, FoundPoint, Group, Prove, Search, Vault};
 use crate::event::{Event, Failure, Point, StepState};
 use crate::journal::Store;
-use crate::probe::{Probe, Scope};
 use crate::plan::Consistent;
+use crate::probe::{Probe, Scope};
 use crate::resolve::{Section, copy_of};
 use crate::value::{Id, Length, Moment, Name, Text};
 
@@ -49,12 +49,8 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
                 Ok(())
             }
             None => {
-                self.doing[at] = Doing::Finding;
-                // What must be of one moment with it is chosen first, and this then near to it.
-                if self.is_sought_beside(&copy) {
-                    return Ok(());
-                }
                 self.points.insert(copy.clone(), None);
+                self.doing[at] = Doing::Finding;
                 let search = self.search(at, &copy);
                 let ticket = self.ticket(Ticket::Point(copy));
                 self.will(Act::FindPoint(ticket, Box::new(search)));
@@ -116,21 +112,19 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         self.setup.plan.consistent.iter().filter(move |group| is_of(own, group))
     }
 
-    /// Whether a point is being looked for that must be near to the one of this copy.
-    fn is_sought_beside(&self, copy: &Id) -> bool {
-        let sought = || self.points.iter().filter(|(_, point)| point.is_none()).map(|(other, _)| other);
-        self.groups_of(copy).any(|group| sought().any(|other| is_of(self.assets_in(other), group)))
-    }
-
     /// Returns what must be of one moment with a copy, and has no point yet: for each thing to be restored, the copies from
     /// which it may come.
+    ///
+    /// Those may be looked for at the same time, and the choices fit together all the same. Each is the newest that is part
+    /// of some fitting set; so of two, the younger one fits to one that is as old as the older one, or older.
     fn beside(&self, copy: &Id) -> Vec<Group> {
         let groups = self.groups_of(copy).map(|group| {
             let mut seen = vec![copy];
             let mut others = Vec::new();
             for at in 0..self.state.steps.len() {
                 let Some(other) = self.copy_of_node(at) else { continue };
-                let is_open = self.state.steps[at].state == StepState::Pending && !self.points.contains_key(other);
+                let is_chosen = self.points.get(other).is_some_and(Option::is_some);
+                let is_open = self.state.steps[at].state == StepState::Pending && !is_chosen;
                 if !is_open || seen.contains(&other) || !is_of(self.assets_in(other), group) {
                     continue;
                 }
@@ -328,25 +322,12 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
                     let why = format!("there is no recovery point in {copy}: {why}");
                     self.fail(at, Failure::NotStarted { why })?;
                 }
-                return self.choose_waiting();
+                return Ok(());
             }
         };
         self.points.insert(copy, Some(point));
         for at in waiting {
             self.choose_point(at)?;
-        }
-        self.choose_waiting()
-    }
-
-    /// Goes on with what waited for a point near to which its own must be.
-    fn choose_waiting(&mut self) -> Result<(), Error> {
-        for at in 0..self.doing.len() {
-            let waits = self.doing[at] == Doing::Finding
-                && self.copy_of_node(at).is_some_and(|copy| !self.points.contains_key(copy));
-            if waits {
-                self.doing[at] = Doing::Nothing;
-                self.choose_point(at)?;
-            }
         }
         Ok(())
     }

@@ -64,7 +64,8 @@ pub async fn announce(
         "problems": problems,
         "host": audience.host,
     });
-    let messages = plan.notify.iter().enumerate().filter(|(_, notification)| notification.on.contains(&occasion));
+    let messages =
+        plan.notify.iter().enumerate().filter(|(_, notification)| notification.on.contains(&occasion));
     let messages = messages.map(|(number, notification)| {
         let message = Message {
             of: occasion.as_str().to_owned(),

@@ -330,7 +330,11 @@ fn a_verify_that_cannot_tell_says_so_and_ends_as_it_would() {
     let hook = Hook::new(&[Reply::Status(404)]);
     let stage = with_backup();
     let ran = stage.begin(with_hook(&stage, &hook.url(), &VERIFY)).ends().exits(1);
-    assert!(ran.err.contains("warning: webhook $HOOK was not told of backup-failed: status 404"), "{}", ran.err);
+    assert!(
+        ran.err.contains("warning: webhook $HOOK was not told of backup-failed: status 404"),
+        "{}",
+        ran.err
+    );
     assert!(!ran.err.contains("canary-of-the-hook"), "{}", ran.err);
     // A flag that can do nothing is not taken for a guard.
     let stage = Stage::new("steps: { a: { run: 'true' } }\n");
