@@ -7,15 +7,15 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 
-use super::choose;
 use super::frozen::{Frozen, FrozenImport, relative_to_root};
 use super::session::{self, Session};
 use super::typed;
 use super::{Global, Terminal, speech};
+use super::{choose, harm};
 use crate::analysis::{Basis, Foreseen, Network, Odds, OpenEnd, estimate, foresee, open_ends, unsupported};
 use crate::document::Sources;
 use crate::error::Error;
-use crate::event::{HarmedAt, Mode, Outline, OutlineKind, Prediction, RunStarted, Target};
+use crate::event::{Mode, Outline, OutlineKind, Prediction, RunStarted, Target};
 use crate::exit::Exit;
 use crate::journal::{Runs, Writer};
 use crate::plan::{Action, Operation};
@@ -170,7 +170,7 @@ pub(super) fn run(args: &Args, global: &Global, terminal: &Terminal) -> Result<E
             .print("Nothing is to be done: the scenario hits nothing that the plan must bring back.\n")?;
         return Ok(Exit::Done);
     }
-    let harmed = harmed_at(&plan, &route, args, mode, asked)?;
+    let harmed = harm::harmed_at(&plan, &route, &course, args, mode, asked)?;
     if mode == Mode::Real && !args.yes {
         confirm(&plan, scenario.as_ref(), terminal)?;
     }
@@ -262,50 +262,6 @@ fn check_moments(args: &Args, asked: Moment) -> Result<(), Error> {
     let declared = args.declared_at.unwrap_or(asked);
     let what = if args.declared_at.is_some() { "`--declared-at`" } else { "this machine's time" };
     too_late("--incident-at", args.incident_at, declared, what)
-}
-
-/// Says when data was spoiled and whose. The newest points hold what was spoiled: nothing is restored before that is known.
-///
-/// In a drill the stage does the harm; without a stage, and in a dry run, it is taken to have been done `found_after` ago.
-fn harmed_at(
-    plan: &ResolvedPlan,
-    route: &Route,
-    args: &Args,
-    mode: Mode,
-    asked: Moment,
-) -> Result<Option<HarmedAt>, Error> {
-    let scenario = route.scenario.as_ref().and_then(|id| Some((id, plan.scenarios.get(id)?)));
-    let spoils =
-        |asset: &Id| scenario.is_some_and(|(_, of)| !of.compromise.is_empty() || of.damage.contains(asset));
-    let goals = route.assets.iter().filter(|(id, asset)| asset.state.is_goal() && spoils(id));
-    let assets: Vec<Id> = goals.map(|(id, _)| id.clone()).collect();
-    let Some((id, scenario)) = scenario.filter(|_| !assets.is_empty()) else {
-        return match args.harmed_at {
-            None => Ok(None),
-            Some(_) => {
-                let error = Error::unable("`--harmed-at` is given, and the scenario spoils no data");
-                Err(error.hint("`--before TIME` restores older points all the same"))
-            }
-        };
-    };
-    let stages = args.drill && plan.section(Section::Prepare).next().is_some();
-    let found_after = scenario.found_after.unwrap_or_default();
-    let (at, assumed) = match (args.harmed_at, mode) {
-        (Some(at), _) => (Some(at), false),
-        (None, _) if args.before.is_some() => return Ok(None),
-        (None, Mode::Real) => {
-            let list = assets.iter().map(Id::as_str).collect::<Vec<_>>().join(", ");
-            let error = Error::unable(format!(
-                "`{id}` spoils data ({list}): the newest recovery points may hold what was spoiled"
-            ));
-            return Err(error.hint(
-                "say when the harm began with `--harmed-at TIME`, or `--before TIME` for points that you trust",
-            ));
-        }
-        (None, Mode::Drill) if stages => (None, true),
-        (None, _) => (Some(asked.minus(found_after)), true),
-    };
-    Ok(Some(HarmedAt { at, assumed, assets }))
 }
 
 fn mode_of(args: &Args) -> Mode {

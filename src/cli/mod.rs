@@ -9,6 +9,7 @@ mod explain;
 mod fix;
 mod frozen;
 mod graph;
+mod harm;
 mod live;
 mod placement;
 mod portfolio;

@@ -18,6 +18,7 @@ use crate::value::{Id, did_you_mean};
 #[command(after_help = "Examples:
   drplan approve latest go-live --as ana
   drplan approve latest point-dns --as ivan --note \"A record set at 14:05\"
+  drplan approve latest find-harm --as ana --output HARMED_AT=2026-11-22T14:05:00Z
   drplan approve latest go-live --as ana --refuse --note \"the count of messages is wrong\"
 
 Where the plan has a key of yours, the answer is signed with it: by your ssh agent, or with ~/.ssh/id_….
@@ -33,6 +34,9 @@ pub(super) struct ApproveArgs {
     /// Refuse, or say that it cannot be done; needs `--note`
     #[arg(long)]
     pub refuse: bool,
+    /// An output of the step (can be given several times); it becomes a part of the note
+    #[arg(long = "output", value_name = "NAME=VALUE")]
+    pub outputs: Vec<String>,
     /// In your own words
     #[arg(long, value_name = "TEXT")]
     pub note: Option<String>,
@@ -123,8 +127,23 @@ pub(super) fn approve(args: &ApproveArgs, global: &Global, terminal: &Terminal) 
         (false, true) => Decision::Done,
         (true, true) => Decision::Failed,
     };
-    let speech = Speech { decision, step: Some(step), to: None, note: args.note.clone() };
+    let given = args.outputs.iter().map(|output| as_words(output));
+    let words: Vec<String> = given.chain(args.note.clone().map(Ok)).collect::<Result<_, _>>()?;
+    let note = (!words.is_empty()).then(|| words.join("\n"));
+    let speech = Speech { decision, step: Some(step), to: None, note };
     target.send(speech, &args.sign, terminal)
+}
+
+/// Writes an output as it stands in a note: a value with spaces in it as a JSON string.
+fn as_words(output: &str) -> Result<String, Error> {
+    let Some((name, value)) = output.split_once('=') else {
+        let error = Error::unable(format!("`--output {}` is not NAME=VALUE", output.escape_debug()));
+        return Err(error.hint("such as: --output HOST_IP=10.0.0.7"));
+    };
+    if value.starts_with('"') || value.contains(char::is_whitespace) {
+        return Ok(format!("{name}={}", serde_json::Value::from(value)));
+    }
+    Ok(output.to_owned())
 }
 
 pub(super) fn hand_over(args: &HandOverArgs, global: &Global, terminal: &Terminal) -> Result<Exit, Error> {

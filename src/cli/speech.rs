@@ -64,6 +64,7 @@ impl Speech {
         };
         // What cannot count is not worth a signature.
         let against = hearing.against_asking(&said).or_else(|| hearing.against_person(&said));
+        let against = against.or_else(|| hearing.given(&said).err());
         if let Some(why) = against {
             return Ok(refused(&said, now, why));
         }

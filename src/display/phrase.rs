@@ -2,7 +2,7 @@
 
 use crate::event::{
     Answer, Check, Confined, Delivery, Event, Failure, Found, Outcome, Outline, OutlineKind, Point, Proof,
-    RunResult, RunStarted, RunState, StepState, StopHow, Verdict,
+    RunResult, RunStarted, RunState, StepState, StopHow, Verdict, how_to_answer,
 };
 use crate::value::{Id, Length, Stamp, plain};
 
@@ -104,10 +104,13 @@ pub(super) fn phrase(stamp: &Stamp, event: &Event, state: &RunState) -> Phrase {
         Event::StepRetried { by, reason, .. } => {
             say(Mark::Again, format!("to be tried again, says {}: {}", plain(by), plain(reason)))
         }
-        Event::AnswerAwaited { step, from, approval, text, .. } => {
+        Event::AnswerAwaited { step, from, approval, text, outputs, .. } => {
             // A dry run waits for nobody: nothing is to be typed.
             let is_dry = state.start.as_ref().is_some_and(|start| start.mode.is_dry());
-            say(Mark::Asks, asked((!is_dry).then_some(run), step, from, *approval, text))
+            say(
+                Mark::Asks,
+                asked((!is_dry).then(|| how_to_answer(run, step, outputs)), from, *approval, text),
+            )
         }
         Event::Answered { by, answer, note, account, proof, .. } => {
             let (mark, said) = match answer {
@@ -338,11 +341,10 @@ const fn writes(failure: &Failure) -> bool {
     }
 }
 
-fn asked(run: Option<&str>, step: &Id, from: &[Id], approval: bool, text: &str) -> String {
+fn asked(command: Option<String>, from: &[Id], approval: bool, text: &str) -> String {
     let from: Vec<&str> = from.iter().map(Id::as_str).collect();
     let who = if from.is_empty() { "anybody".to_owned() } else { from.join(" or ") };
     let text = plain(text);
-    let command = run.map(|run| format!("drplan approve {run} {step} --as PERSON"));
     match (approval, command) {
         (true, Some(command)) => format!("needs the approval of {who}: \"{text}\" Type: {command}"),
         (false, Some(command)) => {

@@ -72,6 +72,11 @@ impl Conversation {
             }
             text.push('\n');
         }
+        if !first.outputs.is_empty() {
+            let outputs: Vec<String> = first.outputs.iter().map(|name| format!("{name}=…")).collect();
+            let (yes, _) = words(first.approval);
+            text.push_str(&format!("  say with it: {yes} {}\n", outputs.join(" ")));
+        }
         match &*first.from {
             [] => self.by = Some(self.account.clone()),
             [one] => self.by = Some(one.to_string()),
@@ -193,7 +198,19 @@ pub(super) mod tests {
             },
             signers: BTreeMap::new(),
             others: Vec::new(),
+            outputs: Vec::new(),
         }
+    }
+
+    #[test]
+    fn tells_what_must_be_given_with_the_answer() {
+        let mut talk = Conversation::new("ops".to_owned(), "root".to_owned());
+        let asked = Consultation {
+            outputs: vec!["HOST_IP".parse().unwrap()],
+            ..consultation("order", &["eve"], false)
+        };
+        let shown = talk.ask(asked).unwrap();
+        assert!(shown.contains("\n  say with it: done HOST_IP=…\neve: done or failed"), "{shown}");
     }
 
     fn said(step: &str, by: &str, decision: Decision, note: Option<&str>) -> Spoken {

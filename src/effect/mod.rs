@@ -68,7 +68,7 @@ use crate::journal;
 use crate::keeper;
 use crate::probe::Probe;
 pub use crate::remote::{Host, TOOLS as HOST_TOOLS};
-use crate::value::{Id, Length, Moment, Stamp};
+use crate::value::{Id, Length, Moment, Name, Stamp};
 
 /// The values that a command, a probe or a text gets.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -148,6 +148,8 @@ pub struct Consultation {
     pub signers: BTreeMap<Id, Signer>,
     /// To whom it may be handed over.
     pub others: Vec<Id>,
+    /// What must be given with the answer, as `NAME=value` in its words.
+    pub outputs: Vec<Name>,
 }
 
 /// How a person signs an answer.

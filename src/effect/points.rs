@@ -159,9 +159,8 @@ impl Seeker {
                     continue;
                 }
                 let picked: Vec<Moment> = picked.iter().copied().chain([candidate.time]).collect();
-                if Box::pin(self.lonely(&picked, within, rest)).await.is_none() {
-                    return None;
-                }
+                // Nothing said against the rest is nothing said against these.
+                Box::pin(self.lonely(&picked, within, rest)).await?;
             }
         }
         Some(no_neighbour(within, copies))

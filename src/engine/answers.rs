@@ -3,6 +3,7 @@
 use super::dispatcher::{Act, Dispatcher};
 use super::hearing::{Hearing, Said, approve_of};
 use super::node::Doing;
+use super::outputs::ahead;
 use super::run::Error;
 use crate::approval::Decision;
 use crate::effect::Effects;
@@ -141,6 +142,15 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
                 return Ok(());
             }
         };
+        let outputs = self.hearing().given(&said).unwrap_or_default();
+        let secret = self.without_secrets(at, outputs.clone()).err();
+        if let Some(why) = secret.or_else(|| ahead(&outputs, self.effects.now().at)) {
+            self.note(Event::AnswerRejected { step, by: said.by, why })?;
+            if at_terminal && self.doing[at] == Doing::Asking {
+                self.ask_again(at);
+            }
+            return Ok(());
+        }
         let Said { by, decision, to, note, account, .. } = said;
         if self.has_expired(at) {
             self.note(Event::AnswerRejected { step, by, why: "it came too late".to_owned() })?;
@@ -156,7 +166,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         let answer =
             if matches!(decision, Decision::Approve | Decision::Done) { Answer::Yes } else { Answer::No };
         let verified = proof.is_some();
-        self.note(Event::Answered { step, by, verified, answer, note, account, proof })?;
+        self.note(Event::Answered { step, by, verified, answer, note, outputs, account, proof })?;
         if !self.close_answered(at)? && at_terminal {
             self.ask_again(at);
         }
@@ -179,8 +189,9 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         if agreed.is_empty() || agreed.len() < quorum.map_or(1, |quorum| quorum.get() as usize) {
             return Ok(false);
         }
+        let given = record.given.clone();
         self.will(Act::Withdraw(self.id(at).clone()));
-        self.finish(at, Outcome::Done)?;
+        self.finish_with(at, Outcome::Done, given)?;
         Ok(true)
     }
 

@@ -210,7 +210,9 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         match written
             .and_then(|text| super::outputs::read(&text, &step.common.outputs))
             .and_then(|outputs| self.without_secrets(at, outputs))
-        {
+            .and_then(|outputs| {
+                super::outputs::ahead(&outputs, self.effects.now().at).map_or(Ok(outputs), Err)
+            }) {
             Ok(outputs) => self.finish_with(at, outcome, outputs),
             Err(why) => self.fail(at, Failure::BadOutput { why }),
         }

@@ -3,12 +3,15 @@
 //! The engine and `drplan approve` ask the same questions here, so that a person hears at once what
 //! the run would answer; what decides is the run.
 
+use std::collections::BTreeMap;
+
+use super::outputs;
 use crate::approval::{Decision, Key, Matter, Statement};
 use crate::effect::Spoken;
-use crate::event::{Proof, RunStarted, RunState, StepState};
+use crate::event::{Proof, RunStarted, RunState, StepRecord, StepState};
 use crate::plan::{Action, Approve};
 use crate::resolve::{ResolvedPlan, ResolvedStep};
-use crate::value::Id;
+use crate::value::{Id, Name};
 
 /// What somebody says to a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -190,6 +193,24 @@ impl<'a> Hearing<'a> {
         again.then(|| format!("{by} has agreed already; it takes another person"))
     }
 
+    /// Returns the outputs of a step that a person's words give; nothing where the step has none, or where it is not said that
+    /// its work is done.
+    ///
+    /// # Errors
+    ///
+    /// When the step has outputs and the words do not give each of them, or not what another person has given.
+    pub fn given(&self, said: &Said) -> Result<BTreeMap<Name, String>, String> {
+        let step = said.step.as_ref().filter(|_| matches!(said.decision, Decision::Approve | Decision::Done));
+        let Some(step) = step.and_then(|step| self.step(step)) else { return Ok(BTreeMap::new()) };
+        let given = outputs::find(said.note.as_deref().unwrap_or_default(), &step.common.outputs)?;
+        let record = self.state.step(step.id.as_str()).filter(|record| !record.agreed.is_empty());
+        let differs = |record: &StepRecord| {
+            let other = record.given.iter().find(|(name, value)| given.get(*name) != Some(*value));
+            other.map(|(name, value)| format!("{} has said that {name} is {value}", record.agreed.join(", ")))
+        };
+        record.and_then(differs).map_or(Ok(given), Err)
+    }
+
     fn against_hand_over(&self, said: &Said, step: &ResolvedStep) -> Option<String> {
         let Some(to) = &said.to else { return Some("it does not say to whom".to_owned()) };
         let held_by = self.state.step(step.id.as_str()).and_then(|record| record.held_by.as_ref());
@@ -310,7 +331,7 @@ impl<'a> Hearing<'a> {
         let proof = self.prove(said)?;
         match self.against_person(said) {
             Some(why) => Err(why),
-            None => Ok(proof),
+            None => self.given(said).map(|_| proof),
         }
     }
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::dispatcher::Dispatcher;
 use super::run::Error;
 use crate::effect::{Effects, Message};
-use crate::event::{Event, Mode, Outcome, RunResult, RunStarted, Verdict};
+use crate::event::{Event, Mode, Outcome, RunResult, RunStarted, Verdict, how_to_answer};
 use crate::journal::Store;
 use crate::notice;
 use crate::plan::{Notification, Occasion};
@@ -107,11 +107,11 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
             Event::StepFinished { step, outcome: Outcome::Failed { failure }, .. } => {
                 (Occasion::StepFailed, format!("{step} FAILED: {failure}. See: drplan status {run}"))
             }
-            Event::AnswerAwaited { step, from, approval, text, .. } => {
+            Event::AnswerAwaited { step, from, approval, text, outputs, .. } => {
                 let from: Vec<&str> = from.iter().map(Id::as_str).collect();
                 let who = if from.is_empty() { "anybody".to_owned() } else { from.join(" or ") };
                 let what = if *approval { "the approval of" } else { "work by" };
-                let how = format!("drplan approve {run} {step} --as PERSON");
+                let how = how_to_answer(run.as_str(), step, outputs);
                 (
                     Occasion::ApprovalWaiting,
                     format!("{step} waits for {what} {who}: \"{text}\" Answer: {how}"),

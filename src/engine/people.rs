@@ -41,7 +41,8 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         let text = self.mask_of(at).map_or(text.clone(), |mask| mask.hide(&text));
         let from = self.hearing().may_answer(&step.id);
         let attempt = self.attempt(at);
-        self.note(Event::AnswerAwaited { step: step.id.clone(), attempt, from, approval, text })?;
+        let outputs = step.common.outputs.clone();
+        self.note(Event::AnswerAwaited { step: step.id.clone(), attempt, from, approval, text, outputs })?;
         self.consult(at);
         Ok(())
     }
@@ -66,6 +67,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
             text: self.state.steps[at].note.clone().unwrap_or_default(),
             from,
             approval,
+            outputs: self.state.steps[at].wanted.clone(),
             estimate: self.setup.course.nodes[at].estimate.unwrap_or_default(),
         };
         self.will(Act::Consult(consultation));

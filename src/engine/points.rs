@@ -141,11 +141,13 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
     /// for.
     pub(super) fn limit(&self, copy: &Id) -> Option<Moment> {
         let start = &self.setup.start;
-        let of = copy_of(self.setup.plan, copy.as_str()).map(|(_, backup, _, _)| backup.of.iter());
-        let mut of = of.into_iter().flatten();
-        let harmed = start.harmed.as_ref().filter(|harmed| of.any(|asset| harmed.assets.contains(asset)));
-        let harmed = harmed.and_then(|harmed| harmed.at.or_else(|| self.harmed_by_the_stage()));
-        start.before.into_iter().chain(harmed).min()
+        let own = self.assets_in(copy);
+        let harmed =
+            start.harmed.as_ref().filter(|harmed| own.iter().any(|asset| harmed.assets.contains(asset)));
+        let told = own.iter().filter_map(|asset| self.state.harmed_at(asset)).min();
+        let by_stage =
+            harmed.filter(|harmed| harmed.assumed && told.is_none()).and_then(|_| self.harmed_by_the_stage());
+        start.before.into_iter().chain(told).chain(by_stage).min()
     }
 
     /// Returns when the harm of a drill is done: as the last step of its stage begins.

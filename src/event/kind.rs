@@ -129,11 +129,20 @@ pub struct Point {
     pub before: Option<Moment>,
 }
 
+/// The output by which a step says when data was spoiled.
+pub const HARMED_AT: &str = "HARMED_AT";
+
+/// Returns what a person types elsewhere to answer a step.
+pub fn how_to_answer(run: &str, step: &Id, outputs: &[Name]) -> String {
+    let outputs: String = outputs.iter().map(|name| format!(" --output {name}=VALUE")).collect();
+    format!("drplan approve {run} {step} --as PERSON{outputs}")
+}
+
 /// When data was spoiled, and whose.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HarmedAt {
-    /// The moment; nothing in a drill whose stage is still to be set: that does the harm.
+    /// The moment; nothing where it was not known yet: a drill's stage does the harm, or a step finds out when it began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<Moment>,
     /// Whether nobody has said so: a drill or a dry run counts back `found_after`.
@@ -348,6 +357,9 @@ pub enum Event {
         approval: bool,
         /// What is asked, with its values put in.
         text: String,
+        /// The outputs that the answer must give.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        outputs: Vec<Name>,
     },
     /// A person answered.
     Answered {
@@ -362,6 +374,9 @@ pub enum Event {
         /// In the person's own words.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         note: Option<String>,
+        /// The outputs of the step, where it has some: what the person's words give.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        outputs: BTreeMap<Name, String>,
         /// The account that it came from, where nothing proves who it was.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         account: Option<String>,

@@ -19,8 +19,8 @@ mod taken_back;
 pub use check::{Check, Confined, Delivery, Found};
 pub use controller::{Controller, TakeOver};
 pub use kind::{
-    Answer, Event, HarmedAt, Mode, Outline, OutlineKind, Point, Prediction, RunResult, RunStarted, StopHow,
-    Target, Verdict,
+    Answer, Event, HARMED_AT, HarmedAt, Mode, Outline, OutlineKind, Point, Prediction, RunResult, RunStarted,
+    StopHow, Target, Verdict, how_to_answer,
 };
 pub use listener::Listener;
 pub use outcome::{Failure, Outcome};

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use super::HARMED_AT;
 use super::boots::Boots;
 use super::{
     Answer, Check, Confined, Controller, Delivery, Event, Failure, Illegal, Mode, Outcome, Outline,
@@ -32,6 +33,10 @@ pub struct StepRecord {
     pub point: Option<Point>,
     /// Why it failed, was skipped or is not needed; what it waits for.
     pub note: Option<String>,
+    /// The outputs that an answer must give.
+    pub wanted: Vec<Name>,
+    /// The outputs that those who answered have given.
+    pub given: BTreeMap<Name, String>,
     /// Who agreed to what the step asks.
     pub agreed: Vec<String>,
     /// Who answered last, if anybody.
@@ -334,6 +339,19 @@ impl RunState {
         }
     }
 
+    /// Returns when the data of an asset was spoiled, as far as that is known: as the run was told when it began, or by a step
+    /// that has found it out; the earlier of both.
+    pub fn harmed_at(&self, asset: &Id) -> Option<Moment> {
+        let harmed = self.start.as_ref()?.harmed.as_ref().filter(|harmed| harmed.assets.contains(asset))?;
+        let found = self.steps.iter().filter_map(|record| {
+            record.outputs.iter().find(|(name, _)| name.as_str() == HARMED_AT)?.1.parse::<Moment>().ok()
+        });
+        let found = found.min();
+        // What somebody has found out counts before what was only assumed.
+        let told = harmed.at.filter(|_| found.is_none() || !harmed.assumed);
+        found.into_iter().chain(told).min()
+    }
+
     /// Whether it waits for the decision whether what was done stays.
     pub const fn is_held(&self) -> bool {
         self.hold.is_some() && !self.committed && self.given_up.is_none() && self.result.is_none()
@@ -370,6 +388,7 @@ impl RunState {
                 record.begun = Some(stamp.clone());
                 // What was agreed to was the attempt before.
                 record.agreed.clear();
+                record.given.clear();
                 record.denied = false;
                 record.held_by = None;
             }
@@ -390,12 +409,16 @@ impl RunState {
                 record.note = Some(why.clone());
             }
             Event::StepSkipped { by, reason, .. } => record.note = Some(format!("{reason} ({by})")),
-            Event::AnswerAwaited { text, .. } => record.note = Some(text.clone()),
-            Event::Answered { by, answer, .. } => {
+            Event::AnswerAwaited { text, outputs, .. } => {
+                record.note = Some(text.clone());
+                record.wanted.clone_from(outputs);
+            }
+            Event::Answered { by, answer, outputs, .. } => {
                 record.answered_by = Some(by.clone());
                 record.denied = *answer == Answer::No;
                 if *answer == Answer::Yes {
                     record.agreed.push(by.clone());
+                    record.given.clone_from(outputs);
                 }
             }
             Event::HandedOver { by, to, .. } => {

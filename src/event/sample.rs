@@ -119,6 +119,7 @@ impl Sample {
                 from: vec![id("lead"), id("dba")],
                 approval: true,
                 text: "Restore now?".into(),
+                outputs: Vec::new(),
             },
         )
     }
@@ -135,6 +136,7 @@ impl Sample {
                     verified: false,
                     answer: Answer::Yes,
                     note: None,
+                    outputs: BTreeMap::new(),
                     account: Some("root".to_owned()),
                     proof: None,
                 },

@@ -249,9 +249,7 @@ fn data_loss(state: &RunState, asset: &Id, newest: &BTreeMap<Id, Moment>) -> Fou
         return Found::Unknown("the stage of the drill was not set".into());
     };
     // Where data was spoiled, it counts from the harm. Data that is newer than the incident lost nothing.
-    let harmed = state.start.as_ref().and_then(|start| start.harmed.as_ref());
-    let harm = harmed.filter(|harmed| harmed.assets.contains(asset)).and_then(|harmed| harmed.at);
-    let incident = harm.unwrap_or(incident);
+    let incident = state.harmed_at(asset).unwrap_or(incident);
     let lost = |time: Moment| incident.since(time).unwrap_or(Length::ZERO);
     if let Some(newest) = newest.get(asset) {
         let why = format!("its newest data is of {}", newest.for_people());

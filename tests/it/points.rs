@@ -379,3 +379,58 @@ steps: { restore: { restores: [data], from: [nightly.own], run: 'cat $POINT_PATH
     execute(&stage, &before).exits(0);
     assert_eq!(stage.read("restored"), "of the new one");
 }
+
+/// Data that was spoiled, and a person who finds out when.
+fn spoiled(find: &str, needs: &str) -> Stage {
+    let stage = Stage::new(&format!(
+        "places: {{ vps: {{ kind: host }}, store: {{ kind: host }} }}
+assets: {{ data: {{ kind: files, homes: [vps], rpo: 26h, health: [ {{ file: restored }} ] }} }}
+backups:
+  nightly: {{ of: [data], points: {{ every: 1d }}, copies: {{ vault: {{ in: store, at: vault, keep: 30d }} }} }}
+scenarios: {{ spoiled: {{ title: S, damage: [data], found_after: 1h }} }}
+steps:
+  find: {{ {find}, outputs: [HARMED_AT] }}
+  restore: {{ {needs}restores: [data], from: [nightly.vault], use: inner }}
+"
+    ));
+    stage.write(
+        "recipes/inner.yaml",
+        "recipe: inner\nversion: 1\ntitle: T\ndescription: D\nsteps:\n  load: { run: 'cat \"$POINT_PATH\" >restored; echo \"$POINT_ID $POINT_BEFORE\" >>ledger' }\n",
+    );
+    for day in ["20261103", "20261102", "20261101"] {
+        point(&stage, day, &format!("data of {day}\n"), true);
+    }
+    stage
+}
+
+const SPOILED: [&str; 5] = ["execute", "plan.yaml", "--yes", "--scenario", "spoiled"];
+
+#[test]
+fn a_person_may_find_out_in_the_run_when_the_harm_began() {
+    let stage = spoiled("manual: Find in the audit log when it began.", "needs: [find], ");
+    let run = stage.run(&SPOILED).exits(4);
+    assert!(run.out.contains("find --as PERSON --output HARMED_AT=VALUE"), "{}", run.out);
+    let answer = |more: &[&str]| stage.run(&[&["approve", "latest", "find"], more].concat());
+    answer(&[]).exits(2).says("it must say `HARMED_AT=…`");
+    answer(&["--output", "HARMED_AT=yesterday"]).exits(2).says("the moment when the harm began");
+    answer(&["--output", "HARMED_AT"]).exits(2).says("is not NAME=VALUE");
+    answer(&["--output", "HARMED_AT=2026-11-02T12:00:00Z", "--note", "by the log"]).exits(0);
+    stage.run(&["resume", "latest"]).exits(0);
+    assert_eq!(stage.ledger(), ["20261102T030000Z.txt 2026-11-02T12:00:00Z"]);
+    // What is lost counts from the harm.
+    let report = fs::read_to_string(stage.run_dir().join("report.md")).unwrap();
+    assert!(report.contains("9h"), "{report}");
+}
+
+#[test]
+fn a_harm_that_lies_ahead_or_is_not_waited_for_is_refused() {
+    let stage = spoiled("run: 'echo HARMED_AT=2999-01-01T00:00:00Z >>\"$DRPLAN_OUTPUT\"'", "needs: [find], ");
+    stage.run(&SPOILED).exits(3).says("lies ahead");
+    let stage = spoiled("run: 'echo HARMED_AT=2026-11-02T02:00:00Z >>\"$DRPLAN_OUTPUT\"'", "needs: [find], ");
+    stage.run(&SPOILED).exits(0);
+    assert_eq!(stage.ledger(), ["20261101T030000Z.txt 2026-11-02T02:00:00Z"]);
+    // A restore that does not wait for it would take a point that is spoiled.
+    let stage = spoiled("manual: Find in the audit log when it began.", "");
+    stage.run(&SPOILED).exits(2).says("or let `restore` need `find`, which finds it out");
+    assert!(!stage.path().join("ledger").exists());
+}

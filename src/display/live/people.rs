@@ -7,8 +7,8 @@ use super::model::Model;
 use super::paint::{Paint, Tone, secs, wrap};
 use super::rows::names;
 use super::view::View;
-use crate::event::StepState;
-use crate::value::{Id, Stamp, plain};
+use crate::event::{StepState, how_to_answer};
+use crate::value::{Id, Name, Stamp, plain};
 
 /// Draws who is waited for; nothing if nobody is.
 pub(super) fn lines(
@@ -55,7 +55,7 @@ pub(super) fn lines(
         if !is_short {
             say(&format!("\"{}\"", plain(&ask.text)), 3, Tone::Plain);
         }
-        say(&command(run, step), 3, Tone::Strong);
+        say(&how_to_answer(run, step, wanted(model, step)), 3, Tone::Strong);
     }
     let decides = |state: &StepState| matches!(state, StepState::Unknown { .. });
     for (node, record) in model.state.nodes().iter().zip(&model.state.steps) {
@@ -93,9 +93,10 @@ pub(super) fn talk(model: &Model, view: &View, paint: Paint, width: usize) -> Ta
     // The title has the step's name already.
     let text = talk.lines.iter().skip(1).flat_map(|line| wrap(&plain(line), width.saturating_sub(2)));
     let elsewhere = match (&model.state.start, &talk.about) {
-        (Some(start), Some(step)) => {
-            wrap(&format!("(elsewhere: {})", command(start.run.as_str(), step)), width.saturating_sub(2))
-        }
+        (Some(start), Some(step)) => wrap(
+            &format!("(elsewhere: {})", how_to_answer(start.run.as_str(), step, wanted(model, step))),
+            width.saturating_sub(2),
+        ),
         _ => Vec::new(),
     };
     let mut prompt = wrap(&plain(&talk.prompt), width.saturating_sub(3));
@@ -115,9 +116,9 @@ pub(super) fn talk(model: &Model, view: &View, paint: Paint, width: usize) -> Ta
     }
 }
 
-/// Returns what another person types to answer.
-fn command(run: &str, step: &Id) -> String {
-    format!("drplan approve {run} {step} --as PERSON")
+/// Returns the outputs that an answer must give.
+fn wanted<'m>(model: &'m Model, step: &Id) -> &'m [Name] {
+    model.state.step(step.as_str()).map_or(&[], |record| &record.wanted)
 }
 
 /// Returns what stands above the question: who may answer it, and until when.

@@ -159,6 +159,7 @@ fn busy() -> Sample {
             from: vec![id("lead"), id("dba")],
             approval: true,
             text: "Restore now, over what is there?".into(),
+            outputs: Vec::new(),
         },
     );
     sample.starts(1, "restore-db").starts(4 * MINUTE, "fetch-mail").starts(17 * MINUTE, "notify");
@@ -351,6 +352,7 @@ fn foreign_text_cannot_move_the_cursor() {
             verified: false,
             answer: Answer::Yes,
             note: None,
+            outputs: BTreeMap::new(),
             account: None,
             proof: None,
         },
