@@ -19,7 +19,6 @@ mod simulation;
 mod simulation_svg;
 mod simulation_text;
 mod standing;
-mod support;
 mod survival;
 mod words;
 
@@ -40,6 +39,5 @@ pub use schedule::{Schedule, Timing, WaitedFor, schedule};
 pub use simulate::{Foreseen, Odds, foresee, simulate};
 pub use simulation::{Failure, Improvement, SimulatedAsset, Simulation, Spread, simulation_schema};
 pub use standing::{Standing, standings};
-pub use support::unsupported;
 pub use survival::{CopyFate, Survival, remedy, survival};
 pub use words::{cause_words, sum_words, wait_words};

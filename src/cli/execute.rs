@@ -12,7 +12,7 @@ use super::session::{self, Session};
 use super::typed;
 use super::{Global, Terminal, speech};
 use super::{choose, harm};
-use crate::analysis::{Basis, Foreseen, Network, Odds, OpenEnd, estimate, foresee, open_ends, unsupported};
+use crate::analysis::{Basis, Foreseen, Network, Odds, OpenEnd, estimate, foresee, open_ends};
 use crate::document::Sources;
 use crate::error::Error;
 use crate::event::{Mode, Outline, OutlineKind, Prediction, RunStarted, Target};
@@ -160,7 +160,6 @@ pub(super) fn run(args: &Args, global: &Global, terminal: &Terminal) -> Result<E
         route.nodes.iter().map(|node| expected(&plan, node, &basis)).collect();
     let predicted = predict(&plan, &route, &basis);
     let course = Course::new(&plan, &route, &estimates, &ranks);
-    refuse_unsupported(&plan, &course, mode)?;
     if args.drill {
         refuse_open_ends(&plan, &open_ends(&plan, &course))?;
     }
@@ -309,20 +308,6 @@ fn refuse_dead_ends(route: &Route, mode: Mode) -> Result<(), Error> {
     let error = Error::unable(message)
         .hint("`drplan graph` shows the route; `--only ASSET` goes for what can be had");
     Err(Error { exit, ..error })
-}
-
-fn refuse_unsupported(plan: &ResolvedPlan, course: &Course, mode: Mode) -> Result<(), Error> {
-    if mode == Mode::DryPlan {
-        return Ok(());
-    }
-    let missing = unsupported(plan, course);
-    if missing.is_empty() {
-        return Ok(());
-    }
-    let list: String = missing.iter().map(|what| format!("\n  {what}")).collect();
-    let error = Error::unable(format!("not in this version of drplan:{list}"));
-    Err(error
-        .hint("`--dry-run=plan` shows what would be done; `drplan render` makes a runbook to follow by hand"))
 }
 
 fn refuse_open_ends(plan: &ResolvedPlan, open: &[OpenEnd]) -> Result<(), Error> {

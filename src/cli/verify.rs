@@ -17,7 +17,7 @@ use crate::resolve::{Placement, ResolvedPlan};
 use crate::value::{Id, Moment, did_you_mean};
 use crate::verify::{
     Asking, Audience, Ground, Known, Pen, PlanSeen, Severity, Subject, Verification, announce, human,
-    judge_asset, junit, known_file, look, look_at_jobs, openmetrics, subjects,
+    judge_asset, junit, known_file, look, look_at_jobs, openmetrics, subjects, tidy_up,
 };
 use crate::workspace::{Workspace, plan_files};
 
@@ -240,6 +240,7 @@ fn look_at(
     crate::keeper::seal();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let exe = std::env::current_exe()?;
+    let visit = format!("verify-{}", crate::approval::nonce()?);
     let tmp = tempfile::Builder::new().prefix("drplan-verify-").tempdir()?;
     // Records that cannot be read are told by `check`.
     let (history, _) = History::read(&workspace.evidence(), &mut Sources::default());
@@ -264,6 +265,8 @@ fn look_at(
                 here: here.as_ref(),
                 history: &history,
                 known: Some(known),
+                exe: &exe,
+                visit: &visit,
             };
             look_at_one(args, workspace, looked, asking)
         });
@@ -291,6 +294,7 @@ async fn look_at_one(args: &Args, workspace: &Workspace, looked: &Looked, asking
     let all = subjects(plan, &looked.placement, &looked.ground, asking.here);
     let chosen: Vec<Subject<'_>> = all.into_iter().filter(is_wanted).collect();
     let copies = join_all(chosen.iter().map(|subject| look(asking, subject))).await;
+    tidy_up(asking, &chosen).await;
     // Where only some copies were looked at, nothing can be said of the asset as a whole.
     let assets = if args.copy.is_empty() {
         let wanted = |id: &Id| args.asset.is_empty() || args.asset.iter().any(|asset| asset == id.as_str());

@@ -96,15 +96,53 @@ pub(super) async fn check(before: &[String], demand: Demand) -> Check {
             Ok(lacking) => (Found::Unmet, format!("it lacks what steps need there: {}", lacking.join(", "))),
             Err(why) => (Found::Unmet, why),
         },
-        Need::Tool { tool, env, cwd, brought_by } => match look_for(&tool, before, &env, &cwd).await {
-            Ok(note) => (Found::Met, note),
-            Err(note) => match brought_by {
-                Some(step) => (Found::Unknown, format!("{note}; {step} comes first and may bring it")),
-                None => (Found::Unmet, note),
-            },
-        },
+        Need::Tool { tool, env, cwd, brought_by } => {
+            match look_for(&tool, Site::Here { before, env: &env, cwd: &cwd }).await {
+                Ok(note) => (Found::Met, note),
+                Err(note) => match brought_by {
+                    Some(step) => (Found::Unknown, format!("{note}; {step} comes first and may bring it")),
+                    None => (Found::Unmet, note),
+                },
+            }
+        }
     };
     Check { what, steps, found, note }
+}
+
+/// Where a tool is looked for.
+pub(super) enum Site<'a> {
+    /// On this machine.
+    Here {
+        /// Words that come before each command.
+        before: &'a [String],
+        /// The environment that the tool would run in.
+        env: &'a BTreeMap<String, String>,
+        /// The folder that it would run in.
+        cwd: &'a Path,
+    },
+    /// On another host, with the environment of its login.
+    Host(&'a Afar),
+}
+
+impl Site<'_> {
+    async fn find(&self, name: &str) -> Result<Option<String>, String> {
+        match self {
+            Self::Here { env, cwd, .. } => Ok(find(name, env.get("PATH").map_or("", String::as_str), cwd)),
+            Self::Host(afar) => afar::find(afar, name).await,
+        }
+    }
+
+    /// Returns what a program says when it is asked with a word, on either stream.
+    async fn said(&self, program: &str, word: &str) -> Result<String, String> {
+        match self {
+            Self::Here { before, env, cwd } => {
+                let words = [program, word].map(str::to_owned);
+                let words: Vec<String> = before.iter().cloned().chain(words).collect();
+                run::said(Look { program: &words, env, cwd, timeout: VERSION_LIMIT, mask: None }).await
+            }
+            Self::Host(afar) => afar::version(afar, program, word, VERSION_LIMIT).await,
+        }
+    }
 }
 
 /// Looks for a tool in the versions that will do; returns where it is.
@@ -112,24 +150,16 @@ pub(super) async fn check(before: &[String], demand: Demand) -> Check {
 /// # Errors
 ///
 /// What was found instead.
-pub(super) async fn look_for(
-    tool: &Tool,
-    before: &[String],
-    env: &BTreeMap<String, String>,
-    cwd: &Path,
-) -> Result<String, String> {
-    let path = env.get("PATH").map_or("", String::as_str);
-    let program = find(tool.name(), path, cwd).ok_or_else(|| "not found in PATH".to_owned())?;
+pub(super) async fn look_for(tool: &Tool, site: Site<'_>) -> Result<String, String> {
+    let program = site.find(tool.name()).await?.ok_or_else(|| "not found in PATH".to_owned())?;
     if tool.takes_any_version() {
         return Ok(program);
     }
     let mut said = String::new();
     // There is no common way to ask; these are the ones in use, the most common first.
     for word in ["--version", "version", "-V", "-version"] {
-        let words: Vec<String> = before.iter().cloned().chain([program.clone(), word.to_owned()]).collect();
-        let look = Look { program: &words, env, cwd, timeout: VERSION_LIMIT, mask: None };
         // Some say it on the one stream, some on the other, and some take the question for a mistake.
-        let Ok(text) = run::said(look).await else { continue };
+        let Ok(text) = site.said(&program, word).await else { continue };
         if let Some(version) = version_in(&text) {
             let shown = format!("{program}, version {version}");
             return match tool.accepts(version) {

@@ -1,7 +1,7 @@
 //! Looks at recovery points: asks probes for facts, and never takes silence for a good answer.
 
 use std::borrow::Cow;
-use std::io::Read;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,21 +9,15 @@ use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
 use super::confine::Cell;
-use super::demand::look_for;
+use super::demand::{Site, look_for};
 use super::digest::{self, Digests};
-use super::listing::{Listing, Unlisted, list};
-use super::run::{self, Examined, Look};
+use super::listing::{Listing, Stored, Unlisted, list};
+use super::run::{self, Examined, Look, MOST_OUTPUT};
 use super::words::unknown_in;
-use super::{Env, Errand, Fetched, Question, Reply, ask, secrets};
+use super::{Afar, Env, Errand, Fetched, Question, Reply, afar, ask, facts, secrets};
 use crate::keeper::Mask;
-use crate::probe::{Asked, Command, Expect, Fact, Facts, Probe, ProbeKind};
+use crate::probe::{Asked, Command, Expect, Facts, Probe, ProbeKind};
 use crate::value::{Length, Text};
-
-/// JSON of a tool that lists thousands of points is longer than what people read.
-const MOST_OUTPUT: usize = 16 << 20;
-
-/// A probe tells names of tables and paths, not their content.
-const MOST_FACTS: u64 = 16 << 20;
 
 /// What came of a look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,6 +85,29 @@ impl Inspector {
         read.unwrap_or_else(|error| Digests::Unknown(error.to_string()))
     }
 
+    /// Lists the recovery points of a folder of a host.
+    ///
+    /// # Errors
+    ///
+    /// When it is not there, or cannot be read, or when the host cannot be asked.
+    pub async fn list_afar(&self, afar: &Afar, path: &str) -> Result<Stored, Unlisted> {
+        afar::list(afar, path).await
+    }
+
+    /// Compares a point on a host with the digests that its producer has left; it is read there, as a stream.
+    pub async fn digest_afar(&self, afar: &Afar, point: &str) -> Digests {
+        afar::digest(afar, point, PATIENCE).await
+    }
+
+    /// Removes what looking has left on a host.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be removed; why.
+    pub async fn tidy_up(&self, afar: &Afar) -> Result<(), String> {
+        afar::sweep(afar).await
+    }
+
     /// Fetches secrets without asking a person.
     ///
     /// # Errors
@@ -144,6 +161,7 @@ pub(super) async fn inspect(before: &[String], mut question: Question) -> Inspec
     }
     let mut inspection = match run_for_facts(before, &question, program, mask.clone()).await {
         Ok(inspection) => inspection,
+        Err(why) if question.afar.is_some() => Inspection::unknown(afar::plainly(&why)),
         Err(why) => Inspection::unknown(why),
     };
     if let Some(mask) = mask {
@@ -168,9 +186,12 @@ async fn of_recipe(before: &[String], mut question: Question, asked: Asked) -> R
         env.values.insert(name.to_string(), value);
     }
     for tool in &tools {
-        look_for(tool, before, &env.values, &question.cwd)
-            .await
-            .map_err(|found| format!("it needs {tool}: {found}"))?;
+        let site = match &question.afar {
+            Some(afar) => Site::Host(afar),
+            None => Site::Here { before, env: &env.values, cwd: &question.cwd },
+        };
+        let place = question.afar.as_ref().map(|afar| format!(" on {}", afar.host.place)).unwrap_or_default();
+        look_for(tool, site).await.map_err(|found| format!("it needs {tool}{place}: {found}"))?;
     }
     // What a person has written at the place of use goes before what the recipe says.
     let outer = question.probe;
@@ -191,26 +212,41 @@ async fn run_for_facts(
     mask: Option<Mask>,
 ) -> Result<Inspection, String> {
     let told = tempfile::NamedTempFile::new().map_err(|error| format!("no file for facts: {error}"))?;
-    let file = told.path().to_str().ok_or("the path of temporary files is not UTF-8")?.to_owned();
-    let mut env = question.env.values.clone();
-    env.insert("DRPLAN_OUTPUT".to_owned(), file.clone());
-    let program: Vec<String> = with_open_file(before, &file).into_iter().chain(program).collect();
-    let look =
-        Look { program: &program, env: &env, cwd: &question.cwd, timeout: question.probe.timeout, mask };
-    let examined = run::examine(look, MOST_OUTPUT).await?;
+    let (examined, there) = match &question.afar {
+        Some(afar) => {
+            let line = facts::mark()?;
+            let (program, env) = afar.look_for_facts(program, &question.env.values, &line)?;
+            let look = look_of(question, &program, &env, mask);
+            let mut examined = run::examine(look, MOST_OUTPUT + facts::MOST).await?;
+            let told = facts::split_at(&mut examined.out, &line);
+            (examined, Some(told))
+        }
+        None => {
+            let file = told.path().to_str().ok_or("the path of temporary files is not UTF-8")?.to_owned();
+            let mut env = question.env.values.clone();
+            env.insert("DRPLAN_OUTPUT".to_owned(), file.clone());
+            let program: Vec<String> = with_open_file(before, &file).into_iter().chain(program).collect();
+            (run::examine(look_of(question, &program, &env, mask), MOST_OUTPUT).await?, None)
+        }
+    };
     let expect = &question.probe.expect;
     let wanted = i32::from(expect.exit.unwrap_or(0));
-    let with = |ended: &str| match &examined.said {
+    let with = |ended: &str| match examined.said() {
         Some(said) => format!("{ended}: {said}"),
         None => ended.to_owned(),
     };
     if let Some(how) = broke(&examined, wanted) {
         return Err(with(&how));
     }
-    let mut facts = read_facts(told.path()).map_err(|why| format!("what it tells is no facts: {why}"))?;
+    let facts = match there {
+        None => facts::read(told.path()),
+        Some(Some(text)) => facts::of(&text),
+        Some(None) => return Err("the host does not tell what it has found".to_owned()),
+    };
+    let mut facts = facts.map_err(|why| format!("what it tells is no facts: {why}"))?;
     let ended_well = examined.code == Some(wanted);
     if ended_well {
-        add_json(&question.probe, &examined, &mut facts)?;
+        facts::add_json(&question.probe, &examined, &mut facts)?;
     }
     let judged = judge(question, &examined, &facts, ended_well, with(&examined.ended));
     let (verdict, note) = judged;
@@ -238,7 +274,7 @@ fn judge(
     if let Some(pattern) = &expect.matches
         && !pattern.matches(&String::from_utf8_lossy(&examined.out))
     {
-        let said = examined.said.as_ref().map(|said| format!(": {said}")).unwrap_or_default();
+        let said = examined.said().map(|said| format!(": {said}")).unwrap_or_default();
         return (Verdict::Bad, format!("the output does not match `{}`{said}", pattern.as_str()));
     }
     let untold: Vec<&str> =
@@ -246,7 +282,7 @@ fn judge(
     if !untold.is_empty() {
         return (Verdict::Unknown, format!("it ended well and has not told {}", untold.join(", ")));
     }
-    (Verdict::Good, examined.said.clone().unwrap_or(ended))
+    (Verdict::Good, examined.said().unwrap_or(ended))
 }
 
 /// Says whether the command itself broke, so that nothing can be said of what it looked at.
@@ -266,43 +302,15 @@ fn broke(examined: &Examined, wanted: i32) -> Option<String> {
     }
 }
 
-fn read_facts(file: &Path) -> Result<Facts, String> {
-    let mut text = String::new();
-    let read = std::fs::File::open(file).and_then(|file| file.take(MOST_FACTS + 1).read_to_string(&mut text));
-    read.map_err(|error| error.to_string())?;
-    if text.len() as u64 > MOST_FACTS {
-        return Err(format!("more than {} MiB", MOST_FACTS >> 20));
-    }
-    Facts::read(&text)
-}
-
-/// Takes facts from the JSON that a command has printed.
-fn add_json(probe: &Probe, examined: &Examined, facts: &mut Facts) -> Result<(), String> {
-    if probe.facts.is_empty() {
-        return Ok(());
-    }
-    if examined.is_cut {
-        return Err(format!("it printed more than {} MiB", MOST_OUTPUT >> 20));
-    }
-    let json: serde_json::Value =
-        serde_json::from_slice(&examined.out).map_err(|error| format!("its output is no JSON: {error}"))?;
-    for (fact, path) in &probe.facts {
-        let values = path.values(&json).map_err(|why| format!("{fact}: {why}"))?;
-        if !fact.is_many() && values.len() != 1 {
-            return Err(format!(
-                "{fact}: {} has {} values in the output, not one",
-                path.as_str(),
-                values.len()
-            ));
-        }
-        for value in values {
-            facts.tell(*fact, &value)?;
-        }
-    }
-    if probe.facts.contains_key(&Fact::Point) && facts.points.is_empty() && facts.unknown.is_empty() {
-        facts.problems.push("it lists no recovery point".to_owned());
-    }
-    Ok(())
+fn look_of<'l>(
+    question: &'l Question,
+    program: &'l [String],
+    env: &'l BTreeMap<String, String>,
+    mask: Option<Mask>,
+) -> Look<'l> {
+    // The courier begins in a folder of this machine that is there.
+    let cwd = if question.afar.is_some() { Path::new("/") } else { &question.cwd };
+    Look { program, env, cwd, timeout: question.probe.timeout, mask }
 }
 
 /// Lets a command that is kept from writing write to this one file.

@@ -1,6 +1,6 @@
 //! Lists the recovery points of a folder: what is in it, by the times in the names, never by what the disk says of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, Metadata};
 use std::path::{Path, PathBuf};
 
@@ -38,6 +38,15 @@ pub struct Listing {
     pub others: usize,
 }
 
+/// What lies at a path of another host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stored {
+    /// A folder with recovery points.
+    Folder(Listing),
+    /// A file, with its bytes.
+    File(u64),
+}
+
 /// Why a folder cannot be listed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unlisted {
@@ -63,10 +72,20 @@ pub(super) fn list(folder: &Path) -> Result<Listing, Unlisted> {
             return Err(Unlisted::Unreadable(why));
         }
     };
+    let names = entries.into_iter().map(|entry| entry.file_name().into_string().ok());
+    Ok(sorted(folder, names, measure))
+}
+
+/// Sorts what lies in a folder; a name that is not UTF-8 is none.
+fn sorted(
+    folder: &Path,
+    names: impl Iterator<Item = Option<String>>,
+    measure: impl Fn(&Path) -> (Option<u64>, Option<u64>),
+) -> Listing {
     let mut listing = Listing { folder: folder.to_owned(), ..Listing::default() };
-    let mut by_time: BTreeMap<(Moment, String), PathBuf> = BTreeMap::new();
-    for entry in entries {
-        let Some(name) = entry.file_name().to_str().map(str::to_owned) else {
+    let mut by_time: BTreeSet<(Moment, String)> = BTreeSet::new();
+    for name in names {
+        let Some(name) = name else {
             listing.others += 1;
             continue;
         };
@@ -74,17 +93,72 @@ pub(super) fn list(folder: &Path) -> Result<Listing, Unlisted> {
             _ if is_unfinished(&name) => listing.unfinished.push(name),
             _ if is_companion(&name) => {}
             Some(time) => {
-                by_time.insert((time, name), entry.path());
+                by_time.insert((time, name));
             }
             None => listing.others += 1,
         }
     }
     listing.unfinished.sort();
-    for ((time, name), path) in by_time {
+    for (time, name) in by_time {
+        let path = folder.join(&name);
         let (bytes, files) = measure(&path);
         listing.points.push(Listed { name, path, time, bytes, files });
     }
-    Ok(listing)
+    listing
+}
+
+/// The text that tells what lies at `$DRPLAN_FOLDER`, in words that every host has: `none`, `file BYTES`, or `folder` and for each
+/// entry `BYTES FILES NAME`, with `-` for what nobody knows and for the files of a file.
+pub(super) const TELL: &str = r#"
+size() { wc -c <"$1"; }
+if [ -f "$DRPLAN_FOLDER" ]; then
+  printf 'file %s\n' "$(size "$DRPLAN_FOLDER")"
+  exit 0
+fi
+if [ ! -d "$DRPLAN_FOLDER" ]; then
+  folder=$(dirname "$DRPLAN_FOLDER")
+  [ ! -e "$folder" ] || [ -x "$folder" ] || { echo "cannot look into $folder" >&2; exit 1; }
+  echo none
+  exit 0
+fi
+cd "$DRPLAN_FOLDER" && ls >/dev/null || exit 1
+echo folder
+for name in * .[!.]*; do
+  if [ -d "$name" ]; then
+    told=$(find "./$name/" ! -type d -exec ls -ldn {} + 2>/dev/null) && told=$(
+      printf '%s\n' "$told" | awk 'NF { files++; if (/^-/) bytes += $5 } END { printf "%.0f %d", bytes, files }'
+    ) || told='- -'
+    printf '%s %s\n' "$told" "$name"
+  elif [ -e "$name" ]; then
+    bytes=$(size "$name" 2>/dev/null) || bytes=-
+    printf '%s - %s\n' "$((bytes))" "$name"
+  fi
+done
+"#;
+
+/// Reads what [`TELL`] has told; nothing if it makes no sense.
+pub(super) fn read_told(folder: &str, told: &str) -> Option<Stored> {
+    let mut lines = told.lines();
+    let first = lines.next()?;
+    if let Some(bytes) = first.strip_prefix("file ") {
+        return Some(Stored::File(bytes.trim().parse().ok()?));
+    }
+    if first != "folder" {
+        return None;
+    }
+    let mut sizes = BTreeMap::new();
+    for line in lines {
+        // The second line of a name with two, or anything else that no point is called.
+        let Some((bytes, rest)) = line.split_once(' ') else { continue };
+        let Some((files, name)) = rest.split_once(' ') else { continue };
+        sizes.insert(name.to_owned(), (bytes.parse().ok(), files.parse().ok()));
+    }
+    let names = sizes.keys().cloned().map(Some);
+    let of = |path: &Path| {
+        let name = path.file_name().and_then(|name| name.to_str());
+        name.and_then(|name| sizes.get(name)).copied().unwrap_or_default()
+    };
+    Some(Stored::Folder(sorted(Path::new(folder), names, of)))
 }
 
 /// Whether a name says that somebody is still writing it.
@@ -165,5 +239,32 @@ pub(super) mod tests {
         );
         assert_eq!((listing.unfinished.len(), listing.others), (1, 1));
         assert!(matches!(list(&dir.path().join("none")), Err(Unlisted::Missing(_))));
+    }
+    #[test]
+    fn a_host_tells_of_a_folder_what_is_seen_here() {
+        use std::process::Command;
+
+        let dir = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| put(&dir.path().join(name), text);
+        let told = |path: &Path| {
+            #[expect(clippy::disallowed_methods, reason = "the shell that a host would have")]
+            let mut shell = Command::new("sh");
+            let told = shell.args(["-c", TELL]).env("DRPLAN_FOLDER", path).output().unwrap();
+            assert!(told.status.success(), "{told:?}");
+            String::from_utf8(told.stdout).unwrap()
+        };
+        let path = dir.path().to_str().unwrap();
+        assert_eq!(read_told(path, &told(dir.path())), Some(Stored::Folder(list(dir.path()).unwrap())));
+        write("db's  20261122T140509Z.dump", "12345");
+        write("db-20261122T140509Z.dump.sha256", "x");
+        write(".db-20261123T000000Z.dump", "x");
+        write("README", "x");
+        fs::create_dir_all(dir.path().join("20261121T000000Z/sub")).unwrap();
+        write("20261121T000000Z/a", "123");
+        write("20261121T000000Z/sub/b", "4567");
+        fs::create_dir_all(dir.path().join("20261120T000000Z")).unwrap();
+        assert_eq!(read_told(path, &told(dir.path())), Some(Stored::Folder(list(dir.path()).unwrap())));
+        assert_eq!(read_told("x", &told(&dir.path().join("README"))), Some(Stored::File(1)));
+        assert_eq!(told(&dir.path().join("none")), "none\n");
     }
 }

@@ -173,9 +173,7 @@ impl Seeker {
         if let Some((_, why)) = search.refused.iter().find(|(refused, _)| *refused == path) {
             return Err(why.clone());
         }
-        // What lies elsewhere was looked at there, if at all.
-        let proof = search.proof.as_ref().filter(|_| stock.is_within_sight());
-        let proof = match proof {
+        let proof = match &search.proof {
             Some(prove) => self.0.prove(stock, prove, &path, name, listed).await,
             None => Proof::Unknown(String::new()),
         };

@@ -130,10 +130,15 @@ impl Prover {
             let mut probe = asked.clone();
             give_time(&mut probe);
             let (env, cwd, shell) = (env.clone(), how.cwd.clone(), how.shell.clone());
-            inspector.ask(Question { probe, env, cwd, shell, moot: None, afar: None })
+            let afar = stock.host().map(|afar| Box::new(afar.clone()));
+            inspector.ask(Question { probe, env, cwd, shell, moot: None, afar })
         });
         let digest = async {
-            if stock.has_files() { inspector.digest(PathBuf::from(path)).await } else { Digests::None }
+            match stock.host() {
+                Some(afar) => inspector.digest_afar(afar, path).await,
+                None if stock.is_bucket() => Digests::None,
+                None => inspector.digest(PathBuf::from(path)).await,
+            }
         };
         let (inspections, digests) = tokio::join!(join_all(asks), digest);
         together(&inspections, digests)

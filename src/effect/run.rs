@@ -22,6 +22,9 @@ use crate::value::Length;
 /// How much of each stream is looked at.
 pub(super) const KEPT: usize = 64 * 1024;
 
+/// So much is kept of what lists many things: JSON of a tool that tells of thousands of points is longer than what people read.
+pub(super) const MOST_OUTPUT: usize = 16 << 20;
+
 /// How long a command may tidy up between TERM and KILL, and may need to die of KILL.
 const GRACE: Duration = Duration::from_secs(2);
 
@@ -47,11 +50,18 @@ pub(super) struct Examined {
     pub(super) code: Option<i32>,
     /// The same for people.
     pub(super) ended: String,
-    /// The last line that it has printed, of its errors if there is one.
-    pub(super) said: Option<String>,
+    /// The last line of its errors.
+    complaint: Option<String>,
     pub(super) out: Vec<u8>,
     /// Whether more was printed than is kept.
     pub(super) is_cut: bool,
+}
+
+impl Examined {
+    /// Returns the last line that it has printed, of its errors if there is one.
+    pub(super) fn said(&self) -> Option<String> {
+        self.complaint.clone().or_else(|| last_line(&self.out))
+    }
 }
 
 /// Which part of a flood is kept.
@@ -218,8 +228,8 @@ pub(super) async fn capture(look: Look<'_>) -> Result<Ran, String> {
 pub(super) async fn examine(look: Look<'_>, kept: usize) -> Result<Examined, String> {
     let (status, out, err) = carry_out_keeping(look, kept).await?;
     let code = status.and_then(|status| status.code());
-    let said = last_line(&err.kept).or_else(|| last_line(&out.kept));
-    Ok(Examined { code, ended: end_of(status), said, is_cut: out.is_cut, out: out.kept })
+    let complaint = last_line(&err.kept);
+    Ok(Examined { code, ended: end_of(status), complaint, is_cut: out.is_cut, out: out.kept })
 }
 
 async fn carry_out(look: Look<'_>) -> Result<(Option<ExitStatus>, Stream, Stream), String> {

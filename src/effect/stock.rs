@@ -52,7 +52,7 @@ pub(super) struct Stock {
 
 enum Shelf {
     Here(PathBuf),
-    Afar(String),
+    Afar(Box<Afar>, String),
     Bucket(Arc<Bucket>, Vec<StoredPoint>, Env),
 }
 
@@ -76,7 +76,11 @@ impl Stock {
     pub(super) async fn afar(afar: &Afar, folder: &str) -> Result<Self, Lack> {
         let shown = format!("{folder} on {}", afar.host.place);
         let names = afar::names(afar, folder).await.map_err(Lack::Nothing)?;
-        Ok(Self::of(names, shown, Shelf::Afar(folder.trim_end_matches('/').to_owned())))
+        Ok(Self::of(
+            names,
+            shown,
+            Shelf::Afar(Box::new(afar.clone()), folder.trim_end_matches('/').to_owned()),
+        ))
     }
 
     /// Lists the points of a bucket as it was at a moment: what was laid over them or hidden since does not count.
@@ -130,7 +134,7 @@ impl Stock {
             Shelf::Here(folder) => {
                 std::path::absolute(folder.join(name)).ok()?.into_os_string().into_string().ok()
             }
-            Shelf::Afar(folder) => Some(format!("{folder}/{name}")),
+            Shelf::Afar(_, folder) => Some(format!("{folder}/{name}")),
             Shelf::Bucket(bucket, ..) => {
                 let Address { bucket, prefix } = bucket.address();
                 Some(format!("s3://{bucket}/{prefix}{name}"))
@@ -138,21 +142,24 @@ impl Stock {
         }
     }
 
-    /// Whether the points can be looked into from here.
-    pub(super) const fn is_within_sight(&self) -> bool {
-        !matches!(self.shelf, Shelf::Afar(_))
+    /// Returns the host where the points lie, if that is not this machine.
+    pub(super) fn host(&self) -> Option<&Afar> {
+        match &self.shelf {
+            Shelf::Afar(afar, _) => Some(afar),
+            Shelf::Here(_) | Shelf::Bucket(..) => None,
+        }
     }
 
-    /// Whether files of points can be read from here.
-    pub(super) const fn has_files(&self) -> bool {
-        matches!(self.shelf, Shelf::Here(_))
+    /// Whether points are read by the bucket that keeps them, not as files.
+    pub(super) const fn is_bucket(&self) -> bool {
+        matches!(self.shelf, Shelf::Bucket(..))
     }
 
     /// Returns the values with which the place was opened.
     pub(super) const fn env(&self) -> Option<&Env> {
         match &self.shelf {
             Shelf::Bucket(_, _, env) => Some(env),
-            Shelf::Here(_) | Shelf::Afar(_) => None,
+            Shelf::Here(_) | Shelf::Afar(..) => None,
         }
     }
 

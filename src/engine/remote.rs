@@ -13,7 +13,7 @@ use crate::keeper::Exit;
 use crate::plan::{Action, Ssh};
 use crate::probe::{Command, Probe, ProbeKind};
 use crate::resolve::ResolvedStep;
-use crate::value::{Id, Length, Name};
+use crate::value::{Id, Length};
 
 /// How many couriers follow one that was lost before a person is asked.
 const MOST_FOLLOWED: u32 = 3;
@@ -97,7 +97,15 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         let (id, ssh) = self.ssh_of(place)?;
         let inherited = self.setup.own_of(at).ground.inherited.clone();
         let (exe, run) = (self.setup.exe.clone(), self.setup.start.run.to_string());
-        Some(host(id, ssh, values).map(|host| Afar { exe, host, run, inherited }))
+        let reach = ssh.filled(id, values);
+        let host = |Ssh { user, address, port, host_key }| Host {
+            place: id.to_string(),
+            user,
+            address,
+            port,
+            host_key,
+        };
+        Some(reach.map(|reach| Afar { exe, host: host(reach), run, inherited }))
     }
 
     /// Says where a probe is asked, and why its answer cannot be known if nobody knows yet where that is.
@@ -109,7 +117,8 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         moot: Option<String>,
     ) -> (Option<Box<Afar>>, Option<String>) {
         let place = probe.on.as_ref().or(self.setup.course.nodes[at].place.as_ref());
-        let asks_there = matches!(probe.kind, ProbeKind::Run(_) | ProbeKind::File(_));
+        let kind = probe.asked.as_ref().map_or(&probe.kind, |asked| &asked.probe.kind);
+        let asks_there = matches!(kind, ProbeKind::Run(_) | ProbeKind::File(_));
         match self.afar(at, place, &env.values).filter(|_| asks_there) {
             Some(Ok(afar)) => (Some(Box::new(afar)), moot),
             Some(Err(why)) => (None, moot.or(Some(why))),
@@ -224,25 +233,4 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         self.keep_acting(at);
         self.will(Act::Start(work));
     }
-}
-
-/// Fills in how a host is reached; a name stands for the output of the step that has built it.
-pub(super) fn host(place: &Id, ssh: &Ssh, values: &BTreeMap<String, String>) -> Result<Host, String> {
-    let filled = |text: &String| match (text.parse::<Name>(), values.get(text)) {
-        (Ok(_), Some(value)) => value.clone(),
-        // `ssh: user@HOST` may be a name in capitals.
-        _ => text.clone(),
-    };
-    let host_key = match &ssh.host_key {
-        Some(name) if name.parse::<Name>().is_ok() && !values.contains_key(name) => {
-            return Err(format!("the key of {place} is {name}, which has no value here"));
-        }
-        Some(key) => Some(filled(key)),
-        None => None,
-    };
-    let address = filled(&ssh.address);
-    if address.starts_with('-') || address.chars().any(char::is_whitespace) {
-        return Err(format!("the address of {place} is no address: {address}"));
-    }
-    Ok(Host { place: place.to_string(), user: ssh.user.clone(), address, port: ssh.port, host_key })
 }

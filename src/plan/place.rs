@@ -1,5 +1,7 @@
 //! Places: failure domains, what can be lost as one.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -66,6 +68,33 @@ pub struct Ssh {
     /// The host's public key, or the output of a step that gives it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub host_key: Option<String>,
+}
+
+impl Ssh {
+    /// Fills in values: a name stands for the output of the step that has built the host, or for a variable.
+    ///
+    /// # Errors
+    ///
+    /// When the host's key is a name without a value, or the address is none; in words.
+    pub fn filled(&self, place: &Id, values: &BTreeMap<String, String>) -> Result<Self, String> {
+        let filled = |text: &String| match (text.parse::<Name>(), values.get(text)) {
+            (Ok(_), Some(value)) => value.clone(),
+            // `ssh: user@HOST` may be a name in capitals.
+            _ => text.clone(),
+        };
+        let host_key = match &self.host_key {
+            Some(name) if name.parse::<Name>().is_ok() && !values.contains_key(name) => {
+                return Err(format!("the key of {place} is {name}, which has no value here"));
+            }
+            Some(key) => Some(filled(key)),
+            None => None,
+        };
+        let address = filled(&self.address);
+        if address.starts_with('-') || address.chars().any(char::is_whitespace) {
+            return Err(format!("the address of {place} is no address: {address}"));
+        }
+        Ok(Self { user: self.user.clone(), address, port: self.port, host_key })
+    }
 }
 
 /// How a host is reached, written out.

@@ -65,6 +65,8 @@ pub struct Look {
     pub program: Vec<String>,
     /// The values that it gets, beside what the login gives.
     pub values: BTreeMap<String, String>,
+    /// The line behind its output after which stands what it has written to `$DRPLAN_OUTPUT`; none if nobody wants to know.
+    pub mark: Option<String>,
 }
 
 impl Attempt {

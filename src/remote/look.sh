@@ -1,10 +1,16 @@
 # Carries out a command that only looks; it ends with the connection.
 script=$base/look.$$
+told=$base/told.$$
 setsid=$(command -v setsid)
 look() {
   if [ -n "$SCRIPT" ]; then
     # On a full disk the text is an argument after all: a look at that very disk must be possible.
     { mkdir -p "$base" && printf '%s' "$SCRIPT" >"$script"; } || WORDS=$PLAIN
+  fi
+  if [ -n "$MARK" ]; then
+    { mkdir -p "$base" && : >"$told"; } || exit 1
+    DRPLAN_OUTPUT=$told
+    export DRPLAN_OUTPUT
   fi
   eval "$VALUES
 $WORDS"
@@ -20,7 +26,9 @@ exec 3<&-
 wait "$looking"
 code=$?
 kill "$link"
-rm -f "$script"
+# What it has written to $DRPLAN_OUTPUT comes behind what it has printed.
+[ ! -f "$told" ] || { printf '\n%s\n' "$MARK"; cat "$told"; } >&5
+rm -f "$script" "$told"
 printf '%s over\n' "$NONCE" >&6
 say over "$code"
 exit 0

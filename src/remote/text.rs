@@ -83,6 +83,7 @@ pub(super) fn look(look: &Look, run: &str, nonce: &str) -> String {
     for (name, value) in [
         ("NONCE", nonce),
         ("RUN", run),
+        ("MARK", look.mark.as_deref().unwrap_or_default()),
         ("VALUES", &exports(&look.values)),
         ("WORDS", &words),
         ("PLAIN", &plain),

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use futures_util::future::join_all;
 use secrecy::ExposeSecret;
 
+use super::abroad::{self, reach, where_asked};
 use super::judge::{Found, Looked, Seen, judge_copy};
 use super::promise::Promise;
 use super::s3;
@@ -12,7 +13,7 @@ use super::subject::{Ground, Subject, Whereabouts};
 use super::{CopySeen, Known};
 use crate::bucket::Address;
 use crate::effect::{
-    Digests, Env, Errand, Inspection, Inspector, Origin, Question, Unlisted, Wanted, give_time, scrub,
+    Afar, Digests, Env, Errand, Inspection, Inspector, Origin, Question, Unlisted, Wanted, give_time, scrub,
 };
 use crate::history::History;
 use crate::plan::{Keep, SecretSource};
@@ -39,6 +40,10 @@ pub struct Asking<'a> {
     pub history: &'a History,
     /// What was seen before.
     pub known: Option<&'a Known>,
+    /// The binary of drplan, for couriers to other hosts.
+    pub exe: &'a Path,
+    /// The name under which hosts keep what belongs to this look.
+    pub visit: &'a str,
 }
 
 /// Looks at a copy and holds it to the plan.
@@ -71,15 +76,20 @@ async fn find(asking: Asking<'_>, subject: &Subject<'_>, promise: &Promise<'_>) 
     let mut found = Found { no_key, ..Found::default() };
     let (of_copy, of_point): (Vec<&Probe>, Vec<&Probe>) =
         subject.copy.verify.iter().partition(|probe| is_of_copy(probe));
+    let mut afar = None;
     let at = match &subject.at {
         Whereabouts::Here(path) => path.display().to_string(),
         Whereabouts::Url(url) => url.clone(),
-        Whereabouts::Host(place) => {
-            found.not_seen = Some((
-                format!("it lies on {place}, another machine"),
-                format!("run `drplan verify --here {place}` on {place}"),
-            ));
-            return found;
+        Whereabouts::Host(place, path) => {
+            match reach(asking, place, &env.values) {
+                Ok(reached) => afar = reached,
+                Err(why) => {
+                    let help = format!("run `drplan verify --here {place}` on {place}");
+                    found.not_seen = Some((why, help));
+                    return found;
+                }
+            }
+            path.clone()
         }
         Whereabouts::Nowhere(why) => {
             found.not_seen = Some((why.clone(), "say in `at` where the copy lies".to_owned()));
@@ -88,7 +98,7 @@ async fn find(asking: Asking<'_>, subject: &Subject<'_>, promise: &Promise<'_>) 
     };
     if !of_copy.is_empty() {
         env.values.insert("POINT_PATH".to_owned(), at.clone());
-        let inspections = ask_all(asking, &of_copy, &env).await;
+        let inspections = ask_all(asking, &of_copy, &env, afar.as_ref()).await;
         let mut facts = Facts::default();
         for (_, inspection) in &inspections {
             facts.add(inspection.facts.clone());
@@ -123,7 +133,7 @@ async fn find(asking: Asking<'_>, subject: &Subject<'_>, promise: &Promise<'_>) 
         && Address::is_meant_by(url)
     {
         let read = s3::look(asking, subject, promise, url, &mut env, &mut found).await;
-        let mut found = look_into(asking, promise, &of_point, &env, found).await;
+        let mut found = look_into(asking, promise, &of_point, &env, None, found).await;
         if let (Some(read), Some(newest)) =
             (read, found.looked.iter_mut().find(|looked| !looked.is_whole_copy))
             && read.name == newest.name
@@ -131,6 +141,10 @@ async fn find(asking: Asking<'_>, subject: &Subject<'_>, promise: &Promise<'_>) 
             (newest.digests, newest.read) = (read.digests, read.level);
         }
         return found;
+    }
+    if let Some(afar) = &afar {
+        abroad::list(asking, subject, promise, afar, &at, &mut found).await;
+        return look_into(asking, promise, &of_point, &env, Some(afar), found).await;
     }
     let Whereabouts::Here(path) = &subject.at else {
         if of_copy.is_empty() {
@@ -143,7 +157,7 @@ async fn find(asking: Asking<'_>, subject: &Subject<'_>, promise: &Promise<'_>) 
         return found;
     };
     list(asking, subject, promise, path, &mut found).await;
-    look_into(asking, promise, &of_point, &env, found).await
+    look_into(asking, promise, &of_point, &env, None, found).await
 }
 
 /// Whether a probe looks at the whole copy.
@@ -174,18 +188,7 @@ async fn list(
         return;
     }
     match asking.inspector.list(path.to_owned()).await {
-        Ok(listing) => {
-            found.unfinished = listing.unfinished;
-            found.others = listing.others;
-            found.folder = Some(listing.folder.display().to_string());
-            found.seen.extend(listing.points.into_iter().map(|point| Seen {
-                name: point.name,
-                path: point.path.display().to_string(),
-                time: Some(point.time),
-                bytes: point.bytes,
-                files: point.files,
-            }));
-        }
+        Ok(listing) => found.take(listing),
         Err(Unlisted::Missing(why)) => found.missing = Some(why),
         Err(Unlisted::Unreadable(why)) => {
             let help = format!("let {} be read by who runs `drplan verify`", subject.reference);
@@ -200,19 +203,26 @@ async fn look_into(
     promise: &Promise<'_>,
     probes: &[&Probe],
     env: &Env,
+    afar: Option<&Afar>,
     mut found: Found,
 ) -> Found {
     let limit = asking.as_of.min(asking.now.plus(super::judge::CLOCKS_DIFFER));
     let usable = found.seen.iter().filter(|seen| seen.time.is_none_or(|time| time <= limit));
     let count = if promise.floor.is_some_and(|floor| floor.drop.is_some()) { 2 } else { 1 };
     let chosen: Vec<Seen> = usable.rev().take(count).cloned().collect();
-    let looks = chosen.into_iter().map(|seen| look_into_one(asking, probes, env, seen));
+    let looks = chosen.into_iter().map(|seen| look_into_one(asking, probes, env, afar, seen));
     let mut looked: Vec<Looked> = join_all(looks).await;
     found.looked.append(&mut looked);
     found
 }
 
-async fn look_into_one(asking: Asking<'_>, probes: &[&Probe], env: &Env, seen: Seen) -> Looked {
+async fn look_into_one(
+    asking: Asking<'_>,
+    probes: &[&Probe],
+    env: &Env,
+    afar: Option<&Afar>,
+    seen: Seen,
+) -> Looked {
     let mut env = env.clone();
     env.values.insert("POINT_PATH".to_owned(), seen.path.clone());
     env.values.insert("POINT_ID".to_owned(), seen.name.clone());
@@ -223,13 +233,13 @@ async fn look_into_one(asking: Asking<'_>, probes: &[&Probe], env: &Env, seen: S
         None => env.unknown.push("POINT_TIME".to_owned()),
     }
     let digest = async {
-        if Address::is_meant_by(&seen.path) {
-            Digests::None
-        } else {
-            asking.inspector.digest(PathBuf::from(&seen.path)).await
+        match afar {
+            Some(afar) => asking.inspector.digest_afar(afar, &seen.path).await,
+            None if Address::is_meant_by(&seen.path) => Digests::None,
+            None => asking.inspector.digest(PathBuf::from(&seen.path)).await,
         }
     };
-    let (inspections, digests) = tokio::join!(ask_all(asking, probes, &env), digest);
+    let (inspections, digests) = tokio::join!(ask_all(asking, probes, &env, afar), digest);
     Looked {
         name: seen.name,
         path: seen.path,
@@ -243,29 +253,30 @@ async fn look_into_one(asking: Asking<'_>, probes: &[&Probe], env: &Env, seen: S
     }
 }
 
-/// Asks all probes at the same time.
-async fn ask_all(asking: Asking<'_>, probes: &[&Probe], env: &Env) -> Vec<(String, Inspection)> {
+/// Asks all probes at the same time, where the copy lies unless they say where else.
+async fn ask_all(
+    asking: Asking<'_>,
+    probes: &[&Probe],
+    env: &Env,
+    afar: Option<&Afar>,
+) -> Vec<(String, Inspection)> {
     let asks = probes.iter().map(|probe| async move {
+        let (afar, moot) = match where_asked(asking, probe, afar, &env.values) {
+            Ok(afar) => (afar.map(Box::new), None),
+            Err(why) => (None, Some(why)),
+        };
         let mut question = Question {
             probe: (*probe).clone(),
             env: env.clone(),
             cwd: asking.ground.folder.clone(),
             shell: shell(asking.plan),
-            moot: elsewhere(asking, probe),
-            afar: None,
+            moot,
+            afar,
         };
         give_time(&mut question.probe);
         (probe.shown(), asking.inspector.ask(question).await)
     });
     join_all(asks).await
-}
-
-/// Says why a probe cannot be asked from here.
-fn elsewhere(asking: Asking<'_>, probe: &Probe) -> Option<String> {
-    let on = probe.on.as_ref()?;
-    let place = asking.plan.places.get(on)?;
-    let is_here = asking.here == Some(on) || place.ssh.is_none();
-    (!is_here).then(|| format!("it is to be asked on {on}, another machine"))
 }
 
 pub(super) fn shell(plan: &ResolvedPlan) -> Vec<String> {

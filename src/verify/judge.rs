@@ -4,7 +4,7 @@ use super::floor;
 use super::promise::Promise;
 use super::subject::Subject;
 use super::{AssetSeen, CopySeen, DatedBy, Kind, PointSeen, Problem, Severity};
-use crate::effect::{Digests, Inspection, Verdict};
+use crate::effect::{Digests, Inspection, Listing, Verdict};
 use crate::plan::{Asset, Keep};
 use crate::probe::{Facts, Integrity};
 use crate::resolve::ResolvedPlan;
@@ -37,6 +37,22 @@ pub(super) struct Found {
     pub(super) problems: Vec<Problem>,
     /// Why the secret could not be fetched.
     pub(super) no_key: Option<String>,
+}
+
+impl Found {
+    /// Takes what a folder holds.
+    pub(super) fn take(&mut self, listing: Listing) {
+        self.unfinished = listing.unfinished;
+        self.others = listing.others;
+        self.folder = Some(listing.folder.display().to_string());
+        self.seen.extend(listing.points.into_iter().map(|point| Seen {
+            name: point.name,
+            path: point.path.display().to_string(),
+            time: Some(point.time),
+            bytes: point.bytes,
+            files: point.files,
+        }));
+    }
 }
 
 /// A point as it was listed.

@@ -3,6 +3,7 @@
 //! [`subjects`] says what is to be looked at, [`look`] asks through the room `effect`, `judge` holds what was found to the
 //! plan and asks nothing. The [`Verification`] is what is shown, recorded, and read again by other commands.
 
+mod abroad;
 mod account;
 mod announce;
 mod ask;
@@ -17,6 +18,7 @@ mod s3;
 mod subject;
 mod table;
 
+pub use abroad::tidy_up;
 pub use account::{
     AssetSeen, CopySeen, DatedBy, JobSeen, Kind, PlanSeen, PointSeen, Problem, Severity, Verification, schema,
 };

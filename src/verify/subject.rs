@@ -23,8 +23,8 @@ pub enum Whereabouts {
     Here(PathBuf),
     /// At a URL, such as `s3://bucket/prefix/`.
     Url(String),
-    /// On another machine.
-    Host(Id),
+    /// On another machine: the place, and the path there.
+    Host(Id, String),
     /// Nobody can say; why.
     Nowhere(String),
 }
@@ -93,8 +93,8 @@ fn subject<'a>(
             Err(error) => Whereabouts::Nowhere(format!("`at`: {error}")),
             Ok(filled) if filled.contains("://") => Whereabouts::Url(filled),
             Ok(filled) if is_here => Whereabouts::Here(ground.folder.join(filled)),
-            Ok(_) => match place_id {
-                Some(place) => Whereabouts::Host(place.clone()),
+            Ok(filled) => match place_id {
+                Some(place) => Whereabouts::Host(place.clone(), filled),
                 None => Whereabouts::Nowhere("the plan does not say on which machine it lies".to_owned()),
             },
         },

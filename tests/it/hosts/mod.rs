@@ -1,5 +1,6 @@
 //! Steps on other hosts, with the real `sshd`.
 
+mod backups;
 mod ends;
 mod failover;
 mod links;

@@ -86,3 +86,17 @@ fn a_dry_run_says_what_a_host_lacks_before_anything_is_started() {
     let stage = stage_with(&sshd, "steps:\n  a: { on: vps, run: 'true' }\n");
     run(&stage, &["execute", "plan.yaml", "--dry-run"]).exits(1).says("vps cannot be reached");
 }
+
+#[test]
+fn recipes_of_probes_are_asked_on_the_host_with_its_tools() {
+    let sshd = Sshd::start();
+    let plan = |archive: &str| {
+        format!(
+            "steps:\n  pack:\n    on: vps\n    run: 'echo data >data; tar -cf whole.tar data; head -c 600 whole.tar >half.tar'\n    \
+             verify: [ {{ use: files/verify-tar, with: {{ archive: {archive}, paths: [data] }} }} ]\n"
+        )
+    };
+    run(&stage_with(&sshd, &plan("whole.tar")), &EXECUTE).exits(0);
+    run(&stage_with(&sshd, &plan("half.tar")), &EXECUTE).exits(3).says("it cannot be read to its end");
+    assert!(sshd.attempts().is_empty(), "something was left on the host: {:?}", sshd.attempts());
+}
