@@ -1,6 +1,6 @@
 //! `drplan check`: finds what is wrong with plans. It executes nothing that a plan says.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::Deserialize;
@@ -14,10 +14,11 @@ use crate::document::Sources;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::finding::{Level, Severity};
-use crate::history::History;
+use crate::history::{History, Seen};
 use crate::lint::{self, Levels, UnknownRule};
 use crate::output::{self, About, Checked, Format, Style};
 use crate::value::{Date, Id, Moment, did_you_mean};
+use crate::verify::known_file;
 use crate::workspace::{Shelf, Workspace};
 
 /// Arguments of `drplan check`.
@@ -26,6 +27,7 @@ use crate::workspace::{Shelf, Workspace};
     drplan check                        the plans of this repository\n  \
     drplan check plans/shop.yaml        one plan\n  \
     drplan check --summary              and where every promise stands\n  \
+    drplan check --state .drplan        and what `drplan verify --record` has last seen of the backups\n    \
     drplan check --deny warnings        in CI, where warnings must not pile up\n  \
     drplan check --format github        in GitHub Actions: annotations beside the lines\n  \
     drplan check --format sarif         for code scanning and editors\n  \
@@ -75,9 +77,12 @@ pub(super) fn run(args: &Args, global: &Global, terminal: &Terminal) -> Result<E
     let (files, mut errors) = files_of(&paths);
     let mut sources = Sources::default();
     let shelf = Shelf::of(&files, &mut sources);
-    let (history, mut bad_records) = History::read(&workspace.evidence(), &mut sources);
+    let (mut history, mut bad_records) = History::read(&workspace.evidence(), &mut sources);
     for finding in &mut bad_records {
         finding.severity = levels.told_as(finding.severity);
+    }
+    if let Some(state) = global.state.as_ref().filter(|_| global.state_is_asked) {
+        history.seen = Some(seen(state)?);
     }
     let request = lint::Request {
         levels: &levels,
@@ -129,6 +134,17 @@ pub(super) fn run(args: &Args, global: &Global, terminal: &Terminal) -> Result<E
         (false, true) => Exit::Found,
         (false, false) => Exit::Done,
     })
+}
+
+/// Reads what `drplan verify --record` has kept: in a folder of runs, or in a file.
+fn seen(state: &Path) -> Result<Seen, Error> {
+    let file = if state.is_dir() { known_file(state) } else { state.to_owned() };
+    let cannot = |why: String| {
+        Error::unable(format!("cannot read what was seen of backups from {}: {why}", file.display()))
+            .hint("`drplan verify --record` writes it to .drplan/verification.json; leave `--state` out to check the plan alone")
+    };
+    let text = std::fs::read_to_string(&file).map_err(|error| cannot(error.to_string()))?;
+    Seen::parse(&text).map_err(cannot)
 }
 
 /// The day is part of the answer, so it stands in it: tomorrow an exception may have run out.

@@ -31,7 +31,8 @@ mod waiting;
 
 use std::path::{Path, PathBuf};
 
-use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::parser::ValueSource;
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 pub use terminal::Terminal;
 
@@ -63,6 +64,9 @@ pub struct Global {
     /// Keep runs and locks in this folder instead of `.drplan` at the repository's root
     #[arg(long, global = true, value_name = "DIR", env = "DRPLAN_STATE", help_heading = "Global options")]
     pub state: Option<PathBuf>,
+    /// Whether the command line itself says so: `check` then reads what `verify` has seen.
+    #[arg(skip)]
+    pub state_is_asked: bool,
     /// When to use colours; `NO_COLOR` is respected
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto", help_heading = "Global options")]
     pub color: ColorChoice,
@@ -155,9 +159,18 @@ enum Command {
     Courier,
 }
 
+/// Reads the command line.
+fn parse() -> Result<Cli, clap::Error> {
+    let matches = Cli::command().try_get_matches()?;
+    let mut cli = Cli::from_arg_matches(&matches)?;
+    let of_command = matches.subcommand().map_or(&matches, |(_, of_command)| of_command);
+    cli.global.state_is_asked = of_command.value_source("state") == Some(ValueSource::CommandLine);
+    Ok(cli)
+}
+
 /// Runs the command line and returns how the program ends.
 pub fn main() -> Exit {
-    let cli = match Cli::try_parse() {
+    let cli = match parse() {
         Ok(cli) => cli,
         Err(error) => {
             let exit = if error.use_stderr() { Exit::Unable } else { Exit::Done };

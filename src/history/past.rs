@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::Seen;
 use crate::report::{Record, Standing, TestType};
 use crate::value::{Id, Length, Moment, RunId};
 
@@ -21,6 +22,8 @@ pub struct Drill {
 pub struct History {
     plans: BTreeMap<Id, OfPlan>,
     runs: BTreeSet<String>,
+    /// What `drplan verify` has last seen; nothing if nobody asks for that.
+    pub seen: Option<Seen>,
 }
 
 /// What is known of one plan.
@@ -34,7 +37,7 @@ struct OfPlan {
 impl History {
     /// Makes a history without any drills.
     pub const fn new() -> Self {
-        Self { plans: BTreeMap::new(), runs: BTreeSet::new() }
+        Self { plans: BTreeMap::new(), runs: BTreeSet::new(), seen: None }
     }
 
     /// Makes a history of records; a run of which there are several records counts once.

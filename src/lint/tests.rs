@@ -8,7 +8,7 @@ use serde::de::IntoDeserializer;
 use super::*;
 use crate::document::Sources;
 use crate::finding::{Finding, Level, Severity};
-use crate::history::History;
+use crate::history::{History, Seen};
 use crate::value::Date;
 use crate::workspace::Opened;
 
@@ -19,11 +19,11 @@ fn date(text: &str) -> Date {
 }
 
 fn check_with(text: &str, levels: &Levels) -> Vec<Finding> {
-    check_beside(None, text, levels)
+    check_beside(None, &History::new(), text, levels)
 }
 
 /// Checks a plan; another one stands beside it as `network.yaml`.
-fn check_beside(beside: Option<&str>, text: &str, levels: &Levels) -> Vec<Finding> {
+fn check_beside(beside: Option<&str>, history: &History, text: &str, levels: &Levels) -> Vec<Finding> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("plan.yaml");
     #[expect(clippy::disallowed_methods, reason = "a test needs a file")]
@@ -35,8 +35,7 @@ fn check_beside(beside: Option<&str>, text: &str, levels: &Levels) -> Vec<Findin
     let mut sources = Sources::default();
     let opened = Opened::one(&path, &mut sources).unwrap();
     let as_of = date("2026-06-30");
-    let history = History::new();
-    check(&opened, &sources, &Request { levels, as_of: &as_of, history: &history, environment: None })
+    check(&opened, &sources, &Request { levels, as_of: &as_of, history, environment: None })
 }
 
 fn codes(text: &str) -> Vec<&'static str> {
@@ -61,8 +60,11 @@ fn every_page_tells_the_truth() {
         let (fires, quiet) = (fences(meta.page, "fires"), fences(meta.page, "quiet"));
         assert!(!fires.is_empty() && !quiet.is_empty(), "{} has no examples", meta.name);
         let beside = fences(meta.page, "beside").first().copied();
+        let state = meta.page.split_once("```json,state\n").and_then(|(_, rest)| rest.split("\n```").next());
+        let mut history = History::new();
+        history.seen = state.map(|state| Seen::parse(state).unwrap());
         for text in fires {
-            let found = check_beside(beside, text, &Levels::default());
+            let found = check_beside(beside, &history, text, &Levels::default());
             let mut found: Vec<&str> = found.into_iter().map(|finding| finding.code).collect();
             found.sort_unstable();
             found.dedup();
@@ -71,7 +73,7 @@ fn every_page_tells_the_truth() {
             }
         }
         for text in quiet {
-            let found = check_beside(beside, text, &Levels::default());
+            let found = check_beside(beside, &history, text, &Levels::default());
             for finding in found {
                 writeln!(wrong, "{}: quiet finds {}: {}", meta.name, finding.code, finding.message).unwrap();
             }

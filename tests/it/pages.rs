@@ -235,7 +235,7 @@ fn commands_and_exit_codes_are_read_from_a_block() {
 
 #[test]
 fn every_fence_says_what_it_is() {
-    const KNOWN: [&str; 14] = [
+    const KNOWN: [&str; 15] = [
         "yaml",
         "yaml,fragment",
         "yaml,recipe",
@@ -246,6 +246,7 @@ fn every_fence_says_what_it_is() {
         "console",
         "console,unrun",
         "json",
+        "json,state",
         "text",
         "sh",
         "rust,ignore",

@@ -5,6 +5,8 @@ mod archive_not_kept;
 mod asset_not_survived;
 mod asset_without_health;
 mod asset_without_restore;
+mod backup_found_bad;
+mod backup_not_looked_at;
 mod bad_schedule;
 mod copies;
 mod daemon_not_redirected;
@@ -55,6 +57,8 @@ pub const RULES: &[&dyn Rule] = &[
     &asset_not_survived::AssetNotSurvived,
     &asset_without_health::AssetWithoutHealth,
     &asset_without_restore::AssetWithoutRestore,
+    &backup_found_bad::BackupFoundBad,
+    &backup_not_looked_at::BackupNotLookedAt,
     &bad_schedule::BadSchedule,
     &copies::Copies,
     &daemon_not_redirected::DaemonNotRedirected,

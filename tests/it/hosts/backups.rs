@@ -134,10 +134,7 @@ fn a_run_takes_the_newest_point_of_a_host_that_is_good_there() {
     fs::write(far.point("db-20990101T000000Z.tar.gz"), "no archive").unwrap();
     run(&far.stage, &["execute", "plan.yaml", "--yes"]).exits(0);
     let why = far.stage.last("point_chosen", "restore")["point"]["why"].as_str().unwrap().to_owned();
-    assert!(
-        why.contains("db-20990101T000000Z.tar.gz was passed over: data is not in it"),
-        "{why}"
-    );
+    assert!(why.contains("db-20990101T000000Z.tar.gz was passed over: data is not in it"), "{why}");
     assert!(why.contains("verified just now as far as `digest`"), "{why}");
     assert_eq!(far.stage.ledger(), [name]);
 }

@@ -200,3 +200,29 @@ fn a_check_cannot_mend_what_it_looks_at() {
     shop.has("failure", "not-good", "Read-only");
     assert_eq!(fs::read_to_string(shop.point(NEWEST)).unwrap(), "content");
 }
+
+#[test]
+fn check_reads_what_verify_has_seen_where_somebody_asks_for_it() {
+    let shop = full("");
+    let plan = |args: &[&str]| shop.0.run(&[&["check", "plan.yaml", "--as-of", "2026-06-10"], args].concat());
+    plan(&["--state", ".drplan"]).exits(2).says("drplan verify --record");
+    shop.0.run(&["verify", "plan.yaml", "--as-of", super::NOW, "--record"]).exits(0);
+    let quiet = plan(&["--state", ".drplan"]);
+    assert!(!quiet.out.contains("backup-"), "{}", quiet.out);
+    // The look is too old by now, in a file of another place as well.
+    let file = ".drplan/verification.json";
+    let late = ["--state", file, "--as-of", "2026-06-20"];
+    shop.0.run(&[&["check", "plan.yaml"], late.as_slice()].concat()).says("backup-not-looked-at");
+    fs::write(shop.point(NEWEST), "").unwrap();
+    shop.0.run(&["verify", "plan.yaml", "--as-of", super::NOW, "--record"]).exits(1);
+    let found = plan(&["--state", ".drplan"]).exits(1);
+    assert!(
+        found.out.contains("error[backup-found-bad]") && found.out.contains("plan.yaml:"),
+        "{}",
+        found.out
+    );
+    // Nothing that lies on some machine is told without that.
+    assert!(!plan(&[]).out.contains("backup-found-bad"));
+    fs::write(shop.0.path().join(file), "{}").unwrap();
+    plan(&["--state", ".drplan"]).exits(2).says("missing field");
+}

@@ -1,0 +1,55 @@
+//! A copy that `drplan verify` has found bad.
+
+use crate::document::{KeyPath, Part};
+use crate::finding::{Finding, RuleMeta};
+use crate::history::{Seen, Wrong};
+use crate::lint::rule::rule;
+use crate::lint::{Context, Rule, Sink, Subject};
+
+rule!(
+    BackupFoundBad,
+    "backup-found-bad",
+    Deny,
+    "A copy on which the plan relies is bad, by what drplan verify has seen of it."
+);
+
+impl Rule for BackupFoundBad {
+    fn meta(&self) -> RuleMeta {
+        Self::META
+    }
+
+    fn check(&self, context: &Context<'_>, sink: &mut Sink) {
+        let Some(seen) = &context.history.seen else { return };
+        for (copy, path) in relied_on(context) {
+            let Some(Wrong::Fails(what)) =
+                seen.copy(&context.plan.plan, &copy).and_then(|seen| seen.wrong.as_ref())
+            else {
+                continue;
+            };
+            let message = format!("`{copy}` failed when it was looked at on {}: {what}", day_of(seen));
+            let finding = Finding::error(Self::META.name, message)
+                .at(context.place(&path, Part::Key), "is bad, as it really is")
+                .help(format!("mend it, then look again: `drplan verify --copy {copy} --record`"));
+            sink.add(finding, Subject::default());
+        }
+    }
+}
+
+/// Returns the copies of the plan's own backups that count, each with where it stands. Backups are looked at as they are without
+/// an environment.
+pub(super) fn relied_on(context: &Context<'_>) -> Vec<(String, KeyPath)> {
+    let own = context.plan.backups.iter().filter(|_| context.environment.is_none());
+    let copies = own.flat_map(|(backup, body)| {
+        let counts = body.copies.iter().filter(|(_, copy)| copy.optional != Some(true));
+        counts.map(move |(copy, _)| {
+            let path = KeyPath::root().key("backups").key(backup.as_str()).key("copies").key(copy.as_str());
+            (format!("{backup}.{copy}"), path)
+        })
+    });
+    copies.collect()
+}
+
+/// Returns the day of a look, in UTC.
+pub(super) fn day_of(seen: &Seen) -> String {
+    seen.at.to_string().chars().take(10).collect()
+}
