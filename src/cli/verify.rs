@@ -16,8 +16,8 @@ use crate::plan::Occasion;
 use crate::resolve::{Placement, ResolvedPlan};
 use crate::value::{Id, Moment, did_you_mean};
 use crate::verify::{
-    Asking, Audience, Ground, Known, Pen, PlanSeen, Severity, Subject, Verification, announce, human,
-    judge_asset, junit, known_file, look, look_at_jobs, openmetrics, subjects, tidy_up,
+    Asking, Audience, Ground, Known, Pen, PlanSeen, Severity, Subject, Verification, announce, hold_apart,
+    human, judge_asset, junit, known_file, look, look_at_jobs, openmetrics, subjects, tidy_up,
 };
 use crate::workspace::{Workspace, plan_files};
 
@@ -293,8 +293,12 @@ async fn look_at_one(args: &Args, workspace: &Workspace, looked: &Looked, asking
     };
     let all = subjects(plan, &looked.placement, &looked.ground, asking.here);
     let chosen: Vec<Subject<'_>> = all.into_iter().filter(is_wanted).collect();
-    let copies = join_all(chosen.iter().map(|subject| look(asking, subject))).await;
+    let mut copies = join_all(chosen.iter().map(|subject| look(asking, subject))).await;
     tidy_up(asking, &chosen).await;
+    // In a sandbox, all that stands in for places may well be one machine.
+    if args.environment.is_none() {
+        hold_apart(plan, &chosen, &mut copies).await;
+    }
     // Where only some copies were looked at, nothing can be said of the asset as a whole.
     let assets = if args.copy.is_empty() {
         let wanted = |id: &Id| args.asset.is_empty() || args.asset.iter().any(|asset| asset == id.as_str());

@@ -224,6 +224,8 @@ pub enum Kind {
     NotProtected,
     /// What makes it is not installed, or did not run.
     JobNotRun,
+    /// It lies where another copy lies, from which the plan says that it is apart.
+    NotElsewhere,
 }
 
 impl Kind {
@@ -264,6 +266,20 @@ impl Problem {
     pub fn at(mut self, point: &str) -> Self {
         self.point = Some(point.to_owned());
         self
+    }
+}
+
+impl CopySeen {
+    /// Adds a problem; the worst stand first, of one kind as they were found.
+    pub(super) fn add(&mut self, problem: Problem) {
+        self.problems.push(problem);
+        self.problems.sort_by_key(|problem| std::cmp::Reverse(problem.severity));
+        self.verdict = self
+            .problems
+            .iter()
+            .map(|problem| problem.severity)
+            .max()
+            .filter(|worst| *worst > Severity::Note);
     }
 }
 

@@ -120,11 +120,9 @@ pub(super) fn judge_copy(
     };
     let mut judge = Judge { promise, now, as_of, problems: Vec::new() };
     judge.judge(&mut seen, subject, found, before);
-    seen.problems = judge.problems;
-    // The worst first; of one kind as they were found.
-    seen.problems.sort_by_key(|problem| std::cmp::Reverse(problem.severity));
-    seen.verdict =
-        seen.problems.iter().map(|problem| problem.severity).max().filter(|worst| *worst > Severity::Note);
+    for problem in judge.problems {
+        seen.add(problem);
+    }
     seen
 }
 

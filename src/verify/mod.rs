@@ -7,6 +7,7 @@ mod abroad;
 mod account;
 mod announce;
 mod ask;
+mod elsewhere;
 mod floor;
 mod job;
 mod judge;
@@ -24,6 +25,7 @@ pub use account::{
 };
 pub use announce::{Audience, announce};
 pub use ask::{Asking, look};
+pub use elsewhere::hold_apart;
 pub use job::look_at_jobs;
 pub use judge::judge_asset;
 pub use junit::junit;

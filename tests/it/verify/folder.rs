@@ -2,7 +2,10 @@
 
 use std::fs;
 
+use serde_json::Value;
+
 use super::{NEWEST, Shop, daily};
+use crate::stage::Stage;
 
 fn full(copy: &str) -> Shop {
     daily(1..=10).fold(Shop::new(copy, ""), |shop, name| shop.with(&name, "content"))
@@ -225,4 +228,48 @@ fn check_reads_what_verify_has_seen_where_somebody_asks_for_it() {
     assert!(!plan(&[]).out.contains("backup-found-bad"));
     fs::write(shop.0.path().join(file), "{}").unwrap();
     plan(&["--state", ".drplan"]).exits(2).says("missing field");
+}
+
+/// A backup with a copy beside the host and one on a disk that is mounted at `disk`, if it is.
+fn with_a_disk(places: &str) -> Stage {
+    let stage = Stage::new(&format!(
+        "places: {{ vps: {{ kind: host }}, {places} }}\n\
+         assets: {{ db: {{ kind: postgresql, homes: [vps], rpo: 26h }} }}\n\
+         backups:\n  nightly:\n    of: [db]\n    points: {{ cron: '0 3 * * *' }}\n    takes: 10m\n    copies:\n      \
+         local: {{ at: points, keep: 30d }}\n      disk: {{ in: disk, at: disk, keep: 30d }}\n"
+    ));
+    for folder in ["points", "disk"] {
+        stage.write(&format!("{folder}/{NEWEST}"), "data");
+    }
+    stage
+}
+
+/// Returns the kinds of problems of the second copy.
+fn problems_of_the_disk(stage: &Stage, more: &[&str]) -> Vec<String> {
+    let args = ["verify", "plan.yaml", "--format", "json", "--as-of", super::NOW];
+    let ran = stage.run(&[args.as_slice(), more].concat());
+    let seen: Value = serde_json::from_str(&ran.out).unwrap();
+    let problems = seen["plans"][0]["copies"][1]["problems"].as_array().unwrap().clone();
+    problems.iter().map(|problem| problem["kind"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn a_disk_that_is_not_mounted_is_no_other_place() {
+    let stage = with_a_disk("disk: { kind: disk }");
+    stage
+        .run(&["verify", "plan.yaml", "--as-of", super::NOW])
+        .exits(1)
+        .says("apart from nightly.local in `vps`");
+    assert!(problems_of_the_disk(&stage, &[]).contains(&"not-elsewhere".to_owned()));
+    // Where the plan says that they fall together, it is as it says.
+    let together = with_a_disk("disk: { kind: disk, in: [vps] }");
+    assert!(!problems_of_the_disk(&together, &[]).contains(&"not-elsewhere".to_owned()));
+    // The good twin: a file system of its own.
+    let mount = |words: &[&str]| crate::servers::said(std::process::Command::new(words[0]).args(&words[1..]));
+    let disk = stage.path().join("disk");
+    mount(&["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk.to_str().unwrap()]);
+    fs::write(disk.join(NEWEST), "data").unwrap();
+    let problems = problems_of_the_disk(&stage, &[]);
+    mount(&["umount", disk.to_str().unwrap()]);
+    assert!(!problems.contains(&"not-elsewhere".to_owned()), "{problems:?}");
 }
