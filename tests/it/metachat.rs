@@ -178,6 +178,9 @@ fn the_host_is_lost_and_all_comes_back_as_it_was_at_the_last_night() {
         .drill("host-loss", &[])
         .exits(0)
         .says(&format!("nightly.s3 (s3://metachat-dr/nightly/{}", nights[1]));
+    let report = |format: &str| sandbox.drplan(&["report", "latest", "--format", format]).exits(0).shown;
+    let (first, record) = (report("markdown"), report("record"));
+    assert!(!first.contains("from 1 drill"), "{first}");
     assert!(!sandbox.path(".drplan/metachat/sandbox-a").exists(), "the host was really lost");
     sandbox.compare(&nights[1], "new").exits(0);
     // What was written after the last night is what was lost, and nothing else.
@@ -187,6 +190,28 @@ fn the_host_is_lost_and_all_comes_back_as_it_was_at_the_last_night() {
     assert!(!sandbox.path(".drplan/metachat/sandbox-b/var/restore").exists());
     // The copy on the host is gone with it; the one in S3 is as good as before.
     sandbox.verify().exits(1).says("sandbox-a/var/backups/metachat is not there").says("✓ nightly.s3");
+
+    // What this drill has measured is what the next one should take.
+    let row = |report: &str, begin: &str| {
+        let line = report.lines().find(|line| line.starts_with(begin));
+        let cells = line.unwrap_or_else(|| panic!("no {begin}\n{report}")).split('|').map(str::trim);
+        cells.map(str::to_owned).collect::<Vec<String>>()
+    };
+    fs::create_dir(sandbox.path("evidence")).unwrap();
+    fs::write(sandbox.path("evidence/host-loss.json"), record).unwrap();
+    for script in ["tests/metachat/down", "tests/metachat/up"] {
+        sandbox.run(script, &[]).exits(0);
+    }
+    sandbox.drill("host-loss", &[]).exits(0);
+    let second = report("markdown");
+    for asset in ["postgres", "redis", "uploads", "api", "web"] {
+        let cells = row(&second, &format!("| `{asset}` | recovery time |"));
+        let [_, _, _, _, predicted, reached, verdict, _] = &cells[..] else { panic!("{cells:?}") };
+        assert!(predicted.contains("95 of 100 within") && predicted.ends_with("from 1 drill"), "{cells:?}");
+        assert!(reached.starts_with("25m") && verdict.contains("met"), "{cells:?}");
+    }
+    let took = row(&first, "| `provision-host`")[4].clone();
+    assert_eq!(row(&second, "| `provision-host`")[5], took, "{second}");
 }
 
 #[test]
