@@ -57,4 +57,49 @@ mod tests {
             assert!(page.contains(name), "{name}: {page}");
         }
     }
+    /// Every word that the source gives to a finding as its code, but in tests.
+    fn codes_in(folder: &std::path::Path, found: &mut Vec<String>) {
+        const BEFORE: [&str; 4] =
+            ["Finding::error(", "Finding::warning(", ".error(", "const fn code(&self) -> &'static str {"];
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                codes_in(&path, found);
+                continue;
+            }
+            let text = std::fs::read_to_string(&path).unwrap();
+            let text = text.split("#[cfg(test)]").next().unwrap_or_default();
+            if path.ends_with("tests.rs") {
+                continue;
+            }
+            for before in BEFORE {
+                for rest in text.split(before).skip(1) {
+                    // Of a function, all words until its end; of a call, its first argument if that is a word.
+                    let part = if before.ends_with('{') {
+                        rest.split("\n    }").next()
+                    } else {
+                        rest.split(',').next()
+                    };
+                    let part = part.unwrap_or_default().trim();
+                    if before.ends_with('{') || part.starts_with('"') {
+                        found.extend(part.split('"').skip(1).step_by(2).map(str::to_owned));
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_code_that_is_told_has_its_page() {
+        let mut told = Vec::new();
+        codes_in(std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src")), &mut told);
+        assert!(told.iter().any(|code| code == "child-plan") && told.len() > 20, "{told:?}");
+        let known = all();
+        for code in told {
+            assert!(
+                known.iter().any(|meta| meta.name == code),
+                "{code} has no page: give it one, or a section of shape.md"
+            );
+        }
+    }
 }

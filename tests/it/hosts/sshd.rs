@@ -89,8 +89,21 @@ impl Sshd {
                 found.iter().find(|path| path.exists()).unwrap_or_else(|| panic!("there is no {program}"));
             symlink(found, bin.join(program)).unwrap();
         }
+        self.set_env(&format!("PATH={}", bin.display()));
+    }
+
+    /// Lets all that runs on the host see a clock that is off: `+5h`, `-5h`.
+    pub(crate) fn with_a_clock_off_by(&self, hours: &str) {
+        let library = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
+        let library = fs::exists(library).unwrap().then_some(library);
+        let library = library.expect("libfaketime is missing (Debian: faketime)");
+        self.set_env(&format!("LD_PRELOAD={library} FAKETIME={hours}"));
+    }
+
+    /// Gives every session these variables, and waits until `sshd` knows.
+    fn set_env(&self, variables: &str) {
         let config = fs::read_to_string(self.path("sshd_config")).unwrap();
-        let config = config.replace("SetEnv ", &format!("SetEnv PATH={} ", bin.display()));
+        let config = config.replace("SetEnv ", &format!("SetEnv {variables} "));
         fs::write(self.path("sshd_config"), config).unwrap();
         kill_process(Pid::from_child(&self.daemon), Signal::HUP).unwrap();
         // It executes itself anew; for a moment nobody listens.
