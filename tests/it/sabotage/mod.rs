@@ -6,6 +6,7 @@
 
 mod crash;
 mod disk;
+mod undo;
 
 pub(crate) use crash::hurt;
 pub(crate) use disk::Small;
@@ -126,15 +127,7 @@ impl Everything {
 
     /// Looks what really happened, as a person would, and decides.
     fn decide(&self, account: &mut Account) {
-        let mut open: Vec<String> = Vec::new();
-        for event in self.stage.journal() {
-            let Some(step) = event["step"].as_str() else { continue };
-            match event["type"].as_str() {
-                Some("step_judged") if event["verdict"] == "ask" => open.push(step.to_owned()),
-                Some("step_retried" | "step_skipped") => open.retain(|id| id != step),
-                _ => {}
-            }
-        }
+        let open = left_to_a_person(&self.stage);
         self.answer();
         for step in open {
             let verb = if self.was_done(&step) { "skip" } else { "retry" };
@@ -189,6 +182,20 @@ impl Everything {
         // The chain holds, and the record can be told.
         self.stage.run(&["report", "latest"]).exits(0);
     }
+}
+
+/// Returns the interrupted steps that nobody has decided about yet.
+fn left_to_a_person(stage: &Stage) -> Vec<String> {
+    let mut open: Vec<String> = Vec::new();
+    for event in stage.journal() {
+        let Some(step) = event["step"].as_str() else { continue };
+        match event["type"].as_str() {
+            Some("step_judged") if event["verdict"] == "ask" => open.push(step.to_owned()),
+            Some("step_retried" | "step_skipped") => open.retain(|id| id != step),
+            _ => {}
+        }
+    }
+    open
 }
 
 fn plan(port: u16) -> String {
