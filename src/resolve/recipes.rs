@@ -65,6 +65,7 @@ const SHIPPED: &[Shipped] = &[
     shipped!("s3/fetch-point"),
     shipped!("s3/rollback-prefix"),
     shipped!("s3/undelete"),
+    shipped!("s3/verify-objects"),
     shipped!("sqlite/restore"),
     shipped!("sqlite/verify"),
     shipped!("truth/files"),

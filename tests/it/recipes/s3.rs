@@ -83,3 +83,46 @@ fn a_prefix_comes_back_as_it_was() {
     stage.write("plan.yaml", &stage.read("plan.yaml").replace("vault:vault/", "vault:plain/"));
     refused(&stage, "keeps no versions");
 }
+
+/// What a probe of the bucket sees since a moment: the exit code and the copy.
+fn seen(bucket: &Bucket, key: &str, with: &str) -> (i32, serde_json::Value) {
+    let url = bucket.server.url();
+    let stage = Stage::new(&format!(
+        "vars: {{ RCLONE_CONFIG_VAULT_TYPE: s3, RCLONE_CONFIG_VAULT_PROVIDER: Other, RCLONE_CONFIG_VAULT_ENDPOINT: '{url}', RCLONE_CONFIG_VAULT_ACCESS_KEY_ID: {} }}\n\
+         secrets: {{ RCLONE_CONFIG_VAULT_SECRET_ACCESS_KEY: {{ file: vault/key }} }}\n\
+         places: {{ vps: {{ kind: host }}, s3: {{ kind: bucket }} }}\nassets: {{ uploads: {{ kind: files, homes: [vps] }} }}\n\
+         backups:\n  live:\n    of: [uploads]\n    points: {{ every: 24h }}\n    copies:\n      s3:\n        {{ in: s3, at: nightly, keep: latest, key: RCLONE_CONFIG_VAULT_SECRET_ACCESS_KEY, \
+         verify: [ {{ use: s3/verify-objects, with: {{ remote: 'vault:vault/nightly', {with} }} }} ] }}\n",
+        ADMIN.0
+    ));
+    stage.write("vault/key", key);
+    let ran = stage.run(&["verify", "plan.yaml", "--format", "json"]);
+    let seen: serde_json::Value = serde_json::from_str(&ran.out).unwrap_or_else(|_| panic!("{ran:?}"));
+    (ran.code, seen["plans"][0]["copies"][0].clone())
+}
+
+#[test]
+fn objects_that_were_deleted_or_keep_no_versions_are_found() {
+    let bucket = Bucket::new();
+    let (code, copy) = seen(&bucket, ADMIN.1, "since: '2001-01-01', paths: [kept]");
+    assert_eq!(code, 0, "{copy:#}");
+    assert_eq!(copy["looked_into"][0]["facts"]["files"], 3, "{copy:#}");
+    let problem = |key: &str, with: &str| {
+        let (code, copy) = seen(&bucket, key, with);
+        assert_eq!(code, 1, "{copy:#}");
+        let first = &copy["problems"][0];
+        format!("{}: {}", first["severity"].as_str().unwrap(), first["what"].as_str().unwrap())
+    };
+    let deleted = problem(ADMIN.1, &format!("since: '{}'", bucket.before));
+    assert!(deleted.starts_with("failure") && deleted.contains("2 of 4 objects were deleted"), "{deleted}");
+    let (code, copy) = seen(&bucket, ADMIN.1, &format!("since: '{}', most_deleted: 50", bucket.before));
+    assert_eq!(code, 0, "{copy:#}");
+    let missing = problem(ADMIN.1, "since: '2001-01-01', paths: ['letters/']");
+    assert!(missing.contains("letters/ is not there"), "{missing}");
+    let unknown = problem("another", "since: '2001-01-01'");
+    assert!(unknown.starts_with("unknown"), "{unknown}");
+    let suspended = VERSIONED.replace("Enabled", "Suspended");
+    bucket.server.request("PUT", "/vault", &[("versioning", "")], &suspended, &[]).done();
+    let plain = problem(ADMIN.1, "since: '2001-01-01'");
+    assert!(plain.starts_with("failure") && plain.contains("keeps no versions"), "{plain}");
+}
