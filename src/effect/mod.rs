@@ -288,6 +288,8 @@ pub enum Happening {
 /// What `drplan verify` has found of a point, earlier.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Judged {
+    /// The copy that it is of: the same path may lie on two hosts.
+    pub copy: Id,
     /// Where the point lies.
     pub path: String,
     /// How many bytes it had; if it has another number now, it is not what was looked at.

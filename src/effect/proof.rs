@@ -14,11 +14,13 @@ use super::inspect::{Inspection, Inspector, Verdict, give_time, scrub};
 use super::stock::Stock;
 use super::{Env, Errand, Judged, Question};
 use crate::probe::{Integrity, Probe};
-use crate::value::{Moment, Name};
+use crate::value::{Id, Moment, Name};
 
 /// How to look into a recovery point before it is restored.
 #[derive(Clone, Debug)]
 pub struct Prove {
+    /// The copy whose points are looked into.
+    pub copy: Id,
     /// The probes of its copy.
     pub probes: Vec<Probe>,
     /// The environment of these.
@@ -48,8 +50,8 @@ pub(super) struct Prover {
     /// The binary of drplan, the folder for temporary files of probes, and whether these are confined.
     inspects: Arc<(PathBuf, PathBuf, bool)>,
     inspector: Arc<OnceLock<Inspector>>,
-    /// What was found, by the paths of the points.
-    proven: Arc<Mutex<HashMap<String, Arc<OnceCell<Proof>>>>>,
+    /// What was found, by the copies and paths of the points.
+    proven: Arc<Mutex<HashMap<(Id, String), Arc<OnceCell<Proof>>>>>,
 }
 
 impl Prover {
@@ -68,7 +70,9 @@ impl Prover {
         name: &str,
         time: Moment,
     ) -> Proof {
-        if let Some(known) = judgement(&self.judged, path) {
+        // Nobody sees from here whether a file of another host is still what was looked at.
+        let known = if stock.host().is_none() { judgement(&self.judged, &how.copy, path) } else { None };
+        if let Some(known) = known {
             return if known.is_good {
                 Proof::Good(known.said.clone(), None)
             } else {
@@ -76,7 +80,7 @@ impl Prover {
             };
         }
         let proven = match self.proven.lock() {
-            Ok(mut proven) => Arc::clone(proven.entry(path.to_owned()).or_default()),
+            Ok(mut proven) => Arc::clone(proven.entry((how.copy.clone(), path.to_owned())).or_default()),
             Err(_) => Arc::default(),
         };
         proven.get_or_init(|| self.look_into(stock, how, path, name, time)).await.clone()
@@ -173,8 +177,8 @@ fn together(inspections: &[Inspection], digests: Digests) -> Proof {
 }
 
 /// Returns what a look has found of a point, as long as it is still what was looked at.
-fn judgement<'j>(judged: &'j [Judged], path: &str) -> Option<&'j Judged> {
-    let known = judged.iter().find(|judged| judged.path == path)?;
+fn judgement<'j>(judged: &'j [Judged], copy: &Id, path: &str) -> Option<&'j Judged> {
+    let known = judged.iter().find(|judged| judged.copy == *copy && judged.path == path)?;
     let size = fs::metadata(path).ok().filter(fs::Metadata::is_file).map(|metadata| metadata.len());
     (known.bytes.is_none() || size.is_none() || known.bytes == size).then_some(known)
 }

@@ -140,6 +140,19 @@ fn a_run_takes_the_newest_point_of_a_host_that_is_good_there() {
 }
 
 #[test]
+fn what_was_good_on_a_host_yesterday_is_looked_into_again() {
+    let plan = "steps:\n  restore: { restores: [db], from: [nightly.nas], run: 'echo \"$POINT_ID\" >>ledger' }\n";
+    let (far, point) = Far::new(TAR, plan).with_archive();
+    run(&far.stage, &["verify", "plan.yaml", "--record"]).exits(0);
+    // Nobody sees from here that it is another file by now.
+    let whole = fs::read(&point).unwrap();
+    fs::write(&point, &whole[..whole.len() / 2]).unwrap();
+    fs::remove_file(format!("{}.sha256", point.display())).unwrap();
+    run(&far.stage, &["execute", "plan.yaml", "--yes"]).exits(3).says("none of the 1 points");
+    assert!(!far.stage.has("ledger"));
+}
+
+#[test]
 fn thousands_of_points_on_another_host_are_all_seen() {
     let far = Far::new(
         "",
