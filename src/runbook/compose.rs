@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::setting::{Lines, Setting};
-use super::shell::login;
+use super::shell::{export, login};
 use super::step::folder_of_file;
 use super::{
-    ActivationView, AssetView, CopyView, FileView, GroupView, HoldView, Index, IndexEntry, Link, PersonView,
-    PlaceView, PlanView, Reason, Runbook, ScenarioView, TargetView, TimesView, VIEW,
+    ActivationView, AssetView, CopyView, Fence, FileView, GroupView, HoldView, Index, IndexEntry, Link,
+    PersonView, PlaceView, PlanView, Reason, Runbook, ScenarioView, TargetView, TimesView, VIEW,
 };
 use crate::analysis::{Forecast, rpo, rto};
 use crate::graph::{asset_title, item_title, mermaid, one_line, state_word};
@@ -63,6 +63,7 @@ pub fn used_recipes(plan: &ResolvedPlan) -> BTreeSet<Id> {
 pub fn runbook(material: &Material<'_>, route: &Route, forecast: &Forecast) -> Runbook {
     let plan = material.plan;
     let setting = Setting { material, route, outline: &forecast.outline };
+    let common = setting.common();
     let scenario = route.scenario.as_ref().and_then(|id| Some((id, plan.scenarios.get(id)?)));
     let hit = |state: AssetState| state != AssetState::Untouched;
     let assets = || plan.assets.keys().filter_map(|id| Some((id, route.assets.get(id)?)));
@@ -94,7 +95,8 @@ pub fn runbook(material: &Material<'_>, route: &Route, forecast: &Forecast) -> R
         places: places(&setting),
         times: times(&setting, forecast),
         diagram: mermaid(plan, route, &forecast.outline).trim_end().to_owned(),
-        groups: groups(&setting),
+        start: start(&common),
+        groups: groups(&setting, &common),
         has_steps: !forecast.outline.items.is_empty(),
         not_chosen: route
             .passed_over(plan)
@@ -336,10 +338,16 @@ fn times(setting: &Setting<'_>, forecast: &Forecast) -> TimesView {
     }
 }
 
+/// Writes what every bash begins with. Without the first line an exclamation mark would be taken for a command of before.
+fn start(common: &[(String, String)]) -> Fence {
+    let exports = common.iter().map(|(name, value)| export(name, value));
+    Fence::bash(std::iter::once("set +H".to_owned()).chain(exports).collect::<Vec<_>>().join("\n"))
+}
+
 /// Steps stand under their phase; those without one under their wave.
-fn groups(setting: &Setting<'_>) -> Vec<GroupView> {
+fn groups(setting: &Setting<'_>, common: &[(String, String)]) -> Vec<GroupView> {
     let mut groups: Vec<GroupView> = Vec::new();
-    let mut lines = Lines::default();
+    let mut lines = Lines::after(common);
     let mut phase: Option<String> = None;
     let steps = || (0..setting.outline.items.len()).filter_map(|at| setting.step(at));
     let has_phases = steps().any(|step| step.common.phase.is_some());

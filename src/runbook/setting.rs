@@ -6,7 +6,8 @@ use super::Fence;
 use super::compose::Material;
 use super::shell::{expanded, export, login};
 use crate::graph::Outline;
-use crate::resolve::{NodeKind, ResolvedStep, Route};
+use crate::plan::{Action, Wait};
+use crate::resolve::{NodeKind, ResolvedStep, Route, copy_of};
 use crate::value::{Id, Name, Text};
 
 /// Everything that the writing of steps looks at.
@@ -52,6 +53,64 @@ impl<'a> Setting<'a> {
             .collect()
     }
 
+    /// Returns the variables that have the plan's value at every step: no place and no step sets them to anything else.
+    pub(super) fn common(&self) -> Vec<(String, String)> {
+        let plan = self.material.plan;
+        let mut others: BTreeSet<&str> = BTreeSet::new();
+        // A place may say the same once more.
+        let differs = |(name, value): &(&Name, &_)| plan.vars.get(*name) != Some(*value);
+        let places = self.places_of_work();
+        let used = plan.places.iter().filter(|(id, _)| places.contains(id));
+        let of_places = used.flat_map(|(_, place)| place.vars.iter()).filter(differs);
+        others.extend(of_places.map(|(name, _)| name.in_commands()));
+        others.extend(plan.secrets.keys().map(Name::in_commands));
+        for step in &plan.steps {
+            others.extend(step.common.env.keys().chain(step.inputs.keys()).map(Name::in_commands));
+            others.extend(step.common.outputs.iter().map(Name::in_commands));
+        }
+        let mut common = self.variables(None, None);
+        common.retain(|(name, _)| !others.contains(name.as_str()));
+        common
+    }
+
+    /// Returns the places whose variables are set somewhere in this runbook.
+    fn places_of_work(&self) -> BTreeSet<&'a Id> {
+        let plan = self.material.plan;
+        let mut places: BTreeSet<&Id> = BTreeSet::new();
+        let mut take = |id: &Id| places.extend(plan.places.get_key_value(id).map(|(id, _)| id));
+        for node in self.outline.items.iter().flat_map(|item| item.parts.iter().chain([&item.node])) {
+            let probes: Vec<&crate::probe::Probe> = match self.route.nodes[*node].kind {
+                NodeKind::Step(at) => {
+                    let step = &plan.steps[at];
+                    self.route.place_of(plan, step).iter().for_each(&mut take);
+                    let copy =
+                        self.route.chosen.get(step.written_as()).and_then(|choice| choice.copy.as_ref());
+                    let copy = copy.and_then(|choice| copy_of(plan, choice.copy.as_str()));
+                    copy.and_then(|(_, _, _, copy)| copy.in_.as_ref()).into_iter().for_each(&mut take);
+                    let waited_for = match &step.action {
+                        Action::Wait(Wait::Until(probe)) => Some(&**probe),
+                        _ => None,
+                    };
+                    let common = &step.common;
+                    let asked = common.preconditions.iter().chain(&common.verify);
+                    asked.chain(common.unless.as_deref()).chain(waited_for).collect()
+                }
+                NodeKind::Health(_) => {
+                    let id = &self.route.nodes[*node].id;
+                    self.route
+                        .assets
+                        .get(id)
+                        .and_then(|asset| asset.home.as_ref())
+                        .into_iter()
+                        .for_each(&mut take);
+                    plan.assets.get(id).map(|asset| asset.health.iter().collect()).unwrap_or_default()
+                }
+            };
+            probes.iter().filter_map(|probe| probe.on.as_ref()).for_each(&mut take);
+        }
+        places
+    }
+
     /// Writes the variables of the plan, of the place where the copy lies that is restored from, and of the place where that is done.
     pub(super) fn variables(&self, source: Option<&Id>, place: Option<&Id>) -> Vec<(String, String)> {
         let plan = self.material.plan;
@@ -76,12 +135,27 @@ impl<'a> Setting<'a> {
 }
 
 /// The lines that a person pastes before a step. It knows what earlier steps have set, so that nothing lingers.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Lines {
+    common: BTreeSet<String>,
     lingering: BTreeSet<String>,
 }
 
+/// What is set before a step.
+pub(super) struct Assignments {
+    /// Everything.
+    pub all: Option<Fence>,
+    /// What was not set when the bash was started.
+    pub own: Option<Fence>,
+}
+
 impl Lines {
+    /// Begins where these are set already.
+    pub(super) fn after(common: &[(String, String)]) -> Self {
+        let common = common.iter().map(|(name, _)| name.clone()).collect();
+        Self { common, lingering: BTreeSet::new() }
+    }
+
     /// Writes the lines: what may linger is taken away, then everything is set.
     pub(super) fn write(
         &mut self,
@@ -90,8 +164,13 @@ impl Lines {
         outputs: &[(&Name, usize)],
         inputs: impl Iterator<Item = (String, Text)>,
         is_remote: bool,
-    ) -> Option<Fence> {
-        let mut lines: Vec<String> = variables.iter().map(|(name, value)| export(name, value)).collect();
+    ) -> Assignments {
+        let is_common = |(name, _): &&(String, String)| self.common.contains(name);
+        let (common, own): (Vec<_>, Vec<_>) = variables.iter().partition(is_common);
+        let exports = |of: Vec<&(String, String)>| -> Vec<String> {
+            of.into_iter().map(|(name, value)| export(name, value)).collect()
+        };
+        let (common, mut lines) = (exports(common), exports(own));
         let mut names: BTreeSet<String> = variables.iter().map(|(name, _)| name.clone()).collect();
         for name in blanks {
             // In quotes, for a path or key may have blanks in it.
@@ -118,6 +197,7 @@ impl Lines {
         if !is_remote {
             self.lingering = names;
         }
-        (!lines.is_empty()).then(|| Fence::bash(lines.join("\n")))
+        let fence = |lines: &[String]| (!lines.is_empty()).then(|| Fence::bash(lines.join("\n")));
+        Assignments { all: fence(&[common, lines.clone()].concat()), own: fence(&lines) }
     }
 }

@@ -38,6 +38,7 @@ impl Setting<'_> {
             tools: Vec::new(),
             blanks: Vec::new(),
             variables: None,
+            own_variables: None,
             secrets: Vec::new(),
             actions: Vec::new(),
             outputs: Vec::new(),
@@ -87,7 +88,8 @@ impl Setting<'_> {
             let variables = self.variables(None, home);
             let texts = serde_json::to_string(&asset.health).unwrap_or_default();
             view.blanks = blanks_for(&outputs, &texts, view.login.is_some());
-            view.variables = lines.write(&variables, &[], &outputs, std::iter::empty(), view.login.is_some());
+            let set = lines.write(&variables, &[], &outputs, std::iter::empty(), view.login.is_some());
+            (view.variables, view.own_variables) = (set.all, set.own);
         }
     }
 
@@ -161,7 +163,8 @@ impl Setting<'_> {
         let is_done_by_a_person = matches!(step.action, Action::Manual { .. } | Action::Approve(_));
         let has_commands = !is_done_by_a_person || !common.verify.is_empty() || common.undo.is_some();
         if has_commands {
-            view.variables = lines.write(&variables, &points, &outputs, inputs, view.login.is_some());
+            let set = lines.write(&variables, &points, &outputs, inputs, view.login.is_some());
+            (view.variables, view.own_variables) = (set.all, set.own);
         }
         view.secrets = self.secrets(step, &parts, view.login.is_some());
 

@@ -36,6 +36,8 @@ pub struct Runbook {
     pub times: TimesView,
     /// The order as a Mermaid flowchart.
     pub diagram: String,
+    /// What every bash begins with that steps are done in: it sets the variables that are the same at all of them.
+    pub start: Fence,
     /// The steps in the order in which one person can do them, under their headings.
     pub groups: Vec<GroupView>,
     /// Whether there is anything to do.
@@ -324,8 +326,10 @@ pub struct StepView {
     pub tools: Vec<String>,
     /// Values to write down before it begins.
     pub blanks: Vec<Reason>,
-    /// Variables to set first.
+    /// Variables to set first; all of them.
     pub variables: Option<Fence>,
+    /// Those of them that `start` of the runbook has not set.
+    pub own_variables: Option<Fence>,
     /// Secrets to fetch first.
     pub secrets: Vec<SecretView>,
     /// What to do, in order.

@@ -185,6 +185,29 @@ fn nothing_breaks_out_of_where_it_stands() {
 }
 
 #[test]
+fn what_is_the_same_at_every_step_is_set_once() {
+    let repo = Repo::with(
+        "version: 1\nplan: twice\ntitle: Twice\nvars: { SAME: it's one, SAID: said, OTHER: here }\n\
+         places: { shed: { kind: host, vars: { SAID: said, OTHER: there } } }\nassets: { x: { kind: files } }\n\
+         steps:\n  a: { on: shed, run: 'echo \"$SAME $OTHER\" >>$SAID' }\n\
+         \x20 b: { needs: [a], run: 'echo \"$SAME $OTHER\" >>$SAID' }\n\
+         \x20 c: { needs: [b], on: shed, restores: [x], run: 'echo \"$SAME $OTHER\" >>$SAID' }\n",
+    );
+    let (code, text) = repo.says(&[]);
+    assert_eq!(code, 0, "{text}");
+    let text = repo.read("runbooks/twice/all.md");
+    assert_eq!(text.matches("export SAME=").count(), 1, "{text}");
+    assert_eq!(text.matches("export SAID=").count(), 1, "{text}");
+    assert_eq!(text.matches("export DRPLAN_RUN=").count(), 1, "{text}");
+    let folder = repo.0.path().join("plans");
+    let run =
+        Command::new("bash").args(["-e", "-c", &bash_blocks(&text)]).current_dir(&folder).output().unwrap();
+    assert!(run.status.success(), "{text}\n{}", String::from_utf8_lossy(&run.stderr));
+    let said = fs::read_to_string(folder.join("said")).unwrap();
+    assert_eq!(said, "it's one there\nit's one here\nit's one there\n");
+}
+
+#[test]
 fn a_person_recovers_by_pasting() {
     let repo = Repo::shop();
     // What a test cannot do by hand is left out: a person tells the customers, and they look.

@@ -23,6 +23,28 @@ fn archiving(folder: &std::path::Path) -> Vec<String> {
     vec!["wal_level = replica".into(), "archive_mode = on".into(), copy]
 }
 
+/// Gives a server that archives good rows, a harm and rows after it, all of them archived; returns the truth before the harm, and its moment.
+fn harmed(server: &Postgres) -> (String, String) {
+    server.sql("shop", "insert into s.messages (body) values ('after the backup')");
+    let truth = server.truth("shop");
+    let harm = server.sql(
+        "shop",
+        "select pg_switch_wal(); select pg_sleep(0.05); select to_json(clock_timestamp())#>>'{}'",
+    );
+    let harm = harm.lines().last().unwrap().to_owned();
+    server.sql("shop", "delete from s.messages");
+    server.sql("shop", "insert into s.messages (body) values ('too late')");
+    server.sql("shop", "select pg_switch_wal()");
+    let archived = || {
+        server.sql(
+            "postgres",
+            "select last_archived_wal >= pg_walfile_name(pg_current_wal_lsn() - 1) from pg_stat_archiver",
+        )
+    };
+    until("all is archived", || archived() == "t");
+    (truth, harm)
+}
+
 /// A server that archives, a base backup, and then good rows, a harm, and rows after it; and the moment between.
 struct Archived {
     server: Postgres,
@@ -50,23 +72,7 @@ impl Archived {
                 .arg(folder.path().join("base"))
                 .args(format),
         );
-        server.sql("shop", "insert into s.messages (body) values ('after the backup')");
-        let truth = server.truth("shop");
-        let harm = server.sql(
-            "shop",
-            "select pg_switch_wal(); select pg_sleep(0.05); select to_json(clock_timestamp())#>>'{}'",
-        );
-        let harm = harm.lines().last().unwrap().to_owned();
-        server.sql("shop", "delete from s.messages");
-        server.sql("shop", "insert into s.messages (body) values ('too late')");
-        server.sql("shop", "select pg_switch_wal()");
-        let archived = || {
-            server.sql(
-                "postgres",
-                "select last_archived_wal >= pg_walfile_name(pg_current_wal_lsn() - 1) from pg_stat_archiver",
-            )
-        };
-        until("all is archived", || archived() == "t");
+        let (truth, harm) = harmed(&server);
         Self { server, folder, truth, harm }
     }
 
@@ -102,6 +108,19 @@ fn a_base_backup_comes_back_to_a_point_in_time() {
     let stage = archived.comes_back();
     undo("postgres/restore-base", &stage, "db");
     assert_eq!(archived.server.sql("shop", "select body from s.messages"), "too late");
+}
+
+#[test]
+fn a_base_backup_comes_back_to_a_point_after_a_change_of_the_timeline() {
+    let mut archived = Archived::new(&[]);
+    // What was recovered goes on as a timeline of its own, as after a failover, and archives it.
+    archived.comes_back();
+    assert_eq!(archived.server.sql("postgres", "select timeline_id from pg_control_checkpoint()"), "2");
+    let (truth, harm) = harmed(&archived.server);
+    fs::remove_dir_all(archived.server.data().with_extension("before-restore")).unwrap();
+    (archived.truth, archived.harm) = (truth, harm);
+    archived.comes_back();
+    assert_eq!(archived.server.sql("postgres", "select timeline_id from pg_control_checkpoint()"), "3");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use super::{refused, undo};
+use super::{given_up, held, refused, undo};
 use crate::servers::said;
 use crate::stage::Stage;
 
@@ -116,6 +116,53 @@ fn is_careful(files: &Files, recipe: &str, inputs: &str, restored: &str) {
     undo(&format!("files/{recipe}"), &stage, "files");
     assert_eq!(files.truth(), late);
     assert_eq!(truth(&files.path("srv/uploads.undone")), restored);
+}
+
+/// A restore that waits for leave to stay is taken back, twice: what was there before is there again each time.
+#[test]
+fn files_are_taken_back_by_giving_the_run_up() {
+    let files = Files::new();
+    let archive = files.path("uploads.tar").display().to_string();
+    said(Command::new("tar").args(["-cf", &archive, "-C"]).arg(files.target()).arg("."));
+    fs::write(files.target().join("late"), "late\n").unwrap();
+    let late = files.truth();
+    for more in ["", ".~1~"] {
+        let stage = held(files.plan("restore-tar", &format!("replace: yes, archive: {archive}")));
+        stage.execute(&[]).exits(4);
+        assert_ne!(files.truth(), late);
+        given_up(&stage);
+        assert_eq!(files.truth(), late);
+        assert!(files.path(&format!("srv/uploads.undone{more}")).exists());
+    }
+    assert_eq!(files.beside(), ["uploads", "uploads.undone", "uploads.undone.~1~"]);
+    // Where nothing was, nothing is left.
+    files.destroy();
+    let stage = held(files.plan("restore-tar", &format!("archive: {archive}")));
+    stage.execute(&[]).exits(4);
+    given_up(&stage);
+    assert_eq!(files.beside(), ["uploads.undone"]);
+}
+
+/// Wherever a restore or its undo was cut off, the undo leaves what was there before.
+#[test]
+fn an_undo_knows_the_old_files_from_the_new() {
+    let files = Files::new();
+    let archive = files.path("uploads.tar").display().to_string();
+    said(Command::new("tar").args(["-cf", &archive, "-C"]).arg(files.target()).arg("."));
+    let old = files.truth();
+    let stage = files.plan("restore-tar", &format!("replace: yes, archive: {archive}"));
+    stage.execute(&[]).exits(0);
+    let run = stage.run_dir().file_name().unwrap().to_str().unwrap().to_owned();
+    let mark = files.path("srv/uploads.restored-in");
+    // The restore was cut off before anything was moved.
+    fs::rename(files.path("srv/uploads"), files.path("srv/uploads.restoring")).unwrap();
+    fs::rename(files.path("srv/uploads.before-restore"), files.target()).unwrap();
+    undo("files/restore-tar", &stage, "files");
+    assert_eq!((files.truth(), files.beside()), (old.clone(), vec!["uploads".to_owned()]));
+    // The undo was cut off after the last move.
+    fs::write(&mark, format!("{run}, taken away\n")).unwrap();
+    undo("files/restore-tar", &stage, "files");
+    assert_eq!((files.truth(), files.beside()), (old, vec!["uploads".to_owned()]));
 }
 
 #[test]

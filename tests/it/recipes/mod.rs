@@ -26,6 +26,22 @@ fn refused(stage: &Stage, words: &str) -> Ran {
     stage.execute(&[]).exits(3).says(words)
 }
 
+/// The same plan, which waits at its end for the decision whether what was done stays.
+fn held(stage: Stage) -> Stage {
+    let plan = stage.read("plan.yaml");
+    stage.write(
+        "plan.yaml",
+        &format!("{plan}activation: {{ when: It burns., hold: {{ for: 1h, then: commit }} }}\n"),
+    );
+    stage
+}
+
+/// Gives a run up, and has the program take back what it did.
+#[track_caller]
+fn given_up(stage: &Stage) {
+    stage.run(&["abort", "latest", "--undo", "--reason", "the wrong copy"]).exits(0).says("1 undone");
+}
+
 /// Takes back what a step did by a recipe, by the recipe's own words.
 #[track_caller]
 fn undo(recipe: &str, stage: &Stage, step: &str) {

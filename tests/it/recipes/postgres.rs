@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use super::refused;
+use super::{given_up, held, refused};
 use crate::servers::{Postgres, said};
 use crate::stage::Stage;
 
@@ -131,6 +131,30 @@ fn a_database_that_holds_data_is_replaced_only_if_that_is_said_and_comes_back_by
     // What this run did not make, it does not take away.
     super::undo("postgres/restore-dump", &stage, "db");
     assert_eq!(server.truth("shop"), later);
+}
+
+#[test]
+fn a_database_is_taken_back_by_giving_the_run_up() {
+    let server = Postgres::start();
+    fill(&server);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("shop.dump").display().to_string();
+    dump(&server, &["-Fc", "-f", &path]);
+    let truth = server.truth("shop");
+    server.sql("shop", "insert into s.messages (body) values ('late')");
+    let later = server.truth("shop");
+    let stage = held(plan(&server, &path, ", replace: yes"));
+    stage.execute(&[]).exits(4);
+    assert_eq!(server.truth("shop"), truth);
+    given_up(&stage);
+    assert_eq!(server.truth("shop"), later);
+    // Where there was none, none is left.
+    server.sql("postgres", "drop database shop");
+    let stage = held(plan(&server, &path, ""));
+    stage.execute(&[]).exits(4);
+    assert_eq!(server.truth("shop"), truth);
+    given_up(&stage);
+    assert_eq!(server.sql("postgres", "select count(*) from pg_database where datname like 'shop%'"), "0");
 }
 
 #[test]
