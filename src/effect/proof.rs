@@ -43,6 +43,9 @@ pub(super) enum Proof {
     Unknown(String),
 }
 
+/// What was found of points, by their copies and paths; somebody may be looking still.
+type Proven = HashMap<(Id, String), Arc<OnceCell<Proof>>>;
+
 /// Looks into recovery points, into each once.
 #[derive(Clone, Debug)]
 pub(super) struct Prover {
@@ -50,8 +53,7 @@ pub(super) struct Prover {
     /// The binary of drplan, the folder for temporary files of probes, and whether these are confined.
     inspects: Arc<(PathBuf, PathBuf, bool)>,
     inspector: Arc<OnceLock<Inspector>>,
-    /// What was found, by the copies and paths of the points.
-    proven: Arc<Mutex<HashMap<(Id, String), Arc<OnceCell<Proof>>>>>,
+    proven: Arc<Mutex<Proven>>,
 }
 
 impl Prover {

@@ -194,7 +194,14 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
             Some((key.clone(), Errand { wanted, env, cwd: own.ground.folder.clone() }))
         });
         let env = Env { values, ..Env::default() };
-        Some(Prove { copy: reference.clone(), probes, env, key, cwd: own.ground.folder.clone(), shell: own.shell() })
+        Some(Prove {
+            copy: reference.clone(),
+            probes,
+            env,
+            key,
+            cwd: own.ground.folder.clone(),
+            shell: own.shell(),
+        })
     }
 
     /// Returns the variables with which a copy is looked at: those of its plan and of the place where it lies.

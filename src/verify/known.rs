@@ -74,7 +74,13 @@ impl Known {
                     (false, Some(problem)) => format!("{} (seen at {at})", problem.what),
                     (false, None) => format!("found bad at {at}"),
                 };
-                Judged { copy: copy.copy.clone(), path: point.path.clone(), bytes: point.bytes, is_good, said }
+                Judged {
+                    copy: copy.copy.clone(),
+                    path: point.path.clone(),
+                    bytes: point.bytes,
+                    is_good,
+                    said,
+                }
             })
         });
         judged.collect()

@@ -141,7 +141,8 @@ fn a_run_takes_the_newest_point_of_a_host_that_is_good_there() {
 
 #[test]
 fn what_was_good_on_a_host_yesterday_is_looked_into_again() {
-    let plan = "steps:\n  restore: { restores: [db], from: [nightly.nas], run: 'echo \"$POINT_ID\" >>ledger' }\n";
+    let plan =
+        "steps:\n  restore: { restores: [db], from: [nightly.nas], run: 'echo \"$POINT_ID\" >>ledger' }\n";
     let (far, point) = Far::new(TAR, plan).with_archive();
     run(&far.stage, &["verify", "plan.yaml", "--record"]).exits(0);
     // Nobody sees from here that it is another file by now.

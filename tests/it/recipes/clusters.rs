@@ -113,6 +113,7 @@ fn a_base_backup_comes_back_to_a_point_in_time() {
 #[test]
 fn a_base_backup_comes_back_to_a_point_after_a_change_of_the_timeline() {
     let mut archived = Archived::new(&[]);
+    let of_the_first = archived.server.truth("shop");
     // What was recovered goes on as a timeline of its own, as after a failover, and archives it.
     archived.comes_back();
     assert_eq!(archived.server.sql("postgres", "select timeline_id from pg_control_checkpoint()"), "2");
@@ -121,6 +122,11 @@ fn a_base_backup_comes_back_to_a_point_after_a_change_of_the_timeline() {
     (archived.truth, archived.harm) = (truth, harm);
     archived.comes_back();
     assert_eq!(archived.server.sql("postgres", "select timeline_id from pg_control_checkpoint()"), "3");
+    // Whoever has taken a restore back does not want what was written on its timeline.
+    fs::remove_dir_all(archived.server.data().with_extension("before-restore")).unwrap();
+    archived.plan(", replace: yes, timeline: current").execute(&[]).exits(0);
+    assert_eq!(archived.server.truth("shop"), of_the_first);
+    refused(&archived.plan(", replace: yes, timeline: newest"), "timeline is latest, current or a number");
 }
 
 #[test]
