@@ -23,7 +23,7 @@ pub fn estimate(plan: &ResolvedPlan, node: &Node) -> Option<Length> {
     if step.has_items() {
         return Some(Length::ZERO);
     }
-    match (&step.action, step.takes()) {
+    match (&*step.action, step.takes()) {
         (_, Some(takes)) => Some(takes),
         (Action::Wait(Wait::For(length)), None) => Some(*length),
         (Action::Plan { .. }, None) => Some(Length::ZERO),
@@ -216,7 +216,7 @@ fn carrier(
     loop {
         let (part, before) = &parts[at];
         let step = recovering(plan, &route.nodes[*part]);
-        let works = step.is_some_and(|step| matches!(step.action, Action::Run { .. } | Action::Http { .. }));
+        let works = step.is_some_and(|step| matches!(*step.action, Action::Run { .. } | Action::Http { .. }));
         if works && estimates[*part].work() == Length::ZERO {
             found = Some(*part);
         }

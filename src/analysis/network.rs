@@ -294,7 +294,7 @@ impl<'a> Limits<'a> {
         if step.is_group() {
             return Demand::Nothing;
         }
-        match &step.action {
+        match &*step.action {
             Action::Run { .. } | Action::Http { .. } => Demand::Slot,
             Action::Manual { by, .. } => match self.crew(by.as_slice(), at) {
                 Some(crew) => Demand::Person(crew),

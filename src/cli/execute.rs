@@ -327,7 +327,7 @@ fn refuse_open_ends(plan: &ResolvedPlan, open: &[OpenEnd]) -> Result<(), Error> 
 fn check_person(plan: &ResolvedPlan, course: &Course, person: Option<&str>, mode: Mode) -> Result<(), Error> {
     let is_for_another = |node: &crate::resolve::CourseNode| match node.kind {
         CourseKind::Step(at) => matches!(
-            &plan.steps[at].action,
+            &*plan.steps[at].action,
             Action::Approve(approve) if approve.distinct_from.as_ref().is_some_and(|who| who.as_str() == "starter")
         ),
         CourseKind::Health => false,

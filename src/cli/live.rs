@@ -144,7 +144,7 @@ fn scene(
 /// Returns how long a question stays open, by its step.
 fn expiries(frozen: &Frozen) -> BTreeMap<Id, Length> {
     let steps = frozen.plan.steps.iter().filter_map(|step| {
-        let expires = match &step.action {
+        let expires = match &*step.action {
             Action::Approve(approve) => approve.expires.or(step.common.timeout),
             Action::Manual { .. } => step.common.timeout,
             _ => None,

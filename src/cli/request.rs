@@ -120,7 +120,7 @@ pub(super) fn approve(args: &ApproveArgs, global: &Global, terminal: &Terminal) 
         .frozen
         .plan
         .step(step.as_str())
-        .is_some_and(|step| matches!(step.action, Action::Manual { .. }));
+        .is_some_and(|step| matches!(*step.action, Action::Manual { .. }));
     let decision = match (args.refuse, is_manual) {
         (false, false) => Decision::Approve,
         (true, false) => Decision::Refuse,

@@ -28,7 +28,7 @@ pub(super) fn waiting(run_dir: &Path, state: &RunState, records: &[Record]) -> V
             .collect();
         let whom = if people.is_empty() { "anybody".to_owned() } else { people.join(" or ") };
         let mut line = format!("waits for {whom}");
-        if let Some(Action::Approve(approve)) = frozen.plan.step(node.id.as_str()).map(|step| &step.action) {
+        if let Some(Action::Approve(approve)) = frozen.plan.step(node.id.as_str()).map(|step| &*step.action) {
             if let Some(quorum) = approve.quorum.filter(|quorum| quorum.get() > 1) {
                 line.push_str(&format!("; {} of {quorum} have agreed", record.agreed.len()));
             }

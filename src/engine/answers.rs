@@ -99,7 +99,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
 
     fn said(&self, at: Option<usize>, request: Request) -> Said {
         let is_manual =
-            at.and_then(|at| self.step(at)).is_some_and(|step| matches!(step.action, Action::Manual { .. }));
+            at.and_then(|at| self.step(at)).is_some_and(|step| matches!(*step.action, Action::Manual { .. }));
         let decision = match request.kind {
             Kind::Approve if is_manual => Decision::Done,
             Kind::Refuse if is_manual => Decision::Failed,

@@ -195,7 +195,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
 
     /// Ends a node; what its work has written is read and held to what the step declares.
     pub(super) fn finish(&mut self, at: usize, outcome: Outcome) -> Result<(), Error> {
-        let declared = self.step(at).filter(|step| matches!(step.action, Action::Run { .. }));
+        let declared = self.step(at).filter(|step| matches!(*step.action, Action::Run { .. }));
         if let (Outcome::Failed { failure }, Some(step)) = (&outcome, declared)
             && step.common.undo.is_some()
             && !matches!(failure, Failure::NotStarted { .. } | Failure::BadOutput { .. })
@@ -245,7 +245,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
             self.items_of(at).for_each(|item| self.item_over(item));
         }
         self.note(Event::StepFinished { step: self.id(at).clone(), attempt, outcome, outputs })?;
-        let is_work = |step: &ResolvedStep| matches!(step.action, Action::Run { .. } | Action::Http { .. });
+        let is_work = |step: &ResolvedStep| matches!(*step.action, Action::Run { .. } | Action::Http { .. });
         if self.step(at).is_some_and(is_work) {
             self.will(Act::Acknowledge(self.id(at).clone(), attempt));
         }

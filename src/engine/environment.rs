@@ -138,7 +138,7 @@ impl<'a> Values<'a> {
 
     /// Returns the program that carries out a command of a node.
     pub(super) fn shell(&self, at: usize) -> Vec<String> {
-        let of_step = self.step(at).and_then(|step| match &step.action {
+        let of_step = self.step(at).and_then(|step| match &*step.action {
             Action::Run { shell, .. } => shell.as_deref(),
             _ => None,
         });

@@ -21,7 +21,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
     /// nobody that the plan knows.
     fn crew(&self, at: usize) -> Option<Vec<Id>> {
         let step = self.step(at)?;
-        let Action::Manual { .. } = step.action else { return None };
+        let Action::Manual { .. } = *step.action else { return None };
         let named = self.hearing().may_answer(&step.id);
         let crew = if named.is_empty() { self.setup.plan.people.keys().cloned().collect() } else { named };
         (!crew.is_empty()).then_some(crew)

@@ -66,15 +66,15 @@ pub fn people_of(plan: &ResolvedPlan, ids: &[Id]) -> Vec<Id> {
 
 /// Returns the people and roles that a step names.
 pub(super) fn named_by(step: &ResolvedStep) -> &[Id] {
-    match &step.action {
+    match &*step.action {
         Action::Approve(approve) => &approve.by,
         Action::Manual { by, .. } => by.as_slice(),
         _ => &[],
     }
 }
 
-pub(super) const fn approve_of(step: &ResolvedStep) -> Option<&Approve> {
-    match &step.action {
+pub(super) fn approve_of(step: &ResolvedStep) -> Option<&Approve> {
+    match &*step.action {
         Action::Approve(approve) => Some(approve),
         _ => None,
     }

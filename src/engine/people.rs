@@ -17,7 +17,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
     pub(super) fn ask_person(&mut self, at: usize) -> Result<(), Error> {
         let Some(step) = self.step(at) else { return Ok(()) };
         let Some(env) = self.env(at)? else { return Ok(()) };
-        let (text, approval) = match &step.action {
+        let (text, approval) = match &*step.action {
             Action::Approve(approve) => {
                 let text =
                     approve.ask.clone().unwrap_or_else(|| Text::new(format!("May {} go on?", step.title())));

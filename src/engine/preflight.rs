@@ -90,7 +90,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
     }
 
     fn answer(&self, step: &ResolvedStep) -> Option<Demand> {
-        let (by, approve) = match &step.action {
+        let (by, approve) = match &*step.action {
             Action::Approve(approve) => (approve.by.to_vec(), Some(approve)),
             Action::Manual { by, .. } => (by.iter().cloned().collect(), None),
             _ => return None,
@@ -161,7 +161,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
             let asset = self.setup.plan.assets.get(self.id(at));
             return asset.into_iter().flat_map(|asset| &asset.health).map(Probe::shown).collect();
         };
-        let mut texts: Vec<String> = match &step.action {
+        let mut texts: Vec<String> = match &*step.action {
             Action::Run { command, .. } => vec![command.shown()],
             Action::Manual { text, .. } => vec![text.as_str().to_owned()],
             Action::Approve(approve) => approve.ask.iter().map(|text| text.as_str().to_owned()).collect(),

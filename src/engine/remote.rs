@@ -37,7 +37,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
 
     /// Whether a node's command is carried out on another host.
     pub(super) fn is_abroad(&self, at: usize) -> bool {
-        let runs = self.step(at).is_some_and(|step| matches!(step.action, Action::Run { .. }));
+        let runs = self.step(at).is_some_and(|step| matches!(*step.action, Action::Run { .. }));
         runs && self.ssh_of(self.setup.course.nodes[at].place.as_ref()).is_some()
     }
 
@@ -139,7 +139,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
                 steps.push(id);
             }
             tools.extend(step.common.needs_tools.iter().map(|tool| tool.name().to_owned()));
-            if let Action::Run { command: Command::Shell(_), .. } = &step.action {
+            if let Action::Run { command: Command::Shell(_), .. } = &*step.action {
                 tools.extend(self.values.shell(at).into_iter().next());
             }
         }

@@ -129,7 +129,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
 
     fn is_work(&self, at: usize) -> bool {
         self.step(at).is_some_and(|step| {
-            !step.is_group() && matches!(step.action, Action::Run { .. } | Action::Http { .. })
+            !step.is_group() && matches!(*step.action, Action::Run { .. } | Action::Http { .. })
         })
     }
 

@@ -36,7 +36,7 @@ impl Held {
 
 /// Whether anything of a step uses the values of its secrets; a text for people shows names alone.
 fn uses_secrets(step: &ResolvedStep) -> bool {
-    let by_work = match &step.action {
+    let by_work = match &*step.action {
         Action::Run { .. } | Action::Http { .. } | Action::Wait(Wait::Until(_)) => true,
         Action::Manual { .. }
         | Action::Approve(_)

@@ -54,7 +54,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
             return false;
         }
         let Some(step) = self.step(at) else { return true };
-        if matches!(step.action, Action::Run { .. } | Action::Http { .. })
+        if matches!(*step.action, Action::Run { .. } | Action::Http { .. })
             && !step.is_group()
             && self.acting + self.about_to_act() >= self.setup.max_parallel
         {
@@ -187,7 +187,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         if step.has_items() {
             return self.look(at, Purpose::Verify, Vec::new());
         }
-        match &step.action {
+        match &*step.action {
             Action::Run { command, .. } => {
                 let program = match command {
                     Command::Program(words) => words.clone(),
@@ -330,6 +330,6 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
     }
 
     fn changes_nothing(&self, at: usize) -> bool {
-        self.step(at).is_some_and(|step| matches!(step.action, Action::Approve(_) | Action::Wait { .. }))
+        self.step(at).is_some_and(|step| matches!(*step.action, Action::Approve(_) | Action::Wait { .. }))
     }
 }

@@ -98,7 +98,7 @@ impl<'a> CarriedOut<'a> {
             .filter(|at| {
                 self.step(*at).is_some_and(|step| {
                     let acts = matches!(
-                        step.action,
+                        *step.action,
                         Action::Run { .. } | Action::Http { .. } | Action::Manual { .. }
                     );
                     acts && !step.is_group() && step.section != Section::Cleanup

@@ -82,7 +82,7 @@ impl Context<'_> {
 
 /// Returns where the parts of a step are written.
 fn source_of(whole: &ResolvedStep) -> &'static str {
-    if matches!(whole.action, crate::plan::Action::Plan { .. }) { "plan" } else { "recipe" }
+    if matches!(*whole.action, crate::plan::Action::Plan { .. }) { "plan" } else { "recipe" }
 }
 
 /// Finds an id in a list.

@@ -21,7 +21,7 @@ pub(super) fn beside(opened: &Opened, sources: &Sources) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (source, recipe) in opened.recipes.iter().filter(|(source, _)| !is_shipped(*source, sources)) {
         let uses =
-            |step: &Step| matches!(&step.action, Action::Use { recipe: used, .. } if *used == recipe.recipe);
+            |step: &Step| matches!(&*step.action, Action::Use { recipe: used, .. } if *used == recipe.recipe);
         // A recipe may rely on the variables of the plans that use it, but not of others that stand beside it.
         let relied_on = all_steps(plan).any(uses).then_some(&**plan);
         findings.extend(inside(source, recipe, relied_on, sources));
@@ -185,7 +185,7 @@ fn asked(recipe: &Recipe) -> Vec<Asked> {
     for (id, step) in &recipe.steps {
         let path = root.key("steps").key(id.as_str());
         asked.extend(of_step(&path, step));
-        if let Action::Run { command, .. } = &step.action {
+        if let Action::Run { command, .. } = &*step.action {
             of_command(&path.key("run"), command, &mut asked);
         }
     }

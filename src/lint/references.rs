@@ -247,7 +247,7 @@ impl<'a> Walk<'a> {
             self.one_or_many(&path.key("scenario"), when.scenario.as_ref(), SCENARIOS);
             self.one_or_many(&path.key("environment"), when.environment.as_ref(), ENVIRONMENTS);
         }
-        match &step.action {
+        match &*step.action {
             Action::Manual { by, .. } => self.maybe(path, "by", by.as_ref(), DOERS),
             Action::Approve(approve) => {
                 let path = path.key("approve");

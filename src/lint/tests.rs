@@ -1,6 +1,7 @@
 //! Every fence of every rule's page, and what the rules share.
 
 use std::fmt::Write;
+use std::sync::Arc;
 
 use serde::Deserialize;
 use serde::de::IntoDeserializer;
@@ -140,7 +141,7 @@ fn whatever_names_something_is_renamed_by_an_import() {
     renaming.things(&mut plan);
     renaming.claims(&mut plan);
     for step in plan.steps.values_mut() {
-        renaming.step(&mut step.common, &mut step.action, &|_| false);
+        renaming.step(Arc::make_mut(&mut step.common), Arc::make_mut(&mut step.action), &|_| false);
     }
     let stays = |name: &&String| ["home", "controller", "starter", "near"].contains(&name.as_str());
     let wanted: Vec<String> =

@@ -14,7 +14,7 @@ pub(super) struct Asked {
 /// Returns the names that the texts of a step ask for.
 pub(super) fn of_step(path: &KeyPath, step: &Step) -> Vec<Asked> {
     let mut asked = Vec::new();
-    match &step.action {
+    match &*step.action {
         Action::Manual { text, .. } => of_text(&path.key("manual"), text, &mut asked),
         Action::Approve(approve) => {
             if let Some(ask) = &approve.ask {

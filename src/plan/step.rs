@@ -1,6 +1,7 @@
 //! Steps: what is done, and where it stands among the others.
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -284,10 +285,10 @@ impl Action {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(try_from = "RawStep")]
 pub struct Step {
-    /// The fields that every step may have.
-    pub common: Common,
+    /// The fields that every step may have. The steps of a large plan are held once: what is made of them shares them.
+    pub common: Arc<Common>,
     /// What it does.
-    pub action: Action,
+    pub action: Arc<Action>,
 }
 
 impl TryFrom<RawStep> for Step {
@@ -361,7 +362,7 @@ impl TryFrom<RawStep> for Step {
             each: raw.each,
             lock: raw.lock,
         };
-        Ok(Self { common, action })
+        Ok(Self { common: Arc::new(common), action: Arc::new(action) })
     }
 }
 

@@ -72,7 +72,8 @@ pub(super) fn item(written: &Common, item: &Item<'_>) -> Common {
 }
 
 /// Returns the fields of the step that waits for all of its items: what they do, it does not do once more.
-pub(super) fn whole(mut common: Common) -> Common {
+pub(super) fn whole(common: &Common) -> Common {
+    let mut common = common.clone();
     common.preconditions.clear();
     common.verify.clear();
     common.unless = None;

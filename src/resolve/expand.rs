@@ -36,7 +36,8 @@ pub fn resolve(
     for (section, steps) in sections {
         expansion.section(&file, section, steps);
     }
-    let Expansion { steps, omit, findings: found, .. } = expansion;
+    let Expansion { mut steps, omit, findings: found, .. } = expansion;
+    steps.shrink_to_fit();
     findings.extend(found);
     let mut laid = laid_over(&plan, environment);
     if let Some(new) = new {

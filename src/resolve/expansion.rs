@@ -1,6 +1,7 @@
 //! What a step becomes: one step, the items of its `each`, the steps of its recipe, or those of its child plan.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use super::child;
 use super::each::{self, Item};
@@ -34,7 +35,11 @@ impl File<'_> {
     /// Gives what a step names the names that these things have in the whole.
     fn rename(&self, step: &mut Step, is_neighbour: &dyn Fn(&str) -> bool) {
         if let Some(new) = self.new {
-            Renaming::new(new).step(&mut step.common, &mut step.action, is_neighbour);
+            Renaming::new(new).step(
+                Arc::make_mut(&mut step.common),
+                Arc::make_mut(&mut step.action),
+                is_neighbour,
+            );
         }
     }
 
@@ -126,14 +131,18 @@ impl<'a> Expansion<'a> {
     }
 
     fn step(&mut self, scope: &Scope<'_>, id: Id, mut step: Step) {
-        match step.common.each.take() {
-            Some(each) => self.each(scope, id, step, &each),
+        match &step.common.each {
+            Some(each) => {
+                let each = each.clone();
+                Arc::make_mut(&mut step.common).each = None;
+                self.each(scope, id, step, &each);
+            }
             None => self.action(scope, id, step),
         }
     }
 
     /// Expands a step with `each`: its items, and after them the step that waits for all of them.
-    fn each(&mut self, scope: &Scope<'_>, id: Id, mut step: Step, each: &Each) {
+    fn each(&mut self, scope: &Scope<'_>, id: Id, step: Step, each: &Each) {
         self.findings.extend(each::faults(&scope.spot, &step.common, each));
         let inner = scope.within(&id);
         for (at, key) in each.of.iter().enumerate() {
@@ -143,15 +152,15 @@ impl<'a> Expansion<'a> {
             }
             let place = scope.file.plan.places.contains_key(key).then(|| scope.file.renamed(key));
             let common = each::item(&step.common, &Item { key, at_most: each.at_most, place });
-            let item = Step { common, action: step.action.clone() };
+            let item = Step { common: common.into(), action: step.action.clone() };
             self.action(&inner, Id::trusted(format!("{id}@{key}")), item);
         }
-        step.common.each = Some(each.clone());
-        self.push(scope, id, each::whole(step.common), step.action, &Inputs::new(), 0);
+        let whole = Common { each: Some(each.clone()), ..each::whole(&step.common) };
+        self.push(scope, id, whole.into(), step.action, &Inputs::new(), 0);
     }
 
     fn action(&mut self, scope: &Scope<'_>, id: Id, step: Step) {
-        match &step.action {
+        match &*step.action {
             Action::Use { .. } => self.recipe(scope, id, step),
             Action::Plan { .. } => self.child(scope, id, step),
             _ => self.push(scope, id, step.common, step.action, &scope.inputs, 0),
@@ -160,30 +169,31 @@ impl<'a> Expansion<'a> {
 
     /// Expands a step that uses a recipe.
     fn recipe(&mut self, scope: &Scope<'_>, id: Id, step: Step) {
-        let Step { mut common, action } = step;
-        let Action::Use { recipe: name, with } = &action else { return };
+        let Step { common, action } = step;
+        let Action::Use { recipe: name, with } = &*action else { return };
         let file = scope.file;
         let Some((source, recipe)) = file.recipes.get(name.as_str()) else {
             self.findings.push(unknown_recipe(&scope.spot, name, file.recipes));
-            return self.push(scope, id, common, action, &scope.inputs, 0);
+            return self.push(scope, id, common, action.clone(), &scope.inputs, 0);
         };
         if recipe.steps.is_empty() {
             let message = format!("`{name}` is a probe, not steps");
             let finding =
                 scope.spot.key("use").error("recipe-misuse", message, Part::Value, "used as a step");
             self.findings.push(finding.help("use it under `verify`, `unless`, `health` or `wait`"));
-            return self.push(scope, id, common, action, &scope.inputs, 0);
+            return self.push(scope, id, common, action.clone(), &scope.inputs, 0);
         }
         let Some(around) = self.deeper(scope, format!("the recipe {name}")) else {
-            return self.push(scope, id, common, action, &scope.inputs, 0);
+            return self.push(scope, id, common, action.clone(), &scope.inputs, 0);
         };
+        let mut common = Arc::unwrap_or_clone(common);
         let inputs = of_recipe(&scope.spot, recipe, with, &scope.inputs, &mut self.findings);
         let before = std::mem::take(&mut common.preconditions);
         for (part, inner) in &recipe.steps {
             let mut inner = inner.clone();
             let begins = begins(&inner, &recipe.steps);
             file.rename(&mut inner, &|name| recipe.steps.contains_key(name));
-            inner.common = of_whole(&common, inner.common, recipe);
+            of_whole(&common, Arc::make_mut(&mut inner.common), recipe);
             let mut inputs = inputs.clone();
             if begins {
                 ask_before(&mut inner, &before, &mut inputs, &scope.inputs);
@@ -194,7 +204,7 @@ impl<'a> Expansion<'a> {
                 around: around.clone(),
                 ..scope.within(&id)
             };
-            if let Action::Plan { .. } = inner.action {
+            if let Action::Plan { .. } = *inner.action {
                 let message = format!("`{name}` carries out a plan in its step `{part}`");
                 let finding =
                     scope.spot.error("recipe-misuse", message, Part::Value, "the step of the recipe");
@@ -208,21 +218,22 @@ impl<'a> Expansion<'a> {
         common.undo = common.undo.or_else(|| recipe.undo.clone());
         // What is written at the step itself may ask for the inputs of what it is part of.
         let inputs = scope.inputs.clone().into_iter().chain(inputs).collect();
-        self.push(scope, id, common, action, &inputs, recipe.verify.len());
+        self.push(scope, id, common.into(), action.clone(), &inputs, recipe.verify.len());
     }
 
     /// Expands a step that carries out another plan: all of the steps of that plan, in their own order.
     fn child(&mut self, scope: &Scope<'_>, id: Id, step: Step) {
-        let Step { mut common, action } = step;
-        let Action::Plan { path, with } = &action else { return };
+        let Step { common, action } = step;
+        let Action::Plan { path, with } = &*action else { return };
         // What could not be read was told where it was read.
         let Some(at) = self.imports.child_of(scope.file.owner, path) else {
-            return self.push(scope, id, common, action, &scope.inputs, 0);
+            return self.push(scope, id, common, action.clone(), &scope.inputs, 0);
         };
         let Some(import) = self.imports.plans.get(at) else { return };
         let Some(around) = self.deeper(scope, format!("the plan {}", import.plan.plan)) else {
-            return self.push(scope, id, common, action, &scope.inputs, 0);
+            return self.push(scope, id, common, action.clone(), &scope.inputs, 0);
         };
+        let mut common = Arc::unwrap_or_clone(common);
         self.findings.extend(child::faults(&scope.spot, path, &import.plan, &import.document));
         let inputs = of_plan(&scope.spot, &import.plan, with, &scope.inputs, &mut self.findings);
         let imports = self.imports;
@@ -250,7 +261,7 @@ impl<'a> Expansion<'a> {
                 ask_before(&mut inner, &before, &mut inputs, &scope.inputs);
             }
             file.rename(&mut inner, &|_| false);
-            inner.common = of_parent(&common, inner.common);
+            of_parent(&common, Arc::make_mut(&mut inner.common));
             let scope = Scope {
                 file: &file,
                 section: scope.section,
@@ -265,7 +276,7 @@ impl<'a> Expansion<'a> {
         }
         let environment = self.environment.and_then(|environment| import.plan.environments.get(environment));
         self.omit.extend(environment.into_iter().flat_map(|laid| &laid.omit).map(|omitted| id.join(omitted)));
-        self.push(scope, id, common, action, &inputs, 0);
+        self.push(scope, id, common.into(), action.clone(), &inputs, 0);
     }
 
     /// Returns the names of what is around the parts of a step; nothing, and tells of it, if that is too much.
@@ -297,8 +308,8 @@ impl<'a> Expansion<'a> {
         &mut self,
         scope: &Scope<'_>,
         id: Id,
-        common: Common,
-        action: Action,
+        common: Arc<Common>,
+        action: Arc<Action>,
         inputs: &Inputs,
         of_recipe: usize,
     ) {
@@ -322,32 +333,33 @@ impl<'a> Expansion<'a> {
 
     /// The variables of a plan reach its own steps alone; those of the place and of the step go before them.
     fn give_vars(&self, step: &mut ResolvedStep, plan: &Plan) {
-        if let (Action::Run { shell, .. }, Some(own)) = (&mut step.action, &plan.shell)
+        if let (Action::Run { shell, .. }, Some(own)) = (&*step.action, &plan.shell)
             && shell.is_none()
         {
-            *shell = Some(own.clone());
+            if let Action::Run { shell, .. } = Arc::make_mut(&mut step.action) {
+                *shell = Some(own.clone());
+            }
         }
         let of_place = step.common.on.as_ref().and_then(|on| self.places.get(on));
         let of_place: Table<Name, Scalar> = of_place.cloned().unwrap_or_default();
-        let own = std::mem::take(&mut step.common.env);
-        step.common.env = plan.vars.clone().into_iter().chain(of_place).chain(own).collect();
+        let common = Arc::make_mut(&mut step.common);
+        let own = std::mem::take(&mut common.env);
+        common.env = plan.vars.clone().into_iter().chain(of_place).chain(own).collect();
     }
 }
 
-/// Returns the fields of a recipe's step, with what it takes over from the step that uses the recipe.
-fn of_whole(whole: &Common, mut common: Common, recipe: &Recipe) -> Common {
-    take_over(whole, &mut common);
+/// Gives a recipe's step what it takes over from the step that uses the recipe.
+fn of_whole(whole: &Common, common: &mut Common, recipe: &Recipe) {
+    take_over(whole, common);
     common.when.clone_from(&whole.when);
     common.on_failure = whole.on_failure;
     common.needs_tools.extend(recipe.tools.iter().cloned());
-    common
 }
 
-/// Returns the fields of a child plan's step, with what it takes over from the step that carries out the plan.
-fn of_parent(parent: &Common, mut common: Common) -> Common {
-    take_over(parent, &mut common);
+/// Gives a child plan's step what it takes over from the step that carries out the plan.
+fn of_parent(parent: &Common, common: &mut Common) {
+    take_over(parent, common);
     common.on_failure = common.on_failure.or(parent.on_failure);
-    common
 }
 
 fn take_over(whole: &Common, common: &mut Common) {
@@ -377,7 +389,7 @@ fn ask_before(part: &mut Step, before: &[Probe], inputs: &mut Inputs, around: &I
     if before.is_empty() {
         return;
     }
-    part.common.preconditions.splice(0..0, before.iter().cloned());
+    Arc::make_mut(&mut part.common).preconditions.splice(0..0, before.iter().cloned());
     for (name, value) in around {
         inputs.entry(name.clone()).or_insert_with(|| value.clone());
     }

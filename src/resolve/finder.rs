@@ -310,7 +310,7 @@ impl<'a> Finder<'a> {
         let first = first_restored(index, &self.route, at);
         let copy = first.and_then(|asset| self.copy_for(at, Some(asset)).0);
         let read = copy.as_ref().and_then(|choice| index.copy(&choice.copy));
-        self.route.chosen.set(at, StepChoice { why: why(index), copy });
+        self.route.chosen.set(at, StepChoice { why: why(index), copy: copy.map(Box::new) });
         let me = Thing::Step(at);
         let needed = Because::Needed(me);
         for asset in &index.restores[at] {
@@ -338,7 +338,7 @@ impl<'a> Finder<'a> {
         if let Some(copy) = read {
             self.want_copy(copy, needed);
         }
-        if !matches!(step.action, Action::Manual { .. }) {
+        if !matches!(*step.action, Action::Manual { .. }) {
             self.want_controller(me, needed);
         }
     }

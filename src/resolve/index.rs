@@ -198,7 +198,7 @@ impl<'a> Index<'a> {
                 |thing: &Thing| matches!(thing, Thing::Place(other) if self.provides[at].contains(other));
             after.extend(self.within[*place].iter().filter_map(|need| without(need.clone(), makes)));
         }
-        if !self.controllers.is_empty() && !matches!(step.action, Action::Manual { .. }) {
+        if !self.controllers.is_empty() && !matches!(*step.action, Action::Manual { .. }) {
             after.push(Requirement { any: self.controllers.clone(), at_least: 1, kind: Kind::Controller });
         }
         let parts = || self.parts[at].iter().filter_map(|at| self.plan.steps.get(*at));
@@ -218,7 +218,7 @@ impl<'a> Index<'a> {
         let secrets = common.secrets.iter().chain(inner).enumerate();
         after.extend(secrets.filter_map(|(at, secret)| self.one(secret.as_str(), Kind::Secret(at))));
         for step in std::iter::once(step).chain(parts()) {
-            match &step.action {
+            match &*step.action {
                 Action::Manual { by: Some(by), .. } => after.extend(self.people(&[by], 1, Kind::By)),
                 Action::Approve(approve) => {
                     let by: Vec<&Id> = approve.by.iter().collect();

@@ -215,7 +215,7 @@ impl<'a> Opinion<'a> {
         let controllers: Vec<&Id> =
             self.plan.places.iter().filter(|(_, place)| place.controller).map(|(id, _)| id).collect();
         let has = |id: &Id| self.has(id.as_str(), &mut Vec::new());
-        let is_manual = matches!(step.action, Action::Manual { .. });
+        let is_manual = matches!(*step.action, Action::Manual { .. });
         let home = |asset: &Id| {
             let route = &self.route.assets[asset];
             let declared = &self.plan.assets[asset].homes;
@@ -244,7 +244,7 @@ impl<'a> Opinion<'a> {
                 .as_ref()
                 .is_none_or(|on| on.as_str() == "home" || common.provides.contains(on) || has(on))
             && common.provides.iter().all(|place| self.all(&self.plan.places[place].in_, &mut Vec::new()))
-            && match &step.action {
+            && match &*step.action {
                 Action::Manual { by: Some(by), .. } => self.role(by),
                 Action::Approve(approve) => approve.by.iter().all(|by| self.role(by)),
                 _ => true,

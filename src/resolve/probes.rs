@@ -1,5 +1,7 @@
 //! Expands probe recipes: `use` under `health`, `verify`, `unless` and `wait` gets what the recipe really asks.
 
+use std::sync::Arc;
+
 use super::inputs::{Inputs, Spot, of_recipe, unknown_recipe};
 use super::{Recipes, ResolvedStep};
 use crate::document::{Document, KeyPath, Part};
@@ -35,19 +37,31 @@ pub(super) fn expand_probes_of(
     recipes: &Recipes,
     findings: &mut Vec<Finding>,
 ) {
-    for (at, probe) in step.common.verify.iter_mut().enumerate() {
-        match at.checked_sub(of_recipe) {
-            Some(own) => expand(probe, &spot.key("verify").index(own), recipes, findings),
-            None => expand(probe, spot, recipes, findings),
+    // What asks no recipe stays shared with the plan.
+    let mut asked =
+        step.common.verify.iter().chain(&step.common.preconditions).chain(step.common.unless.as_deref());
+    if asked.any(asks_recipe) {
+        let common = Arc::make_mut(&mut step.common);
+        for (at, probe) in common.verify.iter_mut().enumerate() {
+            match at.checked_sub(of_recipe) {
+                Some(own) => expand(probe, &spot.key("verify").index(own), recipes, findings),
+                None => expand(probe, spot, recipes, findings),
+            }
+        }
+        all(&mut common.preconditions, &spot.key("preconditions"), recipes, findings);
+        if let Some(probe) = &mut common.unless {
+            expand(probe, &spot.key("unless"), recipes, findings);
         }
     }
-    all(&mut step.common.preconditions, &spot.key("preconditions"), recipes, findings);
-    if let Some(probe) = &mut step.common.unless {
-        expand(probe, &spot.key("unless"), recipes, findings);
-    }
-    if let Action::Wait(Wait::Until(probe)) = &mut step.action {
+    if matches!(&*step.action, Action::Wait(Wait::Until(probe)) if asks_recipe(probe))
+        && let Action::Wait(Wait::Until(probe)) = Arc::make_mut(&mut step.action)
+    {
         expand(probe, &spot.key("wait"), recipes, findings);
     }
+}
+
+const fn asks_recipe(probe: &Probe) -> bool {
+    matches!(probe.kind, ProbeKind::Use(..))
 }
 
 fn all(probes: &mut [Probe], spot: &Spot<'_>, recipes: &Recipes, findings: &mut Vec<Finding>) {

@@ -113,10 +113,10 @@ impl Recipes {
         };
         let uses = move |name: &Id| {
             let by_step = plan.steps.iter().any(|step| {
-                matches!(&step.action, Action::Use { recipe, .. } if recipe == name)
+                matches!(&*step.action, Action::Use { recipe, .. } if recipe == name)
                     || asks(&step.common.verify, name)
                     || asks(step.common.unless.as_deref().map(std::slice::from_ref).unwrap_or_default(), name)
-                    || matches!(&step.action, Action::Wait(Wait::Until(probe)) if asks(std::slice::from_ref(probe), name))
+                    || matches!(&*step.action, Action::Wait(Wait::Until(probe)) if asks(std::slice::from_ref(probe), name))
             });
             by_step || plan.assets.values().any(|asset| asks(&asset.health, name))
         };

@@ -1,6 +1,7 @@
 //! The resolved plan: everything expanded, nothing left to look up.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -128,9 +129,9 @@ pub struct ResolvedStep {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub child: Option<String>,
     /// The fields that every step may have. A part has taken over those of the step that uses the recipe.
-    pub common: Common,
+    pub common: Arc<Common>,
     /// What it does. `use` stays on the step that closes the recipe's parts.
-    pub action: Action,
+    pub action: Arc<Action>,
     /// The inputs of the recipe or of the child plan, as its commands get them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub inputs: BTreeMap<Name, Text>,
@@ -168,7 +169,7 @@ impl ResolvedStep {
 
     /// Whether it closes others: the parts of a recipe, the steps of a child plan, or the items of an `each`.
     pub fn is_group(&self) -> bool {
-        matches!(self.action, Action::Use { .. } | Action::Plan { .. }) || self.has_items()
+        matches!(*self.action, Action::Use { .. } | Action::Plan { .. }) || self.has_items()
     }
 
     /// Whether it closes the items of an `each`.
@@ -184,7 +185,7 @@ impl ResolvedStep {
 
     /// Whether it closes the parts of a recipe, and is done as one thing: its estimate is that of the whole.
     pub fn is_recipe(&self) -> bool {
-        matches!(self.action, Action::Use { .. }) && !self.has_items()
+        matches!(*self.action, Action::Use { .. }) && !self.has_items()
     }
 
     /// Returns the step with whose other items it shares a limit, and how many of them run at the same time.

@@ -86,7 +86,7 @@ pub struct StepChoice {
     /// Why, for people: "restores postgres".
     pub why: String,
     /// The copy that it restores from.
-    pub copy: Option<CopyChoice>,
+    pub copy: Option<Box<CopyChoice>>,
 }
 
 /// How everything that a scenario hits comes back.

@@ -158,7 +158,7 @@ impl Teller<'_> {
     fn role(&self, at: Thing, requirement: &Requirement) -> String {
         use crate::plan::Action;
         let Thing::Step(step) = at else { return self.index.name_of(at) };
-        let who = match self.plan.steps.get(step).map(|step| &step.action) {
+        let who = match self.plan.steps.get(step).map(|step| &*step.action) {
             Some(Action::Manual { by: Some(by), .. }) => by.to_string(),
             Some(Action::Approve(approve)) if requirement.kind == Kind::Approve => {
                 approve.by.iter().map(Id::as_str).collect::<Vec<_>>().join(" or ")

@@ -17,14 +17,14 @@ pub fn with_undos(plan: &ResolvedPlan, course: &Course, undos: &[(usize, Id)]) -
         let Some(undo) = &step.common.undo else { continue };
         let action = match undo {
             Undo::Run(command) => {
-                let shell = match &step.action {
+                let shell = match &*step.action {
                     Action::Run { shell, .. } => shell.clone(),
                     _ => None,
                 };
                 Action::Run { command: command.clone(), shell }
             }
             Undo::Manual(text) => {
-                let by = match &step.action {
+                let by = match &*step.action {
                     Action::Manual { by, .. } => by.clone(),
                     _ => None,
                 };
@@ -46,8 +46,8 @@ pub fn with_undos(plan: &ResolvedPlan, course: &Course, undos: &[(usize, Id)]) -
             part_of: None,
             within: None,
             child: step.child.clone(),
-            common,
-            action,
+            common: common.into(),
+            action: action.into(),
             inputs: step.inputs.clone(),
         };
         course.nodes.push(CourseNode {

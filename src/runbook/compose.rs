@@ -51,7 +51,7 @@ pub fn used_recipes(plan: &ResolvedPlan) -> BTreeSet<Id> {
         ask(&step.common.verify);
         ask(step.common.unless.as_deref().map(std::slice::from_ref).unwrap_or_default());
     }
-    let recipes = plan.steps.iter().filter_map(|step| match &step.action {
+    let recipes = plan.steps.iter().filter_map(|step| match &*step.action {
         Action::Use { recipe, .. } => Some(recipe.clone()),
         _ => None,
     });

@@ -87,7 +87,7 @@ impl<'a> Setting<'a> {
                         self.route.chosen.get(step.written_as()).and_then(|choice| choice.copy.as_ref());
                     let copy = copy.and_then(|choice| copy_of(plan, choice.copy.as_str()));
                     copy.and_then(|(_, _, _, copy)| copy.in_.as_ref()).into_iter().for_each(&mut take);
-                    let waited_for = match &step.action {
+                    let waited_for = match &*step.action {
                         Action::Wait(Wait::Until(probe)) => Some(&**probe),
                         _ => None,
                     };

@@ -117,7 +117,7 @@ impl Setting<'_> {
         view.timeout = common.timeout.map(|timeout| timeout.to_string());
         view.fences = common.fences.iter().map(ToString::to_string).collect();
         view.outputs = common.outputs.iter().map(ToString::to_string).collect();
-        view.who = who(self, &step.action);
+        view.who = who(self, &*step.action);
         for tool in parts.iter().flat_map(|part| &part.common.needs_tools).chain(&common.needs_tools) {
             let tool = tool.to_string();
             if !view.tools.contains(&tool) {
@@ -160,7 +160,7 @@ impl Setting<'_> {
         let texts = texts_of(step, &parts).join("\n");
         view.blanks.extend(blanks_for(&outputs, &texts, view.login.is_some()));
         let inputs = step.inputs.iter().map(|(name, value)| (name.to_string(), value.clone()));
-        let is_done_by_a_person = matches!(step.action, Action::Manual { .. } | Action::Approve(_));
+        let is_done_by_a_person = matches!(*step.action, Action::Manual { .. } | Action::Approve(_));
         let has_commands = !is_done_by_a_person || !common.verify.is_empty() || common.undo.is_some();
         if has_commands {
             let set = lines.write(&variables, &points, &outputs, inputs, view.login.is_some());
@@ -220,7 +220,7 @@ impl Setting<'_> {
             let folder = self.material.folders.get(&folder).map_or(folder.as_str(), String::as_str);
             title = format!("{title} (in the folder {folder})");
         }
-        if let Some(who) = who(self, &part.action) {
+        if let Some(who) = who(self, &*part.action) {
             title = format!("{title} (by {who})");
         }
         let mut title = Some(title);
@@ -286,7 +286,7 @@ impl Setting<'_> {
     fn act(&self, step: &ResolvedStep, title: Option<String>, place: Option<&Id>, to: &mut Vec<ActionView>) {
         let shell = self.material.plan.shell.as_deref();
         let mut action = ActionView { title, text: None, variables: None, command: None };
-        match &step.action {
+        match &*step.action {
             Action::Run { command: run, shell: own } => {
                 action.command = Some(Fence::bash(command(run, own.as_deref().or(shell))));
             }
@@ -403,7 +403,7 @@ fn texts_of(step: &ResolvedStep, parts: &[&ResolvedStep]) -> Vec<String> {
     let inputs = parts.iter().copied().chain([step]).flat_map(|one| one.inputs.values());
     let mut texts: Vec<String> = inputs.map(|text| Text::as_str(text).to_owned()).collect();
     for one in parts.iter().copied().chain([step]) {
-        texts.push(serde_json::to_string(&one.action).unwrap_or_default());
+        texts.push(serde_json::to_string(&*one.action).unwrap_or_default());
         texts.push(serde_json::to_string(&one.common).unwrap_or_default());
     }
     texts

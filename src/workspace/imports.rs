@@ -80,7 +80,7 @@ fn ways(plan: &Plan, is_first: bool) -> Vec<(Way, &str)> {
         sections.extend([(Section::Prepare, &plan.prepare), (Section::Cleanup, &plan.cleanup)]);
     }
     let steps = sections.into_iter().flat_map(|(section, steps)| {
-        steps.iter().filter_map(move |(id, step)| match &step.action {
+        steps.iter().filter_map(move |(id, step)| match &*step.action {
             Action::Plan { path, .. } => Some((Way::Child(section, id.clone(), path.clone()), path.as_str())),
             _ => None,
         })

@@ -22,7 +22,7 @@ impl Rule for DaemonNotRedirected {
 
     fn check(&self, context: &Context<'_>, sink: &mut Sink) {
         for step in &context.resolved.steps {
-            let Action::Run { command: Command::Shell(text), .. } = &step.action else { continue };
+            let Action::Run { command: Command::Shell(text), .. } = &*step.action else { continue };
             // Most texts have nothing of the kind; reading them is the cost of the rule.
             // Items of an `each` all do what the step says.
             if step.is_item() || !text.contains('&') && !text.contains("setsid") {

@@ -25,7 +25,7 @@ impl Rule for KeyNotGiven {
     fn check(&self, context: &Context<'_>, sink: &mut Sink) {
         for (id, step) in &context.plan.steps {
             // A person has the key, or the instruction says where it is.
-            if matches!(step.action, Action::Manual { .. }) {
+            if matches!(*step.action, Action::Manual { .. }) {
                 continue;
             }
             for (at, reference) in step.common.from.iter().enumerate() {

@@ -42,7 +42,7 @@ impl Rule for ManualStepIncomplete {
 fn faults(path: &KeyPath, id: &str, step: &Step) -> Vec<(KeyPath, Part, String, &'static str)> {
     let is_short = |text: &str| text.trim().chars().count() < SHORTEST;
     let mut faults = Vec::new();
-    match &step.action {
+    match &*step.action {
         Action::Manual { text, by } => {
             if by.is_none() {
                 let message = format!("nobody is named to carry out `{id}`");

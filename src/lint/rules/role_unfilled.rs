@@ -73,7 +73,7 @@ fn tasks<'a>(context: &Context<'a>, routed: &Routed) -> Vec<Task<'a>> {
 fn task_of(step: &ResolvedStep) -> Option<Task<'_>> {
     let id = &step.id;
     let about = Subject::step(step.written_as());
-    match &step.action {
+    match &*step.action {
         Action::Manual { by: Some(by), .. } => Some(Task {
             what: format!("carry out `{id}`"),
             by: std::slice::from_ref(by),
@@ -153,7 +153,7 @@ fn judge(context: &Context<'_>, routed: &Routed, task: &Task<'_>) -> Option<Find
 
 /// Returns who carries out a step, if people do.
 fn doers<'a>(plan: &'a ResolvedPlan, step: &Id) -> Vec<&'a Id> {
-    match plan.step(step.as_str()).map(|step| &step.action) {
+    match plan.step(step.as_str()).map(|step| &*step.action) {
         Some(Action::Manual { by: Some(by), .. }) => named(plan, std::slice::from_ref(by)),
         Some(Action::Approve(approve)) => named(plan, &approve.by),
         _ => Vec::new(),

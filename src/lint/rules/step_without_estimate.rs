@@ -17,11 +17,11 @@ impl Rule for StepWithoutEstimate {
     fn check(&self, context: &Context<'_>, sink: &mut Sink) {
         for step in context.resolved.section(Section::Steps) {
             // What its steps do not say is told of these.
-            let says = matches!(step.action, Action::Wait(Wait::For(_)) | Action::Plan { .. });
+            let says = matches!(*step.action, Action::Wait(Wait::For(_)) | Action::Plan { .. });
             if step.takes().is_some() || step.part_of.is_some() || says {
                 continue;
             }
-            let help = match step.action {
+            let help = match *step.action {
                 Action::Approve(_) => {
                     "add `takes`: how long until somebody has answered, such as `takes: 10m`"
                 }

@@ -53,7 +53,7 @@ struct Limit {
 
 /// Returns what ends a step from outside.
 fn limit(step: &Step) -> Option<Limit> {
-    if let Action::Approve(approve) = &step.action {
+    if let Action::Approve(approve) = &*step.action {
         let (what, follows) = ("its approval expires", "nobody has answered when it ends");
         return Some(Limit { length: approve.expires?, key: &["approve", "expires"], what, follows });
     }

@@ -25,7 +25,7 @@ impl Rule for UnguardedDestruction {
     fn check(&self, context: &Context<'_>, sink: &mut Sink) {
         let mut destroyers: HashMap<usize, String> = HashMap::new();
         for (at, step) in context.resolved.steps.iter().enumerate() {
-            let Action::Run { command, .. } = &step.action else { continue };
+            let Action::Run { command, .. } = &*step.action else { continue };
             let mut groups = context.resolved.groups_of(at);
             let can_undo = context.written_step(step).common.undo.is_some()
                 || step.common.undo.is_some()
@@ -63,7 +63,7 @@ fn unapproved(context: &Context<'_>, routed: &Routed) -> Vec<usize> {
     let mut approved = vec![false; nodes.len()];
     for at in order {
         let is_approval = |node: usize| match nodes[node].kind {
-            NodeKind::Step(step) => matches!(context.resolved.steps[step].action, Action::Approve(_)),
+            NodeKind::Step(step) => matches!(*context.resolved.steps[step].action, Action::Approve(_)),
             NodeKind::Health(_) => false,
         };
         approved[*at] = nodes[*at].after.iter().any(|(before, _)| approved[*before] || is_approval(*before));
