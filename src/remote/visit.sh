@@ -52,16 +52,21 @@ watch() {
   done
   [ ! -p "$wake" ] || echo gone 1<>"$wake"
 }
+# Finds how many bytes a file has. Most steps print nothing on one of the streams, and each program started takes its time.
+measure() {
+  size=0
+  [ ! -s "$1" ] || size=$(wc -c <"$1")
+  size=$((size))
+}
 # Sends what stands in a file from some byte on: file, byte, stream.
 rest() {
-  size=$(wc -c <"$1")
-  size=$((size))
+  measure "$1"
   printf '%s rest %s %s\n' "$NONCE" "$2" "$((size - $2))" >&"$3"
   [ "$size" -le "$2" ] || tail -c "+$(($2 + 1))" "$1" >&"$3"
 }
 # The last part alone, where the rest was followed.
 recent() {
-  size=$(wc -c <"$1")
+  measure "$1"
   from=$((size - 65536))
   [ "$from" -ge "$2" ] || from=$2
   rest "$1" "$from" "$3"
@@ -71,8 +76,8 @@ finish() {
   "$1" "$dir/out" "$FROM_OUT" 5
   "$1" "$dir/err" "$FROM_ERR" 6
   if [ -s "$dir/output" ]; then
-    size=$(wc -c <"$dir/output")
-    say output "$((size))"
+    measure "$dir/output"
+    say output "$size"
     cat "$dir/output" >&5
   fi
   printf '%s over\n' "$NONCE" >&6
@@ -83,12 +88,16 @@ finish() {
   fi
   exit 0
 }
+# Removes our pipe, and with it the attempts of which the outcome is on record.
+tidy() {
+  cd "$run" && rm -rf "$wake" $DONE
+}
 visit() {
   fresh=no
   if [ ! -d "$dir" ]; then
     [ "$MODE" = start ] || { say absent; exit 0; }
     lack
-    mkdir -p "$run" || { say cannot "make the folder $run"; exit 0; }
+    [ -d "$run" ] || mkdir -p "$run" || { say cannot "make the folder $run"; exit 0; }
     if mkdir "$dir"; then
       begin
       fresh=yes
@@ -107,9 +116,8 @@ visit() {
   mkfifo "$wake" && exec 8<>"$wake"
   printf '%s here\n' "$NONCE" >&6
   say here
-  # Their outcomes are on record.
-  [ "$fresh" = no ] || for name in $DONE; do rm -rf "$run/$name"; done
-  [ ! -e "$dir/ended" ] || { rm -f "$wake"; finish rest; }
+  [ "$fresh" = yes ] || DONE=
+  [ ! -e "$dir/ended" ] || { tidy; finish rest; }
   if [ "$fresh" = no ]; then
     read -r booted <"$dir/boot"
     boot
@@ -117,7 +125,7 @@ visit() {
     # Somebody may be starting it at this moment.
     for pause in 1 1 2 4 0; do
       ! lives || break
-      [ ! -e "$dir/ended" ] || { rm -f "$wake"; finish rest; }
+      [ ! -e "$dir/ended" ] || { tidy; finish rest; }
       ! works || break
       [ "$pause" != 0 ] || { say gone; exit 0; }
       sleep "$pause"
@@ -139,7 +147,7 @@ visit() {
   done
   kill "$out" "$err" "$link" "$watcher"
   wait "$out" "$err"
-  rm -f "$wake"
+  tidy
   [ ! -e "$dir/ended" ] || finish recent
   [ "$word" != gone ] || say gone
   exit 0
