@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use ssh_key::{Algorithm, HashAlg, PublicKey, SshSig};
+use ssh_key::{Algorithm, HashAlg, PublicKey, Signature, SshSig};
 
 /// What the signatures are for; one that was made for something else, such as a Git commit, does not count.
 pub const NAMESPACE: &str = "drplan-approval@v1";
@@ -69,7 +69,31 @@ impl Key {
             return Err(format!("it is signed with the key {other}, not with {}", self.fingerprint()));
         }
         let verified = self.0.verify(NAMESPACE, text.as_bytes(), &signature);
-        verified.map_err(|_| "the signature does not fit the text: one of them was changed".to_owned())
+        verified.map_err(|_| "the signature does not fit the text: one of them was changed".to_owned())?;
+        // The stock tool takes it as well; but then whoever is on the machine could have signed, and nobody knew.
+        match was_touched(signature.signature()) {
+            Some(false) => {
+                Err("the security key has signed without a touch: nobody need have been there. Make a key \
+                                without `no-touch-required`"
+                    .to_owned())
+            }
+            Some(true) | None => Ok(()),
+        }
+    }
+}
+
+/// Whether a security key was touched when it signed; nothing for another kind of key.
+///
+/// Behind the signature stand a byte of flags, of which the lowest says that somebody was present, and a counter of four
+/// bytes (OpenSSH's `PROTOCOL.u2f`).
+fn was_touched(signature: &Signature) -> Option<bool> {
+    const PRESENT: u8 = 1;
+    match signature.algorithm() {
+        Algorithm::SkEd25519 | Algorithm::SkEcdsaSha2NistP256 => {
+            let flags = signature.as_bytes().iter().rev().nth(4);
+            Some(flags.is_some_and(|flags| flags & PRESENT != 0))
+        }
+        _ => None,
     }
 }
 

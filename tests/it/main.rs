@@ -55,6 +55,7 @@ mod resume;
 mod sabotage;
 mod screen;
 mod secrets;
+mod security_key;
 mod servers;
 mod signers;
 mod simulate;
