@@ -52,6 +52,11 @@ impl Key {
         self.0.fingerprint(HashAlg::Sha256).to_string()
     }
 
+    /// Whether it lies in a security key, which signs when somebody touches it.
+    pub fn is_of_security_key(&self) -> bool {
+        matches!(self.0.algorithm(), Algorithm::SkEd25519 | Algorithm::SkEcdsaSha2NistP256)
+    }
+
     /// Checks an armored signature over a text.
     ///
     /// # Errors
@@ -68,33 +73,29 @@ impl Key {
             let other = PublicKey::from(signature.public_key().clone()).fingerprint(HashAlg::Sha256);
             return Err(format!("it is signed with the key {other}, not with {}", self.fingerprint()));
         }
+        // A signature that names another kind than the key's could hide that nobody has touched it.
+        if signature.signature().algorithm() != self.0.algorithm() {
+            return Err("the signature is malformed: it is of another kind than the key".to_owned());
+        }
         let verified = self.0.verify(NAMESPACE, text.as_bytes(), &signature);
         verified.map_err(|_| "the signature does not fit the text: one of them was changed".to_owned())?;
-        // The stock tool takes it as well; but then whoever is on the machine could have signed, and nobody knew.
-        match was_touched(signature.signature()) {
-            Some(false) => {
-                Err("the security key has signed without a touch: nobody need have been there. Make a key \
-                                without `no-touch-required`"
-                    .to_owned())
-            }
-            Some(true) | None => Ok(()),
+        // The stock tool takes it all the same; but then whoever is on the machine could have signed, and nobody knew.
+        if self.is_of_security_key() && !was_touched(signature.signature()) {
+            return Err("the security key has signed without a touch: nobody need have been there. Make a key without \
+                        `no-touch-required`"
+                .to_owned());
         }
+        Ok(())
     }
 }
 
-/// Whether a security key was touched when it signed; nothing for another kind of key.
+/// Whether a security key was touched when it signed.
 ///
 /// Behind the signature stand a byte of flags, of which the lowest says that somebody was present, and a counter of four
 /// bytes (OpenSSH's `PROTOCOL.u2f`).
-fn was_touched(signature: &Signature) -> Option<bool> {
+fn was_touched(signature: &Signature) -> bool {
     const PRESENT: u8 = 1;
-    match signature.algorithm() {
-        Algorithm::SkEd25519 | Algorithm::SkEcdsaSha2NistP256 => {
-            let flags = signature.as_bytes().iter().rev().nth(4);
-            Some(flags.is_some_and(|flags| flags & PRESENT != 0))
-        }
-        _ => None,
-    }
+    signature.as_bytes().iter().rev().nth(4).is_some_and(|flags| flags & PRESENT != 0)
 }
 
 impl PartialEq for Key {
@@ -115,6 +116,12 @@ impl fmt::Display for Key {
 
 #[cfg(test)]
 mod tests {
+    use sha2::{Digest, Sha256};
+    use signature::Signer;
+    use ssh_key::LineEnding;
+    use ssh_key::private::{Ed25519Keypair, Ed25519PrivateKey};
+    use ssh_key::public::{KeyData, SkEd25519};
+
     use super::*;
 
     const ED25519: &str =
@@ -130,5 +137,32 @@ mod tests {
         assert_eq!(Key::parse(""), Err(KeyError::Malformed));
         assert_eq!(Key::parse("-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA"), Err(KeyError::Private));
         assert!(key.verify("x", "-----BEGIN SSH SIGNATURE-----").unwrap_err().contains("malformed"));
+    }
+
+    /// What a security key would sign with these flags, under the name of some kind of signature.
+    fn signed_by_token(text: &str, flags: u8, kind: Algorithm) -> (Key, String) {
+        let own = Ed25519Keypair::from(Ed25519PrivateKey::from_bytes(&[7; 32]));
+        let public = KeyData::SkEd25519(SkEd25519::new(own.public, "ssh:"));
+        let told = SshSig::signed_data(NAMESPACE, HashAlg::Sha512, text.as_bytes()).unwrap();
+        let trailer = [flags, 0, 0, 0, 9];
+        let message = [&Sha256::digest("ssh:")[..], &trailer, &Sha256::digest(&told)[..]].concat();
+        let signature = Signer::<Signature>::try_sign(&own, &message).unwrap();
+        let signature = Signature::new(kind, [signature.as_bytes(), &trailer].concat()).unwrap();
+        let signature = SshSig::new(public.clone(), NAMESPACE, HashAlg::Sha512, signature).unwrap();
+        (Key(public.into()), signature.to_pem(LineEnding::LF).unwrap())
+    }
+
+    #[test]
+    fn a_security_key_counts_only_where_it_was_touched() {
+        let (key, touched) = signed_by_token("yes", 1, Algorithm::SkEd25519);
+        assert_eq!(key.verify("yes", &touched), Ok(()));
+        assert!(key.verify("no", &touched).unwrap_err().contains("does not fit"));
+        let (key, untouched) = signed_by_token("yes", 0, Algorithm::SkEd25519);
+        assert!(key.verify("yes", &untouched).unwrap_err().contains("without a touch"));
+        // Nor where the signature hides of what kind it is.
+        for other in ["x@example.com", "rsa-sha2-256"] {
+            let (key, hidden) = signed_by_token("yes", 0, other.parse().unwrap());
+            assert!(key.verify("yes", &hidden).unwrap_err().contains("another kind"), "{other}");
+        }
     }
 }

@@ -8,5 +8,5 @@ mod signer;
 mod statement;
 
 pub use key::{Key, KeyError, NAMESPACE};
-pub use signer::{SignError, sign};
+pub use signer::{SignError, announcement, sign};
 pub use statement::{Decision, Matter, Statement, nonce};

@@ -31,6 +31,12 @@ pub enum SignError {
     Wrong(String),
 }
 
+/// What a person is told before their key signs: what ssh-keygen says itself is kept for when it fails.
+pub fn announcement(person: &str, key: &Key) -> String {
+    let touch = if key.is_of_security_key() { "; touch the security key when it blinks" } else { "" };
+    format!("signing with the key of {person}, {}{touch}", key.fingerprint())
+}
+
 /// Signs a text with the private half of a key, and checks the signature; returns it armored.
 ///
 /// The private half is looked for in `file` if one is given; else in the ssh agent, then in the

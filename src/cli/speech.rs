@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::Terminal;
 use super::session;
-use crate::approval::{Decision, Key, Statement, nonce, sign};
+use crate::approval::{Decision, Key, Statement, announcement, nonce, sign};
 use crate::engine::{Hearing, Said};
 use crate::error::Error;
 use crate::event::{Proof, RunStarted, RunState};
@@ -190,7 +190,7 @@ fn sign_text(
     file: Option<&Path>,
     terminal: &Terminal,
 ) -> Result<String, Error> {
-    terminal.say(&format!("signing with the key of {by}, {}", key.fingerprint()));
+    terminal.say(&announcement(by, key));
     sign(text, key, file, session::home().as_deref()).map_err(|error| {
         let error = Error::unable(format!("cannot {error}"));
         error.hint("give the key to your agent with `ssh-add`; answers can also be signed with --key FILE, or elsewhere: --write FILE, then --signed FILE")

@@ -7,7 +7,7 @@ use std::sync::{Arc, mpsc};
 use super::conversation::Conversation;
 use super::desk::{Answers, Desk};
 use super::{Consultation, Spoken, words};
-use crate::approval::{Key, Statement, nonce, sign};
+use crate::approval::{Key, Statement, announcement, nonce, sign};
 use crate::value::{Id, Moment};
 
 /// What comes from the keyboard.
@@ -46,10 +46,12 @@ impl Signing {
     /// Signs; the person may be asked for a passphrase. Takes as long as the person does.
     pub(super) fn sign(self) -> Result<Spoken, String> {
         let text = self.statement.to_string();
+        let told = announcement(self.statement.person.as_str(), &self.key);
         // A passphrase is asked for at the terminal itself.
         if let Some(desk) = &self.desk {
             desk.give_way();
         }
+        print(&format!("{told}\n"));
         let signature = sign(&text, &self.key, None, self.home.as_deref());
         if let Some(desk) = &self.desk {
             desk.come_back();
@@ -183,7 +185,6 @@ impl Person {
             at: now,
             nonce,
         };
-        self.show(Some(format!("signing with the key of {person}, {}\n", signer.key.fingerprint())));
         let (key, home, desk) = (signer.key.clone(), self.home.clone(), self.desk.clone());
         self.signed = Some(consultation);
         // Until it is signed the keyboard is for the passphrase, and nothing else is asked.

@@ -335,13 +335,15 @@ impl<'a> Expansion<'a> {
     fn give_vars(&self, step: &mut ResolvedStep, plan: &Plan) {
         if let (Action::Run { shell, .. }, Some(own)) = (&*step.action, &plan.shell)
             && shell.is_none()
+            && let Action::Run { shell, .. } = Arc::make_mut(&mut step.action)
         {
-            if let Action::Run { shell, .. } = Arc::make_mut(&mut step.action) {
-                *shell = Some(own.clone());
-            }
+            *shell = Some(own.clone());
         }
         let of_place = step.common.on.as_ref().and_then(|on| self.places.get(on));
         let of_place: Table<Name, Scalar> = of_place.cloned().unwrap_or_default();
+        if plan.vars.is_empty() && of_place.is_empty() {
+            return;
+        }
         let common = Arc::make_mut(&mut step.common);
         let own = std::mem::take(&mut common.env);
         common.env = plan.vars.clone().into_iter().chain(of_place).chain(own).collect();

@@ -117,7 +117,7 @@ impl Setting<'_> {
         view.timeout = common.timeout.map(|timeout| timeout.to_string());
         view.fences = common.fences.iter().map(ToString::to_string).collect();
         view.outputs = common.outputs.iter().map(ToString::to_string).collect();
-        view.who = who(self, &*step.action);
+        view.who = who(self, &step.action);
         for tool in parts.iter().flat_map(|part| &part.common.needs_tools).chain(&common.needs_tools) {
             let tool = tool.to_string();
             if !view.tools.contains(&tool) {
@@ -220,7 +220,7 @@ impl Setting<'_> {
             let folder = self.material.folders.get(&folder).map_or(folder.as_str(), String::as_str);
             title = format!("{title} (in the folder {folder})");
         }
-        if let Some(who) = who(self, &*part.action) {
+        if let Some(who) = who(self, &part.action) {
             title = format!("{title} (by {who})");
         }
         let mut title = Some(title);

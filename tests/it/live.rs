@@ -292,6 +292,7 @@ fn a_passphrase_is_typed_at_the_terminal_itself() {
         screen.types("yes\r");
         // What ssh-keygen has asked before still stands on the normal screen.
         until("it asks", || screen.text().matches("Enter passphrase").count() == times);
+        assert!(screen.text().contains("signing with the key of ana, SHA256:"), "{}", screen.text());
         assert!(!screen.text().contains("Ctrl-C stop"), "the view has not given way:\n{}", screen.text());
         screen.types(&format!("{passphrase}\r"));
         if passphrase == "open barley" {

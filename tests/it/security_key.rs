@@ -55,7 +55,7 @@ fn a_security_key_approves_when_it_is_touched_and_not_otherwise() {
     token.answer(&stage, &signers, false).exits(2).says("without a touch").says("no-touch-required");
     assert!(!stage.has_told("answered", "go"));
 
-    token.answer(&stage, &signers, true).exits(0);
+    token.answer(&stage, &signers, true).exits(0).says("touch the security key");
     run.ends().exits(0);
     assert_eq!(stage.ledger(), ["last"]);
     let proof = stage.last("answered", "go")["proof"].clone();

@@ -34,7 +34,7 @@ impl Rule for PromotionWithoutFence {
                 if !moves(context, routed, declared) {
                     continue;
                 }
-                let words = read.entry(step).or_insert_with(|| promotion(&*declared.action));
+                let words = read.entry(step).or_insert_with(|| promotion(&declared.action));
                 judge(context, routed, (at, declared), words.as_deref(), sink);
             }
         }

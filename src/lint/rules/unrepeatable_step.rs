@@ -26,7 +26,7 @@ impl Rule for UnrepeatableStep {
             if common.rerun.is_some() || common.unless.is_some() || !common.verify.is_empty() {
                 continue;
             }
-            let Some(what) = once(&*step.action) else { continue };
+            let Some(what) = once(&step.action) else { continue };
             let path = KeyPath::root().key("steps").key(id.as_str()).key(step.action.key());
             let message = format!(
                 "`{id}` cannot simply be repeated ({what}), and does not say what is to be done when it is interrupted"
