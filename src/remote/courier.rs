@@ -10,8 +10,9 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::errand::{Attempt, Errand, Task, VARIABLE};
 use super::note::{self, Note};
 use super::reading::{Reading, Word};
+use super::road::Road;
 use super::sockets::{self, Shared};
-use super::visit::{End, Road};
+use super::visit::{Deliver, End, Visit};
 use super::{Host, text};
 use crate::keeper;
 use crate::value::Length;
@@ -117,7 +118,10 @@ fn try_errand() -> Result<i32, Failed> {
         }
         Task::Forget => {
             let make = |nonce: &str| text::forget(&errand.run, nonce);
-            Ok(runtime.block_on(visit_once(&errand.host, &shared?, make))?)
+            let shared = shared?;
+            let forgotten = runtime.block_on(visit_once(&errand.host, &shared, make));
+            shared.tidy();
+            Ok(forgotten?)
         }
     }
 }
@@ -131,10 +135,7 @@ fn variable(name: &str) -> Option<String> {
 async fn visit_once(host: &Host, shared: &Shared, text: impl Fn(&str) -> String) -> Result<i32, String> {
     let nonce = nonce()?;
     let mut streams = [Reading::new(&nonce, 0), Reading::new(&nonce, 0)];
-    let mut visit = Road { host, shared }.set_out().map_err(|error| format!("cannot start ssh: {error}"))?;
-    let mut deliver = hand_on;
-    let end = visit.carry_out(&nonce, &text(&nonce), &mut streams, &mut deliver).await;
-    match end.map_err(|error| format!("cannot hand on what it prints: {error}"))? {
+    match visit(&Road { host, shared }, &nonce, &text(&nonce), &mut streams, &mut hand_on).await? {
         End::Said(Word::Over(Some(code))) => Ok(code),
         End::Said(Word::Cannot(why)) => Err(format!("{} cannot {why}", host.place)),
         End::Said(_) => Err(format!("what {} says makes no sense", host.place)),
@@ -143,6 +144,19 @@ async fn visit_once(host: &Host, shared: &Shared, text: impl Fn(&str) -> String)
             Err(format!("the connection to {} was lost: {why}", host.place))
         }
     }
+}
+
+/// Visits a host once.
+async fn visit(
+    road: &Road<'_>,
+    nonce: &str,
+    text: &str,
+    streams: &mut [Reading; 2],
+    deliver: Deliver<'_>,
+) -> Result<End, String> {
+    let line = road.set_out().await.map_err(|error| format!("cannot start ssh: {error}"))?;
+    let end = Visit::begin(line).carry_out(nonce, text, streams, deliver).await;
+    end.map_err(|error| format!("cannot hand on what it prints: {error}"))
 }
 
 /// A courier on its way with an attempt.
@@ -224,19 +238,15 @@ impl Courier<'_> {
                     text::visit(&self.attempt, &self.run, &nonce, &random()?, counts, find)?
                 }
             };
-            let mut visit = road.set_out().map_err(|error| format!("cannot start ssh: {error}"))?;
             let mut deliver = hand_on;
             let end = tokio::select! {
-                end = visit.carry_out(&nonce, &text, &mut streams, &mut deliver) => {
-                    Some(end.map_err(|error| format!("cannot hand on what it prints: {error}"))?)
-                }
+                end = visit(&road, &nonce, &text, &mut streams, &mut deliver) => Some(end?),
                 _ = asked.recv(), if stopping == Stopping::No => {
                     stopping = Stopping::Asked;
                     None
                 }
                 () = wait(stopping.patience().unwrap_or_default()), if stopping.patience().is_some() => None,
             };
-            drop(visit);
             counts = [streams[0].count, streams[1].count];
             let Some(end) = end else { continue };
             match end {
@@ -299,10 +309,8 @@ impl Courier<'_> {
         let Ok(nonce) = nonce() else { return };
         let text = text::stop(&self.attempt, &self.run, &nonce, "KILL");
         let mut streams = [Reading::new(&nonce, 0), Reading::new(&nonce, 0)];
-        if let Ok(mut visit) = road.set_out() {
-            // If the connection breaks just now the keeper's patience ends it.
-            let _ = visit.carry_out(&nonce, &text, &mut streams, &mut |_, _| Ok(())).await;
-        }
+        // If the connection breaks just now the keeper's patience ends it.
+        let _ = visit(road, &nonce, &text, &mut streams, &mut |_, _| Ok(())).await;
     }
 
     /// Brings home what an attempt that has ended leaves.

@@ -22,6 +22,9 @@ pub struct Host {
 /// The name under which a key of a run's own stands in its file.
 const ALIAS: &str = "drplan-host";
 
+/// What a visit starts at the host: the rest is sent over standard input, and any login shell understands this.
+pub(super) const SHELL: &str = "exec sh";
+
 /// Seconds after which a host that does not answer is taken for unreachable.
 const CONNECT_SECONDS: u32 = 10;
 
@@ -41,9 +44,8 @@ impl Host {
     /// Returns the arguments of `ssh`.
     ///
     /// `control` is the socket that visits share; `known` holds the key that the run has for the host, if it has one.
-    pub(super) fn arguments(&self, control: &Path, known: Option<&Path>, log: &Path) -> Vec<String> {
-        let mut words: Vec<String> = ["-T", "-x", "-E"].map(str::to_owned).to_vec();
-        words.push(log.display().to_string());
+    pub(super) fn arguments(&self, control: &Path, known: Option<&Path>) -> Vec<String> {
+        let mut words: Vec<String> = ["-T", "-x"].map(str::to_owned).to_vec();
         let mut option = |text: String| words.extend(["-o".to_owned(), text]);
         for fixed in [
             "BatchMode=yes",
@@ -75,8 +77,7 @@ impl Host {
         if let Some(port) = self.port {
             words.extend(["-p".to_owned(), port.to_string()]);
         }
-        // What follows is sent over standard input; any login shell understands this.
-        words.extend(["--".to_owned(), self.address.clone(), "exec sh".to_owned()]);
+        words.extend(["--".to_owned(), self.address.clone(), SHELL.to_owned()]);
         words
     }
 }

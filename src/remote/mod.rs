@@ -14,6 +14,7 @@ mod errand;
 mod host;
 mod note;
 mod reading;
+mod road;
 mod sockets;
 mod text;
 mod visit;

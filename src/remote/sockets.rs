@@ -12,11 +12,32 @@ use super::Host;
 /// A socket's path may have 108 bytes, and ssh adds 17 for a name that it gives up later.
 const LONGEST: usize = 108 - 1 - 17;
 
+/// What the file with a host's key ends with.
+const KEY: &str = "key";
+
+/// What the file ends with that says what the user's configuration wants of a session.
+pub(super) const SESSION: &str = "session";
+
 /// Where a host's shared connection is, and the file with its key if the run has one.
 pub(super) struct Shared {
     pub(super) folder: PathBuf,
     pub(super) control: PathBuf,
     pub(super) known: Option<PathBuf>,
+}
+
+impl Shared {
+    /// Returns the path of something that belongs to the connection and is called after it.
+    pub(super) fn beside(&self, what: &str) -> PathBuf {
+        self.control.with_extension(what)
+    }
+
+    /// Removes what lies beside the connection, for when the run needs it no more.
+    pub(super) fn tidy(&self) {
+        for what in [KEY, SESSION] {
+            // What is left is of no harm, and made anew if it is needed.
+            let _ = std::fs::remove_file(self.beside(what));
+        }
+    }
 }
 
 /// Finds the place for a host's connection in a run.
@@ -26,11 +47,10 @@ pub(super) struct Shared {
 /// When there is no folder that is ours alone.
 pub(super) fn of(host: &Host, run: &str, runtime_dir: Option<&Path>) -> io::Result<Shared> {
     let folder = folder(runtime_dir)?;
-    let name = name_of(host, run);
-    let control = folder.join(&name);
+    let control = folder.join(name_of(host, run));
     let known = match host.known_hosts() {
         Some(line) => {
-            let path = folder.join(format!("{name}.key"));
+            let path = control.with_extension(KEY);
             let mut file = tempfile::NamedTempFile::new_in(&folder)?;
             file.write_all(line.as_bytes())?;
             file.persist(&path).map_err(|error| error.error)?;

@@ -9,6 +9,7 @@ mod net;
 mod outlives;
 mod probes;
 mod refusals;
+mod roads;
 mod sshd;
 
 use std::fs;
