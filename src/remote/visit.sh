@@ -131,6 +131,15 @@ visit() {
       sleep "$pause"
     done
   fi
+  if [ "$fresh" = yes ] && [ -p "$wake" ]; then
+    # Most steps are short: all that they give is sent at their end, without the programs that follow a long one.
+    (sleep 1; echo late >&8) 3<&- 5>&- 6>&- &
+    late=$!
+    read -r word <&8
+    kill "$late"
+    [ ! -e "$dir/ended" ] || { tidy; finish rest; }
+    [ "$word" != leave ] || { tidy; exit 0; }
+  fi
   tail -c "+$((FROM_OUT + 1))" -f "$dir/out" >&5 3<&- 6>&- 8<&- &
   out=$!
   tail -c "+$((FROM_ERR + 1))" -f "$dir/err" >&6 3<&- 5>&- 8<&- &
