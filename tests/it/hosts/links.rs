@@ -1,7 +1,11 @@
 //! Hosts on a network: links that break, are slow and lose packets, hosts that die.
 
+use std::time::Duration;
+
 use super::net::{Net, leftovers};
-use super::{EXECUTE, kept};
+use super::relay::Relay;
+use super::sshd::Sshd;
+use super::{EXECUTE, kept, run};
 use crate::stage::{Stage, until};
 
 /// A stage with one step on each host; each says that it began and waits at a pipe of its own.
@@ -88,6 +92,36 @@ fn a_host_that_dies_and_never_comes_back_costs_the_step_its_time_limit() {
     running.ends().exits(3);
     assert_eq!(stage.last("step_finished", "on-alpha")["outcome"]["failure"]["kind"], "out_of_reach");
     assert!(kept(&stage, "on-alpha", "stderr").contains("alpha could not be told to end it"));
+}
+
+#[test]
+fn a_host_that_is_started_anew_in_the_middle_of_a_step_is_known_for_it() {
+    let mut net = Net::with(&["alpha"]);
+    let stage = stage_on(&net, &["alpha"], "");
+    let running = net.start(&stage, &EXECUTE);
+    until("it begins", || kept(&stage, "on-alpha", "stdout") == "before\n");
+    net.reboot("alpha");
+    running.ends().exits(4);
+    let judged = stage.last("step_judged", "on-alpha");
+    assert_eq!(judged["verdict"], "ask");
+    assert!(judged["why"].as_str().unwrap().contains("alpha was started anew while it ran"), "{judged}");
+    assert_eq!(stage.ledger(), ["alpha alpha"]);
+}
+
+#[test]
+fn a_link_that_is_slow_both_ways_brings_everything() {
+    let sshd = Sshd::start();
+    let relay = Relay::to(sshd.port, Duration::from_millis(300));
+    let stage = Stage::new(
+        "places: { far: { kind: host, ssh: far } }\nsteps:\n  talk: { on: far, run: seq 1 20000 }\n  \
+         give: { needs: [talk], on: far, run: 'sleep 2; echo WORD=late >>\"$DRPLAN_OUTPUT\"', outputs: [WORD] }\n  \
+         take: { needs: [give], run: 'echo $WORD >>ledger' }\n",
+    );
+    sshd.known_at("far", relay.port, &stage);
+    run(&stage, &EXECUTE).exits(0);
+    let lines: String = (1..=20_000).map(|number| format!("{number}\n")).collect();
+    assert!(kept(&stage, "talk", "stdout") == lines, "it is not whole");
+    assert_eq!(stage.ledger(), ["late"]);
 }
 
 #[test]

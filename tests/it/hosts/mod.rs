@@ -9,6 +9,7 @@ mod net;
 mod outlives;
 mod probes;
 mod refusals;
+mod relay;
 mod roads;
 mod sshd;
 

@@ -1,10 +1,12 @@
 //! Hosts with addresses of their own: network namespaces on a bridge. Making them needs root.
 
 use std::fs;
+use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 use super::sshd::{connections_of, end_tree, end_tree_but_sessions};
@@ -103,17 +105,28 @@ impl Net {
         );
         fs::write(folder.join("sshd_config"), config).unwrap();
         let _ = fs::create_dir_all("/run/sshd");
-        let log = fs::File::options().create(true).append(true).open(folder.join("sshd.log")).unwrap();
-        let start =
-            format!("hostname {name} && exec /usr/sbin/sshd -D -e -f {}/sshd_config", folder.display());
+        // Its boot is its own: what a kernel says of itself is a file in the host's mounts.
+        self.give_boot(name);
+        let start = format!(
+            "hostname {name} && mount --bind {0}/boot_id /proc/sys/kernel/random/boot_id && exec /usr/sbin/sshd -D -e -f {0}/sshd_config",
+            folder.display()
+        );
         let space = self.space(name);
-        let daemon = Command::new("ip")
-            .args(["netns", "exec", &space, "unshare", "--uts", "--mount", "sh", "-c", &start])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .unwrap();
+        let words = ["netns", "exec", &space, "unshare", "--uts", "--mount", "sh", "-c", &start];
+        self.launch(name, Command::new("ip").args(words));
+    }
+
+    /// Gives a host the mark of a boot that none had before.
+    fn give_boot(&self, name: &str) {
+        let id = format!("{:032x}\n", COUNT.fetch_add(1, Ordering::Relaxed));
+        fs::write(self.folder(name).join("boot_id"), id).unwrap();
+    }
+
+    /// Starts an `sshd` by this command, and waits until it answers.
+    fn launch(&mut self, name: &str, command: &mut Command) {
+        let path = self.folder(name).join("sshd.log");
+        let log = fs::File::options().create(true).append(true).open(path).unwrap();
+        let daemon = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap();
         self.hosts.iter_mut().find(|host| host.name == name).unwrap().daemon = Some(daemon);
         let address = format!("/dev/tcp/{}/22", self.address(name));
         until("sshd answers", || {
@@ -133,6 +146,28 @@ impl Net {
             let _ = daemon.wait();
         }
         end_all_in(&space);
+    }
+
+    /// Takes the power of a host, and gives it back: all that ran is gone at once, its disks and its address are there again.
+    pub(crate) fn reboot(&mut self, name: &str) {
+        let daemon = self.daemon_of(name).id();
+        // Open, they outlive their last process.
+        let mounts = fs::File::open(format!("/proc/{daemon}/ns/mnt")).unwrap();
+        let names = fs::File::open(format!("/proc/{daemon}/ns/uts")).unwrap();
+        let space = self.space(name);
+        // Nobody sees another one end.
+        for pid in processes_in(&space) {
+            let _ = kill_process(Pid::from_raw(pid).unwrap(), Signal::STOP);
+        }
+        self.kill_host(name);
+        self.give_boot(name);
+        let open = |file: &fs::File| format!("/proc/{}/fd/{}", std::process::id(), file.as_raw_fd());
+        let config = self.folder(name).join("sshd_config");
+        let mut command = Command::new("nsenter");
+        command.arg(format!("--net=/run/netns/{space}"));
+        command.arg(format!("--mount={}", open(&mounts))).arg(format!("--uts={}", open(&names)));
+        command.args(["/usr/sbin/sshd", "-D", "-e", "-f"]).arg(config);
+        self.launch(name, &mut command);
     }
 
     /// Cuts the cable of a host, or mends it.

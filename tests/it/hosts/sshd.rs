@@ -65,14 +65,18 @@ impl Sshd {
 
     /// Gives a stage an `ssh` configuration in which this host has a name.
     pub(crate) fn known_as(&self, name: &str, stage: &Stage) {
+        self.known_at(name, self.port, stage);
+    }
+
+    /// The same for a host that is reached at another port.
+    pub(super) fn known_at(&self, name: &str, port: u16, stage: &Stage) {
         let before = stage.read("ssh_config");
-        let line = format!("[127.0.0.1]:{} {}\n", self.port, self.host_key());
+        let line = format!("[127.0.0.1]:{} {}\n", port, self.host_key());
         stage.write("known_hosts", &(stage.read("known_hosts") + &line));
         let known = stage.path().join("known_hosts");
         let config = format!(
-            "{before}Host {name}\n  HostName 127.0.0.1\n  Port {}\n  User root\n  IdentityFile {}\n  IdentitiesOnly yes\n  \
+            "{before}Host {name}\n  HostName 127.0.0.1\n  Port {port}\n  User root\n  IdentityFile {}\n  IdentitiesOnly yes\n  \
              UserKnownHostsFile {}\n  GlobalKnownHostsFile /dev/null\n",
-            self.port,
             self.path("user_key").display(),
             known.display()
         );

@@ -28,6 +28,7 @@ pub(super) enum Kind {
     StopSsh,
     CutConnections,
     CutLink,
+    Reboot,
     FullDisk,
     FullHost,
     MovedClock,
@@ -36,7 +37,7 @@ pub(super) enum Kind {
     SecondController,
 }
 
-pub(super) const KINDS: [(Kind, &str); 18] = [
+pub(super) const KINDS: [(Kind, &str); 19] = [
     (Kind::KillController, "kill -9 of the controller"),
     (Kind::KillKeeper, "kill -9 of the keeper"),
     (Kind::KillBoth, "kill -9 of both"),
@@ -49,6 +50,7 @@ pub(super) const KINDS: [(Kind, &str); 18] = [
     (Kind::StopSsh, "SIGSTOP of ssh"),
     (Kind::CutConnections, "connections of a host ended"),
     (Kind::CutLink, "link of a host cut"),
+    (Kind::Reboot, "a host started anew"),
     (Kind::FullDisk, "disk full where drplan is"),
     (Kind::FullHost, "disk full on a host"),
     (Kind::MovedClock, "calendar moved by a day"),
@@ -106,6 +108,11 @@ impl Run<'_> {
                 self.net.link(host, "down");
                 lasts(100 + self.chance.below(2500));
                 self.net.link(host, "up");
+                true
+            }
+            Kind::Reboot => {
+                let host = HOSTS[self.chance.below(HOSTS.len())];
+                self.net.reboot(host);
                 true
             }
             Kind::FullDisk => self.fill_disk(),

@@ -37,11 +37,11 @@ impl Soak {
             if table.events() >= self.events || begun.elapsed() >= self.longest {
                 break;
             }
-            let net = Net::with(&HOSTS);
+            let mut net = Net::with(&HOSTS);
             for host in HOSTS {
                 net.limit_room(host, 4096);
             }
-            let account = Run::new(&net, self.seed, number).carry_out(self.events - table.events());
+            let account = Run::new(&mut net, self.seed, number).carry_out(self.events - table.events());
             table.add(&account);
             println!(
                 "run {number}: {:?}, {} events of {}",

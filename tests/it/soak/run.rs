@@ -50,7 +50,7 @@ pub(super) struct Account {
 
 /// A run under way.
 pub(super) struct Run<'n> {
-    pub(super) net: &'n Net,
+    pub(super) net: &'n mut Net,
     pub(super) disk: Small,
     pub(super) stage: Stage,
     pub(super) chance: Chance,
@@ -65,7 +65,7 @@ pub(super) struct Run<'n> {
 
 impl<'n> Run<'n> {
     /// Makes the plan and the place of a run.
-    pub(super) fn new(net: &'n Net, seed: u64, number: usize) -> Self {
+    pub(super) fn new(net: &'n mut Net, seed: u64, number: usize) -> Self {
         let mut chance = Chance::of(seed, number);
         let disk = Small::of(8192);
         let stage = Stage::new("").with_state(&disk.path().join("state"));
