@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::postgres::fill;
-use super::{refused, undo};
+use super::{given_up, held, refused, undo};
 use crate::servers::{Postgres, give_to, program, said};
 use crate::stage::{Stage, until};
 
@@ -107,6 +107,16 @@ fn a_base_backup_comes_back_to_a_point_in_time() {
     refused(&archived.plan(""), "holds data");
     let stage = archived.comes_back();
     undo("postgres/restore-base", &stage, "db");
+    assert_eq!(archived.server.sql("shop", "select body from s.messages"), "too late");
+}
+
+#[test]
+fn a_cluster_is_taken_back_by_giving_the_run_up() {
+    let archived = Archived::new(&[]);
+    let stage = held(archived.plan(&format!(", replace: yes, until: '{}'", archived.harm)));
+    stage.execute(&[]).exits(4);
+    assert_eq!(archived.server.truth("shop"), archived.truth);
+    given_up(&stage);
     assert_eq!(archived.server.sql("shop", "select body from s.messages"), "too late");
 }
 

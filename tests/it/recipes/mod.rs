@@ -3,6 +3,7 @@
 mod barman;
 mod clusters;
 mod crypt;
+mod cut_off;
 mod files;
 mod mariadb;
 mod postgres;
