@@ -1,5 +1,6 @@
 //! The command line: one file a command, each with its arguments and its `run`.
 
+mod bundle;
 mod check;
 mod choose;
 mod codes;

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::{Terminal, choose, graph};
+use super::{Terminal, bundle, choose, graph};
 use crate::analysis::forecast;
 use crate::document::{Limits, SourceId, Sources, read};
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::graph::one_line;
+use crate::graph::{Pen, one_line, tree};
 use crate::resolve::{Request, ResolvedPlan, Router};
 use crate::runbook::{
     FileView, IndexEntry, Marker, Material, RunbookTemplate, TemplateFault, difference, folder_of_file,
@@ -22,7 +22,7 @@ use crate::workspace::{Opened, Workspace, plan_files, replace};
 /// Arguments of `drplan render`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  drplan render                       writes runbooks/<plan>/<scenario>.md for all plans\n  drplan render --check               for CI: fails if a runbook is not what its plan says"
+    after_help = "Examples:\n  drplan render                       writes runbooks/<plan>/<scenario>.md for all plans\n  drplan render --check               for CI: fails if a runbook is not what its plan says\n  drplan render --bundle dr.html       one page for the day when the wiki is down"
 )]
 pub(super) struct Args {
     /// Plans, or folders of plans; the repository's own if none are given
@@ -39,6 +39,9 @@ pub(super) struct Args {
     /// Print the runbooks instead of writing them
     #[arg(long, conflicts_with = "output")]
     pub stdout: bool,
+    /// Write all of it into one HTML file that needs nothing else, with what is known of the backups at this moment
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["check", "stdout", "output"])]
+    pub bundle: Option<PathBuf>,
 }
 
 pub(super) fn run(args: &Args, terminal: &Terminal, state: Option<&Path>) -> Result<Exit, Error> {
@@ -47,10 +50,14 @@ pub(super) fn run(args: &Args, terminal: &Terminal, state: Option<&Path>) -> Res
     let given = if args.plans.is_empty() { workspace.default_plans() } else { args.plans.clone() };
     let folder = args.output.clone().unwrap_or_else(|| shortened(&workspace.runbooks()));
     let templates = Templates::new(args, &workspace)?;
+    if let Some(file) = &args.bundle {
+        return bundle::write(file, &plan_files(&given)?, &workspace, &templates, terminal);
+    }
     // Everything is made before anything is written, so that a broken plan leaves all as it was.
     let mut folders: BTreeMap<PathBuf, Pages> = BTreeMap::new();
     for path in plan_files(&given)? {
-        let (id, pages) = pages_of(&path, &workspace, &templates)?;
+        let Made { plan, pages, .. } = made_of(&path, &workspace, &templates)?;
+        let (id, pages) = (plan.plan.to_string(), pages_of(pages));
         let place = folder.join(id);
         if folders.contains_key(&place) {
             let message =
@@ -76,12 +83,15 @@ pub(super) fn run(args: &Args, terminal: &Terminal, state: Option<&Path>) -> Res
 
 const INDEX: &str = "README.md";
 
+/// How many columns the order of the steps has where it is a text: as many as fit on a printed page.
+const OUTLINE: usize = 90;
+
 /// The files of a plan's folder, by name.
 struct Pages {
     files: BTreeMap<String, String>,
 }
 
-struct Templates {
+pub(super) struct Templates {
     runbook: RunbookTemplate,
     index: RunbookTemplate,
     file: Option<FileView>,
@@ -102,7 +112,7 @@ impl Templates {
     }
 }
 
-fn fault(fault: TemplateFault) -> Error {
+pub(super) fn fault(fault: TemplateFault) -> Error {
     let error = Error::unable(fault.to_string());
     match fault.help {
         Some(help) => error.hint(help),
@@ -130,8 +140,31 @@ fn shortened(path: &Path) -> PathBuf {
     short.filter(|short| !short.as_os_str().is_empty()).unwrap_or(path).to_owned()
 }
 
+/// What is made of a plan.
+pub(super) struct Made {
+    pub(super) plan: ResolvedPlan,
+    /// The plan's file, relative to the repository's root.
+    pub(super) file: String,
+    /// The SHA-256 of its bytes.
+    pub(super) sha256: String,
+    /// The index, and then the runbooks in the order of the plan's scenarios.
+    pub(super) pages: Vec<MadePage>,
+}
+
+/// A page that was made.
+pub(super) struct MadePage {
+    /// The name of its file.
+    pub(super) name: String,
+    pub(super) title: String,
+    /// The first line of its file, which says who has made it.
+    marker: String,
+    pub(super) markdown: String,
+    /// The order of its steps as a text.
+    pub(super) outline: String,
+}
+
 /// Makes the pages of a plan.
-fn pages_of(path: &Path, workspace: &Workspace, templates: &Templates) -> Result<(String, Pages), Error> {
+pub(super) fn made_of(path: &Path, workspace: &Workspace, templates: &Templates) -> Result<Made, Error> {
     let mut sources = Sources::default();
     let (opened, variant) = choose::sound_plan(path, None, &mut sources)?;
     let plan = &variant.resolved;
@@ -145,9 +178,8 @@ fn pages_of(path: &Path, workspace: &Workspace, templates: &Templates) -> Result
     let scenarios: Vec<_> =
         if plan.scenarios.is_empty() { vec![None] } else { plan.scenarios.keys().map(Some).collect() };
     let marker = Marker::line(&file);
-    let mut pages = Pages { files: BTreeMap::new() };
     let basis = choose::basis(workspace, plan, None);
-    let mut entries = Vec::new();
+    let (mut entries, mut pages) = (Vec::new(), Vec::new());
     let router = Router::new(plan);
     for scenario in scenarios {
         let route = router.route(&opened.placement, &Request { scenario, ..Request::default() });
@@ -155,13 +187,28 @@ fn pages_of(path: &Path, workspace: &Workspace, templates: &Templates) -> Result
             forecast(plan, &route, &basis).map_err(|cycle| graph::goes_round(&cycle, &route, path))?;
         let view = runbook(&material, &route, &forecast);
         let name = format!("{}.md", scenario.map_or("all", |scenario| scenario.as_str()));
-        let text = templates.runbook.fill(&view).map_err(fault)?;
-        entries.push(IndexEntry::new(name.clone(), &view));
-        pages.files.insert(name, format!("{marker}\n\n{text}"));
+        let entry = IndexEntry::new(name.clone(), &view);
+        let pen = Pen { color: false, unicode: true, width: OUTLINE };
+        pages.push(MadePage {
+            name,
+            title: entry.title.clone(),
+            marker: marker.clone(),
+            markdown: templates.runbook.fill(&view).map_err(fault)?,
+            outline: tree(plan, &route, &forecast.outline, &forecast.clock, pen),
+        });
+        entries.push(entry);
     }
-    let text = templates.index.fill(&index(&material, entries)).map_err(fault)?;
-    pages.files.insert(INDEX.to_owned(), format!("{marker}\n\n{text}"));
-    Ok((plan.plan.to_string(), pages))
+    let markdown = templates.index.fill(&index(&material, entries)).map_err(fault)?;
+    let (name, title) = (INDEX.to_owned(), format!("{}: whom to call, and which runbook", plan.title));
+    pages.insert(0, MadePage { name, title, marker, markdown, outline: String::new() });
+    let sha256 = sha256(&sources.get(opened.source).text);
+    Ok(Made { plan: variant.resolved, file, sha256, pages })
+}
+
+/// Makes files of pages.
+fn pages_of(pages: Vec<MadePage>) -> Pages {
+    let file = |page: MadePage| (page.name, format!("{}\n\n{}", page.marker, page.markdown));
+    Pages { files: pages.into_iter().map(file).collect() }
 }
 
 /// Returns the files that a plan's runbooks are made from.

@@ -1,7 +1,9 @@
 //! The runbook: the plan as a text by which a person can recover by hand.
 //!
-//! What it shows depends on committed files alone: no clock, no absolute path, no version of the program.
+//! What it shows depends on committed files alone: no clock, no absolute path, no version of the program. The bundle is the
+//! exception: it is made for a moment, and says for which.
 
+mod bundle;
 mod checks;
 mod compose;
 mod drift;
@@ -13,6 +15,7 @@ mod step;
 mod template;
 mod view;
 
+pub use bundle::{CopyState, DrillState, Page, ProblemState, RunLine, StateView, bundle};
 pub use compose::{Material, index, runbook, used_recipes};
 pub use drift::{Marker, difference};
 pub use markdown::Fence;

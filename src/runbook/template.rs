@@ -15,6 +15,8 @@ use crate::value::did_you_mean;
 const DEFAULT: &str = include_str!("default.hbs");
 /// The template of the index.
 const INDEX: &str = include_str!("index.hbs");
+/// The template of what a bundle tells of the moment.
+const STATE: &str = include_str!("state.hbs");
 /// The largest runbook.
 const LARGEST_BYTES: usize = 50 * 1024 * 1024;
 /// The largest template.
@@ -61,6 +63,11 @@ impl RunbookTemplate {
     /// Takes the built-in template of the index.
     pub fn index() -> Result<Self, TemplateFault> {
         Self::new("drplan:index.hbs", INDEX)
+    }
+
+    /// Takes the built-in template of what is known at the moment.
+    pub fn state() -> Result<Self, TemplateFault> {
+        Self::new("drplan:state.hbs", STATE)
     }
 
     /// Takes a template.

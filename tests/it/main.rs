@@ -9,6 +9,7 @@ mod approve;
 mod arithmetic;
 mod bad_input;
 mod bucket;
+mod bundle;
 mod canary;
 mod chain;
 mod check;
