@@ -17,7 +17,12 @@ use drplan::plan;
 use drplan::resolve;
 use drplan::value::{Date, Id};
 use drplan::workspace::Opened;
+use mimalloc::MiMalloc;
 use rustix::time::{ClockId, clock_gettime};
+
+/// That of the program.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> Result<(), Box<dyn Error>> {
     // cargo adds `--bench` of its own.
