@@ -107,7 +107,7 @@ fn state_of(
         sha256: made.sha256.clone(),
         made: now.for_people(),
         looked: seen.map(|seen| {
-            let latest = seen.copies.iter().filter_map(looked_at).max();
+            let latest = seen.copies.iter().filter_map(|copy| copy.as_of).max();
             latest.map_or_else(
                 || "at a time that is not known".to_owned(),
                 |at| format!("at {}", at.for_people()),
@@ -120,11 +120,6 @@ fn state_of(
     }
 }
 
-/// Returns when a copy was looked at: other looks may have gone to other copies since.
-fn looked_at(seen: &CopySeen) -> Option<Moment> {
-    Some(seen.newest?.plus(seen.age?))
-}
-
 fn copy(seen: &CopySeen) -> CopyState {
     let moment = |moment: Option<Moment>| moment.map_or_else(|| "-".to_owned(), Moment::for_people);
     let lies = match (&seen.place, &seen.at) {
@@ -135,7 +130,7 @@ fn copy(seen: &CopySeen) -> CopyState {
     CopyState {
         copy: seen.copy.to_string(),
         lies,
-        seen: moment(looked_at(seen)),
+        seen: moment(seen.as_of),
         newest: moment(seen.newest),
         oldest: moment(seen.oldest),
         count: seen.count.map_or_else(|| "unknown".to_owned(), |count| count.to_string()),

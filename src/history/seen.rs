@@ -12,7 +12,7 @@ const VERSION: u32 = 1;
 /// What `drplan verify` has last seen of the copies of plans.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seen {
-    /// The moment to which everything was held.
+    /// The moment of the last look, at whatever copies.
     pub at: Moment,
     copies: BTreeMap<(Id, Id), SeenCopy>,
 }
@@ -20,6 +20,8 @@ pub struct Seen {
 /// What was seen of one copy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SeenCopy {
+    /// The moment of the last look at it.
+    pub at: Moment,
     /// What is wrong: nothing if it is well, or well enough.
     pub wrong: Option<Wrong>,
     /// The age that its newest point may have, if the plan says.
@@ -53,6 +55,7 @@ struct Plan {
 struct Copy {
     #[serde(rename = "copy")]
     id: Id,
+    as_of: Option<Moment>,
     limit: Option<Length>,
     problems: Vec<Problem>,
 }
@@ -75,14 +78,14 @@ impl Seen {
             return Err(format!("it is of version {}, and this drplan reads {VERSION}", told.version));
         }
         let copies = told.plans.into_iter().flat_map(|Plan { plan, copies }| {
-            copies.into_iter().map(move |Copy { id, limit, problems }| {
+            copies.into_iter().map(move |Copy { id, as_of, limit, problems }| {
                 let of = |severity: &str| problems.iter().find(|problem| problem.severity == severity);
                 let wrong = match (of("failure"), of("unknown")) {
                     (Some(problem), _) => Some(Wrong::Fails(problem.what.clone())),
                     (None, Some(problem)) => Some(Wrong::Unknown(problem.what.clone())),
                     (None, None) => None,
                 };
-                ((plan.clone(), id), SeenCopy { wrong, limit })
+                ((plan.clone(), id), SeenCopy { at: as_of.unwrap_or(told.as_of), wrong, limit })
             })
         });
         Ok(Self { at: told.as_of, copies: copies.collect() })

@@ -54,6 +54,10 @@ pub struct CopySeen {
     pub place: Option<Id>,
     /// Where in that place.
     pub at: Option<String>,
+    /// The moment of the look: what `--record` keeps of an earlier one is older than the rest. In records of an older drplan
+    /// nothing: then it is that of the whole.
+    #[serde(default)]
+    pub as_of: Option<Moment>,
     /// How bad the worst problem is; none if all is well.
     pub verdict: Option<Severity>,
     /// How many recovery points there are; none if nobody could look.

@@ -102,6 +102,7 @@ pub(super) fn judge_copy(
         of: subject.backup.of.to_vec(),
         place: subject.place.cloned(),
         at: subject.copy.at.clone(),
+        as_of: Some(as_of),
         verdict: None,
         count: None,
         bytes: None,

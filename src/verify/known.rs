@@ -21,7 +21,15 @@ impl Known {
     pub fn read(file: &Path) -> Self {
         let text = std::fs::read_to_string(file).unwrap_or_default();
         let verification = serde_json::from_str::<Verification>(&text).ok();
-        Self(verification.filter(|verification| verification.version == Verification::VERSION))
+        let mut verification =
+            verification.filter(|verification| verification.version == Verification::VERSION);
+        // What an older drplan has recorded has one moment for all.
+        if let Some(Verification { as_of, plans, .. }) = &mut verification {
+            for copy in plans.iter_mut().flat_map(|plan| &mut plan.copies) {
+                copy.as_of.get_or_insert(*as_of);
+            }
+        }
+        Self(verification)
     }
 
     /// Keeps what was seen now for those who ask later; what was not looked at this time stays as it was.
@@ -33,13 +41,12 @@ impl Known {
     /// What the system says.
     pub fn record(self, file: &Path, seen: &Verification) -> std::io::Result<()> {
         let mut all = seen.clone();
-        for old in self.0.into_iter().flat_map(|known| known.plans) {
+        for mut old in self.0.into_iter().flat_map(|known| known.plans) {
             match all.plans.iter_mut().find(|plan| plan.plan == old.plan) {
                 Some(plan) => {
                     let is_new = |copy: &CopySeen| plan.copies.iter().all(|other| other.copy != copy.copy);
-                    let missing: Vec<CopySeen> =
-                        old.copies.iter().filter(|copy| is_new(copy)).cloned().collect();
-                    plan.copies.extend(missing);
+                    old.copies.retain(is_new);
+                    plan.copies.extend(old.copies);
                 }
                 None => all.plans.push(old),
             }
@@ -61,10 +68,10 @@ impl Known {
     /// Returns what was found of each point of a plan that was looked into, for who chooses one to restore from.
     pub fn judged(&self, plan: &Id) -> Vec<Judged> {
         let Some(seen) = &self.0 else { return Vec::new() };
-        let at = seen.as_of.for_people();
         let copies = seen.plans.iter().filter(|known| known.plan == *plan).flat_map(|known| &known.copies);
         let judged = copies.flat_map(|copy| {
-            copy.looked_into.iter().map(|point| {
+            let at = copy.as_of.unwrap_or(seen.as_of).for_people();
+            copy.looked_into.iter().map(move |point| {
                 let is_good = point.verdict != Some(Severity::Failure);
                 let why = copy.problems.iter().find(|problem| {
                     problem.severity == Severity::Failure && problem.point.as_deref() == Some(&point.name)

@@ -2,9 +2,10 @@
 
 use crate::document::{KeyPath, Part};
 use crate::finding::{Finding, RuleMeta};
-use crate::history::{Seen, Wrong};
+use crate::history::Wrong;
 use crate::lint::rule::rule;
 use crate::lint::{Context, Rule, Sink, Subject};
+use crate::value::Moment;
 
 rule!(
     BackupFoundBad,
@@ -21,12 +22,9 @@ impl Rule for BackupFoundBad {
     fn check(&self, context: &Context<'_>, sink: &mut Sink) {
         let Some(seen) = &context.history.seen else { return };
         for (copy, path) in relied_on(context) {
-            let Some(Wrong::Fails(what)) =
-                seen.copy(&context.plan.plan, &copy).and_then(|seen| seen.wrong.as_ref())
-            else {
-                continue;
-            };
-            let message = format!("`{copy}` failed when it was looked at on {}: {what}", day_of(seen));
+            let Some(seen) = seen.copy(&context.plan.plan, &copy) else { continue };
+            let Some(Wrong::Fails(what)) = &seen.wrong else { continue };
+            let message = format!("`{copy}` failed when it was looked at on {}: {what}", day_of(seen.at));
             let finding = Finding::error(Self::META.name, message)
                 .at(context.place(&path, Part::Key), "is bad, as it really is")
                 .help(format!("mend it, then look again: `drplan verify --copy {copy} --record`"));
@@ -50,6 +48,6 @@ pub(super) fn relied_on(context: &Context<'_>) -> Vec<(String, KeyPath)> {
 }
 
 /// Returns the day of a look, in UTC.
-pub(super) fn day_of(seen: &Seen) -> String {
-    seen.at.to_string().chars().take(10).collect()
+pub(super) fn day_of(look: Moment) -> String {
+    look.to_string().chars().take(10).collect()
 }

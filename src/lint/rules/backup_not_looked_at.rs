@@ -27,18 +27,22 @@ impl Rule for BackupNotLookedAt {
         let (Some(seen), Some(as_of)) = (&context.history.seen, context.as_of) else { return };
         // A look of this very day is not in the future.
         let Ok(end_of_day) = format!("{as_of}T23:59:59Z").parse::<Moment>() else { return };
-        let age = end_of_day.since(seen.at).unwrap_or_default();
         for (copy, path) in relied_on(context) {
-            let on = day_of(seen);
             let message = match seen.copy(&context.plan.plan, &copy) {
-                None => format!("`{copy}` was not looked at on {on}, when other copies were"),
+                None => {
+                    let on = day_of(seen.at);
+                    format!("`{copy}` was not looked at on {on}, when other copies were")
+                }
                 Some(copy_seen) => match &copy_seen.wrong {
                     Some(Wrong::Fails(_)) => continue,
                     Some(Wrong::Unknown(why)) => {
+                        let on = day_of(copy_seen.at);
                         format!("nobody could know on {on} whether `{copy}` is good: {why}")
                     }
                     None => {
                         let limit = copy_seen.limit.unwrap_or(USUAL_LIMIT);
+                        let age = end_of_day.since(copy_seen.at).unwrap_or_default();
+                        let on = day_of(copy_seen.at);
                         if age <= limit.saturating_add(limit) {
                             continue;
                         }

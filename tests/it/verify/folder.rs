@@ -230,6 +230,18 @@ fn check_reads_what_verify_has_seen_where_somebody_asks_for_it() {
     plan(&["--state", ".drplan"]).exits(2).says("missing field");
 }
 
+#[test]
+fn a_look_at_another_plan_makes_an_earlier_look_no_younger() {
+    let shop = full("");
+    shop.0.run(&["verify", "plan.yaml", "--as-of", super::NOW, "--record"]).exits(0);
+    let other = shop.0.read("plan.yaml").replace("plan: test", "plan: other");
+    shop.0.write("other.yaml", &other);
+    shop.0.run(&["verify", "other.yaml", "--as-of", "2026-06-20T12:00:00Z", "--record"]).exits(1);
+    let late = ["--state", ".drplan", "--as-of", "2026-06-20"];
+    let found = shop.0.run(&[&["check", "plan.yaml"], late.as_slice()].concat());
+    found.says("backup-not-looked-at").says("was last looked at on 2026-06-10");
+}
+
 /// A backup with a copy beside the host and one on a disk that is mounted at `disk`, if it is.
 fn with_a_disk(places: &str) -> Stage {
     let stage = Stage::new(&format!(
