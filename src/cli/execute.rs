@@ -190,9 +190,16 @@ pub(super) fn run(args: &Args, global: &Global, terminal: &Terminal) -> Result<E
     let defaults = &workspace.config.defaults;
     let patience = defaults.patience.unwrap_or(session::PATIENCE);
     let plan_file = relative_to_root(&workspace, &args.plan);
-    let text = sources.get(opened.source).text.clone();
     let imports = FrozenImport::all(&workspace, &opened, &sources);
-    let mut frozen = Frozen::new(plan_file, &text, imports, plan, course, basis.max_parallel, patience);
+    let mut frozen = Frozen::new(
+        plan_file,
+        &sources.get(opened.source).text,
+        imports,
+        plan,
+        course,
+        basis.max_parallel,
+        patience,
+    );
     frozen.homes = homes_of(&route);
     let plan_hash = frozen.write(&run_dir, &opened, &sources)?;
     let mut start = start_of(&frozen, &route, run, plan_hash, mode, args, account.clone());
@@ -215,7 +222,7 @@ pub(super) fn run(args: &Args, global: &Global, terminal: &Terminal) -> Result<E
         workspace: &workspace,
         run_dir,
         frozen,
-        start,
+        start: start.into(),
         account,
         format: args.format,
         plain: args.plain,

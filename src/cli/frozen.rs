@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -116,11 +117,9 @@ impl Frozen {
     /// Writes it, and the texts that it was made from, into a run's folder; returns its hash.
     pub(super) fn write(&self, run_dir: &Path, opened: &Opened, sources: &Sources) -> Result<String, Error> {
         let folder = run_dir.join(FOLDER);
-        let failed =
-            |error: std::io::Error| Error::unable(format!("cannot write {}: {error}", folder.display()));
+        let failed = |error: io::Error| Error::unable(format!("cannot write {}: {error}", folder.display()));
         fs::create_dir(&folder).map_err(failed)?;
-        let bytes = serde_json::to_vec(self).map_err(|error| Error::unable(error.to_string()))?;
-        write(&folder.join(FILE), &bytes).map_err(failed)?;
+        let hash = self.write_json(&folder.join(FILE)).map_err(failed)?;
         write(&folder.join("plan.yaml"), sources.get(opened.source).text.as_bytes()).map_err(failed)?;
         let mut written = BTreeSet::new();
         for (name, source) in opened.recipes.used_by(&self.plan) {
@@ -140,7 +139,16 @@ impl Frozen {
                 }
             }
         }
-        Ok(hash_of(&bytes))
+        Ok(hash)
+    }
+
+    /// Writes it as JSON; returns the hash. A large plan is written as it is put into words, and never held as a whole.
+    fn write_json(&self, path: &Path) -> io::Result<String> {
+        let mut out = Hashed { out: BufWriter::new(File::create(path)?), hasher: Sha256::new() };
+        serde_json::to_writer(&mut out, self)?;
+        out.flush()?;
+        out.out.get_ref().sync_all()?;
+        Ok(hex(&out.hasher.finalize()))
     }
 
     /// Reads it from a run's folder, and its hash.
@@ -160,14 +168,36 @@ impl Frozen {
     }
 }
 
+/// What is written, and the SHA-256 of all of it.
+struct Hashed<W> {
+    out: W,
+    hasher: Sha256,
+}
+
+impl<W: Write> Write for Hashed<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.out.write(bytes)?;
+        self.hasher.update(&bytes[..written]);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
 /// Returns the SHA-256 of some bytes, in hexadecimal.
 pub(super) fn hash_of(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
+    hex(&Sha256::digest(bytes))
+}
+
+fn hex(digest: &[u8]) -> String {
+    digest.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
 }
 
 /// Writes a file and sees to it that it is on disk.
 #[expect(clippy::disallowed_methods, reason = "the files of a run are written before the engine begins")]
-fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     fs::write(path, bytes)?;
     fs::File::open(path)?.sync_all()
 }

@@ -50,7 +50,7 @@ pub(super) fn run(args: &Args, global: &Global, terminal: &Terminal) -> Result<E
         error.hint(format!("if its controller still runs, let it; `drplan status {run}` shows the run"))
     })?;
     let state = state_of(&journal)?;
-    let Some(start) = state.start.as_deref().cloned() else {
+    let Some(start) = state.start.clone() else {
         return Err(Error::unable(format!("the run {run} never began: its journal is empty")));
     };
     if start.run != run {

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::execute::EventFormat;
 use super::frozen::Frozen;
 use super::placement;
 use super::typed::Answers;
 use super::{Terminal, live};
-use crate::effect::{Dry, DrySetup, Judged, Live, LiveSetup, is_of_the_machine};
+use crate::effect::{Dry, DrySetup, Judged, Live, LiveSetup, Signals, is_of_the_machine};
 use crate::engine::{self, Ground, Halt, Setup};
 use crate::error::Error;
 use crate::event::{Event, Listener, Mode, RunResult, RunStarted, RunState};
@@ -32,7 +33,7 @@ pub(super) struct Session<'a> {
     pub(super) workspace: &'a Workspace,
     pub(super) run_dir: PathBuf,
     pub(super) frozen: Frozen,
-    pub(super) start: RunStarted,
+    pub(super) start: Arc<RunStarted>,
     /// Who controls the run now; on resume another than who began it.
     pub(super) account: String,
     pub(super) format: EventFormat,
@@ -60,7 +61,7 @@ impl Session<'_> {
         let setup = Setup {
             plan: &self.frozen.plan,
             course: &self.frozen.course,
-            start: self.start.clone(),
+            start: Arc::clone(&self.start),
             account: self.account.clone(),
             ground: ground(&plan_file, &self.frozen.plan.pass_env),
             imported: self.imported(),
@@ -71,12 +72,21 @@ impl Session<'_> {
             stays: self.stays,
         };
         let (judged, confines) = (self.judged(), self.workspace.config.defaults.confine.unwrap_or(true));
+        // What acts is asked to stop, and what only looks is ended. It is heard before the terminal is taken, so that this
+        // is given back in any case.
+        let signals = {
+            let _inside = runtime.enter();
+            match setup.mode() {
+                Mode::DryRun | Mode::DryPlan => None,
+                Mode::Real | Mode::Drill => Some(Signals::new()?),
+            }
+        };
         let mut listener = live::Listening::begin(&self, earlier, terminal);
         let mut scribe =
             Scribe { listener: &mut listener, plan_file: &plan_file, frozen: &self.frozen, moved: Ok(None) };
         let outcome = runtime.block_on(async {
-            match setup.mode() {
-                Mode::DryRun | Mode::DryPlan => {
+            match signals {
+                None => {
                     let effects = Dry::new(DrySetup {
                         asks: setup.mode() == Mode::DryRun,
                         start: keeper::stamp(),
@@ -87,7 +97,7 @@ impl Session<'_> {
                     });
                     Ok::<_, Error>(engine::run(&setup, effects, writer, &mut scribe, earlier, resumed).await)
                 }
-                Mode::Real | Mode::Drill => {
+                Some(signals) => {
                     let live = LiveSetup {
                         run_dir: self.run_dir.clone(),
                         exe,
@@ -99,6 +109,7 @@ impl Session<'_> {
                         desk: scribe.listener.desk(),
                         judged,
                         confines,
+                        signals,
                     };
                     let effects = Live::new(live)?;
                     Ok(engine::run(&setup, effects, writer, &mut scribe, earlier, resumed).await)

@@ -48,6 +48,8 @@ pub struct LiveSetup {
     pub judged: Vec<Judged>,
     /// Whether the probes that look into recovery points are confined.
     pub confines: bool,
+    /// The signals that ask to stop: heard from before the terminal was taken.
+    pub signals: Signals,
 }
 
 /// Effects on the real world.
@@ -84,19 +86,29 @@ enum Told {
 }
 
 impl Live {
-    /// Begins to listen to signals and requests. Must be called inside the runtime.
+    /// Begins to listen to requests, and to what signals have said. Must be called inside the runtime.
     ///
     /// # Errors
     ///
-    /// When signals or the inbox cannot be listened to.
+    /// When the inbox cannot be listened to.
     pub fn new(setup: LiveSetup) -> io::Result<Self> {
-        let LiveSetup { run_dir, exe, interactive, account, login, home, desk, answers, judged, confines } =
-            setup;
+        let LiveSetup {
+            run_dir,
+            exe,
+            interactive,
+            account,
+            login,
+            home,
+            desk,
+            answers,
+            judged,
+            confines,
+            signals,
+        } = setup;
         let seeker = Seeker::new(exe.clone(), tmp_of(&run_dir), confines, judged);
         let (teller, told) = mpsc::unbounded_channel();
         let mut tasks = JoinSet::new();
 
-        let signals = Signals::new()?;
         let tell = teller.clone();
         tasks.spawn(
             signals.tell(move |count| tell.send(Told::Happening(Happening::Interrupted(count))).is_ok()),

@@ -52,6 +52,7 @@ pub use remote_step::{RemoteStep, attempt_name, carry_out_errand, remote_job};
 #[cfg(test)]
 pub(crate) use scripted::Scripted;
 pub use secrets::{Errand, Fetched, Origin, Wanted};
+pub use signals::Signals;
 pub use stock::{Folder, Vault};
 pub use tell::{Address, Channel, Message, Way, deliver_all};
 #[cfg(feature = "otel")]

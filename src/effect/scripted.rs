@@ -1,6 +1,8 @@
 //! A world for tests of the engine: all work ends at once, well or killed, one end at a time.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
+use std::rc::Rc;
 
 use super::{Consultation, Effects, Ending, Errand, Happening, Question, Reply, Search, Work};
 use crate::journal::Found;
@@ -14,12 +16,19 @@ pub(crate) struct Scripted {
     pub(crate) acted: Vec<Id>,
     /// How many processes are killed before one may live.
     kills: usize,
-    will_come: VecDeque<Happening>,
+    /// What will come, each with how often the disk had been synced when it came to be.
+    will_come: VecDeque<(usize, Happening)>,
+    /// How often a disk was synced on which that takes long; of others nothing is counted.
+    pub(crate) syncs: Rc<Cell<usize>>,
 }
 
 impl Scripted {
     pub(crate) fn that_kills(kills: usize) -> Self {
         Self { kills, ..Self::default() }
+    }
+
+    fn will_come(&mut self, happening: Happening) {
+        self.will_come.push_back((self.syncs.get(), happening));
     }
 }
 
@@ -45,7 +54,7 @@ impl Effects for &mut Scripted {
             lost_bytes: 0,
             told_secret: false,
         };
-        self.will_come.push_back(Happening::Ended { step, attempt, ending: Ending::Kept(Box::new(outcome)) });
+        self.will_come(Happening::Ended { step, attempt, ending: Ending::Kept(Box::new(outcome)) });
     }
 
     fn stop(&mut self, _: &Id, _: u32) {}
@@ -63,7 +72,7 @@ impl Effects for &mut Scripted {
     fn forget_outputs(&mut self, _: &Id, _: u32) {}
 
     fn ask(&mut self, ticket: u64, _: Question) {
-        self.will_come.push_back(Happening::Replied { ticket, reply: Reply::Yes(String::new()) });
+        self.will_come(Happening::Replied { ticket, reply: Reply::Yes(String::new()) });
     }
 
     fn fetch(&mut self, _: u64, _: Errand) {}
@@ -77,7 +86,7 @@ impl Effects for &mut Scripted {
     fn put_away(&mut self, _: &Found) {}
 
     fn wake_after(&mut self, ticket: u64, _: Length) {
-        self.will_come.push_back(Happening::Woke { ticket });
+        self.will_come(Happening::Woke { ticket });
     }
 
     fn has_person(&self) -> bool {
@@ -86,14 +95,19 @@ impl Effects for &mut Scripted {
 
     async fn next(&mut self) -> Happening {
         match self.will_come.pop_front() {
-            Some(happening) => happening,
+            Some((_, happening)) => happening,
             None => panic!("the engine waits for something that never comes"),
         }
     }
 
     fn next_now(&mut self) -> Option<Happening> {
-        // Nothing ever comes at the same time as something else: the worst case for the journal.
-        None
+        // Nothing ever comes at the same time as something else, unless a slow disk gave it time: the worst case for
+        // the journal.
+        let (since, _) = self.will_come.front()?;
+        if *since == self.syncs.get() {
+            return None;
+        }
+        self.will_come.pop_front().map(|(_, happening)| happening)
     }
 
     async fn leave(&mut self, _: bool) {}

@@ -4,17 +4,22 @@ use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// SIGINT, SIGTERM and SIGHUP; from now on they do not end us.
+/// SIGINT, SIGTERM and SIGHUP; from the moment on that this is made they do not end us, and what comes is kept for
+/// whoever listens.
 #[derive(Debug)]
-pub(super) struct Signals {
+pub struct Signals {
     interrupt: Signal,
     terminate: Signal,
     hang_up: Signal,
 }
 
 impl Signals {
-    /// Begins to listen.
-    pub(super) fn new() -> io::Result<Self> {
+    /// Begins to listen. Must be called inside the runtime.
+    ///
+    /// # Errors
+    ///
+    /// When the system does not let us.
+    pub fn new() -> io::Result<Self> {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,

@@ -258,7 +258,7 @@ async fn what_cannot_be_known_is_not_asked() {
 }
 
 fn stamp() -> Stamp {
-    Stamp { at: "2026-11-22T00:00:00Z".parse().unwrap(), boot_ms: 5000, boot_id: "dry".to_owned() }
+    Stamp { at: "2026-11-22T00:00:00Z".parse().unwrap(), boot_ms: 5000, boot_id: "dry".into() }
 }
 
 fn work(step: &str, program: &str, secs: u64) -> Work {

@@ -1,6 +1,7 @@
 //! Owns the state of a run: decides, records, acts, and tells.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use super::environment::Values;
 use super::node::{Doing, Ticket};
@@ -147,7 +148,7 @@ impl<'a, E: Effects, S: Store> Dispatcher<'a, E, S> {
 
     /// Begins a new run.
     pub(super) async fn begin(&mut self) -> Result<(), Error> {
-        self.note(Event::RunStarted(Box::new(self.setup.start.clone())))?;
+        self.note(Event::RunStarted(Arc::clone(&self.setup.start)))?;
         self.look_ahead().await?;
         self.count();
         self.release()?;

@@ -47,7 +47,7 @@ impl<'a> Values<'a> {
         let mut env = Env { values: own.ground.inherited.clone(), unknown: Vec::new(), secret: Vec::new() };
         add_vars(&mut env.values, own.vars);
         // What restores from a copy reaches it as the place says where it lies; its own place counts before that.
-        let point = state.steps.get(at).and_then(|record| record.point.as_ref());
+        let point = state.steps.get(at).and_then(|record| record.point.as_deref());
         let copy = point.map(|point| &point.copy).or(node.copy.as_ref());
         let copy = copy.and_then(|copy| copy_of(self.setup.plan, copy.as_str()));
         let places = [copy.and_then(|(_, _, _, copy)| copy.in_.as_ref()), node.place.as_ref()];

@@ -37,11 +37,12 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
     /// Begins to ask probes, one after the other.
     pub(super) fn look(&mut self, at: usize, purpose: Purpose, probes: Vec<Probe>) -> Result<(), Error> {
         let since = self.effects.now();
-        self.look_again(at, Look { purpose, probes, at: 0, since, moot: false, unmet: Vec::new() })
+        let look = Look { purpose, probes, at: 0, since, moot: false, unmet: Vec::new() };
+        self.look_again(at, Box::new(look))
     }
 
     /// Asks the next probe of a look, or ends it.
-    pub(super) fn look_again(&mut self, at: usize, look: Look) -> Result<(), Error> {
+    pub(super) fn look_again(&mut self, at: usize, look: Box<Look>) -> Result<(), Error> {
         let Some(probe) = look.probes.get(look.at).cloned() else {
             return self.end_look(at, &look);
         };
@@ -131,7 +132,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
     }
 
     /// Waits and asks again, as long as there is patience.
-    fn wait_on(&mut self, at: usize, look: Look, why: String) -> Result<(), Error> {
+    fn wait_on(&mut self, at: usize, look: Box<Look>, why: String) -> Result<(), Error> {
         let step = self.step(at);
         let patience = step.and_then(|step| step.common.timeout).unwrap_or(self.setup.patience);
         let waited = self.effects.now().since(&look.since);

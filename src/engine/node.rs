@@ -22,15 +22,15 @@ pub(super) enum Doing {
     /// It waits for a length of time.
     Sleeping,
     /// Probes are being asked.
-    Looking(Look),
+    Looking(Box<Look>),
     /// It waits before its probes are asked again.
-    Pausing(Look),
+    Pausing(Box<Look>),
     /// It waits before its next attempt.
     Delaying,
     /// It waits for a person.
     Asking,
     /// What is left of its interrupted attempt is being judged.
-    Judging(Look),
+    Judging(Box<Look>),
 }
 
 /// What is done once the secrets of a node are here.
@@ -41,7 +41,7 @@ pub(super) enum Then {
     /// It has begun, and is carried out.
     CarryOut,
     /// Its probes are asked.
-    Look(Look),
+    Look(Box<Look>),
 }
 
 /// Probes that are asked one after the other.

@@ -16,7 +16,12 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
     }
 
     /// Takes an answer; all of them are asked, so that everything that is missing is known at once.
-    pub(super) fn hear_precondition(&mut self, at: usize, mut look: Look, reply: Reply) -> Result<(), Error> {
+    pub(super) fn hear_precondition(
+        &mut self,
+        at: usize,
+        mut look: Box<Look>,
+        reply: Reply,
+    ) -> Result<(), Error> {
         let named = look.probes.get(look.at).map(crate::probe::Probe::named).unwrap_or_default();
         let (found, note) = match reply {
             Reply::Yes(note) => (Found::Met, note),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::dispatcher::{Act, Dispatcher};
-use super::node::{Doing, Look, Purpose, Then, Ticket};
+use super::node::{Doing, Purpose, Then, Ticket};
 use super::run::Error;
 use crate::effect::{Effects, Env, Errand, Fetched, Origin, Wanted};
 use crate::event::{Event, Failure, StepState};
@@ -120,7 +120,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
                 self.fail(at, Failure::NotStarted { why })
             }
             Then::CarryOut => self.fail(at, Failure::NotStarted { why }),
-            Then::Look(Look { purpose: Purpose::Judge, .. }) => self.judge_by_rerun(at, &why),
+            Then::Look(look) if look.purpose == Purpose::Judge => self.judge_by_rerun(at, &why),
             Then::Look(_) => self.fail(at, Failure::Unverified { why }),
         }
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::event::{Mode, RunStarted};
 use crate::resolve::{Course, Imported, ResolvedPlan};
@@ -15,7 +16,7 @@ pub struct Setup<'a> {
     /// What is carried out.
     pub course: &'a Course,
     /// How the run begins.
-    pub start: RunStarted,
+    pub start: Arc<RunStarted>,
     /// Who controls the run now; on resume another than who began it.
     pub account: String,
     /// Where the commands of the plan run.
@@ -69,7 +70,7 @@ impl Setup<'_> {
         Setup {
             plan,
             course,
-            start: self.start.clone(),
+            start: Arc::clone(&self.start),
             account: self.account.clone(),
             ground: self.ground.clone(),
             imported: self.imported.clone(),
@@ -101,7 +102,7 @@ impl Setup<'_> {
     }
 
     /// Returns what kind of run it is.
-    pub const fn mode(&self) -> Mode {
+    pub fn mode(&self) -> Mode {
         self.start.mode
     }
 }

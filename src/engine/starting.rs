@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::ops::Bound::{Excluded, Unbounded};
 
 use super::dispatcher::{Act, Dispatcher, Gate};
-use super::node::{Doing, Look, Purpose, Then, Ticket};
+use super::node::{Doing, Purpose, Then, Ticket};
 use super::run::Error;
 use crate::effect::{Effects, Env, Question, Reply, Work};
 use crate::event::{Event, Failure, Mode, StepState};
@@ -79,7 +79,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
             )
         };
         let asks_first =
-            |doing: &&Doing| matches!(doing, Doing::Looking(Look { purpose: Purpose::Precondition, .. }));
+            |doing: &&Doing| matches!(doing, Doing::Looking(look) if look.purpose == Purpose::Precondition);
         self.tickets.values().filter(is_before).count() + self.doing.iter().filter(asks_first).count()
     }
 

@@ -1,6 +1,7 @@
 //! The events, and which of them must be on disk.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -269,7 +270,7 @@ pub struct RunStarted {
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Event {
     /// The run began.
-    RunStarted(Box<RunStarted>),
+    RunStarted(Arc<RunStarted>),
     /// The stage of a drill is set: the clock of the incident starts here.
     IncidentStaged,
     /// A recovery point was chosen for a step.

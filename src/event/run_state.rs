@@ -1,6 +1,7 @@
 //! What the events of a run add up to.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use super::HARMED_AT;
 use super::boots::Boots;
@@ -30,7 +31,7 @@ pub struct StepRecord {
     /// What it wrote.
     pub outputs: BTreeMap<Name, String>,
     /// What it restored from.
-    pub point: Option<Point>,
+    pub point: Option<Box<Point>>,
     /// Why it failed, was skipped or is not needed; what it waits for.
     pub note: Option<String>,
     /// The outputs that an answer must give.
@@ -82,7 +83,7 @@ impl Hold {
 #[derive(Clone, Debug, Default)]
 pub struct RunState {
     /// The event that began it; nothing is known before.
-    pub start: Option<Box<RunStarted>>,
+    pub start: Option<Arc<RunStarted>>,
     /// When it began.
     pub started: Option<Stamp>,
     /// When the incident was staged, in a drill with `prepare` steps.
@@ -313,7 +314,6 @@ impl RunState {
         Ok(())
     }
 
-    /// The undos become nodes of the run, each with the recovery point of what it takes back.
     fn take_up(&mut self, by: &str, host: &str, stamp: &Stamp) {
         self.resumed += 1;
         self.controller = Some(Controller { by: by.to_owned(), host: host.to_owned(), since: stamp.at });
@@ -326,6 +326,7 @@ impl RunState {
         self.controller.as_ref().filter(|controller| !was_left && controller.host != here)
     }
 
+    /// The undos become nodes of the run, each with the recovery point of what it takes back.
     fn add_undos(&mut self, nodes: &[Outline]) {
         self.undoing = true;
         for node in nodes {
@@ -335,7 +336,7 @@ impl RunState {
             self.steps.push(StepRecord { point, ..StepRecord::default() });
         }
         if let Some(start) = &mut self.start {
-            start.nodes.extend_from_slice(nodes);
+            Arc::make_mut(start).nodes.extend_from_slice(nodes);
         }
     }
 
@@ -381,7 +382,7 @@ impl RunState {
             record.order = self.events;
         }
         match event {
-            Event::PointChosen { point, .. } => record.point = Some(point.clone()),
+            Event::PointChosen { point, .. } => record.point = Some(Box::new(point.clone())),
             Event::ValuesUnknown { names, .. } => record.unknown.clone_from(names),
             Event::StepStarted { .. } => {
                 record.started.get_or_insert_with(|| stamp.clone());

@@ -77,7 +77,7 @@ impl Sample {
     /// Begins a run.
     pub(crate) fn begin(start: RunStarted) -> Self {
         let mut sample = Self { events: vec![], secs: 0 };
-        sample.then(0, Event::RunStarted(Box::new(start)));
+        sample.then(0, Event::RunStarted(start.into()));
         sample
     }
 

@@ -15,6 +15,8 @@
 //! words, never read past. Renaming, removing or giving a field another meaning raises the
 //! version, and the reader keeps reading every version that was ever released.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -67,7 +69,7 @@ struct ReadLine {
     n: u64,
     at: crate::value::Moment,
     boot_ms: u64,
-    boot_id: String,
+    boot_id: Arc<str>,
     event: Event,
     prev: String,
     hash: String,

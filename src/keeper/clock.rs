@@ -1,14 +1,16 @@
 //! Reads the clocks, and waits by the one that no change of the calendar moves.
 
 use std::io;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
-use super::ready::until_readable;
-use crate::value::{Length, Moment, Stamp};
+use jiff::Timestamp;
 use rustix::time::{
     ClockId, Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, clock_gettime,
     timerfd_create, timerfd_settime,
 };
+
+use super::ready::until_readable;
+use crate::value::{Length, Moment, Stamp};
 
 fn millis(time: Timespec) -> i64 {
     time.tv_sec.saturating_mul(1000).saturating_add(time.tv_nsec / 1_000_000)
@@ -20,20 +22,22 @@ pub fn boot_ms() -> u64 {
 }
 
 /// Returns which start of the machine this is; `unknown` where `/proc` does not say.
-pub fn boot_id() -> &'static str {
-    static ID: OnceLock<String> = OnceLock::new();
-    ID.get_or_init(|| match std::fs::read_to_string("/proc/sys/kernel/random/boot_id") {
-        Ok(text) => text.trim().to_owned(),
-        Err(_) => "unknown".to_owned(),
-    })
+pub fn boot_id() -> Arc<str> {
+    static ID: OnceLock<Arc<str>> = OnceLock::new();
+    let id = ID.get_or_init(|| match std::fs::read_to_string("/proc/sys/kernel/random/boot_id") {
+        Ok(text) => text.trim().into(),
+        Err(_) => "unknown".into(),
+    });
+    Arc::clone(id)
 }
 
 /// Returns what both clocks say now.
+#[expect(clippy::disallowed_methods, reason = "the calendar's clock is read here")]
 pub fn stamp() -> Stamp {
     Stamp {
-        at: Moment::from_unix_millis(millis(clock_gettime(ClockId::Realtime))),
+        at: Moment::from_unix_millis(Timestamp::now().as_millisecond()),
         boot_ms: boot_ms(),
-        boot_id: boot_id().to_owned(),
+        boot_id: boot_id(),
     }
 }
 

@@ -86,7 +86,7 @@ pub struct ProcessRecord {
 
 impl ProcessRecord {
     pub(super) fn new(pid: i32, start_time: u64, token: &str) -> Self {
-        let boot_id = super::clock::boot_id().to_owned();
+        let boot_id = super::clock::boot_id().to_string();
         Self { v: VERSION, pid, start_time, boot_id, token: token.to_owned() }
     }
 }

@@ -57,7 +57,7 @@ pub fn remains(run_dir: &Path, step: &Id, attempt: u32) -> Result<Remains, Folde
         let token = folder::read_token(&folder)?;
         return Ok(token.and_then(|token| find(&token)).map_or(Remains::Unclear, Remains::Running));
     };
-    let runs = record.boot_id == clock::boot_id()
+    let runs = record.boot_id == *clock::boot_id()
         && process::runs(record.pid, record.start_time).map_err(|source| FolderError::Unreadable {
             path: format!("/proc/{}", record.pid).into(),
             source,

@@ -416,7 +416,7 @@ impl StepAccount {
             estimate: node.takes,
             attempts,
             // What is taken back with a point has not restored it once more.
-            point: record.point.clone().filter(|_| node.undoes.is_none()),
+            point: record.point.as_deref().cloned().filter(|_| node.undoes.is_none()),
             note: record.note.clone(),
             answered_by: record.answered_by.clone(),
             outputs: record.outputs.keys().cloned().collect(),

@@ -238,9 +238,11 @@ pub(super) fn into_run(state: &RunState, stamp: &Stamp) -> Length {
 /// Returns the point that a step used: its own, else that of a step inside it.
 fn point_of<'a>(state: &'a RunState, step: &Id, record: &'a StepRecord) -> Option<&'a Point> {
     let inside = format!("{step}/");
-    record.point.as_ref().or_else(|| {
+    record.point.as_deref().or_else(|| {
         let inner = state.nodes().iter().zip(&state.steps);
-        inner.filter(|(node, _)| node.id.as_str().starts_with(&inside)).find_map(|(_, of)| of.point.as_ref())
+        inner
+            .filter(|(node, _)| node.id.as_str().starts_with(&inside))
+            .find_map(|(_, of)| of.point.as_deref())
     })
 }
 

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -146,7 +147,7 @@ pub struct Stamp {
     /// Milliseconds since the machine's start, suspended time included (`CLOCK_BOOTTIME`).
     pub boot_ms: u64,
     /// Which start of the machine `boot_ms` counts from (`/proc/sys/kernel/random/boot_id`).
-    pub boot_id: String,
+    pub boot_id: Arc<str>,
 }
 
 impl Stamp {

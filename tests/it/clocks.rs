@@ -2,10 +2,12 @@
 //! calendar falsifies how long anything took.
 
 use std::fs;
+use std::process::Command;
 
+use drplan::value::Length;
 use serde_json::Value;
 
-use crate::stage::Stage;
+use crate::stage::{Stage, until};
 
 const PLAN: &str = "\
 places: { base: { kind: host }, spare: { kind: host } }
@@ -117,6 +119,140 @@ fn a_calendar_that_was_moved_while_nobody_was_there_is_told_and_falsifies_nothin
     let (ask, restore) = (text.find("| `ask`").unwrap(), text.find("| `restore`").unwrap());
     assert!(ask < restore, "{text}");
     assert!(text.contains("the calendar's clock was moved back"), "{text}");
+}
+
+// Clocks that are really moved.
+
+/// The library that shows a program another calendar.
+pub(crate) fn faketime() -> &'static str {
+    let library = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
+    assert!(fs::exists(library).unwrap(), "libfaketime is missing (Debian: faketime)");
+    library
+}
+
+/// A calendar that a test moves while drplan runs by it. Nothing else is moved: the boot clock goes on as it does.
+struct Calendar {
+    file: tempfile::TempPath,
+}
+
+impl Calendar {
+    fn new() -> Self {
+        let calendar = Self { file: tempfile::NamedTempFile::new().unwrap().into_temp_path() };
+        calendar.is_off_by("+0");
+        calendar
+    }
+
+    fn is_off_by(&self, seconds: &str) {
+        // At once, so that nobody reads half of it.
+        let new = self.file.with_extension("new");
+        fs::write(&new, seconds).unwrap();
+        fs::rename(&new, &self.file).unwrap();
+    }
+
+    fn rules(&self, command: &mut Command) {
+        command
+            .env("LD_PRELOAD", faketime())
+            .env("FAKETIME_TIMESTAMP_FILE", &*self.file)
+            .env("FAKETIME_NO_CACHE", "1")
+            .env("FAKETIME_DISABLE_SHM", "1")
+            .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
+            .env("NO_FAKE_STAT", "1");
+    }
+}
+
+fn length(value: &Value) -> Length {
+    value.as_str().unwrap_or_else(|| panic!("no length: {value}")).parse().unwrap()
+}
+
+/// Holds every length in the report to the longest that it can be.
+fn nothing_took_as_long_as(report: &Value, longest: Length) {
+    assert!(length(&report["assets"][0]["rto"]["achieved"]) < longest, "{report:#}");
+    assert!(length(&report["duration"]) < longest, "{report:#}");
+    for step in report["steps"].as_array().unwrap() {
+        if !step["duration"].is_null() {
+            assert!(length(&step["duration"]) < longest, "{step:#}");
+        }
+    }
+}
+
+#[test]
+fn a_calendar_that_is_moved_under_a_live_run_is_told_and_falsifies_nothing() {
+    let stage = Stage::new(
+        &PLAN
+            .replace("manual: Look at it.", "run: cat to-ask")
+            .replace("run: touch healthy", "run: 'cat to-restore; touch healthy'"),
+    );
+    stage.write("vault/20261122T000000Z/x", "");
+    stage.fifo("to-ask");
+    stage.fifo("to-restore");
+    let calendar = Calendar::new();
+    let mut execute = stage.drplan(&["execute", "plan.yaml", "--yes"]);
+    calendar.rules(&mut execute);
+    let run = stage.begin(execute);
+    until("it runs", || stage.has_told("step_started", "ask"));
+    calendar.is_off_by("+86400");
+    stage.let_go("to-ask");
+    until("it goes on", || stage.has_told("step_started", "restore"));
+    calendar.is_off_by("-3600");
+    stage.let_go("to-restore");
+    run.ends().exits(0).says("was moved forward by").says("was moved back by");
+    let jumps: Vec<i64> = stage
+        .journal()
+        .iter()
+        .filter(|event| event["type"] == "clock_jumped")
+        .map(|event| event["by_ms"].as_i64().unwrap())
+        .collect();
+    let [ahead, back] = jumps[..] else { panic!("not two jumps: {jumps:?}") };
+    assert!((ahead - 86_400_000).abs() < 60_000 && (back + 90_000_000).abs() < 60_000, "{jumps:?}");
+    // Detection and decision are not assumed in a real run: all that counts is what it took.
+    nothing_took_as_long_as(&report(&stage), Length::from_secs(600));
+}
+
+#[test]
+fn another_time_zone_in_mid_run_changes_nothing() {
+    let stage = Stage::new(PLAN);
+    stage.write("vault/20261122T000000Z/x", "");
+    let at = |zone: &str, args: &[&str]| {
+        let mut command = stage.drplan(args);
+        command.env("TZ", zone);
+        stage.begin(command).ends()
+    };
+    at("America/New_York", &["execute", "plan.yaml", "--yes"]).exits(4);
+    at("Asia/Tokyo", &["approve", "latest", "ask"]).exits(0);
+    at("Pacific/Kiritimati", &["resume", "latest"]).exits(0);
+    assert!(!stage.has_told("clock_jumped", ""));
+    nothing_took_as_long_as(&report(&stage), Length::from_secs(600));
+}
+
+#[test]
+fn a_suspended_laptop_was_away_for_as_long_as_it_was() {
+    let stage = Stage::new(PLAN);
+    stage.write("vault/20261122T000000Z/x", "");
+    stage.execute(&[]).exits(4);
+    // In a day of sleep the boot clock and the calendar go on; the clock that counts only work stands still.
+    let calendar = Calendar::new();
+    calendar.is_off_by("+86400");
+    let a_day_later = |args: &[&str]| {
+        let drplan = stage.drplan(args);
+        let mut command = Command::new("unshare");
+        command.args(["--map-root-user", "--time", "--boottime", "86400", "--"]);
+        command.arg(drplan.get_program()).args(drplan.get_args());
+        command.env_clear().current_dir(stage.path());
+        for (name, value) in drplan.get_envs() {
+            command.env(name, value.unwrap());
+        }
+        calendar.rules(&mut command);
+        stage.begin(command).ends()
+    };
+    a_day_later(&["approve", "latest", "ask"]).exits(0);
+    a_day_later(&["resume", "latest"]).exits(5);
+    assert!(!stage.has_told("clock_jumped", ""), "{:#?}", stage.journal());
+    let report = report(&stage);
+    let day = Length::from_secs(86_400);
+    for took in [&report["duration"], &report["assets"][0]["rto"]["achieved"]] {
+        let took = length(took);
+        assert!(took >= day && took < day.saturating_add(Length::from_secs(600)), "{took}: {report:#}");
+    }
 }
 
 /// Puts the calendar of every record ahead by some seconds, or back, and seals the records anew.

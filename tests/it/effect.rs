@@ -7,7 +7,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use drplan::effect::{Effects, Ending, Happening, Live, LiveSetup, Work};
+use drplan::effect::{Effects, Ending, Happening, Live, LiveSetup, Signals, Work};
 use drplan::journal;
 use drplan::keeper::{Cause, Client, Exit, Outcome, Remains};
 use drplan::value::{Id, Length};
@@ -45,6 +45,7 @@ impl Run {
             home: None,
             answers: BTreeMap::new(),
             desk: None,
+            signals: Signals::new().unwrap(),
         })
         .unwrap()
     }

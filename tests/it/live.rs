@@ -1,7 +1,11 @@
 //! The live view, by the real binary at a terminal.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use drplan::display::{LiveView, Look, Role, Scene};
 use rustix::process::Signal;
 
+use crate::sabotage::hurt;
 use crate::screen::Screen;
 use crate::signers::Signers;
 use crate::stage::{Stage, until};
@@ -156,15 +160,82 @@ fn the_first_ctrl_c_waits_and_the_second_ends_what_runs() {
 }
 
 #[test]
-fn a_request_to_terminate_gives_the_terminal_back() {
+fn whoever_asks_it_to_end_gets_the_terminal_back() {
+    // A terminal that hangs up, however often, never means that what runs is to be ended.
+    for (signal, ends_what_runs) in [(Signal::TERM, true), (Signal::INT, true), (Signal::HUP, false)] {
+        let stage = stage();
+        let screen = execute(&stage, WIDE);
+        screen.shows("copied 3 of 7");
+        assert!(!screen.is_given_back());
+        screen.signal(signal);
+        screen.shows("STOPPING, for");
+        screen.signal(signal);
+        if !ends_what_runs {
+            stage.let_go("to-copy");
+            stage.let_go("to-load");
+        }
+        screen.ends(4);
+        assert_eq!(stage.told("stop_asked").len(), if ends_what_runs { 2 } else { 1 }, "{signal:?}");
+    }
+}
+
+#[test]
+fn whoever_watches_gets_the_terminal_back() {
     let stage = stage();
-    let screen = execute(&stage, WIDE);
-    screen.shows("copied 3 of 7");
-    assert!(!screen.is_given_back());
-    screen.signal(Signal::TERM);
-    screen.shows("STOPPING, for");
-    screen.signal(Signal::TERM);
-    screen.ends(4);
+    let run = stage.start(&["execute", "plan.yaml", "--yes", "--wait"]);
+    until("it runs", || stage.has_told("step_started", "load"));
+    for signal in [Signal::TERM, Signal::INT, Signal::HUP] {
+        let screen = Screen::start(&stage, &["status", "--watch"], &[], WIDE);
+        screen.shows("copied 3 of 7");
+        assert!(!screen.is_given_back());
+        screen.signal(signal);
+        screen.ends(0);
+    }
+    assert!(stage.told("stop_asked").is_empty());
+    run.crash();
+}
+
+#[test]
+fn a_signal_at_any_moment_leaves_no_terminal_taken() {
+    let mut codes = BTreeSet::new();
+    for call in ["ioctl", "write"] {
+        for nth in 1..=16 {
+            let stage = Stage::new("steps: { a: { run: 'true' } }\n");
+            let execute = stage.drplan(&["execute", "plan.yaml", "--yes"]);
+            let screen = Screen::begin(&hurt(&execute, call, "signal=TERM", nth), &[], WIDE);
+            codes.insert(screen.ends_somehow().0);
+        }
+    }
+    // Before anything has begun it just ends; later the run can be resumed, or is over.
+    assert!(codes.iter().all(|code| [-15, 4, 0].contains(code)), "{codes:?}");
+    assert!(codes.contains(&-15) && codes.contains(&4), "{codes:?}");
+}
+
+/// Set where this program is to be one with a fault.
+const FAULTY: &str = "DRPLAN_TEST_FAULT";
+
+#[test]
+fn a_panic_gives_the_terminal_back_and_is_read_there() {
+    if std::env::var_os(FAULTY).is_some() {
+        let _view = LiveView::begin(Scene {
+            run_dir: std::env::temp_dir(),
+            look: Look { colour: true, unicode: true },
+            role: Role::Controls,
+            clock: drplan::keeper::stamp,
+            expires: BTreeMap::new(),
+            earlier: Vec::new(),
+        });
+        panic!("this is the fault");
+    }
+    let stage = Stage::new("");
+    let mut faulty = std::process::Command::new(std::env::current_exe().unwrap());
+    faulty.args(["--exact", "live::a_panic_gives_the_terminal_back_and_is_read_there", "--nocapture"]);
+    faulty.env(FAULTY, "1").current_dir(stage.path());
+    let screen = Screen::begin(&faulty, &[], WIDE);
+    let raw = screen.raw();
+    let text = screen.ends(101);
+    assert!(raw().contains("\x1b[?1049h"), "the terminal was never taken: {text}");
+    assert!(text.contains("this is the fault"), "{text}");
 }
 
 #[test]

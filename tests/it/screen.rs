@@ -41,7 +41,8 @@ impl Screen {
         Self::begin(&stage.drplan(args), env, (columns, rows))
     }
 
-    fn begin(like: &Command, env: &[(&str, &str)], (columns, rows): (u16, u16)) -> Self {
+    /// Starts any program there, with these variables besides its own.
+    pub(crate) fn begin(like: &Command, env: &[(&str, &str)], (columns, rows): (u16, u16)) -> Self {
         let (pty, end) = blocking::open().unwrap();
         pty.resize(pty_process::Size::new(rows, columns)).unwrap();
         let name = rustix::pty::ptsname(&pty, Vec::new()).unwrap();
@@ -149,17 +150,24 @@ impl Screen {
     /// Waits for the end; the terminal must be as it was.
     #[track_caller]
     pub(crate) fn ends(self, code: i32) -> String {
+        let (found, text) = self.ends_somehow();
+        assert_eq!(found, code, "exit code\n{text}");
+        text
+    }
+
+    /// The same, however it ends; returns its exit code (or minus its signal) and what stands there.
+    #[track_caller]
+    pub(crate) fn ends_somehow(self) -> (i32, String) {
         let status = try_until(|| self.child.borrow_mut().try_wait().unwrap());
         let status = status.unwrap_or_else(|| panic!("it does not end:\n{}", self.text()));
         let found = status.code().unwrap_or_else(|| -status.signal().unwrap());
-        assert_eq!(found, code, "exit code\n{}", self.text());
         // What it has written last may not have been read yet: what is written after that is read after it.
         (&self.line).write_all(LAST).unwrap();
         let is_read = || self.seen.lock().unwrap().raw.windows(LAST.len()).any(|bytes| bytes == LAST);
         assert!(try_until(|| is_read().then_some(())).is_some(), "not all is read:\n{}", self.text());
         let back = try_until(|| self.is_given_back().then_some(()));
         assert!(back.is_some(), "the terminal is not given back:\n{}", self.text());
-        self.text()
+        (found, self.text())
     }
 }
 

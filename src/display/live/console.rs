@@ -120,22 +120,28 @@ fn take() -> io::Result<()> {
     execute!(io::stdout(), EnterAlternateScreen, Hide)
 }
 
-/// Gives the terminal back as it was. What was typed and not read is not meant for the shell.
+/// Gives the terminal back as it was.
 fn restore() {
-    if let Some(was) = TAKEN.lock().unwrap_or_else(PoisonError::into_inner).take() {
+    give_back(&mut TAKEN.lock().unwrap_or_else(PoisonError::into_inner));
+}
+
+/// What was typed and not read is not meant for the shell.
+fn give_back(taken: &mut Option<Termios>) {
+    if let Some(was) = taken.take() {
         // Nobody is left to tell when the terminal is gone.
         let _ = execute!(io::stdout(), LeaveAlternateScreen, Show);
         let _ = tcsetattr(io::stdin(), OptionalActions::Flush, &was);
     }
 }
 
-/// A panic is told on the normal screen.
+/// A panic is told on the normal screen, which nobody takes away before it is told.
 fn restore_on_panic() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let before = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
-            restore();
+            let mut taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
+            give_back(&mut taken);
             before(panic);
         }));
     });

@@ -109,13 +109,18 @@ impl LiveView {
     /// When there is no terminal, or it does not let us; it is then as it was.
     pub fn begin(scene: Scene) -> io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        // Whoever is ended while the terminal is taken must give it back: heard before.
+        let signals = {
+            let _inside = runtime.enter();
+            Signals::new(scene.role)?
+        };
         let console = Console::open()?;
         let (teller, told) = unbounded_channel();
         let (say, said) = unbounded_channel();
         let (going, gone) = channel();
         let thread = Builder::new()
             .name("view".to_owned())
-            .spawn(move || run(&runtime, console, scene, told, say, going))?;
+            .spawn(move || run(&runtime, console, signals, scene, told, say, going))?;
         Ok(Self { teller, said: Some(said), thread: Some(thread), gone })
     }
 
@@ -172,6 +177,7 @@ impl Listener for Teller {
 fn run(
     runtime: &Runtime,
     console: Console,
+    signals: Signals,
     scene: Scene,
     told: UnboundedReceiver<Told>,
     say: UnboundedSender<(Id, String)>,
@@ -192,7 +198,7 @@ fn run(
         say,
     };
     // A terminal that has gone away ends the view, never the run.
-    let _ = runtime.block_on(show.until_end(told));
+    let _ = runtime.block_on(show.until_end(told, signals));
     drop(going);
 }
 
@@ -211,10 +217,8 @@ struct Show {
 const FRAME: Duration = Duration::from_millis(50);
 
 impl Show {
-    async fn until_end(mut self, mut told: UnboundedReceiver<Told>) -> io::Result<()> {
-        let mut stops = signal(SignalKind::from_raw(Signal::TSTP.as_raw()))?;
-        let mut goes_on = signal(SignalKind::from_raw(Signal::CONT.as_raw()))?;
-        let mut ends = Ends::new(self.view.role)?;
+    async fn until_end(mut self, mut told: UnboundedReceiver<Told>, signals: Signals) -> io::Result<()> {
+        let Signals { mut stops, mut goes_on, mut ends } = signals;
         let mut keys = Console::is_taken().then(EventStream::new);
         let mut seconds = interval(Duration::from_secs(1));
         seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -330,6 +334,24 @@ async fn next_input(keys: &mut Option<EventStream>) -> Option<io::Result<Input>>
     match keys {
         Some(keys) => poll_fn(|context| Pin::new(&mut *keys).poll_next(context)).await,
         None => pending().await,
+    }
+}
+
+/// The signals that the view hears.
+struct Signals {
+    /// Ctrl-Z, and what follows it.
+    stops: unix::Signal,
+    goes_on: unix::Signal,
+    ends: Ends,
+}
+
+impl Signals {
+    fn new(role: Role) -> io::Result<Self> {
+        Ok(Self {
+            stops: signal(SignalKind::from_raw(Signal::TSTP.as_raw()))?,
+            goes_on: signal(SignalKind::from_raw(Signal::CONT.as_raw()))?,
+            ends: Ends::new(role)?,
+        })
     }
 }
 

@@ -9,6 +9,7 @@ use std::process::{Child, Command, Stdio};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
+use crate::clocks::faketime;
 use crate::stage::{Stage, until};
 
 /// A host of a test on the loopback interface: the same machine, in a home of its own. It ends with the test.
@@ -98,9 +99,7 @@ impl Sshd {
 
     /// Lets all that runs on the host see a clock that is off: `+5h`, `-5h`.
     pub(crate) fn with_a_clock_off_by(&self, hours: &str) {
-        let library = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
-        let library = fs::exists(library).unwrap().then_some(library);
-        let library = library.expect("libfaketime is missing (Debian: faketime)");
+        let library = faketime();
         self.set_env(&format!("LD_PRELOAD={library} FAKETIME={hours}"));
     }
 

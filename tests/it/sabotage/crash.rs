@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use super::Everything;
+use super::{COMMIT, Everything};
 use crate::stage::{Stage, until};
 
 /// Puts a command under `strace`, which does something to its n-th call of some name.
@@ -18,45 +18,81 @@ pub(crate) fn hurt(command: &Command, call: &str, fault: &str, nth: usize) -> Co
     strace
 }
 
-/// Kills the controller at its n-th call, before or behind the answers of people; returns whether it came to that.
-fn killed_at(call: &str, nth: usize, is_resumed: bool) -> bool {
+/// How far a run has come when its controller is killed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    /// From its start until it waits for people.
+    Start,
+    /// From their answers until it is held.
+    Answered,
+    /// While it is decided that what was done stays.
+    Held,
+}
+
+/// Kills the controller at its n-th call in a part of the run; returns whether it came to that.
+fn killed_at(call: &str, nth: usize, part: Part) -> bool {
     let all = Everything::new();
-    let what = format!("killed at {call} {nth}{}", if is_resumed { " of the second half" } else { "" });
-    let begun = all.execute();
-    let ran = if is_resumed {
-        all.stage.begin(begun).ends().exits(4);
+    let what = format!("killed at {call} {nth} of {part:?}");
+    let mut command = all.execute();
+    if part != Part::Start {
+        all.stage.begin(command).ends().exits(4);
         all.answer();
-        all.stage.begin(hurt(&all.stage.drplan(&["resume", "latest"]), call, "signal=KILL", nth)).ends()
-    } else {
-        all.stage.begin(hurt(&begun, call, "signal=KILL", nth)).ends()
-    };
+        command = all.stage.drplan(&["resume", "latest"]);
+    }
+    if part == Part::Held {
+        all.stage.begin(command).ends().exits(4);
+        assert!(all.is_held(), "{what}");
+        command = all.stage.drplan(&COMMIT);
+    }
+    let ran = all.stage.begin(hurt(&command, call, "signal=KILL", nth)).ends();
     let was_killed = ran.code == -9;
     if !was_killed {
-        ran.exits(if is_resumed { 0 } else { 4 });
+        ran.exits(if part == Part::Held { 0 } else { 4 });
     }
     let account = all.finish();
     all.compare(&account, &what);
     // The keeper lived: there is nothing that nobody can know.
     assert_eq!(account.unknowable, [""; 0], "{what}");
     assert_eq!(all.stage.read("again"), "again\nagain\n", "{what}");
+    assert_eq!(all.stage.told("hold_began").len(), 1, "{what}: the time to decide is not begun anew");
     was_killed
 }
 
-/// Kills at every n-th call; returns how often.
-fn kill_at_every(call: &str, is_resumed: bool) -> usize {
-    (1..400).take_while(|nth| killed_at(call, *nth, is_resumed)).count()
+/// Kills at every n-th sync; returns how often.
+fn kill_at_every_sync(part: Part) -> usize {
+    (1..400).take_while(|nth| killed_at("fdatasync", *nth, part)).count()
 }
 
 #[test]
 fn a_kill_at_any_sync_loses_nothing() {
-    let killed = kill_at_every("fdatasync", false);
+    let killed = kill_at_every_sync(Part::Start);
     assert!(killed >= 10, "only {killed} kills");
 }
 
 #[test]
 fn a_kill_at_any_sync_after_the_answers_loses_nothing() {
-    let killed = kill_at_every("fdatasync", true);
-    assert!(killed >= 4, "only {killed} kills");
+    let killed = kill_at_every_sync(Part::Answered);
+    assert!(killed >= 5, "only {killed} kills");
+}
+
+#[test]
+fn a_kill_at_any_sync_of_the_decision_takes_nothing_back() {
+    let killed = kill_at_every_sync(Part::Held);
+    assert!(killed >= 1, "only {killed} kills");
+}
+
+#[test]
+fn a_kill_while_it_is_held_decides_nothing() {
+    let all = Everything::new();
+    all.stage.begin(all.execute()).ends().exits(4);
+    all.answer();
+    let run = all.stage.start(&["resume", "latest", "--wait"]);
+    until("it is held", || all.is_held());
+    run.crash();
+    let account = all.finish();
+    all.compare(&account, "killed while it is held");
+    assert_eq!(account.unknowable, [""; 0]);
+    assert_eq!(all.stage.told("hold_began").len(), 1);
 }
 
 /// Crashes the keeper, and the controller too if said so, once the journal has so many records.

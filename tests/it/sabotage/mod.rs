@@ -35,6 +35,9 @@ const ONCE: [&str; 13] = [
     "whole",
 ];
 
+/// What was done stays; left alone it would be taken back.
+const COMMIT: [&str; 4] = ["commit", "latest", "--note", "orders come in"];
+
 /// A repository whose plan has every kind of step, and the server that one of them sends a request to.
 struct Everything {
     stage: Stage,
@@ -120,6 +123,11 @@ impl Everything {
         self.stage.journal().last().is_some_and(|event| event["type"] == "run_finished")
     }
 
+    /// Whether all is done, and it waits for the decision whether that stays.
+    fn is_held(&self) -> bool {
+        self.stage.has_told("hold_began", "") && !self.stage.has_told("run_committed", "") && !self.is_over()
+    }
+
     /// How the run ended.
     fn result(&self) -> String {
         self.stage.last("run_finished", "")["result"].as_str().unwrap().to_owned()
@@ -129,6 +137,11 @@ impl Everything {
     fn decide(&self, account: &mut Account) {
         let open = left_to_a_person(&self.stage);
         self.answer();
+        if self.is_held() {
+            // What was gone on without is not clean.
+            let is_clean = self.stage.told("step_skipped").is_empty();
+            self.stage.run(&COMMIT).exits(if is_clean { 0 } else { 3 });
+        }
         for step in open {
             let verb = if self.was_done(&step) { "skip" } else { "retry" };
             self.stage.run(&[verb, "latest", &step, "--reason", "looked into the ledger"]).exits(0);
@@ -201,6 +214,7 @@ fn left_to_a_person(stage: &Stage) -> Vec<String> {
 fn plan(port: u16) -> String {
     format!(
         r#"
+activation: {{ when: It burns., hold: {{ for: 1h, then: undo }} }}
 people:
   ana: {{ name: Ana, contact: x, roles: [lead] }}
   ivan: {{ name: Ivan, contact: x, roles: [operator] }}
