@@ -117,6 +117,31 @@ impl Inspector {
         secrets::fetch(errand, None).await
     }
 
+    /// Runs a program that only looks, in this environment and no other, and returns what it has printed.
+    ///
+    /// # Errors
+    ///
+    /// When it is not there, is late, fails, or prints too much or no text: then nobody can know.
+    pub async fn read(
+        &self,
+        program: &[&str],
+        env: &BTreeMap<String, String>,
+        within: Length,
+    ) -> Result<String, String> {
+        let words = self.cell.before.iter().cloned().chain(program.iter().map(|word| (*word).to_owned()));
+        let program: Vec<String> = words.collect();
+        let look = Look { program: &program, env, cwd: Path::new("/"), timeout: within, mask: None };
+        let examined = run::examine(look, MOST_OUTPUT).await?;
+        if examined.code != Some(0) {
+            let said = examined.said().map(|said| format!(": {said}")).unwrap_or_default();
+            return Err(format!("{}{said}", examined.ended));
+        }
+        if examined.is_cut {
+            return Err("it prints too much".to_owned());
+        }
+        String::from_utf8(examined.out).map_err(|_| "what it prints is no text".to_owned())
+    }
+
     /// Asks a probe.
     pub async fn ask(&self, question: Question) -> Inspection {
         let asked = question.probe.asked.as_deref();

@@ -7,9 +7,10 @@ use super::command::{self, CRON_PATH};
 use super::cron_file::{CronFile, entries};
 use super::cron_table::{Entry, never};
 use super::evidence::{self, LogAsked, StampAsked};
+use super::manager::{Ask, Manager};
 use super::sign::Sign;
 use super::system::System;
-use super::{daemon, timer};
+use super::{daemon, systemd, timer};
 use crate::value::Moment;
 
 /// What starts a job.
@@ -40,6 +41,10 @@ pub struct Asked<'a> {
     pub stamp: Option<StampAsked<'a>>,
     /// The log that it writes.
     pub log: Option<LogAsked<'a>>,
+    /// The moment since which it must have run, by the plan.
+    pub due: Option<Moment>,
+    /// Asks the running systemd, by `systemctl` and `journalctl`, in UTC.
+    pub ask: Ask<'a>,
     /// The present.
     pub now: Moment,
 }
@@ -52,7 +57,15 @@ pub fn look(asked: &Asked<'_>) -> Vec<Sign> {
         Scheduler::CronFile(file) => cron(system, asked, &CronFile::System(file.clone()), &mut signs),
         Scheduler::Crontab(user) => cron(system, asked, &CronFile::User(user.clone()), &mut signs),
         Scheduler::Timer(name) => {
-            timer::look(system, name, asked.runs, &mut signs);
+            if timer::look(system, name, asked.runs, &mut signs) {
+                let of_systemd = systemd::Asked {
+                    manager: Manager::new(asked.ask),
+                    timer: name,
+                    due: asked.due,
+                    is_told_elsewhere: asked.stamp.is_some() || asked.log.is_some(),
+                };
+                systemd::look(system, of_systemd, &mut signs);
+            }
             if let Some(time) = timer::last_elapsed(system, name) {
                 signs.push(Sign::good(format!("{name} last elapsed at {time}")));
             }

@@ -1,4 +1,5 @@
-//! systemd timers, by their files: installed, enabled, and what they start. Works without a running systemd.
+//! systemd timers, by their files: installed, enabled, and what they start. What the running systemd makes of them is told by
+//! `systemd.rs`.
 
 use std::path::{Path, PathBuf};
 
@@ -8,22 +9,33 @@ use super::system::System;
 use crate::value::Moment;
 
 /// Where unit files are, the strongest first (systemd.unit(5)).
-const FOLDERS: [&str; 5] = [
+const FOLDERS: [&str; 13] = [
+    "/etc/systemd/system.control",
+    "/run/systemd/system.control",
+    "/run/systemd/transient",
+    "/run/systemd/generator.early",
     "/etc/systemd/system",
+    "/etc/systemd/system.attached",
     "/run/systemd/system",
+    "/run/systemd/system.attached",
+    "/run/systemd/generator",
     "/usr/local/lib/systemd/system",
     "/usr/lib/systemd/system",
     "/lib/systemd/system",
+    "/run/systemd/generator.late",
 ];
 
 /// What systemd uses where a command has no path.
 const SYSTEMD_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// Looks at a timer; `runs` is what its service must start.
-pub(super) fn look(system: System<'_>, timer: &str, runs: Option<&str>, signs: &mut Vec<Sign>) {
+/// Looks at a timer; `runs` is what its service must start. Says whether there is one that systemd can load.
+pub(super) fn look(system: System<'_>, timer: &str, runs: Option<&str>, signs: &mut Vec<Sign>) -> bool {
     let unit = match read(system, timer) {
         Ok(unit) => unit,
-        Err(sign) => return signs.push(sign),
+        Err(sign) => {
+            signs.push(sign);
+            return false;
+        }
     };
     let has_time = unit
         .values("Timer")
@@ -42,9 +54,13 @@ pub(super) fn look(system: System<'_>, timer: &str, runs: Option<&str>, signs: &
         .value("Timer", "Unit")
         .map_or_else(|| format!("{}.service", timer.trim_end_matches(".timer")), str::to_owned);
     match read(system, &service) {
-        Err(sign) => signs.push(sign),
+        Err(sign) => {
+            signs.push(sign);
+            return false;
+        }
         Ok(unit) => look_at_service(system, &service, &unit, runs, signs),
     }
+    true
 }
 
 fn look_at_service(system: System<'_>, name: &str, unit: &Unit, runs: Option<&str>, signs: &mut Vec<Sign>) {
@@ -78,7 +94,10 @@ fn look_at_service(system: System<'_>, name: &str, unit: &Unit, runs: Option<&st
             "mend `User=`",
         ));
     }
-    for program in named.chain(runs).collect::<std::collections::BTreeSet<_>>() {
+    // What has a specifier in it, such as `%i`, is another program for each instance.
+    let programs: std::collections::BTreeSet<&str> =
+        named.filter(|program| !program.contains('%')).chain(runs).collect();
+    for program in programs {
         signs.extend(command::check(system, program, SYSTEMD_PATH, account.as_ref()));
     }
 }
@@ -113,11 +132,11 @@ impl Unit {
 }
 
 fn read(system: System<'_>, name: &str) -> Result<Unit, Sign> {
-    let path = FOLDERS
-        .iter()
-        .map(|folder| Path::new(folder).join(name))
-        .find(|path| system.link_metadata(path).is_ok());
-    let Some(path) = path else {
+    let path_of = |name: &str| {
+        let paths = FOLDERS.iter().map(|folder| Path::new(folder).join(name));
+        paths.into_iter().find(|path| system.link_metadata(path).is_ok())
+    };
+    let Some(path) = path_of(name).or_else(|| path_of(&template_of(name)?)) else {
         return Err(Sign::wrong(
             format!("there is no unit {name}: the job is not installed"),
             "install the unit",
@@ -129,7 +148,8 @@ fn read(system: System<'_>, name: &str) -> Result<Unit, Sign> {
         return Err(Sign::wrong(what, format!("systemctl unmask {name}")));
     }
     let mut unit = Unit(Vec::new());
-    for path in [vec![path], drop_ins(system, name)].concat() {
+    let of_template = template_of(name).map(|template| drop_ins(system, &template)).unwrap_or_default();
+    for path in [vec![path], of_template, drop_ins(system, name)].concat() {
         let text = system.text(&path).map_err(|error| {
             let what = format!("{} cannot be read: {error}", path.display());
             Sign::unknown(what, "run `drplan verify` as one who may read it")
@@ -137,6 +157,13 @@ fn read(system: System<'_>, name: &str) -> Result<Unit, Sign> {
         parse(&text, &mut unit);
     }
     Ok(unit)
+}
+
+/// Returns the file of a unit such as `backup@daily.timer`: `backup@.timer`.
+fn template_of(name: &str) -> Option<String> {
+    let (prefix, rest) = name.split_once('@')?;
+    let (_, ending) = rest.rsplit_once('.')?;
+    Some(format!("{prefix}@.{ending}"))
 }
 
 /// Returns the drop-ins of a unit in the order in which they are read: by name, of one name the strongest.

@@ -4,10 +4,14 @@ use std::path::{Path, PathBuf};
 
 use super::ask::Asking;
 use super::{JobSeen, Kind, Problem, Severity};
-use crate::jobs::{Asked, LogAsked, Scheduler, Sign, StampAsked, Standing, look};
+use crate::effect::{Env, scrub};
+use crate::jobs::{Ask, Asked, LogAsked, Scheduler, Sign, StampAsked, Standing, look};
 use crate::plan::{Backup, Job, Points, Starter};
-use crate::resolve::Placement;
-use crate::value::{Id, Moment};
+use crate::resolve::{Placement, newest_expected};
+use crate::value::{Id, Length, Moment};
+
+/// A systemd that needs longer than this to say how it stands is asked in vain.
+const PATIENCE: Length = Length::from_secs(20);
 
 /// Looks at the jobs of a plan's own backups; where assets are named, at those of their backups.
 pub async fn look_at_jobs(asking: Asking<'_>, placement: &Placement, assets: &[String]) -> Vec<JobSeen> {
@@ -38,7 +42,15 @@ async fn look_at(asking: Asking<'_>, placement: &Placement, id: &Id, backup: &Ba
         Some(place) => Err(place),
         None => {
             let (job, points, now) = (job.clone(), backup.points.clone(), asking.now);
-            Ok(tokio::task::spawn_blocking(move || signs(&job, &points, now)).await)
+            let due = due(asking, id, backup);
+            let mut env = Env { values: asking.ground.inherited.clone(), ..Env::default() };
+            scrub(&mut env);
+            let (inspector, runtime) = (asking.inspector.clone(), tokio::runtime::Handle::current());
+            let ask = move |words: &[&str]| {
+                let said = runtime.block_on(inspector.read(words, &env.values, PATIENCE));
+                said.map_err(|why| format!("{}: {why}", words.first().copied().unwrap_or_default()))
+            };
+            Ok(tokio::task::spawn_blocking(move || signs(&job, &points, due, &ask, now)).await)
         }
     };
     let (mut good, mut problems) = (Vec::new(), Vec::new());
@@ -90,7 +102,15 @@ fn place_of<'a>(
     job.on.as_ref().or_else(home)
 }
 
-fn signs(job: &Job, points: &Points, now: Moment) -> Vec<Sign> {
+/// Returns the moment since which the job must have run: that of the newest point that a copy of its own should have.
+fn due(asking: Asking<'_>, id: &Id, backup: &Backup) -> Option<Moment> {
+    let own = backup.copies.iter().filter(|(_, copy)| copy.from.is_none());
+    let expected =
+        own.filter_map(|(copy, _)| newest_expected(asking.plan, &format!("{id}.{copy}"), asking.now).ok());
+    expected.filter(|expected| !expected.is_continuous).map(|expected| expected.newest).min()
+}
+
+fn signs(job: &Job, points: &Points, due: Option<Moment>, ask: Ask<'_>, now: Moment) -> Vec<Sign> {
     let (scheduler, user) = match &job.starter {
         Starter::Cron { file, user } => (Scheduler::CronFile(PathBuf::from(file)), user.as_deref()),
         Starter::Crontab(account) => (Scheduler::Crontab(account.clone()), None),
@@ -120,6 +140,8 @@ fn signs(job: &Job, points: &Points, now: Moment) -> Vec<Sign> {
         schedule,
         stamp,
         log,
+        due,
+        ask,
         now,
     })
 }

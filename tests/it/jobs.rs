@@ -14,7 +14,9 @@ fn now() -> Moment {
 }
 
 fn asked<'a>(root: &'a Path, scheduler: &'a Scheduler) -> Asked<'a> {
-    Asked { root, scheduler, user: None, runs: None, schedule: None, stamp: None, log: None, now: now() }
+    let ask = &|_: &[&str]| Err("it is not asked".to_owned());
+    let (stamp, log) = (None, None);
+    Asked { root, scheduler, user: None, runs: None, schedule: None, stamp, log, due: None, ask, now: now() }
 }
 
 /// What is wrong, in words.
@@ -183,6 +185,7 @@ impl Tree {
         tree.file("bin/sh", "\u{7f}ELF", 0o755);
         tree.file("proc/17/comm", "cron\n", 0o644);
         tree.file("run/crond.pid", "17\n", 0o644);
+        fs::create_dir_all(tree.0.path().join("run/systemd/system")).unwrap();
         tree
     }
 

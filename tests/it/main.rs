@@ -64,6 +64,7 @@ mod soak;
 mod stage;
 mod stored_points;
 mod take_over;
+mod timers;
 #[cfg(feature = "otel")]
 mod traces;
 mod tree;
