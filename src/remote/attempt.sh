@@ -7,6 +7,11 @@ base=${XDG_STATE_HOME:-${HOME:-/tmp}/.local/state}/drplan
 run=$base/$RUN
 dir=$run/$NAME
 say() { printf '%s %s\n' "$NONCE" "$*" >&5; }
+# From now on what comes is the command's own.
+here() {
+  printf '%s here\n' "$NONCE" >&6
+  say here
+}
 boot() {
   boot_id=unknown
   if [ -r /proc/sys/kernel/random/boot_id ]; then
@@ -15,3 +20,5 @@ boot() {
     boot_id=$(sysctl -n kern.boottime)
   fi
 }
+# Whether the attempt has ended, and with which exit code.
+over() { read -r ended code <"$dir/ended" && [ "$ended" = ended ] && [ -n "$code" ]; }

@@ -364,7 +364,8 @@ fn hand_on(stream: usize, bytes: &[u8]) -> std::io::Result<()> {
     }
 }
 
-async fn wait(millis: u64) {
+/// Waits, also while the machine sleeps.
+pub(super) async fn wait(millis: u64) {
     if keeper::wait(Length::from_millis(millis)).await.is_err() {
         #[expect(
             clippy::disallowed_methods,

@@ -1,10 +1,12 @@
-# Holds one attempt of a step on this host: a session of its own, which no connection can end.
+# Holds one attempt of a step on this host, in a session without a terminal, which no connection can end.
 # Arguments: the attempt's folder, its token, the seconds after which it is ended (0: never).
 dir=$1 script=$1/script token=$2 limit=$3
 held=$DRPLAN_HELD
 unset DRPLAN_HELD
-trap : TERM INT
-setsid=$(command -v setsid)
+trap : HUP TERM INT
+# Values may bring another PATH; where it nearly always lies, no process is started to find it.
+setsid=/usr/bin/setsid
+[ -x "$setsid" ] || setsid=$(command -v setsid)
 work() {
   # The values, and the words of the program as `set --`.
   eval "$held"
@@ -35,8 +37,7 @@ while :; do
 done
 [ -z "$guard" ] || kill -s TERM -- "-$guard" 2>/dev/null
 # The file has had its room since before the start: a full disk cannot take the outcome away.
-printf 'ended %s \n' "$code" 1<>"$dir/ending"
-mv "$dir/ending" "$dir/ended"
+printf 'ended %s \n' "$code" 1<>"$dir/ended"
 for waiting in "$dir"/w.*; do
   [ ! -p "$waiting" ] || echo end 1<>"$waiting"
 done

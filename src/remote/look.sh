@@ -16,8 +16,7 @@ look() {
 $WORDS"
   exec ${setsid:+"$setsid"} "$@"
 }
-printf '%s here\n' "$NONCE" >&6
-say here
+here
 (look) >&5 2>&6 3<&- 5>&- 6>&- &
 looking=$!
 (cat <&3; kill -s TERM -- "-$looking") 5>&- 6>&- &

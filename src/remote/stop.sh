@@ -5,14 +5,14 @@ if [ ! -d "$dir" ] && mkdir -p "$run" && mkdir "$dir"; then
   : >"$dir/err"
   : >"$dir/stopped"
   echo 'ended 143 ' >"$dir/ended"
-elif [ ! -e "$dir/ended" ]; then
+elif ! over; then
   # Whoever looks for it later learns that it did not end by itself.
   : >"$dir/stopped"
 fi
 read -r holder step begun held <"$dir/holder.pid"
 read -r token <"$dir/token"
 if [ "$held" = held ]; then
-  [ -e "$dir/ended" ] || kill -s "$SIGNAL" -- "-$step"
+  over || kill -s "$SIGNAL" -- "-$step"
   for left in $(grep -l -s -F "DRPLAN_TOKEN=$token" /proc/[0-9]*/environ); do
     left=${left#/proc/}
     kill -s "$SIGNAL" "${left%/environ}"

@@ -12,7 +12,7 @@ const FORGET: &str = include_str!("forget.sh");
 const STOP: &str = include_str!("stop.sh");
 
 /// The programs that a host must have, with blanks between.
-pub const TOOLS: &str = "setsid mkfifo tail wc cat mv rm sleep grep";
+pub const TOOLS: &str = "setsid mkfifo tail wc cat rm sleep grep";
 
 /// Linux takes no longer variable.
 const LONGEST_HELD: usize = 120 * 1024;

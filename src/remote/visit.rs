@@ -1,10 +1,16 @@
 //! One connection to a host: sends a text to its shell, and hears what it says.
 
+use std::future::pending;
+use std::pin::Pin;
+
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::reading::{Reading, Word};
 use super::road::Line;
 use super::text;
+
+/// How many milliseconds a step may take of which all output is sent at its end: starting what follows it takes time.
+const SHORT: u64 = 1000;
 
 /// How a visit ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +55,7 @@ impl Visit {
         let (mut out, mut err) = (vec![0; 32 << 10], vec![0; 32 << 10]);
         let (mut out_open, mut err_open) = (true, true);
         let (mut ended, mut err_over) = (None, false);
+        let mut late: Pin<Box<dyn Future<Output = ()>>> = Box::pin(pending());
         while out_open || err_open {
             let (stream, words, own) = tokio::select! {
                 read = self.line.stdout.read(&mut out), if out_open => {
@@ -63,6 +70,12 @@ impl Visit {
                     let mut own = Vec::new();
                     (1, streams[1].push(err.get(..count).unwrap_or_default(), &mut own), own)
                 }
+                () = &mut late => {
+                    late = Box::pin(pending());
+                    // If this does not arrive there is nobody to send anything.
+                    let _ = self.send("late\n").await;
+                    continue;
+                }
             };
             if !own.is_empty() {
                 deliver(stream, &own)?;
@@ -76,6 +89,7 @@ impl Visit {
                             return Ok(self.broken().await);
                         }
                     }
+                    Word::Here if stream == 0 => late = Box::pin(super::courier::wait(SHORT)),
                     Word::Ready | Word::Here => {}
                     Word::Over(_) if stream == 1 => err_over = true,
                     word => ended = Some(word),

@@ -6,6 +6,12 @@ lack() {
   done
   [ -z "$missing" ] || { say lacks "$missing"; exit 0; }
 }
+# Whether `sshd` has given us a session of our own, without a terminal: then nothing in it ends with the connection.
+leads() {
+  read -r stat <"/proc/$$/stat" || return 1
+  set -- ${stat##*)}
+  [ "$4" = "$$" ] && [ "$5" = 0 ]
+}
 begin() {
   boot
   {
@@ -14,7 +20,7 @@ begin() {
       printf '%s\n' "$boot_id" >"$dir/boot" &&
       printf '%s\n' "$TOKEN" >"$dir/token" &&
       printf '%200s\n' ' ' >"$dir/holder.pid" &&
-      printf '%200s\n' ' ' >"$dir/ending" &&
+      printf '%200s\n' ' ' >"$dir/ended" &&
       : >"$dir/out" &&
       : >"$dir/err"
   } || {
@@ -22,8 +28,11 @@ begin() {
     say cannot "write to $dir"
     exit 0
   }
+  apart=
+  leads || apart=setsid
   DRPLAN_HELD="$VALUES
-$WORDS" setsid sh "$dir/holder" "$dir" "$TOKEN" "$LIMIT" 3<&- 5>&- 6>&- &
+$WORDS" $apart sh "$dir/holder" "$dir" "$TOKEN" "$LIMIT" 3<&- 5>&- 6>&- &
+  holding=$!
 }
 # Whether the holder lives; it is told apart from another process that has its number by the start.
 lives() {
@@ -72,7 +81,6 @@ recent() {
   rest "$1" "$from" "$3"
 }
 finish() {
-  read -r ended code <"$dir/ended"
   "$1" "$dir/out" "$FROM_OUT" 5
   "$1" "$dir/err" "$FROM_ERR" 6
   if [ -s "$dir/output" ]; then
@@ -90,7 +98,31 @@ finish() {
 }
 # Removes our pipe, and with it the attempts of which the outcome is on record.
 tidy() {
-  cd "$run" && rm -rf "$wake" $DONE
+  [ -z "$wake$DONE" ] || { cd "$run" && rm -rf "$wake" $DONE; }
+}
+# Waits for the end of a short step, or until whoever visits says that it is none.
+short() {
+  trap : USR1
+  # Told again and again, since the first may come before the wait.
+  (read -r late <&3; while kill -s USR1 "$$"; do sleep 1; done) 5>&- 6>&- &
+  late=$!
+  wait "$holding"
+  kill "$late"
+  wait "$late"
+}
+# Sees to it that somebody is at work at an attempt that others have started.
+found() {
+  read -r booted <"$dir/boot"
+  boot
+  [ "$booted" = "$boot_id" ] || { say rebooted; exit 0; }
+  # Somebody may be starting it at this moment.
+  for pause in 1 1 2 4 0; do
+    ! lives || break
+    ! over || { tidy; finish rest; }
+    ! works || break
+    [ "$pause" != 0 ] || { say gone; exit 0; }
+    sleep "$pause"
+  done
 }
 visit() {
   fresh=no
@@ -106,40 +138,22 @@ visit() {
       exit 0
     fi
   fi
-  wake=$dir/w.$$
-  if [ "$fresh" = no ]; then
+  wake=
+  here
+  if [ "$fresh" = yes ]; then
+    # All that a short step gives is sent at its end, without the programs that follow a long one.
+    short
+  else
+    DONE=
     # Whoever waits here for a connection that is gone may go.
     for waiting in "$dir"/w.*; do
       [ ! -p "$waiting" ] || { echo leave 1<>"$waiting"; rm -f "$waiting"; }
     done
   fi
+  ! over || { tidy; finish rest; }
+  wake=$dir/w.$$
   mkfifo "$wake" && exec 8<>"$wake"
-  printf '%s here\n' "$NONCE" >&6
-  say here
-  [ "$fresh" = yes ] || DONE=
-  [ ! -e "$dir/ended" ] || { tidy; finish rest; }
-  if [ "$fresh" = no ]; then
-    read -r booted <"$dir/boot"
-    boot
-    [ "$booted" = "$boot_id" ] || { say rebooted; exit 0; }
-    # Somebody may be starting it at this moment.
-    for pause in 1 1 2 4 0; do
-      ! lives || break
-      [ ! -e "$dir/ended" ] || { tidy; finish rest; }
-      ! works || break
-      [ "$pause" != 0 ] || { say gone; exit 0; }
-      sleep "$pause"
-    done
-  fi
-  if [ "$fresh" = yes ] && [ -p "$wake" ]; then
-    # Most steps are short: all that they give is sent at their end, without the programs that follow a long one.
-    (sleep 1; echo late >&8) 3<&- 5>&- 6>&- &
-    late=$!
-    read -r word <&8
-    kill "$late"
-    [ ! -e "$dir/ended" ] || { tidy; finish rest; }
-    [ "$word" != leave ] || { tidy; exit 0; }
-  fi
+  [ "$fresh" = yes ] || found
   tail -c "+$((FROM_OUT + 1))" -f "$dir/out" >&5 3<&- 6>&- 8<&- &
   out=$!
   tail -c "+$((FROM_ERR + 1))" -f "$dir/err" >&6 3<&- 5>&- 8<&- &
@@ -149,7 +163,7 @@ visit() {
   (watch) 3<&- 5>&- 6>&- 8<&- &
   watcher=$!
   exec 3<&-
-  until [ -e "$dir/ended" ]; do
+  until over; do
     # A host that has no room for a pipe is looked at again and again.
     if [ -p "$wake" ]; then read -r word <&8; else sleep 1; word=; fi
     [ "$word" != cut ] && [ "$word" != leave ] && [ "$word" != gone ] || break
@@ -157,7 +171,7 @@ visit() {
   kill "$out" "$err" "$link" "$watcher"
   wait "$out" "$err"
   tidy
-  [ ! -e "$dir/ended" ] || finish recent
+  ! over || finish recent
   [ "$word" != gone ] || say gone
   exit 0
 }

@@ -1,7 +1,9 @@
 //! What a step on a host does, and what of it comes back.
 
+use super::outlives::waiting_stage;
 use super::sshd::Sshd;
-use super::{EXECUTE, kept, run, stage_with};
+use super::{EXECUTE, kept, run, stage_with, start};
+use crate::stage::until;
 
 #[test]
 fn a_step_ends_with_its_own_exit_code() {
@@ -79,7 +81,7 @@ fn steps_on_a_host_run_side_by_side_also_where_it_allows_one_session() {
 fn a_host_with_posix_tools_alone_is_worked_on_with_its_own_shell() {
     let sshd = Sshd::start();
     sshd.only_with(&[
-        "sh", "setsid", "mkfifo", "tail", "wc", "cat", "mv", "rm", "sleep", "grep", "mkdir", "rmdir", "kill",
+        "sh", "setsid", "mkfifo", "tail", "wc", "cat", "rm", "sleep", "grep", "mkdir", "rmdir", "kill",
     ]);
     let plan = "steps:\n  greet:\n    on: vps\n    run: echo hello\n";
     let stage = stage_with(&sshd, plan);
@@ -87,4 +89,39 @@ fn a_host_with_posix_tools_alone_is_worked_on_with_its_own_shell() {
     let stage = stage_with(&sshd, &format!("shell: [sh, -eu, -c]\n{plan}"));
     run(&stage, &EXECUTE).exits(0);
     assert_eq!(kept(&stage, "greet", "stdout"), "hello\n");
+}
+
+#[test]
+fn what_a_longer_step_prints_comes_while_it_runs() {
+    let sshd = Sshd::start();
+    let stage = waiting_stage(&sshd);
+    let running = start(&stage, &EXECUTE);
+    // Nobody lets it go on before this has come.
+    until("what it has printed is there", || kept(&stage, "long", "stdout") == "before ***\n");
+    stage.let_go("go");
+    running.ends().exits(0);
+    assert_eq!(kept(&stage, "long", "stdout"), "before ***\ngo\nafter ***\n");
+}
+
+#[test]
+fn a_short_step_starts_few_programs_on_its_host() {
+    let sshd = Sshd::start();
+    let calls = sshd.path("calls");
+    sshd.counting_with(
+        &["sh", "bash", "setsid", "mkfifo", "tail", "wc", "cat", "rm", "sleep", "grep", "mkdir"],
+        &calls,
+    );
+    let stage = stage_with(
+        &sshd,
+        &format!(
+            "steps:\n  first: {{ on: vps, run: 'true' }}\n  mark: {{ needs: [first], run: 'echo mark >>{}' }}\n  second: {{ needs: [mark], on: vps, run: 'true' }}\n",
+            calls.display()
+        ),
+    );
+    run(&stage, &EXECUTE).exits(0);
+    let calls = std::fs::read_to_string(&calls).unwrap();
+    let (_, second) = calls.split_once("mark\n").expect("the second step comes after the mark");
+    // The visit, the attempt's folder, the holder, the step (its session is begun by the path of `setsid`), the attempt before; then the run tidies up.
+    let started: Vec<&str> = second.lines().collect();
+    assert_eq!(started, ["sh", "mkdir", "sh", "bash", "rm", "sh", "rm"]);
 }

@@ -78,7 +78,7 @@ fn a_step_that_ended_while_nobody_looked_is_found_by_another_machine() {
     until_begun(&stage);
     lose_everything_here(&stage, running);
     stage.let_go("go");
-    until("it ends", || sshd.attempts().iter().any(|attempt| attempt.join("ended").exists()));
+    until("it ends", || sshd.has_outcome());
     // The run's folder is all that the other machine has.
     let other = waiting_stage(&sshd);
     other.write("plan.yaml", &stage.read("plan.yaml"));
@@ -102,7 +102,7 @@ fn a_connection_that_breaks_is_made_again() {
     until("the loss is told", || kept(&stage, "long", "stderr").contains("the connection to vps is lost"));
     // Everything of the step that comes now comes while nobody is connected.
     stage.let_go("go");
-    until("it ends", || sshd.attempts().iter().any(|attempt| attempt.join("ended").exists()));
+    until("it ends", || sshd.has_outcome());
     sshd.start_again();
     running.ends().exits(0);
     assert_whole(&stage, &stage);

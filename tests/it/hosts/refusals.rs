@@ -44,7 +44,7 @@ fn a_user_whom_the_host_does_not_know_is_told_so() {
 #[test]
 fn a_host_without_setsid_is_told_of() {
     let sshd = Sshd::start();
-    sshd.only_with(&["sh", "bash", "mkfifo", "tail", "wc", "cat", "mv", "rm", "sleep", "grep", "mkdir"]);
+    sshd.only_with(&["sh", "bash", "mkfifo", "tail", "wc", "cat", "rm", "sleep", "grep", "mkdir"]);
     let stage = stage_with(&sshd, GREET);
     assert_not_started(&stage, &sshd, "vps lacks what a step needs there: setsid");
 }

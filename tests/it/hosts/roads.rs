@@ -105,7 +105,7 @@ fn a_session_of_a_connection_that_stands_still_ends_with_its_step() {
     let master = master(&stage);
     kill_process(master, Signal::STOP).unwrap();
     stage.let_go("go");
-    until("it ends", || sshd.attempts().iter().any(|attempt| attempt.join("ended").exists()));
+    until("it ends", || sshd.has_outcome());
     assert!(!stage.has_told("step_finished", "long"));
     kill_process(master, Signal::CONT).unwrap();
     running.ends().exits(0);

@@ -97,6 +97,20 @@ impl Sshd {
         self.set_env(&format!("PATH={}", bin.display()));
     }
 
+    /// Leaves the host nothing but these programs, of which each start adds a line to a file.
+    pub(super) fn counting_with(&self, programs: &[&str], calls: &Path) {
+        self.only_with(programs);
+        for program in programs {
+            let path = self.path("bin").join(program);
+            let found = fs::read_link(&path).unwrap();
+            fs::remove_file(&path).unwrap();
+            let text =
+                format!("#!/bin/sh\necho {program} >>{}\nexec {} \"$@\"\n", calls.display(), found.display());
+            fs::write(&path, text).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        }
+    }
+
     /// Lets all that runs on the host see a clock that is off: `+5h`, `-5h`.
     pub(crate) fn with_a_clock_off_by(&self, hours: &str) {
         let library = faketime();
@@ -149,6 +163,14 @@ impl Sshd {
                 .unwrap_or_default()
         };
         below(&self.state()).iter().flat_map(|run| below(run)).collect()
+    }
+
+    /// Whether an attempt that is kept on the host has an outcome there.
+    pub(super) fn has_outcome(&self) -> bool {
+        let is_over = |attempt: &PathBuf| {
+            fs::read_to_string(attempt.join("ended")).is_ok_and(|told| told.starts_with("ended "))
+        };
+        self.attempts().iter().any(is_over)
     }
 }
 
