@@ -6,12 +6,6 @@ lack() {
   done
   [ -z "$missing" ] || { say lacks "$missing"; exit 0; }
 }
-# Whether `sshd` has given us a session of our own, without a terminal: then nothing in it ends with the connection.
-leads() {
-  read -r stat <"/proc/$$/stat" || return 1
-  set -- ${stat##*)}
-  [ "$4" = "$$" ] && [ "$5" = 0 ]
-}
 begin() {
   boot
   {
@@ -28,10 +22,8 @@ begin() {
     say cannot "write to $dir"
     exit 0
   }
-  apart=
-  leads || apart=setsid
   DRPLAN_HELD="$VALUES
-$WORDS" $apart sh "$dir/holder" "$dir" "$TOKEN" "$LIMIT" 3<&- 5>&- 6>&- &
+$WORDS" setsid sh "$dir/holder" "$dir" "$TOKEN" "$LIMIT" 3<&- 5>&- 6>&- &
   holding=$!
 }
 # Whether the holder lives; it is told apart from another process that has its number by the start.
@@ -96,9 +88,23 @@ finish() {
   fi
   exit 0
 }
-# Removes our pipe, and with it the attempts of which the outcome is on record.
+# Removes our pipe, and attempts of which the outcome is on record. Each of these is emptied at once, and they are removed
+# sixteen at a time: to start a program takes longer than most steps.
 tidy() {
-  [ -z "$wake$DONE" ] || { cd "$run" && rm -rf "$wake" $DONE; }
+  cd "$run" || return
+  old=$wake
+  for attempt in $DONE; do
+    for kept in out err output script; do
+      [ ! -s "$attempt/$kept" ] || true >"$attempt/$kept"
+    done
+    # On a full disk it goes now.
+    true >"$attempt/done" || old="$old $attempt"
+  done
+  set -- */done
+  if [ "$#" -ge 16 ]; then
+    for attempt; do old="$old ${attempt%/done}"; done
+  fi
+  [ -z "$old" ] || rm -rf $old
 }
 # Waits for the end of a short step, or until whoever visits says that it is none.
 short() {

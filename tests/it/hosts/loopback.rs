@@ -121,7 +121,26 @@ fn a_short_step_starts_few_programs_on_its_host() {
     run(&stage, &EXECUTE).exits(0);
     let calls = std::fs::read_to_string(&calls).unwrap();
     let (_, second) = calls.split_once("mark\n").expect("the second step comes after the mark");
-    // The visit, the attempt's folder, the holder, the step (its session is begun by the path of `setsid`), the attempt before; then the run tidies up.
+    // The visit, the attempt's folder, the holder in its session, the step (its own is begun by the path of `setsid`); then the run tidies up.
     let started: Vec<&str> = second.lines().collect();
-    assert_eq!(started, ["sh", "mkdir", "sh", "bash", "rm", "sh", "rm"]);
+    assert_eq!(started, ["sh", "mkdir", "setsid", "sh", "bash", "sh", "rm"]);
+}
+
+#[test]
+fn what_is_on_record_is_emptied_at_the_next_step_and_removed_with_others() {
+    let sshd = Sshd::start();
+    let mut plan = "steps:\n  s0: { on: vps, run: echo word }\n".to_owned();
+    for step in 1..20 {
+        let look = match step {
+            2 => "cat \"$XDG_STATE_HOME\"/drplan/*/s0.1/out",
+            19 => "ls \"$XDG_STATE_HOME\"/drplan/*",
+            _ => "true",
+        };
+        plan.push_str(&format!("  s{step}: {{ needs: [s{}], on: vps, run: '{look}' }}\n", step - 1));
+    }
+    let stage = stage_with(&sshd, &plan);
+    run(&stage, &EXECUTE).exits(0);
+    assert_eq!(kept(&stage, "s0", "stdout"), "word\n");
+    assert_eq!(kept(&stage, "s2", "stdout"), "");
+    assert_eq!(kept(&stage, "s19", "stdout"), "s16.1\ns17.1\ns18.1\ns19.1\n");
 }
