@@ -1,9 +1,9 @@
-# Holds one attempt of a step on this host: a session of its own, which no connection can end.
+# Holds one attempt of a step on this host, in a session without a terminal, which no connection can end.
 # Arguments: the attempt's folder, its token, the seconds after which it is ended (0: never).
 dir=$1 script=$1/script token=$2 limit=$3
 held=$DRPLAN_HELD
 unset DRPLAN_HELD
-trap : TERM INT
+trap : HUP TERM INT
 # Values may bring another PATH; where it nearly always lies, no process is started to find it.
 setsid=/usr/bin/setsid
 [ -x "$setsid" ] || setsid=$(command -v setsid)

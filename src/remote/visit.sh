@@ -6,6 +6,12 @@ lack() {
   done
   [ -z "$missing" ] || { say lacks "$missing"; exit 0; }
 }
+# Whether `sshd` has given us a session of our own, without a terminal: then nothing in it ends with the connection.
+leads() {
+  read -r stat <"/proc/$$/stat" || return 1
+  set -- ${stat##*)}
+  [ "$4" = "$$" ] && [ "$5" = 0 ]
+}
 begin() {
   boot
   {
@@ -22,8 +28,10 @@ begin() {
     say cannot "write to $dir"
     exit 0
   }
+  apart=
+  leads || apart=setsid
   DRPLAN_HELD="$VALUES
-$WORDS" setsid sh "$dir/holder" "$dir" "$TOKEN" "$LIMIT" 3<&- 5>&- 6>&- &
+$WORDS" $apart sh "$dir/holder" "$dir" "$TOKEN" "$LIMIT" 3<&- 5>&- 6>&- &
   holding=$!
 }
 # Whether the holder lives; it is told apart from another process that has its number by the start.

@@ -121,9 +121,9 @@ fn a_short_step_starts_few_programs_on_its_host() {
     run(&stage, &EXECUTE).exits(0);
     let calls = std::fs::read_to_string(&calls).unwrap();
     let (_, second) = calls.split_once("mark\n").expect("the second step comes after the mark");
-    // The visit, the attempt's folder, the holder in its session, the step (its own is begun by the path of `setsid`); then the run tidies up.
+    // The visit, the attempt's folder, the holder, the step (its session is begun by the path of `setsid`); then the run tidies up.
     let started: Vec<&str> = second.lines().collect();
-    assert_eq!(started, ["sh", "mkdir", "setsid", "sh", "bash", "sh", "rm"]);
+    assert_eq!(started, ["sh", "mkdir", "sh", "bash", "sh", "rm"]);
 }
 
 #[test]
@@ -143,4 +143,12 @@ fn what_is_on_record_is_emptied_at_the_next_step_and_removed_with_others() {
     assert_eq!(kept(&stage, "s0", "stdout"), "word\n");
     assert_eq!(kept(&stage, "s2", "stdout"), "");
     assert_eq!(kept(&stage, "s19", "stdout"), "s16.1\ns17.1\ns18.1\ns19.1\n");
+}
+
+#[test]
+fn a_visit_that_leads_no_session_begins_one_for_the_holder() {
+    // A shell below the one that `sshd` has started.
+    let sshd = Sshd::with("ForceCommand ( $SSH_ORIGINAL_COMMAND ); exit $?");
+    let plan = "steps:\n  look:\n    on: vps\n    run: |\n      test \"$(cut -d ' ' -f 6 /proc/$PPID/stat)\" = \"$PPID\"\n";
+    run(&stage_with(&sshd, plan), &EXECUTE).exits(0);
 }
