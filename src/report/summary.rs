@@ -47,8 +47,10 @@ fn row(asset: &str, what: &str, compared: &Compared) -> [String; 5] {
         Reached::Missed => "MISSED".to_owned(),
         other => other.title().to_owned(),
     };
-    if let (None, Some(why)) = (compared.achieved, &compared.why) {
-        verdict.push_str(&format!(": {}", plain(why)));
+    match (&compared.why, compared.achieved) {
+        (Some(why), None) => verdict.push_str(&format!(": {}", plain(why))),
+        (Some(why), Some(_)) => verdict.push_str(&format!(" ({})", plain(why))),
+        (None, _) => {}
     }
     if let Some(assumed) = compared.assumed {
         verdict.push_str(&format!(" ({assumed} of it assumed: to detect and decide)"));

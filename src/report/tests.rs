@@ -29,7 +29,7 @@ fn a_good_drill() {
         "Drill of host-loss done: every step was carried out, and every target was met\n\n  \
          asset                 target  reached  verdict\n  \
          shop   recovery time  1h      22m40s   met (10m of it assumed: to detect and decide)\n         \
-         data lost      1d      12h5s    met\n"
+         data lost      1d      12h5s    met (restored from a point of 2026-11-22 02:00:00 UTC)\n"
     );
     assert_eq!(report.targets_met(), Some(true));
     let record = Record::of(&report, "abc");

@@ -121,6 +121,34 @@ fn the_recovery_point_counts_from_the_harm() {
 }
 
 #[test]
+fn what_was_lost_is_told_by_the_data_and_not_by_the_name_of_its_point() {
+    let stage = stage("");
+    // The point of three o'clock holds nothing that is younger than ten at night.
+    let plan = stage
+        .read("plan.yaml")
+        .replace("kind: files, homes", "kind: files, rpo: 3h, newest: cat newest, homes")
+        .replace("run: 'cat", "run: 'echo 2026-11-01T22:00:00Z >newest; cat");
+    stage.write("plan.yaml", &plan);
+    let harmed = ["--scenario", "spoiled", "--harmed-at", "2026-11-02T05:00:00Z"];
+    let why = "its newest data is of 2026-11-01 22:00:00 UTC";
+    let ran = execute(&stage, &harmed).exits(5);
+    assert!(ran.out.contains(&format!("3h      7h       MISSED ({why})")), "{}", ran.out);
+    let report = stage.run(&["report", "latest", "--format", "json"]).exits(0);
+    let report: Value = serde_json::from_str(&report.out).unwrap();
+    let rpo = &report["assets"][0]["rpo"];
+    assert_eq!(
+        (&rpo["achieved"], &rpo["verdict"], &rpo["why"]),
+        (&"7h".into(), &"missed".into(), &why.into())
+    );
+    let line = format!("| `data` | data lost | 3h | – | 7h | ❌ missed: {why} |");
+    let markdown = stage.run(&["report", "latest"]).exits(0).out;
+    assert!(markdown.contains(&line), "{markdown}");
+    // What says no moment says nothing of what was lost: the asset is not taken for healthy.
+    stage.write("plan.yaml", &plan.replace("cat newest", "echo yesterday"));
+    execute(&stage, &harmed).exits(3).says("`newest`");
+}
+
+#[test]
 fn an_older_point_can_be_asked_for_in_any_scenario() {
     let stage = stage("");
     execute(&stage, &["--scenario", "loss", "--before", "2026-11-02T12:00:00+01:00"]).exits(0);
