@@ -223,7 +223,7 @@ pub(super) async fn room_for_a_point(step: Id, env: BTreeMap<String, String>, cw
     let point = PathBuf::from(env.get("POINT_PATH")?);
     let targets: Vec<PathBuf> = env
         .iter()
-        .filter(|(name, value)| name.starts_with("INPUT_") && value.contains('/') && !value.contains("://"))
+        .filter(|(name, value)| name.starts_with("INPUT_") && is_path(value))
         .map(|(_, value)| cwd.join(value))
         .filter(|path| !path.starts_with(&point))
         .collect();
@@ -238,6 +238,11 @@ pub(super) async fn room_for_a_point(step: Id, env: BTreeMap<String, String>, cw
     });
     let (found, note) = looked.await.ok()??;
     Some(Check { what: "room for the recovery point".to_owned(), steps: vec![step], found, note })
+}
+
+/// Whether an input is a path, and neither a URL nor a command with its words.
+fn is_path(value: &str) -> bool {
+    value.contains('/') && !value.contains("://") && !value.contains(char::is_whitespace)
 }
 
 /// Returns how much a recovery point holds; nothing if it cannot be read, or only at length.

@@ -10,7 +10,7 @@ use crate::effect::{Effects, Env, Errand, Folder, FoundPoint, Group, Prove, Sear
 use crate::event::{Event, Failure, Point, StepState};
 use crate::journal::Store;
 use crate::plan::Consistent;
-use crate::probe::{Probe, Scope};
+use crate::probe::Probe;
 use crate::resolve::{Section, copy_of};
 use crate::value::{Id, Length, Moment, Name, Text};
 
@@ -180,10 +180,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         let reference = copy;
         let (id, _, _, copy) = copy_of(self.setup.plan, reference.as_str())?;
         let own = self.setup.own(id.as_str());
-        let is_here = |probe: &&Probe| {
-            let of_point = probe.asked.as_ref().is_none_or(|asked| asked.of == Scope::Point);
-            of_point && self.ssh_of(probe.on.as_ref()).is_none()
-        };
+        let is_here = |probe: &&Probe| !probe.is_of_copy() && self.ssh_of(probe.on.as_ref()).is_none();
         let probes = copy.verify.iter().filter(is_here).cloned().collect();
         let mut values = self.vars_of(reference)?;
         values.insert("POINT_COPY".to_owned(), reference.to_string());
@@ -244,9 +241,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
             Ok(filled) => filled,
             Err(error) => return Some(Folder::Unseen(format!("`at`: {error}"))),
         };
-        // A probe that looks at the whole copy knows of a tool that keeps its points in its own way.
-        let is_whole = |probe: &Probe| probe.asked.as_ref().is_some_and(|asked| asked.of == Scope::Copy);
-        if body.verify.iter().any(is_whole) {
+        if body.is_repository() {
             let is_here = !filled.contains("://") && self.ssh_of(self.place_of_copy(copy)).is_none();
             let path = if is_here { plan.ground.folder.join(&filled) } else { filled.into() };
             return path.into_os_string().into_string().ok().map(Folder::Repository);

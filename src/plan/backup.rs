@@ -205,6 +205,13 @@ pub struct Copy {
     pub legal_hold: Option<bool>,
 }
 
+impl Copy {
+    /// Whether a tool keeps its points in a way of its own, which a probe of the whole copy knows: then all of it is the point.
+    pub fn is_repository(&self) -> bool {
+        self.verify.iter().any(Probe::is_of_copy)
+    }
+}
+
 /// How long points are kept: a length of time, `latest` (no history), or generations.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Keep {

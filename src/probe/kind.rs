@@ -243,6 +243,11 @@ impl Probe {
         self.title.clone().unwrap_or_else(|| self.shown())
     }
 
+    /// Whether it asks once of all of a copy, and not of one recovery point; known once the plan is resolved.
+    pub fn is_of_copy(&self) -> bool {
+        self.asked.as_ref().is_some_and(|asked| asked.of == Scope::Copy)
+    }
+
     /// Whether the plan says how long a look may take.
     pub fn has_own_timeout(&self) -> bool {
         self.timeout != DEFAULT_TIMEOUT

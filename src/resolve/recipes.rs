@@ -52,6 +52,7 @@ const SHIPPED: &[Shipped] = &[
     shipped!("postgres/restore-base"),
     shipped!("postgres/restore-dump"),
     shipped!("postgres/restore-pgbackrest"),
+    shipped!("postgres/verify-archiver"),
     shipped!("postgres/verify-barman"),
     shipped!("postgres/verify-base"),
     shipped!("postgres/verify-globals"),

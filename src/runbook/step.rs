@@ -5,7 +5,7 @@ use super::setting::{Lines, Setting};
 use super::shell::{ask, command, fetch, request};
 use super::{ActionView, CheckView, Fence, Link, Reason, SecretView, StepView};
 use crate::graph::{is_stranded, item_title};
-use crate::plan::{Action, Approve, OnExpiry, OnFailure, Rerun, SecretSource, Undo, Wait};
+use crate::plan::{Action, Approve, Copy, OnExpiry, OnFailure, Rerun, SecretSource, Undo, Wait};
 use crate::probe::{Probe, ProbeKind};
 use crate::resolve::{Node, NodeKind, ResolvedStep, copy_of};
 use crate::value::{Id, Name, Text};
@@ -127,8 +127,8 @@ impl Setting<'_> {
         let copy = self.route.chosen.get(step.written_as()).and_then(|choice| choice.copy.as_ref());
         view.copy = copy.and_then(|choice| copy_view(plan, self.route, step, &choice.copy));
 
-        let source = copy.and_then(|choice| copy_of(plan, choice.copy.as_str()));
-        let source = source.and_then(|(_, _, _, copy)| copy.in_.as_ref());
+        let copied = copy.and_then(|choice| copy_of(plan, choice.copy.as_str())).map(|(.., copied)| copied);
+        let source = copied.and_then(|copied| copied.in_.as_ref());
         let mut variables = self.variables(source, place);
         for (name, value) in &common.env {
             variables.retain(|(known, _)| known != name.as_str());
@@ -144,11 +144,16 @@ impl Setting<'_> {
                 points.retain(|name| name != BEFORE);
                 variables.push((BEFORE.to_owned(), String::new()));
             }
-            let at = view.copy.as_ref().and_then(|copy| copy.at.as_ref()).map(|at| format!(", under {at}"));
-            let at = at.unwrap_or_default();
+            let folder = view.copy.as_ref().and_then(|copy| copy.at.as_ref());
+            let at = folder.map(|at| format!(", under {at}")).unwrap_or_default();
+            let is_whole = copied.is_some_and(Copy::is_repository);
             view.blanks.extend(points.iter().map(|name| Reason {
                 name: name.clone(),
                 why: match name.as_str() {
+                    "POINT_PATH" if is_whole => {
+                        let at = folder.map(|at| format!(": {at}")).unwrap_or_default();
+                        format!("where {} lies as a whole{at}", copy.copy)
+                    }
                     "POINT_PATH" => format!("the newest good point of {}{at}", copy.copy),
                     BEFORE => "the moment at which the harm began, such as 2026-01-31T03:30:00Z".to_owned(),
                     "POINT_TIME" => "the moment of that point, such as 2026-01-31T03:30:00Z".to_owned(),

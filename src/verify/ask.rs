@@ -17,7 +17,7 @@ use crate::effect::{
 };
 use crate::history::History;
 use crate::plan::{Keep, SecretSource};
-use crate::probe::{Command, Facts, Integrity, Probe, Scope};
+use crate::probe::{Command, Facts, Integrity, Probe};
 use crate::resolve::ResolvedPlan;
 use crate::value::{Id, Moment, Name};
 
@@ -75,7 +75,7 @@ async fn find(asking: Asking<'_>, subject: &Subject<'_>, promise: &Promise<'_>) 
     env.values.insert("POINT_COPY".to_owned(), subject.reference.to_string());
     let mut found = Found { no_key, ..Found::default() };
     let (of_copy, of_point): (Vec<&Probe>, Vec<&Probe>) =
-        subject.copy.verify.iter().partition(|probe| is_of_copy(probe));
+        subject.copy.verify.iter().partition(|probe| probe.is_of_copy());
     let mut afar = None;
     let at = match &subject.at {
         Whereabouts::Here(path) => path.display().to_string(),
@@ -161,10 +161,6 @@ async fn find(asking: Asking<'_>, subject: &Subject<'_>, promise: &Promise<'_>) 
 }
 
 /// Whether a probe looks at the whole copy.
-fn is_of_copy(probe: &Probe) -> bool {
-    probe.asked.as_ref().is_some_and(|asked| asked.of == Scope::Copy)
-}
-
 /// Lists the points of a folder, or takes a file, or a mirror, for the one point that it is.
 async fn list(
     asking: Asking<'_>,

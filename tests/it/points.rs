@@ -299,6 +299,27 @@ fn the_points_of_one_moment_are_chosen_together_before_anything_is_restored() {
     assert!(!stage.path().join("ledger").exists());
 }
 
+#[test]
+fn assets_of_one_backup_come_back_from_one_point() {
+    let stage = Stage::new(
+        "places: { old: { kind: host }, new: { kind: host }, store: { kind: host } }
+assets:
+  db: { kind: files, homes: [old, new], health: [ { file: db-back } ] }
+  uploads: { kind: files, homes: [old, new], health: [ { file: uploads-back } ] }
+backups:
+  nightly: { of: [db, uploads], points: { every: 1d }, copies: { vault: { in: store, at: vault, keep: 30d } } }
+scenarios: { loss: { title: L, lose: [old] } }
+steps:
+  first: { restores: [db], from: [nightly.vault], run: 'touch db-back vault/20261104T030000Z; echo $POINT_ID >>ledger' }
+  second: { needs: [first], restores: [uploads], from: [nightly.vault], run: 'touch uploads-back; echo $POINT_ID >>ledger' }
+",
+    );
+    points(&stage, &["vault/20261102T030000Z", "vault/20261103T030000Z"]);
+    // A newer one comes while the first is restored: the second must fit to what is there.
+    stage.execute(&["--scenario", "loss"]).exits(0);
+    assert_eq!(stage.ledger(), ["20261103T030000Z", "20261103T030000Z"]);
+}
+
 /// Two copies: one beside the host, one far away; the scenario loses neither.
 fn two_copies() -> Stage {
     let stage = Stage::new(

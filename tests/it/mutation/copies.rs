@@ -13,11 +13,10 @@ pub(super) fn mutations() -> Vec<Mutation> {
                 "      s3:                                      # was",
                 "      s33:                                     # was",
             )
-            .gives("unknown-reference", "from: [nightly.local, «nightly.s3»]")
-            .times(4),
+            .gives("unknown-reference", "    restores: [redis]\n    from: [«nightly.s3»]")
+            .times(3),
         metachat("the copy off the host is dropped")
             .drop(S3_COPY)
-            .put("    from: [nightly.local, nightly.s3]", "    from: [nightly.local]")
             .put(
                 "    from: [nightly.s3]\n    needs: [provision-host]",
                 "    from: [nightly.local]\n    needs: [provision-host]",
@@ -31,13 +30,13 @@ pub(super) fn mutations() -> Vec<Mutation> {
                 "    restores: [uploads]\n    from: [nightly.local]",
             )
             .gives(RULE, POSTGRES)
-            .says(&["its only copy is lost"])
+            .says(&["all 3 copies are lost"])
             .also("copies", 12)
             .times(9),
         metachat("the copy off the host is on the host")
             .put("        in: s3\n", "        in: vps-00\n")
             .gives(RULE, POSTGRES)
-            .says(&["`postgres` does not survive scenario `host-loss`: all 2 copies are lost"])
+            .says(&["`postgres` does not survive scenario `host-loss`: all 4 copies are lost"])
             .also("copies", 3)
             .times(9),
         metachat("the copy off the host is in its data centre")
@@ -51,10 +50,12 @@ pub(super) fn mutations() -> Vec<Mutation> {
             .gives(RULE, POSTGRES)
             .says(&["optional"])
             .also("copies", 12)
-            .also("paper-copy", 4)
+            .also("paper-copy", 3)
             .times(9),
         metachat("no copy keeps a history")
             .put("        keep: 30d\n", "        keep: latest\n")
+            .put("        keep: 22d     ", "        keep: latest     ")
+            .put("        keep: 15d\n", "        keep: latest\n")
             .put("        keep: { daily: 35, monthly: 12 }\n", "        keep: latest\n")
             .gives(RULE, POSTGRES)
             .says(&["`postgres` does not survive scenario `bad-migration`"])

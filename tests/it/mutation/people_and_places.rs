@@ -58,7 +58,7 @@ pub(super) fn mutations() -> Vec<Mutation> {
         metachat("the key of the backups is asked of the service that is down")
             .put("[pass, show, metachat/dr-read-key], needs: [ { any: [laptop-ana, laptop-ivan] } ]", "[pass, show, metachat/dr-read-key], needs: [chat]")
             .gives(LOOP, "«AWS_SECRET_ACCESS_KEY»]\n    use: restore-metachat-database             # gives")
-            .times(4),
+            .times(3),
         metachat("the new host is built with what runs on it")
             .put("    provides: [vps-01]\n    needs: [hetzner]", "    provides: [vps-01]\n    needs: [hetzner, redis]")
             .gives(LOOP, "    needs: [hetzner, «redis»]")

@@ -74,8 +74,8 @@ pub(super) fn mutations() -> Vec<Mutation> {
             .says(&["`rpo`"]),
         metachat("a step restores from a copy that perhaps is never made")
             .before("      s3:                                      # was", MIRROR)
-            .put("from: [nightly.local, nightly.s3]", "from: [nightly.local, nightly.s3, nightly.mirror]")
-            .gives("paper-copy", "nightly.s3, «nightly.mirror»]"),
+            .put("from: [wal.local]", "from: [wal.local, nightly.mirror]")
+            .gives("paper-copy", "wal.local, «nightly.mirror»]"),
         quickstart("an asset lives where nothing is ever lost")
             .before("backups:\n", "  mail: { kind: app, owner: you, homes: [sandbox-old], rto: 5m, health: [ { tcp: \"mail.example.com:25\" } ] }\n\n")
             .gives("place-never-lost", "  «sandbox-old»:"),

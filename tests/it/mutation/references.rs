@@ -24,8 +24,8 @@ pub(super) fn mutations() -> Vec<Mutation> {
             .gives(RULE, "restores: [«vps-01»]")
             .says(&["is a place"]),
         metachat("a step restores from a copy that its backup does not have")
-            .put("from: [nightly.local, nightly.s3]", "from: [nightly.local, nightly.s4]")
-            .gives(RULE, "nightly.local, «nightly.s4»]")
+            .put("    restores: [redis]\n    from: [nightly.s3]", "    restores: [redis]\n    from: [nightly.s4]")
+            .gives(RULE, "from: [«nightly.s4»]")
             .says(&["did you mean `nightly.s3`?"]),
         quickstart("a step restores from a backup that nobody knows")
             .put("    restores: [database]\n    from: [nightly.vault]", "    restores: [database]\n    from: [weekly.vault]")

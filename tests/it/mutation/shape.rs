@@ -29,7 +29,7 @@ pub(super) fn mutations() -> Vec<Mutation> {
                 "      cron: /etc/cron.d/metachat-backup\n      user: root\n",
                 "      crontab: root\n      user: root\n",
             )
-            .gives("misplaced-field", "      «user»: root"),
+            .gives("misplaced-field", "      crontab: root\n      «user»: root"),
         metachat("a backup of nothing")
             .drop("    of: [postgres, redis, uploads]\n")
             .gives("missing-field", "  «nightly»:")

@@ -41,7 +41,7 @@ pub(super) fn mutations() -> Vec<Mutation> {
             .gives("unreachable-step", "  «restore-redis-again»:")
             .also("key-not-given", 1),
         metachat("a restore that throws away what is not hit")
-            .put("    restores: [postgres]\n    from: [nightly.local, nightly.s3]", "    restores: [postgres, redis]\n    from: [nightly.local, nightly.s3]")
+            .put("    restores: [postgres]\n    from: [wal.local]", "    restores: [postgres, redis]\n    from: [wal.local]")
             .gives("unhit-asset-restored", "restores: [postgres, «redis»]")
             .says(&["in scenario `bad-migration`"]),
         metachat("a step that is ended before it can be done")

@@ -26,10 +26,10 @@ pub(super) fn mutations() -> Vec<Mutation> {
         metachat("a backup once a week")
             .put("cron: \"0 2 * * *\"", "cron: \"0 2 * * 1\"")
             .gives(POINT, POSTGRES_RPO)
-            .times(10),
+            .times(9),
         metachat("the night on which the clock is put back")
             .put("    priority: 1\n    rto: 3h\n    rpo: 26h", "    priority: 1\n    rto: 3h\n    rpo: 25h")
-            .put("timezone: UTC }\n    takes", "timezone: Europe/Berlin }\n    takes")
+            .put("timezone: UTC }\n    takes: 15m", "timezone: Europe/Berlin }\n    takes: 15m")
             .gives(POINT, "    priority: 1\n    rto: 3h\n    rpo: «25h»")
             .says(&["1d1h35m", "only the night on which the clock is put back"])
             .times(2),
@@ -41,9 +41,15 @@ pub(super) fn mutations() -> Vec<Mutation> {
             .put("keep: { daily: 35, monthly: 12 }", "keep: { daily: 2, monthly: 12 }")
             .gives(POINT, POSTGRES_RPO)
             .times(3),
-        metachat("the damage is found after all daily points are gone")
-            .put("detect: 10m, decide: 20m, found_after: 6h", "detect: 10m, decide: 20m, found_after: 60d")
-            .gives(POINT, POSTGRES_RPO)
+        metachat("the damage is found after the log of that time is gone")
+            .put("    found_after: 6h\n", "    found_after: 60d\n")
+            .gives(POINT, "targets: { postgres: { rpo: «5m» } }")
+            .also("unreachable-step", 2)
+            .times(1),
+        metachat("the log is archived more slowly than is promised")
+            .put("    takes: 1m   ", "    takes: 6h10m   ")
+            .gives(POINT, "targets: { postgres: { rpo: «5m» } }")
+            .says(&["10m"])
             .times(1),
         metachat("a scenario promises a recovery point that no copy has")
             .put("targets: { all: { rto: 1d } }", "targets: { all: { rto: 1d, rpo: 12h } }")

@@ -10,6 +10,7 @@ mod postgres;
 mod redis;
 mod s3;
 mod sqlite;
+mod timelines;
 mod truth;
 
 use std::process::Command;

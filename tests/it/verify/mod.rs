@@ -1,6 +1,7 @@
 //! `drplan verify`: bad backups are really made, each beside its good twin.
 
 mod aof;
+mod archiver;
 mod barman;
 mod bucket;
 mod crypt;
