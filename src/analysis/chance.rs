@@ -202,7 +202,7 @@ impl Chances {
                 law,
                 timeout: timeout.map_or(u64::MAX, Length::as_millis),
                 times_out: matches!(rests, Rests::Measured(_) | Rests::Stated),
-                retry: step.common.retry.clone(),
+                retry: step.common.retry.as_deref().cloned(),
                 goes_on: step.common.on_failure == Some(OnFailure::Continue),
             });
         }

@@ -448,7 +448,7 @@ fn targets_of(plan: &ResolvedPlan, route: &Route) -> Vec<Target> {
 
 fn outline_of(plan: &ResolvedPlan, node: &crate::resolve::CourseNode) -> Outline {
     let undo = match node.kind {
-        CourseKind::Step(at) => plan.steps[at].common.undo.as_ref().map(crate::plan::Undo::shown),
+        CourseKind::Step(at) => plan.steps[at].common.undo.as_deref().map(crate::plan::Undo::shown),
         CourseKind::Health => None,
     };
     let (kind, title, restores) = match node.kind {

@@ -297,15 +297,17 @@ fn chosen(stamp: &Stamp, point: &Point) -> String {
 }
 
 fn begins(node: Option<&Outline>, attempt: u32) -> String {
-    let title = node.map_or(String::new(), |node| plain(&node.title));
+    // A title that is the name says nothing more.
+    let title = node.filter(|node| node.title != node.id.as_str());
+    let title = title.map_or(String::new(), |node| format!(": {}", plain(&node.title)));
     let again = if attempt > 1 { format!(" again, attempt {attempt}") } else { String::new() };
     match node.map(|node| node.kind) {
-        Some(OutlineKind::Health) => format!("must become healthy{again}: {title}{}", estimate(node)),
-        Some(OutlineKind::Prepare) => format!("begins to set the stage{again}: {title}{}", estimate(node)),
-        Some(OutlineKind::Cleanup) => format!("begins to tidy up{again}: {title}{}", estimate(node)),
-        Some(OutlineKind::Undo) => format!("begins to take back{again}: {title}"),
+        Some(OutlineKind::Health) => format!("must become healthy{again}{title}{}", estimate(node)),
+        Some(OutlineKind::Prepare) => format!("begins to set the stage{again}{title}{}", estimate(node)),
+        Some(OutlineKind::Cleanup) => format!("begins to tidy up{again}{title}{}", estimate(node)),
+        Some(OutlineKind::Undo) => format!("begins to take back{again}{title}"),
         Some(OutlineKind::Step | OutlineKind::Group) | None => {
-            format!("begins{again}: {title}{}", estimate(node))
+            format!("begins{again}{title}{}", estimate(node))
         }
     }
 }

@@ -134,7 +134,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         // An attempt that was interrupted, or that a person asked for, takes none of these away.
         let retries = self.state.steps[at].retries;
         let retry = step
-            .and_then(|step| step.common.retry.as_ref())
+            .and_then(|step| step.common.retry.as_deref())
             .filter(|retry| may_retry && retries < retry.times);
         if let Some(retry) = retry
             && matches!(self.state.steps[at].state, StepState::Running { .. })

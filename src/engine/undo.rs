@@ -124,7 +124,7 @@ impl<'a> CarriedOut<'a> {
     fn outline(&self, at: usize) -> Outline {
         let undone = &self.course.nodes[at].id;
         let title = self.step(at).map_or(undone.as_str(), ResolvedStep::title);
-        let undo = self.step(at).and_then(|step| step.common.undo.as_ref()).map(Undo::shown);
+        let undo = self.step(at).and_then(|step| step.common.undo.as_deref()).map(Undo::shown);
         Outline {
             id: self.id_of(undone),
             kind: OutlineKind::Undo,

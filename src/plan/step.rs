@@ -191,7 +191,7 @@ pub struct Common {
     pub timeout: Option<Length>,
     /// How often it is tried again.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub retry: Option<Retry>,
+    pub retry: Option<Box<Retry>>,
     /// What must hold before each attempt; asked by a dry run as well. All of them must be content.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub preconditions: Vec<Probe>,
@@ -203,7 +203,7 @@ pub struct Common {
     pub unless: Option<Box<Probe>>,
     /// How to take it back.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub undo: Option<Undo>,
+    pub undo: Option<Box<Undo>>,
     /// Whether it may be repeated after it was interrupted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rerun: Option<Rerun>,
@@ -212,10 +212,10 @@ pub struct Common {
     pub on_failure: Option<OnFailure>,
     /// When it belongs to the plan at all.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub when: Option<When>,
+    pub when: Option<Box<When>>,
     /// Once for each of several items or places.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub each: Option<Each>,
+    pub each: Option<Box<Each>>,
     /// Steps with the same lock do not run at the same time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lock: Option<Id>,
@@ -351,15 +351,15 @@ impl TryFrom<RawStep> for Step {
             env: raw.env,
             takes: raw.takes,
             timeout: raw.timeout,
-            retry: raw.retry,
+            retry: raw.retry.map(Box::new),
             preconditions: raw.preconditions,
             verify: raw.verify,
             unless: raw.unless,
-            undo: raw.undo,
+            undo: raw.undo.map(Box::new),
             rerun: raw.rerun,
             on_failure: raw.on_failure,
-            when: raw.when,
-            each: raw.each,
+            when: raw.when.map(Box::new),
+            each: raw.each.map(Box::new),
             lock: raw.lock,
         };
         Ok(Self { common: Arc::new(common), action: Arc::new(action) })

@@ -155,7 +155,7 @@ impl<'a> Expansion<'a> {
             let item = Step { common: common.into(), action: step.action.clone() };
             self.action(&inner, Id::trusted(format!("{id}@{key}")), item);
         }
-        let whole = Common { each: Some(each.clone()), ..each::whole(&step.common) };
+        let whole = Common { each: Some(Box::new(each.clone())), ..each::whole(&step.common) };
         self.push(scope, id, whole.into(), step.action, &Inputs::new(), 0);
     }
 
@@ -215,7 +215,7 @@ impl<'a> Expansion<'a> {
             self.step(&scope, id.join(part), inner);
         }
         common.verify = recipe.verify.iter().chain(&common.verify).cloned().collect();
-        common.undo = common.undo.or_else(|| recipe.undo.clone());
+        common.undo = common.undo.or_else(|| recipe.undo.clone().map(Box::new));
         // What is written at the step itself may ask for the inputs of what it is part of.
         let inputs = scope.inputs.clone().into_iter().chain(inputs).collect();
         self.push(scope, id, common.into(), action.clone(), &inputs, recipe.verify.len());

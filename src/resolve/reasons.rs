@@ -68,7 +68,7 @@ pub(super) fn why_not(
         let environment = plan.environment.as_ref().map_or("this environment", Id::as_str);
         return Some(format!("left out in {environment}").into());
     }
-    let When { scenario, environment, operation } = whole.common.when.as_ref()?;
+    let When { scenario, environment, operation } = whole.common.when.as_deref()?;
     let outside = |wanted: &Option<crate::value::OneOrMany<Id>>, is: Option<&Id>| {
         wanted.as_ref().is_some_and(|wanted| !is.is_some_and(|is| wanted.contains(is)))
     };

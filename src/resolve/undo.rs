@@ -14,7 +14,7 @@ pub fn with_undos(plan: &ResolvedPlan, course: &Course, undos: &[(usize, Id)]) -
         let Some(node) = course.nodes.get(*undone) else { continue };
         let CourseKind::Step(step) = node.kind else { continue };
         let step = &plan.steps[step];
-        let Some(undo) = &step.common.undo else { continue };
+        let Some(undo) = step.common.undo.as_deref() else { continue };
         let action = match undo {
             Undo::Run(command) => {
                 let shell = match &*step.action {

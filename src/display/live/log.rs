@@ -35,6 +35,7 @@ pub(super) fn lines(
         let why = match record.state {
             StepState::Running { .. } => "nothing written yet",
             StepState::Pending => "it has not begun",
+            StepState::Awaiting { .. } => "people do this, and what they do writes nothing here",
             _ => "it has written nothing",
         };
         lines.push(Line::from(vec![paint.span(format!(" {why}"), Tone::Quiet)]));

@@ -7,7 +7,7 @@ use ratatui::text::Line;
 use super::assets::{clocks, incident_clock};
 use super::model::Model;
 use super::outlook::Outlook;
-use super::paint::{Paint, Tone, secs};
+use super::paint::{Paint, Tone, secs, wrap};
 use super::tail::Tail;
 use super::view::{Role, View};
 use super::{log, people, rows};
@@ -140,7 +140,12 @@ impl Picture<'_> {
         lines
             .push(Line::from(vec![paint.span(word, tone), paint.span(self.cut(&counts, room), Tone::Plain)]));
         if let Some(line) = self.advice() {
-            lines.push(Line::from(vec![paint.span(format!(" {}", paint.fit(&line, width - 2)), Tone::Ask)]));
+            // What can be done, until when and what happens else is told as a whole wherever there is room.
+            let mut told = wrap(&plain(&line), width - 2);
+            if height < 12 || told.len() > height / 4 {
+                told = vec![paint.fit(&line, width - 2)];
+            }
+            lines.extend(told.iter().map(|line| Line::from(vec![paint.span(format!(" {line}"), Tone::Ask)])));
         }
         if height >= 12 && !self.outlook.critical.is_empty() && !model.is_over() {
             lines.push(self.critical_path(width));

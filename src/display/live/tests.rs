@@ -259,6 +259,24 @@ fn a_failure_holds_up_what_comes_after_it() {
 }
 
 #[test]
+fn while_it_is_held_the_choice_and_what_happens_else_are_told_as_a_whole() {
+    let mut sample = Sample::begin(start());
+    sample.until_restore();
+    sample.then(5, Event::HoldBegan { length: Length::from_secs(30 * MINUTE), undoes: true });
+    let stage = Stage::new(&sample, 10);
+    for size in [(80, 24), (120, 40), (60, 20)] {
+        let text = stage.text(size.0, size.1);
+        let words: Vec<&str> = text.split_whitespace().collect();
+        let words = words.join(" ");
+        assert!(words.contains("HELD, for") && words.contains("drplan commit 2026"), "{size:?}\n{text}");
+        assert!(
+            words.contains("until 2026-") && words.contains("then what was done is taken back"),
+            "{size:?}\n{text}"
+        );
+    }
+}
+
+#[test]
 fn a_clock_that_runs_out_says_so() {
     let mut sample = Sample::begin(start());
     sample.until_restore();
