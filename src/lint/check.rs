@@ -1,12 +1,15 @@
 //! Runs every rule, then levels, allows and exceptions.
 
-use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::AtomicUsize;
+
+use rayon::prelude::*;
 
 use super::allows::Allows;
 use super::recipes;
 use super::rules::RULES;
-use super::{Context, Levels, Rule, Sink, Stage, Subject};
+use super::sink::Found;
+use super::{Context, Levels, Rule, Sink, Stage, Taken};
 use crate::document::{Place, Sources};
 use crate::finding::{Finding, Level, Severity};
 use crate::history::History;
@@ -42,7 +45,7 @@ pub fn check(opened: &Opened, sources: &Sources, request: &Request<'_>) -> Vec<F
     told.extend(recipes::beside(opened, sources));
     let (variants, findings) = variants(opened, request.environment);
     told.extend(findings);
-    let guesses = Cell::new(0);
+    let guesses = AtomicUsize::new(0);
     let contexts: Vec<Context<'_>> = variants
         .iter()
         .map(|(environment, variant)| Context::new(opened, variant, *environment, sources, &guesses))
@@ -52,13 +55,14 @@ pub fn check(opened: &Opened, sources: &Sources, request: &Request<'_>) -> Vec<F
     // A recipe that is misused hides nothing else; a name that is wrong would be told in ten ways.
     let before_names = told.len();
     for stage in [Stage::Names, Stage::Deep] {
-        for rule in RULES.iter().filter(|rule| rule.stage() == stage) {
-            // What holds only if it holds everywhere cannot be judged from one environment.
-            if rule.is_universal() && request.environment.is_some() {
-                continue;
-            }
-            let Some(severity) = request.levels.severity(&rule.meta()) else { continue };
-            for (mut finding, about) in run(*rule, &contexts) {
+        let rules = RULES.iter().copied().filter(|rule| rule.stage() == stage);
+        // What holds only if it holds everywhere cannot be judged from one environment.
+        let rules = rules.filter(|rule| !rule.is_universal() || request.environment.is_none());
+        let rules: Vec<(&dyn Rule, Severity)> =
+            rules.filter_map(|rule| Some((rule, request.levels.severity(&rule.meta())?))).collect();
+        let sinks = run(stage, &rules, &contexts);
+        for ((rule, severity), sinks) in rules.into_iter().zip(sinks) {
+            for Found { mut finding, about, .. } in put_together(rule, sinks) {
                 finding.severity = severity;
                 told.extend(allows.judge(finding, &about, sources));
             }
@@ -84,7 +88,7 @@ pub fn check(opened: &Opened, sources: &Sources, request: &Request<'_>) -> Vec<F
 /// Whether something of the plan has a wrong name: a route found over it would leave out what the name stands for.
 pub fn has_broken_names(opened: &Opened, sources: &Sources) -> bool {
     let (variants, findings) = variants(opened, None);
-    let guesses = Cell::new(0);
+    let guesses = AtomicUsize::new(0);
     let mut contexts = variants
         .iter()
         .map(|(environment, variant)| Context::new(opened, variant, *environment, sources, &guesses));
@@ -118,28 +122,70 @@ fn variants<'a>(opened: &'a Opened, only: Option<&'a Id>) -> (Vec<(Option<&'a Id
     (variants, told)
 }
 
-/// Runs a rule on every variant; what was found twice comes once.
-fn run(rule: &dyn Rule, contexts: &[Context<'_>]) -> Vec<(Finding, Subject)> {
+/// Runs rules on every variant. Returns, for each rule, what it has found in each variant.
+fn run(stage: Stage, rules: &[(&dyn Rule, Severity)], contexts: &[Context<'_>]) -> Vec<Vec<Sink>> {
+    let look = |(rule, _): &(&dyn Rule, Severity)| -> Vec<Sink> {
+        contexts.iter().map(|context| found_by(|sink| rule.check(context, sink))).collect()
+    };
+    let mut sinks: Vec<Vec<Sink>> = rules.iter().map(look).collect();
+    if stage == Stage::Names {
+        return sinks;
+    }
+    for (at, context) in contexts.iter().enumerate() {
+        let (found, taken) = on_routes(rules, context);
+        for (((rule, _), sinks), found) in rules.iter().zip(&mut sinks).zip(found) {
+            sinks[at].append(found);
+            rule.conclude(context, &taken, &mut sinks[at]);
+        }
+    }
+    sinks
+}
+
+/// Runs rules on the routes of a variant, on all cores, and lets each route go again: one of a large plan is large.
+fn on_routes(rules: &[(&dyn Rule, Severity)], context: &Context<'_>) -> (Vec<Sink>, Taken) {
+    let look = |scenario: Option<&Id>| {
+        let routed = context.routed(scenario);
+        let found = rules.iter().map(|(rule, _)| found_by(|sink| rule.check_route(context, &routed, sink)));
+        (found.collect::<Vec<_>>(), Taken::by(&routed.route))
+    };
+    let scenarios = context.scenarios();
+    let looked: Vec<(Vec<Sink>, Taken)> = scenarios.into_par_iter().with_max_len(1).map(look).collect();
+    let mut all: Vec<Sink> = rules.iter().map(|_| Sink::default()).collect();
+    let mut taken = Taken::default();
+    for (found, by) in looked {
+        all.iter_mut().zip(found).for_each(|(all, found)| all.append(found));
+        taken = taken.or(&by);
+    }
+    (all, taken)
+}
+
+fn found_by(look: impl FnOnce(&mut Sink)) -> Sink {
+    let mut sink = Sink::default();
+    look(&mut sink);
+    sink
+}
+
+/// Puts together what a rule has found in every variant; what was found twice comes once.
+fn put_together(rule: &dyn Rule, sinks: Vec<Sink>) -> Vec<Found> {
+    let variants = sinks.len();
     let mut counts: HashMap<Fingerprint, usize> = HashMap::new();
-    let mut found = Vec::new();
-    for context in contexts {
-        let mut sink = Sink::default();
-        rule.check(context, &mut sink);
+    let mut all = Vec::new();
+    for sink in sinks {
         let mut here = HashSet::new();
-        for (finding, about) in sink.found {
-            let fingerprint = fingerprint(&finding);
+        for found in sink.found {
+            let fingerprint = fingerprint(&found.finding);
             if !here.insert(fingerprint.clone()) {
                 continue;
             }
             let count = counts.entry(fingerprint).or_insert(0);
             *count += 1;
             if *count == 1 {
-                found.push((finding, about));
+                all.push(found);
             }
         }
     }
     if rule.is_universal() {
-        found.retain(|(finding, _)| counts.get(&fingerprint(finding)) == Some(&contexts.len()));
+        all.retain(|found| counts.get(&fingerprint(&found.finding)) == Some(&variants));
     }
-    found
+    all
 }

@@ -1,15 +1,16 @@
 //! All that a rule may see.
 
-use std::cell::{Cell, OnceCell};
 use std::collections::HashMap;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::Names;
-use crate::analysis::{Basis, Measured, Promises, promises};
+use super::memo::Memo;
+use super::{Names, Routed};
+use crate::analysis::{Basis, Measured};
 use crate::document::{Document, Key, KeyPath, Node, Part, Place, Segment, Sources};
-use crate::graph::{Cycle, StepGraph};
 use crate::history::History;
 use crate::plan::{Operation, Plan};
-use crate::resolve::{Imports, Placement, Request, ResolvedPlan, Route, Router};
+use crate::resolve::{Harm, Imports, Placement, Request, ResolvedPlan, Route, Router};
 use crate::value::{Date, Id, did_you_mean, slip_of};
 use crate::workspace::{Opened, Variant};
 
@@ -17,15 +18,6 @@ use crate::workspace::{Opened, Variant};
 const MOST_GUESSES: usize = 20;
 
 static NO_HISTORY: History = History::new();
-
-/// A route, and its nodes in order.
-#[derive(Debug)]
-pub struct Routed {
-    /// The route.
-    pub route: Route,
-    /// Its nodes so that each comes after all that it waits for, or the way round.
-    pub order: Result<Vec<usize>, Cycle>,
-}
 
 /// A plan under one environment, or under none, and all that a rule may see of it.
 #[derive(Debug)]
@@ -53,10 +45,11 @@ pub struct Context<'a> {
     /// The steps that use a recipe, by id.
     pub(super) groups: HashMap<&'a str, usize, ahash::RandomState>,
     entries: HashMap<(&'a str, &'a str), (&'a Key, &'a Node), ahash::RandomState>,
-    router: OnceCell<Router<'a>>,
-    routes: OnceCell<Vec<Routed>>,
-    promises: OnceCell<Vec<Option<Promises>>>,
-    guesses: &'a Cell<usize>,
+    router: OnceLock<Router<'a>>,
+    basis: OnceLock<Basis>,
+    harms: OnceLock<Vec<(&'a Id, Harm)>>,
+    pub(super) memo: Memo,
+    guesses: &'a AtomicUsize,
 }
 
 impl<'a> Context<'a> {
@@ -66,7 +59,7 @@ impl<'a> Context<'a> {
         variant: &'a Variant,
         environment: Option<&'a Id>,
         sources: &'a Sources,
-        guesses: &'a Cell<usize>,
+        guesses: &'a AtomicUsize,
     ) -> Self {
         let sections = variant.document.root.entries().iter();
         let entries = sections.flat_map(|(section, entries)| {
@@ -87,9 +80,10 @@ impl<'a> Context<'a> {
             as_of: None,
             names: Names::of(&variant.plan, &variant.resolved),
             entries: entries.collect(),
-            router: OnceCell::new(),
-            routes: OnceCell::new(),
-            promises: OnceCell::new(),
+            router: OnceLock::new(),
+            basis: OnceLock::new(),
+            harms: OnceLock::new(),
+            memo: Memo::default(),
             guesses,
         }
     }
@@ -139,32 +133,30 @@ impl<'a> Context<'a> {
         self.router.get_or_init(|| Router::new(self.resolved))
     }
 
-    /// Returns the routes: one for each scenario, or the only one of a plan without scenarios.
-    pub fn routes(&self) -> &[Routed] {
-        self.routes.get_or_init(|| {
-            let scenarios: Vec<Option<&Id>> = if self.resolved.scenarios.is_empty() {
-                vec![None]
-            } else {
-                self.resolved.scenarios.keys().map(Some).collect()
-            };
-            let find = |scenario| {
-                let request = Request { scenario, ..Request::default() };
-                let route = self.router().route(self.placement, &request);
-                let order = StepGraph::new(&route.nodes).order();
-                Routed { route, order }
-            };
-            scenarios.into_iter().map(find).collect()
+    /// Returns the scenarios; a plan without any is recovered as a whole.
+    pub fn scenarios(&self) -> Vec<Option<&'a Id>> {
+        let scenarios: Vec<Option<&Id>> = self.resolved.scenarios.keys().map(Some).collect();
+        if scenarios.is_empty() { vec![None] } else { scenarios }
+    }
+
+    /// Finds the route of a scenario. It is found anew each time: a rule that looks at routes has them given.
+    pub fn routed(&self, scenario: Option<&Id>) -> Routed {
+        let request = Request { scenario, ..Request::default() };
+        Routed::new(self.router().route(self.placement, &request))
+    }
+
+    /// Returns what each scenario does to places and people.
+    pub fn harms(&self) -> &[(&'a Id, Harm)] {
+        self.harms.get_or_init(|| {
+            let scenarios = self.resolved.scenarios.iter();
+            scenarios.map(|(id, scenario)| (id, Harm::of(self.resolved, scenario))).collect()
         })
     }
 
-    /// Returns each route with what the plan promises on it; routes that go round in circles promise nothing.
-    pub fn promises(&self) -> impl Iterator<Item = (&Routed, &Promises)> {
-        let promises = self.promises.get_or_init(|| {
-            let measured = Measured::of(self.history, self.resolved);
-            let basis = Basis { measured, ..Basis::default() };
-            self.routes().iter().map(|routed| promises(self.resolved, &routed.route, &basis).ok()).collect()
-        });
-        self.routes().iter().zip(promises).filter_map(|(routed, promises)| Some((routed, promises.as_ref()?)))
+    /// Returns on what estimates are based.
+    pub(super) fn basis(&self) -> &Basis {
+        self.basis
+            .get_or_init(|| Basis { measured: Measured::of(self.history, self.resolved), ..Basis::default() })
     }
 
     /// Returns where a target of an asset in a scenario is written: `rto` or `rpo`.
@@ -185,29 +177,26 @@ impl<'a> Context<'a> {
         self.place(&KeyPath::root().key("assets").key(asset.as_str()).key(target), Part::Value)
     }
 
-    /// Returns the ways back: for each route that moves something, the one that moves it home again.
-    pub fn ways_back(&self) -> impl Iterator<Item = Route> {
-        self.routes().iter().filter_map(|routed| {
-            let moved = routed.route.assets.iter().filter(|(_, asset)| asset.home != asset.was);
-            let homes = moved.filter_map(|(id, asset)| Some((id.clone(), asset.home.clone()?)));
-            let placement = Placement { homes: homes.collect(), ..self.placement.clone() };
-            let request = Request { operation: Operation::Failback, ..Request::default() };
-            (!placement.homes.is_empty()).then(|| self.router().route(&placement, &request))
-        })
+    /// Returns the way back: where a route moves something, the one that moves it home again.
+    pub fn way_back(&self, route: &Route) -> Option<Route> {
+        let moved = route.assets.iter().filter(|(_, asset)| asset.home != asset.was);
+        let homes = moved.filter_map(|(id, asset)| Some((id.clone(), asset.home.clone()?)));
+        let placement = Placement { homes: homes.collect(), ..self.placement.clone() };
+        let request = Request { operation: Operation::Failback, ..Request::default() };
+        (!placement.homes.is_empty()).then(|| self.router().route(&placement, &request))
     }
 
     /// Returns "did you mean `x`?" for the closest known name, as long as there were not too many guesses.
     pub fn guess<'n>(&self, wrong: &str, known: impl IntoIterator<Item = &'n str>) -> Option<String> {
-        if self.guesses.get() >= MOST_GUESSES {
+        if self.guesses.fetch_add(1, Ordering::Relaxed) >= MOST_GUESSES {
             return None;
         }
-        self.guesses.set(self.guesses.get() + 1);
         did_you_mean(wrong, known)
     }
 
     /// Returns "did you mean `x`?", and the one known name of which `wrong` is a slip of the pen.
     pub fn guess_and_slip(&self, wrong: &str, known: &[&str]) -> (Option<String>, Option<String>) {
-        if self.guesses.get() >= MOST_GUESSES {
+        if self.guesses.load(Ordering::Relaxed) >= MOST_GUESSES {
             return (None, None);
         }
         (self.guess(wrong, known.iter().copied()), slip_of(wrong, known.iter().copied()).map(str::to_owned))

@@ -1,6 +1,6 @@
 //! What a rule is.
 
-use super::{Context, Sink};
+use super::{Context, Routed, Sink, Taken};
 use crate::finding::RuleMeta;
 
 /// Something that is looked for in every plan.
@@ -9,7 +9,16 @@ pub trait Rule: Sync {
     fn meta(&self) -> RuleMeta;
 
     /// Looks at a plan under one environment, or under none.
-    fn check(&self, context: &Context<'_>, sink: &mut Sink);
+    fn check(&self, _context: &Context<'_>, _sink: &mut Sink) {}
+
+    /// Looks at one route of it: how what one scenario hits comes back.
+    ///
+    /// Routes are looked at on several cores, each for itself, and none is kept. A rule of the stage [`Stage::Names`] sees
+    /// none.
+    fn check_route(&self, _context: &Context<'_>, _routed: &Routed, _sink: &mut Sink) {}
+
+    /// Looks back, once every route has been looked at.
+    fn conclude(&self, _context: &Context<'_>, _taken: &Taken, _sink: &mut Sink) {}
 
     /// When it runs.
     fn stage(&self) -> Stage {

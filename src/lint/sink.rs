@@ -1,5 +1,7 @@
 //! Where rules put what they find.
 
+use std::collections::HashSet;
+
 use crate::finding::Finding;
 use crate::plan::Exception;
 use crate::value::Id;
@@ -73,12 +75,39 @@ impl Subject {
 /// Where rules put what they find.
 #[derive(Debug, Default)]
 pub struct Sink {
-    pub(super) found: Vec<(Finding, Subject)>,
+    pub(super) found: Vec<Found>,
+    /// What is told of the first route alone.
+    firsts: HashSet<String>,
+}
+
+/// Something that a rule has found.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) finding: Finding,
+    pub(super) about: Subject,
+    /// A name for what is told of the first route alone.
+    first: Option<String>,
 }
 
 impl Sink {
     /// Takes a finding and what it is about.
     pub fn add(&mut self, finding: Finding, about: Subject) {
-        self.found.push((finding, about));
+        self.found.push(Found { finding, about, first: None });
+    }
+
+    /// Takes a finding that is told of the first route alone; `name` tells it from others of the rule.
+    pub fn add_first(&mut self, name: impl Into<String>, finding: Finding, about: Subject) {
+        self.take(Found { finding, about, first: Some(name.into()) });
+    }
+
+    /// Takes what was found on a later route.
+    pub(super) fn append(&mut self, later: Self) {
+        later.found.into_iter().for_each(|found| self.take(found));
+    }
+
+    fn take(&mut self, found: Found) {
+        if found.first.as_ref().is_none_or(|name| self.firsts.insert(name.clone())) {
+            self.found.push(found);
+        }
     }
 }

@@ -82,6 +82,11 @@ impl<V> Column<V> {
         self.at(position).is_some()
     }
 
+    /// Returns, position by position, whether there is a value.
+    pub fn present(&self) -> impl Iterator<Item = bool> {
+        self.values.iter().map(Option::is_some)
+    }
+
     /// Returns the value at a position in the plan, to be changed.
     pub(super) fn at_mut(&mut self, position: usize) -> Option<&mut V> {
         self.values.get_mut(position)?.as_mut()

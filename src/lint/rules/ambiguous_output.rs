@@ -20,34 +20,32 @@ impl Rule for AmbiguousOutput {
         Self::META
     }
 
-    fn check(&self, context: &Context<'_>, sink: &mut Sink) {
-        for routed in context.routes() {
-            for (name, writers) in writers(context, routed) {
-                let Some((first, second, reader)) = clash(routed, &writers) else { continue };
-                let step = |node: usize| step_of(context, routed, node);
-                let (Some(first), Some(second)) = (step(first), step(second)) else { continue };
-                let reader = &routed.route.nodes[reader].id;
-                let (one, other) = (first.written_as(), second.written_as());
-                let message = format!("both `{one}` and `{other}` write `{name}`, and `{reader}` gets both");
-                let place = |step: &ResolvedStep| {
-                    let outputs = &context.written_step(step).common.outputs;
-                    match outputs.iter().position(|output| output.as_str() == name) {
-                        Some(at) => context.place(&step.key_path().key("outputs").index(at), Part::Value),
-                        // A recipe's own output stands in the recipe.
-                        None => context.place(&step.key_path().key("use"), Part::Value),
-                    }
-                };
-                let read = KeyPath::root().key("steps").key(reader.as_str());
-                let finding = Finding::error(Self::META.name, message)
-                    .at(place(second), "written a second time")
-                    .related(place(first), "written here")
-                    .related(
-                        context.place(&read, Part::Key),
-                        "gets one of the two values, and nobody can say which",
-                    )
-                    .help("give one of the two another name, or let only one of the two come before");
-                sink.add(finding, Subject::step(other));
-            }
+    fn check_route(&self, context: &Context<'_>, routed: &Routed, sink: &mut Sink) {
+        for (name, writers) in writers(context, routed) {
+            let Some((first, second, reader)) = clash(routed, &writers) else { continue };
+            let step = |node: usize| step_of(context, routed, node);
+            let (Some(first), Some(second)) = (step(first), step(second)) else { continue };
+            let reader = &routed.route.nodes[reader].id;
+            let (one, other) = (first.written_as(), second.written_as());
+            let message = format!("both `{one}` and `{other}` write `{name}`, and `{reader}` gets both");
+            let place = |step: &ResolvedStep| {
+                let outputs = &context.written_step(step).common.outputs;
+                match outputs.iter().position(|output| output.as_str() == name) {
+                    Some(at) => context.place(&step.key_path().key("outputs").index(at), Part::Value),
+                    // A recipe's own output stands in the recipe.
+                    None => context.place(&step.key_path().key("use"), Part::Value),
+                }
+            };
+            let read = KeyPath::root().key("steps").key(reader.as_str());
+            let finding = Finding::error(Self::META.name, message)
+                .at(place(second), "written a second time")
+                .related(place(first), "written here")
+                .related(
+                    context.place(&read, Part::Key),
+                    "gets one of the two values, and nobody can say which",
+                )
+                .help("give one of the two another name, or let only one of the two come before");
+            sink.add(finding, Subject::step(other));
         }
     }
 }

@@ -1,10 +1,10 @@
 //! An asset of whose data a scenario leaves nothing.
 
-use crate::analysis::{Survival, remedy, survival};
+use crate::analysis::{Survival, remedy};
 use crate::document::{KeyPath, Part};
 use crate::finding::{Finding, RuleMeta};
 use crate::lint::rule::rule;
-use crate::lint::{Context, Rule, Sink, Subject, in_scenario};
+use crate::lint::{Context, Routed, Rule, Sink, Subject, in_scenario};
 use crate::value::Id;
 
 rule!(AssetNotSurvived, "asset-not-survived", Deny, "A scenario leaves no usable copy of an asset's data.");
@@ -14,12 +14,10 @@ impl Rule for AssetNotSurvived {
         Self::META
     }
 
-    fn check(&self, context: &Context<'_>, sink: &mut Sink) {
-        for routed in context.routes() {
-            let Some(scenario) = routed.route.scenario.as_ref() else { continue };
-            for lost in survival(context.resolved, &routed.route).iter().filter(|lost| lost.is_broken()) {
-                sink.add(tell(context, scenario, lost), Subject::asset(&lost.asset).within(Some(scenario)));
-            }
+    fn check_route(&self, context: &Context<'_>, routed: &Routed, sink: &mut Sink) {
+        let Some(scenario) = routed.route.scenario.as_ref() else { return };
+        for lost in routed.survival(context).into_iter().filter(|lost| lost.is_broken()) {
+            sink.add(tell(context, scenario, lost), Subject::asset(&lost.asset).within(Some(scenario)));
         }
     }
 }

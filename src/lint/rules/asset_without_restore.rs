@@ -1,6 +1,8 @@
 //! An asset that a scenario takes away and that nothing brings back.
 
-use crate::analysis::{rto, survival};
+use std::collections::HashSet;
+
+use crate::analysis::rto;
 use crate::document::{KeyPath, Part};
 use crate::finding::{Finding, RuleMeta};
 use crate::lint::rule::rule;
@@ -16,26 +18,32 @@ rule!(
     "Nothing brings an asset back that a scenario takes away."
 );
 
+/// The assets that a step restores.
+struct WithSteps(HashSet<Id>);
+
+impl WithSteps {
+    fn of(context: &Context<'_>) -> Self {
+        let steps = context.resolved.section(Section::Steps);
+        Self(steps.flat_map(|step| &step.common.restores).cloned().collect())
+    }
+}
+
 impl Rule for AssetWithoutRestore {
     fn meta(&self) -> RuleMeta {
         Self::META
     }
 
-    fn check(&self, context: &Context<'_>, sink: &mut Sink) {
-        let with_steps: std::collections::HashSet<&Id> =
-            context.resolved.section(Section::Steps).flat_map(|step| &step.common.restores).collect();
-        for routed in context.routes() {
-            let scenario = routed.route.scenario.as_ref();
-            let survived = survival(context.resolved, &routed.route);
-            // Where nothing is left to restore from, that is the fault, and `asset-not-survived` tells it.
-            let is_told = |id: &Id| survived.iter().any(|lost| lost.asset == *id && lost.is_broken());
-            for (id, asset) in &routed.route.assets {
-                let Some(why) = &asset.stranded else { continue };
-                if !with_steps.contains(id) {
-                    without_step(context, id, scenario, sink);
-                } else if !is_told(id) && !may_be_given_up(context, routed, id) {
-                    stranded(context, id, scenario, &asset.why, why, sink);
-                }
+    fn check_route(&self, context: &Context<'_>, routed: &Routed, sink: &mut Sink) {
+        let scenario = routed.route.scenario.as_ref();
+        // Where nothing is left to restore from, that is the fault, and `asset-not-survived` tells it.
+        let is_told =
+            |id: &Id| routed.survival(context).iter().any(|lost| lost.asset == *id && lost.is_broken());
+        for (id, asset) in &routed.route.assets {
+            let Some(why) = &asset.stranded else { continue };
+            if !context.once(|| WithSteps::of(context)).0.contains(id) {
+                without_step(context, id, scenario, sink);
+            } else if !is_told(id) && !may_be_given_up(context, routed, id) {
+                stranded(context, id, scenario, &asset.why, why, sink);
             }
         }
     }

@@ -161,10 +161,8 @@ impl<'a> Teller<'_, 'a> {
                 ));
             }
         }
-        for routed in self.context.routes() {
-            let harm = &routed.route.harm;
+        for (scenario, harm) in self.context.harms() {
             if let Some(lifter) = immutable.except.iter().find(|place| harm.erasers().contains(*place)) {
-                let scenario = routed.route.scenario.as_ref().map_or("", Id::as_str);
                 return Some(format!(
                     "can be lifted from `{lifter}`, which is in wrong hands in `{scenario}`"
                 ));

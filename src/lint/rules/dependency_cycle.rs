@@ -26,21 +26,24 @@ impl Rule for DependencyCycle {
     }
 
     fn check(&self, context: &Context<'_>, sink: &mut Sink) {
-        // What is written down as a circle would be found again on every route.
-        let written = written(context);
-        if !written.is_empty() {
-            return written.iter().for_each(|edges| report(context, edges, sink));
+        context.once(|| Circles::of(context)).0.iter().for_each(|edges| report(context, edges, sink));
+    }
+
+    fn check_route(&self, context: &Context<'_>, routed: &Routed, sink: &mut Sink) {
+        // What waits for itself through a home, a copy or a secret is told by `recovery-deadlock`; what is written down as
+        // a circle would be found again on every route.
+        if routed.order.is_ok()
+            || !routed.route.stuck.is_empty()
+            || !context.once(|| Circles::of(context)).0.is_empty()
+        {
+            return;
         }
-        // What waits for itself through a home, a copy or a secret is told by `recovery-deadlock`.
-        let round = |routed: &&Routed| routed.order.is_err() && routed.route.stuck.is_empty();
-        for (routed, cycle) in context.routes().iter().filter(round).flat_map(|routed| {
-            StepGraph::new(&routed.route.nodes).cycles().into_iter().map(move |cycle| (routed, cycle))
-        }) {
+        for cycle in StepGraph::new(&routed.route.nodes).cycles() {
             let nodes: Vec<&Node> = cycle.nodes.iter().map(|at| &routed.route.nodes[*at]).collect();
             if is_inside_a_recipe(context, &nodes) {
                 continue;
             }
-            let edges: Vec<(String, KeyPath, String)> = nodes
+            let edges: Vec<Link> = nodes
                 .iter()
                 .zip(nodes.iter().cycle().skip(1))
                 .map(|(later, earlier)| {
@@ -53,9 +56,21 @@ impl Rule for DependencyCycle {
     }
 }
 
-/// Returns where ways round are written down, link by link; nothing if there are none.
-pub(super) fn written_circles(context: &Context<'_>) -> Vec<KeyPath> {
-    written(context).into_iter().flatten().map(|(_, path, _)| path).collect()
+/// What waits, where that is written, and what it says.
+type Link = (String, KeyPath, String);
+
+/// The ways round that are written down as such: steps, assets, places, secrets, copies that name each other.
+pub(super) struct Circles(Vec<Vec<Link>>);
+
+impl Circles {
+    pub(super) fn of(context: &Context<'_>) -> Self {
+        Self(written(context))
+    }
+
+    /// Whether a link of one of them is written there.
+    pub(super) fn lead_over(&self, path: &KeyPath) -> bool {
+        self.0.iter().flatten().any(|(_, written, _)| written == path)
+    }
 }
 
 /// Whether all of it is in one recipe: that is told in the recipe's own file.
@@ -68,8 +83,7 @@ fn is_inside_a_recipe(context: &Context<'_>, nodes: &[&Node]) -> bool {
     first.is_some() && nodes.iter().all(|node| group(node) == first)
 }
 
-/// Finds the ways round that are written down as such: steps, assets, places, secrets, copies that name each other.
-fn written(context: &Context<'_>) -> Vec<Vec<(String, KeyPath, String)>> {
+fn written(context: &Context<'_>) -> Vec<Vec<Link>> {
     if !goes_round(context.plan) {
         return Vec::new();
     }
@@ -167,7 +181,7 @@ fn edge(path: &str, name: &str, wanted: Wanted) -> Option<(String, String)> {
     }
 }
 
-fn report(context: &Context<'_>, edges: &[(String, KeyPath, String)], sink: &mut Sink) {
+fn report(context: &Context<'_>, edges: &[Link], sink: &mut Sink) {
     let Some(((first, path, says), rest)) = edges.split_first() else { return };
     let message = if rest.is_empty() {
         format!("`{first}` waits for itself")

@@ -34,8 +34,10 @@ impl Rule for DrillNotClosed {
         }
         let plan = context.resolved;
         let mut open: BTreeMap<(String, String), BTreeSet<Id>> = BTreeMap::new();
-        for routed in context.routes().iter().filter(|routed| routed.order.is_ok()) {
-            let scenario = routed.route.scenario.as_ref();
+        for scenario in context.scenarios() {
+            if context.routed(scenario).order.is_err() {
+                continue;
+            }
             let route = context
                 .router()
                 .route(context.placement, &Request { scenario, with_stage: true, ..Request::default() });

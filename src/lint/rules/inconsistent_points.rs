@@ -31,14 +31,12 @@ impl Rule for InconsistentPoints {
         Self::META
     }
 
-    fn check(&self, context: &Context<'_>, sink: &mut Sink) {
+    fn check_route(&self, context: &Context<'_>, routed: &Routed, sink: &mut Sink) {
         for (group, consistent) in context.plan.consistent.iter().enumerate() {
-            for routed in context.routes() {
-                let restored = restored(context, routed, &consistent.assets);
-                for (nth, one) in restored.iter().enumerate() {
-                    for other in restored.iter().skip(nth + 1) {
-                        judge(context, routed, group, one, other, sink);
-                    }
+            let restored = restored(context, routed, &consistent.assets);
+            for (nth, one) in restored.iter().enumerate() {
+                for other in restored.iter().skip(nth + 1) {
+                    judge(context, routed, group, one, other, sink);
                 }
             }
         }

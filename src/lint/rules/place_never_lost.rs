@@ -34,9 +34,8 @@ impl Rule for PlaceNeverLost {
             }
         }
         for (home, assets) in homes {
-            let is_hit =
-                context.routes().iter().any(|routed| routed.route.harm.of_place(home.as_str()).is_some())
-                    || assets.iter().any(|asset| damaged.contains(*asset));
+            let is_hit = context.harms().iter().any(|(_, harm)| harm.of_place(home.as_str()).is_some())
+                || assets.iter().any(|asset| damaged.contains(*asset));
             if is_hit {
                 continue;
             }

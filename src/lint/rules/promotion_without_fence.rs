@@ -19,24 +19,32 @@ rule!(
     "A replica is promoted before the old original is cut off, so that both may be written to."
 );
 
+/// The steps that bring something back and whose commands promote a replica, with the words that do.
+struct Promotions(HashMap<usize, String>);
+
+impl Promotions {
+    fn of(context: &Context<'_>) -> Self {
+        let steps = context.resolved.steps.iter().enumerate();
+        let restoring = steps.filter(|(_, step)| !context.written_step(step).common.restores.is_empty());
+        Self(restoring.filter_map(|(at, step)| Some((at, promotion(&step.action)?))).collect())
+    }
+}
+
 impl Rule for PromotionWithoutFence {
     fn meta(&self) -> RuleMeta {
         Self::META
     }
 
-    fn check(&self, context: &Context<'_>, sink: &mut Sink) {
-        // What a step does is read once, however many scenarios it runs in.
-        let mut read: HashMap<usize, Option<String>> = HashMap::new();
-        for routed in context.routes() {
-            for (at, node) in routed.route.nodes.iter().enumerate() {
-                let NodeKind::Step(step) = node.kind else { continue };
-                let Some(declared) = context.resolved.steps.get(step) else { continue };
-                if !moves(context, routed, declared) {
-                    continue;
-                }
-                let words = read.entry(step).or_insert_with(|| promotion(&declared.action));
-                judge(context, routed, (at, declared), words.as_deref(), sink);
+    fn check_route(&self, context: &Context<'_>, routed: &Routed, sink: &mut Sink) {
+        let promotions = context.once(|| Promotions::of(context));
+        for (at, node) in routed.route.nodes.iter().enumerate() {
+            let NodeKind::Step(step) = node.kind else { continue };
+            let Some(declared) = context.resolved.steps.get(step) else { continue };
+            if !moves(context, routed, declared) {
+                continue;
             }
+            let words = promotions.0.get(&step).map(String::as_str);
+            judge(context, routed, (at, declared), words, sink);
         }
     }
 }

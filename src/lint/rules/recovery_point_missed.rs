@@ -4,7 +4,7 @@ use crate::analysis::{Data, Promise, Verdict};
 use crate::document::{KeyPath, Part};
 use crate::finding::{Finding, RuleMeta};
 use crate::lint::rule::rule;
-use crate::lint::{Context, Rule, Sink, Subject, in_scenario};
+use crate::lint::{Context, Routed, Rule, Sink, Subject, in_scenario};
 use crate::plan::Objective;
 use crate::resolve::PointLoss;
 use crate::value::{Id, Length};
@@ -21,19 +21,17 @@ impl Rule for RecoveryPointMissed {
         Self::META
     }
 
-    fn check(&self, context: &Context<'_>, sink: &mut Sink) {
-        for (routed, promises) in context.promises() {
-            let scenario = routed.route.scenario.as_ref();
-            for promise in promises.assets.iter().filter(|promise| promise.point_verdict() == Verdict::Missed)
-            {
-                let (Some(Objective::Within(rpo)), Some(Ok(loss)), Data::Restored(copy)) =
-                    (promise.rpo, &promise.point, &promise.data)
-                else {
-                    continue;
-                };
-                let finding = tell(context, scenario, promise, rpo, loss, copy);
-                sink.add(finding, Subject::asset(&promise.asset).within(scenario));
-            }
+    fn check_route(&self, context: &Context<'_>, routed: &Routed, sink: &mut Sink) {
+        let Some(promises) = routed.promises(context) else { return };
+        let scenario = routed.route.scenario.as_ref();
+        for promise in promises.assets.iter().filter(|promise| promise.point_verdict() == Verdict::Missed) {
+            let (Some(Objective::Within(rpo)), Some(Ok(loss)), Data::Restored(copy)) =
+                (promise.rpo, &promise.point, &promise.data)
+            else {
+                continue;
+            };
+            let finding = tell(context, scenario, promise, rpo, loss, copy);
+            sink.add(finding, Subject::asset(&promise.asset).within(scenario));
         }
     }
 }

@@ -4,7 +4,7 @@ use crate::analysis::{Cause, Line, Passing, cause, cause_words, lines, sum_words
 use crate::document::{KeyPath, Part};
 use crate::finding::{Finding, RuleMeta};
 use crate::lint::rule::rule;
-use crate::lint::{Context, Rule, Sink, Subject, in_scenario};
+use crate::lint::{Context, Routed, Rule, Sink, Subject, in_scenario};
 use crate::value::Id;
 
 rule!(RecoveryTimeMissed, "recovery-time-missed", Deny, "An asset comes back later than its RTO allows.");
@@ -17,32 +17,31 @@ impl Rule for RecoveryTimeMissed {
         Self::META
     }
 
-    fn check(&self, context: &Context<'_>, sink: &mut Sink) {
-        for (routed, promises) in context.promises() {
-            let route = &routed.route;
-            let scenario = route.scenario.as_ref();
-            for promise in &promises.assets {
-                let Some(recovery) = promise.recovery.as_ref().filter(|recovery| recovery.is_late()) else {
-                    continue;
-                };
-                let Some(rto) = recovery.rto else { continue };
-                let asset = &promise.asset;
-                let lines = lines(context.resolved, route, &promises.schedule, recovery);
-                let message = format!(
-                    "`{asset}` is back {} after the incident{}, and promises {rto}: {}",
-                    recovery.healthy,
-                    in_scenario(scenario),
-                    sum_words(&lines)
-                );
-                let mut finding = Finding::error(Self::META.name, message)
-                    .at(context.target_place(scenario, asset, "rto"), "promised");
-                let cause = cause(context.resolved, route, &promises.schedule, recovery);
-                finding = match &cause {
-                    Some(cause) => with_cause(context, scenario, finding, cause),
-                    None => with_lines(context, scenario, finding, &lines),
-                };
-                sink.add(finding, Subject::asset(asset).within(scenario));
-            }
+    fn check_route(&self, context: &Context<'_>, routed: &Routed, sink: &mut Sink) {
+        let Some(promises) = routed.promises(context) else { return };
+        let route = &routed.route;
+        let scenario = route.scenario.as_ref();
+        for promise in &promises.assets {
+            let Some(recovery) = promise.recovery.as_ref().filter(|recovery| recovery.is_late()) else {
+                continue;
+            };
+            let Some(rto) = recovery.rto else { continue };
+            let asset = &promise.asset;
+            let lines = lines(context.resolved, route, &promises.schedule, recovery);
+            let message = format!(
+                "`{asset}` is back {} after the incident{}, and promises {rto}: {}",
+                recovery.healthy,
+                in_scenario(scenario),
+                sum_words(&lines)
+            );
+            let mut finding = Finding::error(Self::META.name, message)
+                .at(context.target_place(scenario, asset, "rto"), "promised");
+            let cause = cause(context.resolved, route, &promises.schedule, recovery);
+            finding = match &cause {
+                Some(cause) => with_cause(context, scenario, finding, cause),
+                None => with_lines(context, scenario, finding, &lines),
+            };
+            sink.add(finding, Subject::asset(asset).within(scenario));
         }
     }
 }

@@ -34,16 +34,14 @@ impl Rule for RoleUnfilled {
         Self::META
     }
 
-    fn check(&self, context: &Context<'_>, sink: &mut Sink) {
+    fn check_route(&self, context: &Context<'_>, routed: &Routed, sink: &mut Sink) {
         // Where nobody is named, a role is a word for whoever is there.
         if context.plan.people.is_empty() {
             return;
         }
-        for routed in context.routes() {
-            for task in tasks(context, routed) {
-                if let Some(finding) = judge(context, routed, &task) {
-                    sink.add(finding, task.about.within(routed.route.scenario.as_ref()));
-                }
+        for task in tasks(context, routed) {
+            if let Some(finding) = judge(context, routed, &task) {
+                sink.add(finding, task.about.within(routed.route.scenario.as_ref()));
             }
         }
     }

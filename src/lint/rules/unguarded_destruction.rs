@@ -17,12 +17,11 @@ rule!(
     "A command destroys something without an approval before it and without an undo."
 );
 
-impl Rule for UnguardedDestruction {
-    fn meta(&self) -> RuleMeta {
-        Self::META
-    }
+/// The steps that destroy something and that nothing takes back, with the words that do.
+struct Destroyers(HashMap<usize, String>);
 
-    fn check(&self, context: &Context<'_>, sink: &mut Sink) {
+impl Destroyers {
+    fn of(context: &Context<'_>) -> Self {
         let mut destroyers: HashMap<usize, String> = HashMap::new();
         for (at, step) in context.resolved.steps.iter().enumerate() {
             let Action::Run { command, .. } = &*step.action else { continue };
@@ -38,20 +37,29 @@ impl Rule for UnguardedDestruction {
                 destroyers.insert(at, what);
             }
         }
-        if destroyers.is_empty() {
+        Self(destroyers)
+    }
+}
+
+impl Rule for UnguardedDestruction {
+    fn meta(&self) -> RuleMeta {
+        Self::META
+    }
+
+    fn check_route(&self, context: &Context<'_>, routed: &Routed, sink: &mut Sink) {
+        let destroyers = context.once(|| Destroyers::of(context));
+        if destroyers.0.is_empty() {
             return;
         }
-        for routed in context.routes() {
-            for at in unapproved(context, routed) {
-                let Some(what) = destroyers.get(&at) else { continue };
-                let step = &context.resolved.steps[at];
-                let id = if step.is_item() { step.written_as() } else { step.id.as_str() };
-                let message = format!("`{id}` destroys something (`{what}`), and nobody is asked before");
-                let finding = Finding::warning(Self::META.name, message)
-                    .at(context.place(&context.written_action(step), Part::Value), "cannot be taken back")
-                    .help("let it need a step with `approve`, or give it an `undo`");
-                sink.add(finding, Subject::step(step.written_as()));
-            }
+        for at in unapproved(context, routed) {
+            let Some(what) = destroyers.0.get(&at) else { continue };
+            let step = &context.resolved.steps[at];
+            let id = if step.is_item() { step.written_as() } else { step.id.as_str() };
+            let message = format!("`{id}` destroys something (`{what}`), and nobody is asked before");
+            let finding = Finding::warning(Self::META.name, message)
+                .at(context.place(&context.written_action(step), Part::Value), "cannot be taken back")
+                .help("let it need a step with `approve`, or give it an `undo`");
+            sink.add(finding, Subject::step(step.written_as()));
         }
     }
 }

@@ -36,39 +36,57 @@ impl Rule for UnknownVariable {
     }
 
     fn check(&self, context: &Context<'_>, sink: &mut Sink) {
-        let plan = context.plan;
-        let outputs: HashSet<&str> =
-            context.resolved.steps.iter().flat_map(|step| &step.common.outputs).map(Name::as_str).collect();
-        let mut afters = HashMap::new();
-        for asked in of_probes(plan) {
-            if !is_given(context, &asked.name) && !outputs.contains(asked.name.as_str()) {
-                report(context, &asked, Subject::default(), String::new(), sink);
+        let Outputs { names, asked } = &*context.once(|| Outputs::of(context));
+        for asked in of_probes(context.plan) {
+            if !is_given(context, &asked.name) && !names.contains(asked.name.as_str()) {
+                sink.add(tell(context, &asked, String::new()), Subject::default());
             }
         }
-        places(context, &outputs, sink);
-        for (section, id, step) in all_steps(plan) {
+        places(context, names, sink);
+        for (step, asked) in asked.iter().filter(|(_, asked)| !names.contains(asked.name.as_str())) {
+            sink.add(tell(context, asked, String::new()), Subject::step(step.as_str()));
+        }
+    }
+
+    fn check_route(&self, context: &Context<'_>, routed: &Routed, sink: &mut Sink) {
+        let Outputs { names, asked } = &*context.once(|| Outputs::of(context));
+        let mut without = HashMap::new();
+        let scenario = routed.route.scenario.as_ref();
+        for (step, asked) in asked.iter().filter(|(_, asked)| names.contains(asked.name.as_str())) {
+            let without =
+                without.entry(&*asked.name).or_insert_with(|| without_writer(context, routed, &asked.name));
+            if without.contains(step.as_str()) {
+                let why = format!("{}: no step that writes it comes before", in_scenario(scenario));
+                let about = Subject::step(step.as_str()).within(scenario);
+                sink.add_first(format!("{} {}", asked.path, asked.name), tell(context, asked, why), about);
+            }
+        }
+    }
+}
+
+/// What steps write, and what they ask for that is not given to every step.
+struct Outputs {
+    names: HashSet<Name>,
+    /// The step that asks, and what it asks for.
+    asked: Vec<(Id, Asked)>,
+}
+
+impl Outputs {
+    fn of(context: &Context<'_>) -> Self {
+        let names = context.resolved.steps.iter().flat_map(|step| &step.common.outputs).cloned().collect();
+        let mut asked = Vec::new();
+        for (section, id, step) in all_steps(context.plan) {
             let path = KeyPath::root().key(section).key(id.as_str());
-            for asked in of_step(&path, step) {
-                let name = asked.name.as_str();
-                let own = step.common.env.contains_key(name)
-                    || step.common.secrets.iter().chain(&step.common.outputs).any(|own| own.as_str() == name);
-                if own || is_given(context, name) {
-                    continue;
-                }
-                let about = Subject::step(id.as_str());
-                if !outputs.contains(name) {
-                    report(context, &asked, about, String::new(), sink);
-                    continue;
-                }
-                let comes_after =
-                    afters.entry(asked.name.clone()).or_insert_with(|| comes_after(context, &asked.name));
-                if let Some(scenario) = comes_after.get(id.as_str()) {
-                    let why =
-                        format!("{}: no step that writes it comes before", in_scenario(scenario.as_ref()));
-                    report(context, &asked, about.within(scenario.as_ref()), why, sink);
-                }
-            }
+            let is_own = |name: &str| {
+                step.common.env.contains_key(name)
+                    || step.common.secrets.iter().chain(&step.common.outputs).any(|own| own.as_str() == name)
+            };
+            let open = of_step(&path, step)
+                .into_iter()
+                .filter(|asked| !is_own(&asked.name) && !is_given(context, &asked.name));
+            asked.extend(open.map(|asked| (id.clone(), asked)));
         }
+        Self { names, asked }
     }
 }
 
@@ -79,7 +97,7 @@ fn all_steps(plan: &Plan) -> impl Iterator<Item = (&'static str, &Id, &Step)> {
 }
 
 /// Finds hosts that are to be reached by the output of a step, and no step writes it.
-fn places(context: &Context<'_>, outputs: &HashSet<&str>, sink: &mut Sink) {
+fn places(context: &Context<'_>, outputs: &HashSet<Name>, sink: &mut Sink) {
     for (id, place) in &context.plan.places {
         let Some(ssh) = &place.ssh else { continue };
         let path = KeyPath::root().key("places").key(id.as_str()).key("ssh");
@@ -91,7 +109,7 @@ fn places(context: &Context<'_>, outputs: &HashSet<&str>, sink: &mut Sink) {
             if !is_name || outputs.contains(value.as_str()) || is_given(context, value) {
                 continue;
             }
-            let mut known: Vec<&str> = outputs.iter().copied().collect();
+            let mut known: Vec<&str> = outputs.iter().map(Name::as_str).collect();
             known.sort_unstable();
             let (guess, slip) = context.guess_and_slip(value, &known);
             let message = format!("`{value}` looks like the output of a step, but no step writes it");
@@ -117,7 +135,7 @@ fn is_given(context: &Context<'_>, name: &str) -> bool {
         || context.plan.pass_env.iter().any(|passed| passed == name)
 }
 
-fn report(context: &Context<'_>, asked: &Asked, about: Subject, why: String, sink: &mut Sink) {
+fn tell(context: &Context<'_>, asked: &Asked, why: String) -> Finding {
     let name = &asked.name;
     let known = context.names.of_kinds(&[NameKind::Var]).chain(GIVEN);
     let is_secret = context.names.kinds(name).contains(&NameKind::Secret);
@@ -132,32 +150,29 @@ fn report(context: &Context<'_>, asked: &Asked, about: Subject, why: String, sin
     };
     let message = format!("`${name}` has no value{}", if why.is_empty() { " here".to_owned() } else { why });
     let place = context.place(&asked.path, Part::Value);
-    sink.add(Finding::error(UnknownVariable::META.name, message).at(place, "asked for").help(help), about);
+    Finding::error(UnknownVariable::META.name, message).at(place, "asked for").help(help)
 }
 
-/// Returns the chosen steps before which nothing writes an output, each with the first scenario where that is so.
-fn comes_after<'c>(context: &'c Context<'_>, output: &str) -> HashMap<&'c str, Option<Id>> {
-    let mut without = HashMap::new();
-    for Routed { route, order } in context.routes() {
-        let Ok(order) = order else { continue };
-        // Where something cannot come back, steps are missing from the route; that is told as what it is.
-        if !route.stuck.is_empty() || route.assets.values().any(|asset| asset.stranded.is_some()) {
-            continue;
-        }
-        let mut written = vec![false; route.nodes.len()];
-        for at in order {
-            let node = &route.nodes[*at];
-            let writes = |node: usize| match route.nodes[node].kind {
-                NodeKind::Step(step) => {
-                    context.resolved.steps[step].common.outputs.iter().any(|name| name.as_str() == output)
-                }
-                NodeKind::Health(_) => false,
-            };
-            written[*at] = node.after.iter().any(|(before, _)| written[*before] || writes(*before));
-            if let (false, NodeKind::Step(step)) = (written[*at], node.kind) {
-                let id = context.resolved.steps[step].written_as();
-                without.entry(id).or_insert_with(|| route.scenario.clone());
+/// Returns the steps of a route before which nothing writes an output.
+fn without_writer<'c>(context: &'c Context<'_>, routed: &Routed, output: &str) -> HashSet<&'c str> {
+    let mut without = HashSet::new();
+    let Routed { route, order: Ok(order), .. } = routed else { return without };
+    // Where something cannot come back, steps are missing from the route; that is told as what it is.
+    if !route.stuck.is_empty() || route.assets.values().any(|asset| asset.stranded.is_some()) {
+        return without;
+    }
+    let mut written = vec![false; route.nodes.len()];
+    for at in order {
+        let node = &route.nodes[*at];
+        let writes = |node: usize| match route.nodes[node].kind {
+            NodeKind::Step(step) => {
+                context.resolved.steps[step].common.outputs.iter().any(|name| name.as_str() == output)
             }
+            NodeKind::Health(_) => false,
+        };
+        written[*at] = node.after.iter().any(|(before, _)| written[*before] || writes(*before));
+        if let (false, NodeKind::Step(step)) = (written[*at], node.kind) {
+            without.insert(context.resolved.steps[step].written_as());
         }
     }
     without

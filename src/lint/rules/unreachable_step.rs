@@ -1,12 +1,12 @@
 //! A step that no scenario ever needs.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use crate::document::{KeyPath, Part};
 use crate::finding::{Finding, RuleMeta};
 use crate::lint::rule::rule;
-use crate::lint::{Context, Rule, Sink, Subject};
+use crate::lint::{Context, Rule, Sink, Subject, Taken};
 use crate::plan::{Need, Step};
 use crate::value::Id;
 
@@ -21,30 +21,35 @@ impl Rule for UnreachableStep {
         true
     }
 
-    fn check(&self, context: &Context<'_>, sink: &mut Sink) {
+    fn conclude(&self, context: &Context<'_>, taken: &Taken, sink: &mut Sink) {
         if context.plan.scenarios.is_empty() {
             return;
         }
-        let is_left = |id: &&Id| !context.routes().iter().any(|routed| routed.route.chosen.contains_key(*id));
-        let mut left: Vec<&Id> = context.plan.steps.keys().filter(is_left).collect();
-        // The ways back take as long again to find; most plans need no look at them.
-        if !left.is_empty() {
-            for route in context.ways_back() {
-                left.retain(|id| !route.chosen.contains_key(*id));
-            }
+        let steps = context.resolved.steps.iter().enumerate().filter(|(at, _)| !taken.has(*at));
+        let mut left: Vec<&Id> =
+            steps.filter_map(|(_, step)| Some(context.plan.steps.get_key_value(&step.id)?.0)).collect();
+        // Most plans need no second look at the routes.
+        if left.is_empty() {
+            return;
         }
-        // Why an asset is stranded is told at the asset; the steps that would restore it are no fault of their own.
-        let assets = context.routes().iter().flat_map(|routed| &routed.route.assets);
-        let stranded: HashSet<&Id> =
-            assets.filter(|(_, asset)| asset.stranded.is_some()).map(|(id, _)| id).collect();
+        let mut reasons: HashMap<&Id, HashSet<Cow<'_, str>>> = HashMap::new();
+        let mut stranded: HashSet<Id> = HashSet::new();
+        let routes = context.scenarios().into_iter().map(|scenario| context.routed(scenario).route);
+        for route in routes {
+            if let Some(back) = context.way_back(&route) {
+                left.retain(|id| !back.chosen.contains_key(*id));
+            }
+            for id in &left {
+                reasons.entry(*id).or_default().extend(route.why_passed_over(context.resolved, id));
+            }
+            // Why an asset is stranded is told at the asset; the steps that would restore it are no fault of their own.
+            let lost = route.assets.iter().filter(|(_, asset)| asset.stranded.is_some());
+            stranded.extend(lost.map(|(id, _)| id.clone()));
+        }
         let excused = excused(context, &stranded);
         for id in left.into_iter().filter(|id| !excused.contains(id)) {
             let path = KeyPath::root().key("steps").key(id.as_str());
-            let why: HashSet<Cow<'_, str>> = context
-                .routes()
-                .iter()
-                .filter_map(|routed| routed.route.why_passed_over(context.resolved, id))
-                .collect();
+            let why = reasons.remove(id).unwrap_or_default();
             let mut finding = Finding::warning(Self::META.name, format!("no scenario ever runs `{id}`"))
                 .at(context.place(&path, Part::Key), "is never reached");
             // Where all scenarios agree, their reason explains it.
@@ -60,7 +65,7 @@ impl Rule for UnreachableStep {
 }
 
 /// Returns the steps that would bring a stranded asset back, and all that these need.
-fn excused<'a>(context: &'a Context<'_>, stranded: &HashSet<&Id>) -> HashSet<&'a Id> {
+fn excused<'a>(context: &'a Context<'_>, stranded: &HashSet<Id>) -> HashSet<&'a Id> {
     let steps = &context.plan.steps;
     let brings = |step: &Step| step.common.restores.iter().any(|asset| stranded.contains(asset));
     let mut open: Vec<(&Id, &Step)> = steps.iter().filter(|(_, step)| brings(step)).collect();
