@@ -126,7 +126,7 @@ struct Group {
 impl Groups {
     /// Finds the groups; `order` has each node after all that it waits for.
     pub(super) fn new(plan: &ResolvedPlan, route: &Route, order: &[usize], estimates: &[Estimate]) -> Self {
-        let mut leaves: HashMap<&str, Vec<usize>> = HashMap::new();
+        let mut leaves: HashMap<&str, Vec<usize>, ahash::RandomState> = HashMap::default();
         for at in order {
             let NodeKind::Step(position) = route.nodes[*at].kind else { continue };
             let Some(step) = recovering(plan, &route.nodes[*at]) else { continue };
@@ -143,7 +143,7 @@ impl Groups {
             if recovering(plan, node).is_none_or(ResolvedStep::has_items) {
                 continue;
             }
-            let position: HashMap<usize, usize> =
+            let position: HashMap<usize, usize, ahash::RandomState> =
                 members.iter().enumerate().map(|(position, at)| (*at, position)).collect();
             let before = |at: &usize| {
                 // What waits for the end of a group waits for all that is part of it.

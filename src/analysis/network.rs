@@ -245,9 +245,9 @@ struct Limits<'a> {
     arrivals: Vec<u64>,
     locks: Vec<Option<Id>>,
     holders: Vec<u32>,
-    lock_of: HashMap<(&'a str, bool), u32>,
+    lock_of: HashMap<(&'a str, bool), u32, ahash::RandomState>,
     crews: Vec<Vec<u32>>,
-    crew_of: HashMap<Vec<u32>, u32>,
+    crew_of: HashMap<Vec<u32>, u32, ahash::RandomState>,
     gates: Vec<Gate>,
     without_person: Vec<usize>,
 }
@@ -261,9 +261,9 @@ impl<'a> Limits<'a> {
             arrivals: alive().map(|(_, person)| person.arrives.unwrap_or_default().as_millis()).collect(),
             locks: Vec::new(),
             holders: Vec::new(),
-            lock_of: HashMap::new(),
+            lock_of: HashMap::default(),
             crews: Vec::new(),
-            crew_of: HashMap::new(),
+            crew_of: HashMap::default(),
             gates: Vec::new(),
             without_person: Vec::new(),
         }

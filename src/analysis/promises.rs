@@ -135,10 +135,10 @@ pub fn promises(plan: &ResolvedPlan, route: &Route, basis: &Basis) -> Result<Pro
 }
 
 /// Returns the nodes that are never over: what nothing brings back, what is stuck, and whatever waits for that.
-fn never_over(route: &Route) -> Result<HashSet<usize>, Cycle> {
-    let stuck: HashSet<&str> =
+fn never_over(route: &Route) -> Result<HashSet<usize, ahash::RandomState>, Cycle> {
+    let stuck: HashSet<&str, ahash::RandomState> =
         route.stuck.iter().flat_map(|stuck| &stuck.links).map(|link| link.from.as_str()).collect();
-    let mut never = HashSet::new();
+    let mut never = HashSet::default();
     if stuck.is_empty() && route.assets.values().all(|asset| asset.stranded.is_none()) {
         return Ok(never);
     }

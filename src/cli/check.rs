@@ -91,7 +91,7 @@ pub(super) fn run(args: &Args, global: &Global, terminal: &Terminal) -> Result<E
         environment: args.environment.as_ref(),
     };
     let mut plans = Vec::with_capacity(files.len());
-    for looked in look_at_each(&files, &shelf, &sources, &request, args.summary)? {
+    for looked in look_at_each(&files, &shelf, &sources, &request, args.summary) {
         match looked {
             Ok(plan) => plans.push(plan),
             Err(error) => errors.push(error),

@@ -186,7 +186,7 @@ impl Side {
             let is_broken = opened.findings.iter().any(|finding| finding.severity == Severity::Error)
                 || lint::has_broken_names(&opened, &sources);
             if is_broken {
-                let root = opened.document.as_ref().map(|document| &document.root);
+                let root = opened.document.as_ref().map(|document| document.root());
                 let id = root.and_then(|root| root.get("plan")?.as_str().map(str::to_owned));
                 broken.push(Broken { id, name: self.shown(&file) });
             } else {

@@ -8,15 +8,11 @@ use rayon::prelude::*;
 
 use crate::analysis::{Basis, Measured, Standing, standings};
 use crate::document::{Place, Source, SourceId, Sources};
-use crate::error::Error;
 use crate::finding::{Finding, Severity};
 use crate::history::History;
 use crate::lint;
 use crate::value::Id;
 use crate::workspace::{self, Opened, Shelf, cleaned, plan_files};
-
-/// Trees of plans are walked by recursion; their depth was set with the stack of the main thread in mind.
-const STACK: usize = 8 << 20;
 
 /// What looking at a plan has given.
 pub(super) struct Looked {
@@ -59,14 +55,12 @@ pub(super) fn look_at_each(
     shared: &Sources,
     request: &lint::Request<'_>,
     with_summary: bool,
-) -> Result<Vec<Result<Looked, workspace::Error>>, Error> {
+) -> Vec<Result<Looked, workspace::Error>> {
     let look = |file: &PathBuf| look_at(file, shelf, shared, request, with_summary);
     if files.len() < 2 {
-        return Ok(files.iter().map(look).collect());
+        return files.iter().map(look).collect();
     }
-    let threads = rayon::ThreadPoolBuilder::new().stack_size(STACK).build();
-    let threads = threads.map_err(|error| Error::unable(format!("threads cannot be started: {error}")))?;
-    Ok(threads.install(|| files.par_iter().map(look).collect()))
+    lint::on_all_cores(|| files.par_iter().map(look).collect())
 }
 
 fn look_at(

@@ -78,7 +78,7 @@ impl Config {
             return Err(wrong(Place { source, span: issue.span }, issue.message));
         }
         let Some(document) = document else { return Ok(Self::default()) };
-        from_node(&document.root)
+        from_node(document.root().clone())
             .map_err(|error| wrong(Place { source, span: error.span.unwrap_or_default() }, error.message))
     }
 }

@@ -1,12 +1,14 @@
-//! Reads types from the tree: no second parse, and every error knows its place.
+//! Reads types from the tree: no second parse, and every error knows its place. The tree is used up on the way: its texts
+//! become those of the types.
 
 use std::fmt;
 
-use serde::de::value::{BorrowedStrDeserializer, StrDeserializer};
+use serde::de::value::StrDeserializer;
 use serde::de::{
-    self, DeserializeSeed, Deserializer, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor,
+    self, DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, MapAccess, SeqAccess, VariantAccess,
+    Visitor,
 };
-use serde::{Deserialize, forward_to_deserialize_any};
+use serde::forward_to_deserialize_any;
 
 use super::{Key, Kind, Node, Span};
 
@@ -45,28 +47,28 @@ impl DeError {
 /// # Errors
 ///
 /// The first thing that does not fit, and its place.
-pub fn from_node<'de, T: Deserialize<'de>>(node: &'de Node) -> Result<T, DeError> {
+pub fn from_node<T: DeserializeOwned>(node: Node) -> Result<T, DeError> {
     T::deserialize(Reader(node))
 }
 
-#[derive(Clone, Copy)]
-struct Reader<'de>(&'de Node);
+struct Reader(Node);
 
-impl<'de> Deserializer<'de> for Reader<'de> {
+impl<'de> Deserializer<'de> for Reader {
     type Error = DeError;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DeError> {
-        let read = match &self.0.kind {
+        let Node { kind, span } = self.0;
+        let read = match kind {
             Kind::Null => visitor.visit_unit(),
-            Kind::Bool(flag) => visitor.visit_bool(*flag),
-            Kind::Int(number) => visitor.visit_i64(*number),
-            Kind::UInt(number) => visitor.visit_u64(*number),
-            Kind::Float(number) => visitor.visit_f64(*number),
-            Kind::Str(text) => visitor.visit_borrowed_str(text),
-            Kind::Seq(items) => visitor.visit_seq(Items(items.iter())),
-            Kind::Map(entries) => visitor.visit_map(Entries { entries: entries.iter(), value: None }),
+            Kind::Bool(flag) => visitor.visit_bool(flag),
+            Kind::Int(number) => visitor.visit_i64(number),
+            Kind::UInt(number) => visitor.visit_u64(number),
+            Kind::Float(number) => visitor.visit_f64(number),
+            Kind::Str(text) => visitor.visit_string(text.into()),
+            Kind::Seq(items) => visitor.visit_seq(Items(items.into_iter())),
+            Kind::Map(entries) => visitor.visit_map(Entries { entries: entries.into_iter(), value: None }),
         };
-        read.map_err(|error| error.at(self.0.span))
+        read.map_err(|error| error.at(span))
     }
 
     /// A key that is there has a value: `null` is refused, as the schema refuses it.
@@ -88,12 +90,16 @@ impl<'de> Deserializer<'de> for Reader<'de> {
         _: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, DeError> {
-        let read = match &self.0.kind {
-            Kind::Str(text) => visitor.visit_enum(StrDeserializer::new(text)),
-            Kind::Map(entries) if entries.len() == 1 => visitor.visit_enum(Choice(&entries[0])),
+        let Node { kind, span } = self.0;
+        let read = match kind {
+            Kind::Str(text) => visitor.visit_enum(StrDeserializer::new(&text)),
+            Kind::Map(mut entries) if entries.len() == 1 => match entries.pop() {
+                Some((key, value)) => visitor.visit_enum(Choice(key, value)),
+                None => unreachable!("it has one entry"),
+            },
             _ => Err(de::Error::custom("expected a name, or a mapping with one key")),
         };
-        read.map_err(|error| error.at(self.0.span))
+        read.map_err(|error| error.at(span))
     }
 
     forward_to_deserialize_any! {
@@ -102,14 +108,15 @@ impl<'de> Deserializer<'de> for Reader<'de> {
     }
 }
 
-struct Items<'de>(std::slice::Iter<'de, Node>);
+struct Items(std::vec::IntoIter<Node>);
 
-impl<'de> SeqAccess<'de> for Items<'de> {
+impl<'de> SeqAccess<'de> for Items {
     type Error = DeError;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, DeError> {
         let Some(node) = self.0.next() else { return Ok(None) };
-        seed.deserialize(Reader(node)).map(Some).map_err(|error| error.at(node.span))
+        let span = node.span;
+        seed.deserialize(Reader(node)).map(Some).map_err(|error| error.at(span))
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -117,26 +124,27 @@ impl<'de> SeqAccess<'de> for Items<'de> {
     }
 }
 
-struct Entries<'de> {
-    entries: std::slice::Iter<'de, (Key, Node)>,
-    value: Option<&'de Node>,
+struct Entries {
+    entries: std::vec::IntoIter<(Key, Node)>,
+    value: Option<Node>,
 }
 
-impl<'de> MapAccess<'de> for Entries<'de> {
+impl<'de> MapAccess<'de> for Entries {
     type Error = DeError;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, DeError> {
         let Some((key, value)) = self.entries.next() else { return Ok(None) };
         self.value = Some(value);
-        let key_reader = BorrowedStrDeserializer::<DeError>::new(&key.text);
+        let key_reader = StrDeserializer::<DeError>::new(&key.text);
         seed.deserialize(key_reader).map(Some).map_err(|error| error.at(key.span))
     }
 
     fn next_value_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<T::Value, DeError> {
-        match self.value.take() {
-            Some(value) => seed.deserialize(Reader(value)).map_err(|error| error.at(value.span)),
-            None => Err(de::Error::custom("a value was asked for before its key")),
-        }
+        let Some(value) = self.value.take() else {
+            return Err(de::Error::custom("a value was asked for before its key"));
+        };
+        let span = value.span;
+        seed.deserialize(Reader(value)).map_err(|error| error.at(span))
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -144,28 +152,28 @@ impl<'de> MapAccess<'de> for Entries<'de> {
     }
 }
 
-struct Choice<'de>(&'de (Key, Node));
+struct Choice(Key, Node);
 
-impl<'de> EnumAccess<'de> for Choice<'de> {
+impl<'de> EnumAccess<'de> for Choice {
     type Error = DeError;
-    type Variant = Variant<'de>;
+    type Variant = Variant;
 
-    fn variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<(T::Value, Variant<'de>), DeError> {
-        let (key, value) = self.0;
+    fn variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<(T::Value, Variant), DeError> {
+        let Self(key, value) = self;
         let name = seed
-            .deserialize(BorrowedStrDeserializer::<DeError>::new(&key.text))
+            .deserialize(StrDeserializer::<DeError>::new(&key.text))
             .map_err(|error| error.at(key.span))?;
         Ok((name, Variant(value)))
     }
 }
 
-struct Variant<'de>(&'de Node);
+struct Variant(Node);
 
-impl<'de> VariantAccess<'de> for Variant<'de> {
+impl<'de> VariantAccess<'de> for Variant {
     type Error = DeError;
 
     fn unit_variant(self) -> Result<(), DeError> {
-        Deserialize::deserialize(Reader(self.0))
+        de::Deserialize::deserialize(Reader(self.0))
     }
 
     fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, DeError> {

@@ -64,6 +64,49 @@ impl KeyPath {
     }
 }
 
+/// The way from the root of a document to a value while that is walked over: it lies on the stack, and becomes a
+/// [`KeyPath`] only where somebody is to see it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Trail<'t> {
+    last: Option<(&'t Self, Leg<'t>)>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Leg<'t> {
+    Key(&'t str),
+    Index(usize),
+}
+
+impl Trail<'_> {
+    /// Returns the way to the root itself.
+    pub const fn root() -> Self {
+        Self { last: None }
+    }
+
+    /// Returns the way one key further.
+    #[must_use]
+    pub const fn key<'s>(&'s self, key: &'s str) -> Trail<'s> {
+        Trail { last: Some((self, Leg::Key(key))) }
+    }
+
+    /// Returns the way one index further.
+    #[must_use]
+    pub const fn index(&self, index: usize) -> Trail<'_> {
+        Trail { last: Some((self, Leg::Index(index))) }
+    }
+
+    /// Returns the way to be kept.
+    pub fn to_path(&self) -> KeyPath {
+        let legs = std::iter::successors(self.last, |(before, _)| before.last).map(|(_, leg)| match leg {
+            Leg::Key(key) => Segment::Key(key.into()),
+            Leg::Index(index) => Segment::Index(index),
+        });
+        let mut segments: Vec<Segment> = legs.collect();
+        segments.reverse();
+        KeyPath(segments)
+    }
+}
+
 impl fmt::Display for KeyPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (at, segment) in self.0.iter().enumerate() {
@@ -87,6 +130,7 @@ mod tests {
         let path = KeyPath::root().key("steps").key("restore-db").key("needs").index(1);
         assert_eq!(path.to_string(), "steps.restore-db.needs[1]");
         assert_eq!(path.to_pointer(), "/steps/restore-db/needs/1");
+        assert_eq!(Trail::root().key("steps").key("restore-db").key("needs").index(1).to_path(), path);
     }
 
     proptest! {

@@ -15,7 +15,7 @@ mod source;
 pub use allow::Allow;
 pub use de::{DeError, from_node};
 pub use json::Yaml;
-pub use key_path::{KeyPath, Segment};
+pub use key_path::{KeyPath, Segment, Trail};
 pub use node::{Key, Kind, Node, Span};
 pub use parse::{Issue, Limits, Parsed, parse};
 pub use place::{Document, Part, Place};

@@ -1,16 +1,16 @@
 //! A document: a tree, the comments that matter, and what was wrong in the text.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use super::{Allow, Issue, KeyPath, Limits, Node, SourceId, Sources, Span, parse};
+use super::{Allow, Issue, KeyPath, Kind, Limits, Node, SourceId, Sources, Span, parse};
 
 /// A document.
 #[derive(Clone, Debug)]
 pub struct Document {
     /// Its text.
     pub source: SourceId,
-    /// Its tree.
-    pub root: Node,
+    /// Its tree; made again from the text where it was taken away.
+    root: OnceLock<Node>,
     /// Comments that allow what rules would find.
     pub allows: Vec<Allow>,
     /// The text itself.
@@ -44,8 +44,37 @@ impl Document {
     pub fn parse(source: SourceId, sources: &Sources, limits: &Limits) -> (Option<Self>, Vec<Issue>) {
         let text = sources.get(source).text.clone();
         let parsed = parse(&text, limits);
-        let document = parsed.root.map(|root| Self { source, root, allows: parsed.allows, text });
+        let document =
+            parsed.root.map(|root| Self { source, root: root.into(), allows: parsed.allows, text });
         (document, parsed.issues)
+    }
+
+    /// Returns its tree.
+    ///
+    /// Once that was taken away, the text is parsed again: who checks a sound plan asks for no place, and the tree of a
+    /// large plan is large.
+    pub fn root(&self) -> &Node {
+        self.root.get_or_init(|| {
+            let parsed = parse(&self.text, &Limits::default());
+            parsed.root.unwrap_or(Node { kind: Kind::Null, span: Span::default() })
+        })
+    }
+
+    /// Returns its tree, to be changed. What was changed must not be taken away: the text does not have it.
+    pub fn root_mut(&mut self) -> &mut Node {
+        self.root();
+        self.root.get_mut().unwrap_or_else(|| unreachable!("it was made above"))
+    }
+
+    /// Takes the tree away, to be used up.
+    pub fn take_root(&mut self) -> Node {
+        self.root();
+        self.root.take().unwrap_or_else(|| unreachable!("it was made above"))
+    }
+
+    /// Whether the tree is there, and need not be made again.
+    pub fn has_root(&self) -> bool {
+        self.root.get().is_some()
     }
 
     /// Returns a stretch of the text; nothing for what is none.
@@ -80,8 +109,8 @@ impl Document {
     ///
     /// What the document does not have is placed at the nearest thing above it that it has.
     pub fn place(&self, path: &KeyPath, part: Part) -> Place {
-        let (key, node) = self.root.follow(path);
-        let followed = self.root.at(path).is_some();
+        let (key, node) = self.root().follow(path);
+        let followed = self.root().at(path).is_some();
         let span = match (part, key) {
             (Part::Key, Some(key)) => key.span,
             // Where the way ends early, the key that it got to is clearer than a whole block.

@@ -64,7 +64,7 @@ fn shortest_within(graph: &DiGraph<(), (), u32>, knot: &[NodeIndex]) -> Vec<usiz
 #[cfg(test)]
 mod tests {
     use crate::graph::StepGraph;
-    use crate::resolve::{Node, NodeKind};
+    use crate::resolve::{Node, NodeKind, Reason};
     use crate::value::Id;
 
     fn graph(after: &[&[usize]]) -> StepGraph {
@@ -74,7 +74,7 @@ mod tests {
             .map(|(at, after)| Node {
                 id: Id::trusted(format!("s{at}")),
                 kind: NodeKind::Step(at),
-                after: after.iter().map(|before| (*before, "".into())).collect(),
+                after: after.iter().map(|before| (*before, Reason::default())).collect(),
             })
             .collect();
         StepGraph::new(&nodes)

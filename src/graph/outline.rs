@@ -69,7 +69,7 @@ impl Outline {
             let members = || parts[at].iter().copied().chain([at]);
             let mut after: Vec<(usize, String)> = members()
                 .flat_map(|member| route.nodes[member].after.iter())
-                .map(|(before, why)| (whole[*before], why.to_string()))
+                .map(|(before, why)| (whole[*before], why.words(plan)))
                 .filter(|(before, _)| *before != at)
                 .collect();
             after.sort_by_key(|(before, _)| *before);

@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicUsize;
 use rayon::prelude::*;
 
 use super::allows::Allows;
+use super::cores::on_all_cores;
 use super::recipes;
 use super::rules::RULES;
 use super::sink::Found;
@@ -141,6 +142,9 @@ fn run(stage: Stage, rules: &[(&dyn Rule, Severity)], contexts: &[Context<'_>]) 
     sinks
 }
 
+/// The routes of a plan with fewer steps are found before a thread has begun.
+const WORTH_A_THREAD: usize = 200;
+
 /// Runs rules on the routes of a variant, on all cores, and lets each route go again: one of a large plan is large.
 fn on_routes(rules: &[(&dyn Rule, Severity)], context: &Context<'_>) -> (Vec<Sink>, Taken) {
     let look = |scenario: Option<&Id>| {
@@ -149,7 +153,11 @@ fn on_routes(rules: &[(&dyn Rule, Severity)], context: &Context<'_>) -> (Vec<Sin
         (found.collect::<Vec<_>>(), Taken::by(&routed.route))
     };
     let scenarios = context.scenarios();
-    let looked: Vec<(Vec<Sink>, Taken)> = scenarios.into_par_iter().with_max_len(1).map(look).collect();
+    let looked: Vec<(Vec<Sink>, Taken)> = if context.resolved.steps.len() < WORTH_A_THREAD {
+        scenarios.into_iter().map(look).collect()
+    } else {
+        on_all_cores(|| scenarios.into_par_iter().with_max_len(1).map(look).collect())
+    };
     let mut all: Vec<Sink> = rules.iter().map(|_| Sink::default()).collect();
     let mut taken = Taken::default();
     for (found, by) in looked {

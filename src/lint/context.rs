@@ -19,6 +19,9 @@ const MOST_GUESSES: usize = 20;
 
 static NO_HISTORY: History = History::new();
 
+/// Each thing of each section, with its key and its value.
+type Entries<'a> = HashMap<(&'a str, &'a str), (&'a Key, &'a Node), ahash::RandomState>;
+
 /// A plan under one environment, or under none, and all that a rule may see of it.
 #[derive(Debug)]
 pub struct Context<'a> {
@@ -44,7 +47,8 @@ pub struct Context<'a> {
     pub as_of: Option<&'a Date>,
     /// The steps that use a recipe, by id.
     pub(super) groups: HashMap<&'a str, usize, ahash::RandomState>,
-    entries: HashMap<(&'a str, &'a str), (&'a Key, &'a Node), ahash::RandomState>,
+    /// Where each thing of each section is written; most plans need no look there.
+    entries: OnceLock<Entries<'a>>,
     router: OnceLock<Router<'a>>,
     basis: OnceLock<Basis>,
     harms: OnceLock<Vec<(&'a Id, Harm)>>,
@@ -61,10 +65,6 @@ impl<'a> Context<'a> {
         sources: &'a Sources,
         guesses: &'a AtomicUsize,
     ) -> Self {
-        let sections = variant.document.root.entries().iter();
-        let entries = sections.flat_map(|(section, entries)| {
-            entries.entries().iter().map(|(key, value)| ((&*section.text, &*key.text), (key, value)))
-        });
         let steps = variant.resolved.steps.iter().enumerate();
         let groups = steps.filter(|(_, step)| step.is_group()).map(|(at, step)| (step.id.as_str(), at));
         Self {
@@ -79,7 +79,7 @@ impl<'a> Context<'a> {
             history: &NO_HISTORY,
             as_of: None,
             names: Names::of(&variant.plan, &variant.resolved),
-            entries: entries.collect(),
+            entries: OnceLock::new(),
             router: OnceLock::new(),
             basis: OnceLock::new(),
             harms: OnceLock::new(),
@@ -105,7 +105,7 @@ impl<'a> Context<'a> {
         let [Segment::Key(section), Segment::Key(id), rest @ ..] = path.segments() else {
             return self.document.place(path, part);
         };
-        let Some((key, node)) = self.entries.get(&(section, id)).copied() else {
+        let Some((key, node)) = self.entries().get(&(section, id)).copied() else {
             return self.document.place(path, part);
         };
         let (mut key, mut node, mut is_whole) = (Some(key), node, true);
@@ -126,6 +126,16 @@ impl<'a> Context<'a> {
             _ => node.span,
         };
         Place { source: self.document.source, span }
+    }
+
+    fn entries(&self) -> &Entries<'a> {
+        self.entries.get_or_init(|| {
+            let sections = self.document.root().entries().iter();
+            let entries = sections.flat_map(|(section, entries)| {
+                entries.entries().iter().map(|(key, value)| ((&*section.text, &*key.text), (key, value)))
+            });
+            entries.collect()
+        })
     }
 
     /// Returns what finds routes.

@@ -59,7 +59,7 @@ impl<'a> Context<'a> {
     ///
     /// An application without either is made anew from what it is installed from.
     pub(super) fn holdings(&self) -> Vec<Holding<'a>> {
-        let mut copies: HashMap<&Id, Vec<Held<'a>>> = HashMap::new();
+        let mut copies: HashMap<&Id, Vec<Held<'a>>, ahash::RandomState> = HashMap::default();
         for (backup_id, backup) in &self.plan.backups {
             for (copy_id, copy) in &backup.copies {
                 for asset in &*backup.of {

@@ -3,6 +3,7 @@
 mod allows;
 mod check;
 mod context;
+mod cores;
 mod destruction;
 mod edges;
 mod holdings;
@@ -27,6 +28,7 @@ mod variables;
 
 pub use check::{Request, check, has_broken_names};
 pub use context::{Context, in_scenario};
+pub use cores::on_all_cores;
 pub use levels::{Levels, UnknownRule, is_of_names, meta_of, unknown};
 pub use mend::{Mended, mend};
 pub use names::{NameKind, Names, things};

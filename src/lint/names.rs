@@ -115,6 +115,11 @@ impl<'a> Names<'a> {
         self.known.get(name).map(Vec::as_slice).unwrap_or_default()
     }
 
+    /// Whether a name belongs to something of one of some kinds.
+    pub fn has(&self, name: &str, kinds: &[NameKind]) -> bool {
+        self.kinds(name).iter().any(|kind| kinds.contains(kind))
+    }
+
     /// Returns the names of some kinds, in the order of the plan.
     pub fn of_kinds(&self, wanted: &[NameKind]) -> impl Iterator<Item = &'a str> {
         self.in_order.iter().filter(|(_, kind)| wanted.contains(kind)).map(|(name, _)| *name)

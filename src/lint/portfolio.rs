@@ -2,15 +2,14 @@
 
 use std::collections::HashMap;
 
-use crate::document::{KeyPath, Part, Place};
+use crate::document::Place;
 use crate::finding::Finding;
 use crate::value::Id;
 use crate::workspace::Opened;
 
 /// Returns the id of a plan, and where it stands.
 pub fn plan_id(opened: &Opened) -> Option<(Id, Place)> {
-    let (document, plan) = (opened.document.as_ref()?, opened.plan.as_ref()?);
-    Some((plan.plan.clone(), document.place(&KeyPath::root().key("plan"), Part::Value)))
+    Some((opened.plan.as_ref()?.plan.clone(), opened.named?))
 }
 
 /// Tells of plans with one id. Runs, reports and runbooks are found by it.

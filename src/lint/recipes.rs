@@ -3,12 +3,12 @@
 use std::collections::HashSet;
 
 use super::variables::{Asked, of_probe, of_step, of_undo};
-use crate::document::{Document, KeyPath, Limits, Part, Place, SourceId, Sources, Span};
+use crate::document::{Document, KeyPath, Limits, Part, Place, SourceId, Sources, Span, Trail};
 use crate::finding::{Finding, Fix};
 use crate::graph::StepGraph;
 use crate::plan::{Action, Plan, Recipe, Step};
 use crate::probe::Command;
-use crate::resolve::{Node, NodeKind};
+use crate::resolve::{Node, NodeKind, Reason};
 use crate::value::{Id, Name, Text, did_you_mean, slip_of};
 use crate::workspace::Opened;
 
@@ -70,7 +70,7 @@ impl Eye<'_> {
                         continue;
                     }
                     let path = needs.index(at);
-                    let path = if self.document.root.at(&path.key("any")).is_some() {
+                    let path = if self.document.root().at(&path.key("any")).is_some() {
                         path.key("any").index(inner)
                     } else {
                         path
@@ -101,7 +101,7 @@ impl Eye<'_> {
                 .needs
                 .iter()
                 .flat_map(crate::plan::Need::ids)
-                .filter_map(|need| Some((ids.iter().position(|id| *id == need)?, "".into())))
+                .filter_map(|need| Some((ids.iter().position(|id| *id == need)?, Reason::default())))
                 .collect(),
         };
         let nodes: Vec<Node> = self.recipe.steps.iter().enumerate().map(node).collect();
@@ -180,10 +180,11 @@ fn known_names<'a>(recipe: &'a Recipe, user: Option<&'a Plan>) -> HashSet<&'a st
 
 /// Returns the names that a recipe asks for: all of its texts, and the inputs of its commands.
 fn asked(recipe: &Recipe) -> Vec<Asked> {
-    let root = KeyPath::root();
+    let root = Trail::root();
+    let steps = root.key("steps");
     let mut asked = Vec::new();
     for (id, step) in &recipe.steps {
-        let path = root.key("steps").key(id.as_str());
+        let path = steps.key(id.as_str());
         asked.extend(of_step(&path, step));
         if let Action::Run { command, .. } = &*step.action {
             of_command(&path.key("run"), command, &mut asked);
@@ -202,11 +203,11 @@ fn asked(recipe: &Recipe) -> Vec<Asked> {
 }
 
 /// A command may have variables of its own; those of inputs come from the recipe alone.
-fn of_command(path: &KeyPath, command: &Command, asked: &mut Vec<Asked>) {
+fn of_command(path: &Trail<'_>, command: &Command, asked: &mut Vec<Asked>) {
     let Command::Shell(text) = command else { return };
     let mut seen = HashSet::new();
     let text = Text::new(text.as_str());
     for name in text.names().filter(|name| name.starts_with(INPUT) && seen.insert((*name).to_owned())) {
-        asked.push(Asked { path: path.clone(), name: name.to_owned() });
+        asked.push(Asked { path: path.to_path(), name: name.to_owned() });
     }
 }

@@ -1,7 +1,7 @@
 //! Everything in a plan that names something else in it.
 
 use super::NameKind;
-use crate::document::{KeyPath, Part};
+use crate::document::{KeyPath, Part, Trail};
 use crate::plan::{Action, Copy, Need, PlaceOverlay, Plan, Step, Wait};
 use crate::probe::Probe;
 use crate::value::{Id, Name, OneOrMany, Table};
@@ -50,47 +50,62 @@ const VARS: Wanted = Wanted::Kinds(&[Var], &[]);
 
 /// Returns everything in a plan that names something else in it.
 pub fn references(plan: &Plan) -> Vec<Reference<'_>> {
-    let mut walk = Walk { found: Vec::new() };
+    references_where(plan, &|_, _| true)
+}
+
+/// Returns those of the [`references`] of which name and meaning are of interest.
+pub(super) fn references_where<'a>(
+    plan: &'a Plan,
+    is_wanted: &dyn Fn(&'a str, Wanted) -> bool,
+) -> Vec<Reference<'a>> {
+    let mut walk = Walk { found: Vec::new(), is_wanted };
     walk.plan(plan);
     walk.found
 }
 
-struct Walk<'a> {
+struct Walk<'a, 'w> {
     found: Vec<Reference<'a>>,
+    is_wanted: &'w dyn Fn(&'a str, Wanted) -> bool,
 }
 
-impl<'a> Walk<'a> {
-    fn one(&mut self, path: KeyPath, name: &'a str, wanted: Wanted) {
-        self.found.push(Reference { path, part: Part::Value, name, wanted });
-    }
-
-    fn key(&mut self, path: &KeyPath, name: &'a str, wanted: Wanted) {
-        self.found.push(Reference { path: path.key(name), part: Part::Key, name, wanted });
-    }
-
-    fn maybe(&mut self, path: &KeyPath, key: &str, id: Option<&'a Id>, wanted: Wanted) {
-        if let Some(id) = id {
-            self.one(path.key(key), id.as_str(), wanted);
+impl<'a> Walk<'a, '_> {
+    fn add(&mut self, path: &Trail<'_>, part: Part, name: &'a str, wanted: Wanted) {
+        if (self.is_wanted)(name, wanted) {
+            self.found.push(Reference { path: path.to_path(), part, name, wanted });
         }
     }
 
-    fn ids(&mut self, path: &KeyPath, key: &str, ids: &'a [Id], wanted: Wanted) {
+    fn one(&mut self, path: &Trail<'_>, name: &'a str, wanted: Wanted) {
+        self.add(path, Part::Value, name, wanted);
+    }
+
+    fn key(&mut self, path: &Trail<'_>, name: &'a str, wanted: Wanted) {
+        self.add(&path.key(name), Part::Key, name, wanted);
+    }
+
+    fn maybe(&mut self, path: &Trail<'_>, key: &str, id: Option<&'a Id>, wanted: Wanted) {
+        if let Some(id) = id {
+            self.one(&path.key(key), id.as_str(), wanted);
+        }
+    }
+
+    fn ids(&mut self, path: &Trail<'_>, key: &str, ids: &'a [Id], wanted: Wanted) {
         if ids.is_empty() {
             return;
         }
         let path = path.key(key);
         for (at, id) in ids.iter().enumerate() {
-            self.one(path.index(at), id.as_str(), wanted);
+            self.one(&path.index(at), id.as_str(), wanted);
         }
     }
 
-    fn secrets(&mut self, path: &KeyPath, names: &'a [Name]) {
+    fn secrets(&mut self, path: &Trail<'_>, names: &'a [Name]) {
         for (at, name) in names.iter().enumerate() {
-            self.one(path.key("secrets").index(at), name.as_str(), SECRETS);
+            self.one(&path.key("secrets").index(at), name.as_str(), SECRETS);
         }
     }
 
-    fn needs(&mut self, path: &KeyPath, key: &str, needs: &'a [Need], wanted: Wanted) {
+    fn needs(&mut self, path: &Trail<'_>, key: &str, needs: &'a [Need], wanted: Wanted) {
         if needs.is_empty() {
             return;
         }
@@ -98,29 +113,29 @@ impl<'a> Walk<'a> {
         for (at, need) in needs.iter().enumerate() {
             let path = path.index(at);
             match need {
-                Need::One(id) => self.one(path, id.as_str(), wanted),
+                Need::One(id) => self.one(&path, id.as_str(), wanted),
                 Need::Any(redundant) => self.ids(&path, "any", &redundant.any, wanted),
             }
         }
     }
 
-    fn probes(&mut self, path: &KeyPath, key: &str, probes: &'a [Probe]) {
+    fn probes(&mut self, path: &Trail<'_>, key: &str, probes: &'a [Probe]) {
         for (at, probe) in probes.iter().enumerate() {
             self.maybe(&path.key(key).index(at), "on", probe.on.as_ref(), SPOTS);
         }
     }
 
-    fn one_or_many(&mut self, path: &KeyPath, ids: Option<&'a OneOrMany<Id>>, wanted: Wanted) {
+    fn one_or_many(&mut self, path: &Trail<'_>, ids: Option<&'a OneOrMany<Id>>, wanted: Wanted) {
         match ids.map_or([].as_slice(), |ids| ids) {
-            [only] => self.one(path.clone(), only.as_str(), wanted),
+            [only] => self.one(path, only.as_str(), wanted),
             many => {
-                many.iter().enumerate().for_each(|(at, id)| self.one(path.index(at), id.as_str(), wanted));
+                many.iter().enumerate().for_each(|(at, id)| self.one(&path.index(at), id.as_str(), wanted));
             }
         }
     }
 
     fn plan(&mut self, plan: &'a Plan) {
-        let root = KeyPath::root();
+        let root = Trail::root();
         if let Some(activation) = &plan.activation {
             self.maybe(&root.key("activation"), "by", activation.by.as_ref(), DOERS);
         }
@@ -161,7 +176,8 @@ impl<'a> Walk<'a> {
         }
         let policy = root.key("policy");
         for (at, exception) in plan.policy.exceptions.iter().enumerate() {
-            let path = policy.key("except").index(at);
+            let path = policy.key("except");
+            let path = path.index(at);
             self.maybe(&path, "asset", exception.asset.as_ref(), ASSETS);
             self.maybe(&path, "scenario", exception.scenario.as_ref(), SCENARIOS);
             self.maybe(&path, "step", exception.step.as_ref(), STEPS);
@@ -185,18 +201,21 @@ impl<'a> Walk<'a> {
         self.environments(plan);
     }
 
-    fn keys<V>(&mut self, path: &KeyPath, table: &'a Table<Id, V>, wanted: Wanted) {
+    fn keys<V>(&mut self, path: &Trail<'_>, table: &'a Table<Id, V>, wanted: Wanted) {
         table.keys().for_each(|id| self.key(path, id.as_str(), wanted));
     }
 
     fn environments(&mut self, plan: &'a Plan) {
         for (id, environment) in &plan.environments {
-            let path = KeyPath::root().key("environments").key(id.as_str());
+            let root = Trail::root();
+            let environments = root.key("environments");
+            let path = environments.key(id.as_str());
             self.keys(&path.key("places"), &environment.places, PLACES);
             for (id, place) in &environment.places {
-                let path = path.key("places").key(id.as_str());
+                let places = path.key("places");
+                let path = places.key(id.as_str());
                 match place {
-                    PlaceOverlay::Mapped(other) => self.one(path, other.as_str(), PLACES),
+                    PlaceOverlay::Mapped(other) => self.one(&path, other.as_str(), PLACES),
                     PlaceOverlay::Changed(change) => {
                         self.needs(&path, "in", change.in_.as_deref().unwrap_or_default(), PLACES);
                     }
@@ -214,7 +233,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn copy(&mut self, path: &KeyPath, copy: &'a Copy) {
+    fn copy(&mut self, path: &Trail<'_>, copy: &'a Copy) {
         self.maybe(path, "from", copy.from.as_ref(), Wanted::Sibling);
         self.maybe(path, "in", copy.in_.as_ref(), PLACES);
         self.ids(path, "erasable_by", copy.erasable_by.as_deref().unwrap_or_default(), PLACES);
@@ -222,13 +241,13 @@ impl<'a> Walk<'a> {
             self.ids(&path.key("immutable"), "except", &immutable.except, PLACES);
         }
         if let Some(key) = &copy.key {
-            self.one(path.key("key"), key.as_str(), SECRETS);
+            self.one(&path.key("key"), key.as_str(), SECRETS);
         }
         self.needs(path, "needs", &copy.needs, THINGS);
         self.probes(path, "verify", &copy.verify);
     }
 
-    fn step(&mut self, path: &KeyPath, step: &'a Step) {
+    fn step(&mut self, path: &Trail<'_>, step: &'a Step) {
         let common = &step.common;
         self.needs(path, "needs", &common.needs, THINGS);
         self.ids(path, "restores", &common.restores, ASSETS);

@@ -353,3 +353,58 @@ fn nobody_is_told_of_what_never_happens() {
         found.iter().map(|finding| (finding.code, finding.help.as_deref().unwrap_or_default())).collect();
     assert_eq!(helps, [("bad-value", "did you mean `run-started`?"), ("bad-value", "did you mean `slack`?")]);
 }
+
+/// Two scenarios, of which each leaves something undone, and so many steps that threads are worth it.
+fn faulty_in_two_scenarios() -> String {
+    let mut text = "
+version: 1
+plan: shop
+owner: ops
+places: { one: { kind: site }, two: { kind: site } }
+assets:
+  a: { kind: files, homes: [one], rto: 1m, health: [{ file: /a }] }
+  b: { kind: files, homes: [two], rto: 1m, health: [{ file: /b }] }
+scenarios:
+  first: { title: First, lose: [one] }
+  second: { title: Second, lose: [two] }
+  both: { title: Both, lose: [one, two] }
+steps:
+  build-one: { provides: [one], run: ./build.sh one, takes: 1h }
+  build-two: { provides: [two], run: ./build.sh two, takes: 1h }
+  restore-a: { restores: [a], manual: Look at $HOST, takes: 1m }
+  restore-b: { restores: [b], manual: Look at $HOST, takes: 1m }
+  other: { run: ./other.sh, outputs: [HOST], takes: 1m }
+"
+    .to_owned();
+    for at in 0..300 {
+        writeln!(text, "  more-{at}: {{ needs: [build-one], run: ./more.sh, takes: 1m }}").unwrap();
+    }
+    text
+}
+
+#[test]
+fn the_number_of_cores_cannot_be_seen() {
+    let text = faulty_in_two_scenarios();
+    let found = |threads: usize| -> Vec<String> {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let found = pool.install(|| check_with(&text, &Levels::default()));
+        found.iter().map(|finding| format!("{finding:?}")).collect()
+    };
+    let one = found(1);
+    assert!(one.len() > 300, "{}", one.len());
+    assert!((0..5).all(|_| found(4) == one));
+}
+
+#[test]
+fn what_is_wrong_on_several_routes_is_told_of_the_first() {
+    let found = check_with(&faulty_in_two_scenarios(), &Levels::default());
+    let told: Vec<&str> = found
+        .iter()
+        .filter(|finding| finding.code == "unknown-variable")
+        .map(|finding| finding.message.as_str())
+        .collect();
+    let says = |scenario| {
+        format!("`$HOST` has no value in scenario `{scenario}`: no step that writes it comes before")
+    };
+    assert_eq!(told, [says("first"), says("second")]);
+}

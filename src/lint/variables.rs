@@ -1,6 +1,6 @@
 //! Texts that ask for values by `$NAME`.
 
-use crate::document::KeyPath;
+use crate::document::{KeyPath, Trail};
 use crate::plan::{Action, Common, Plan, Step, Undo, Wait};
 use crate::probe::{HttpRequest, Probe, ProbeKind};
 use crate::value::{Field, OneOrMany, Scalar, Table, Text};
@@ -12,7 +12,7 @@ pub(super) struct Asked {
 }
 
 /// Returns the names that the texts of a step ask for.
-pub(super) fn of_step(path: &KeyPath, step: &Step) -> Vec<Asked> {
+pub(super) fn of_step(path: &Trail<'_>, step: &Step) -> Vec<Asked> {
     let mut asked = Vec::new();
     match &*step.action {
         Action::Manual { text, .. } => of_text(&path.key("manual"), text, &mut asked),
@@ -32,13 +32,9 @@ pub(super) fn of_step(path: &KeyPath, step: &Step) -> Vec<Asked> {
     asked
 }
 
-fn of_common(path: &KeyPath, common: &Common, asked: &mut Vec<Asked>) {
-    for (at, probe) in common.preconditions.iter().enumerate() {
-        of_probe(&path.key("preconditions").index(at), probe, asked);
-    }
-    for (at, probe) in common.verify.iter().enumerate() {
-        of_probe(&path.key("verify").index(at), probe, asked);
-    }
+fn of_common(path: &Trail<'_>, common: &Common, asked: &mut Vec<Asked>) {
+    of_list(&path.key("preconditions"), &common.preconditions, asked);
+    of_list(&path.key("verify"), &common.verify, asked);
     if let Some(unless) = &common.unless {
         of_probe(&path.key("unless"), unless, asked);
     }
@@ -48,7 +44,7 @@ fn of_common(path: &KeyPath, common: &Common, asked: &mut Vec<Asked>) {
 }
 
 /// Adds the names that a way back asks for.
-pub(super) fn of_undo(path: &KeyPath, undo: &Undo, asked: &mut Vec<Asked>) {
+pub(super) fn of_undo(path: &Trail<'_>, undo: &Undo, asked: &mut Vec<Asked>) {
     if let Undo::Manual(text) = undo {
         of_text(&path.key("manual"), text, asked);
     }
@@ -57,26 +53,31 @@ pub(super) fn of_undo(path: &KeyPath, undo: &Undo, asked: &mut Vec<Asked>) {
 /// Returns the names that the health of the assets and the verification of copies ask for.
 pub(super) fn of_probes(plan: &Plan) -> Vec<Asked> {
     let mut asked = Vec::new();
-    let root = KeyPath::root();
+    let root = Trail::root();
+    let assets = root.key("assets");
     for (id, asset) in &plan.assets {
-        let path = root.key("assets").key(id.as_str()).key("health");
-        asset.health.iter().enumerate().for_each(|(at, probe)| of_probe(&path.index(at), probe, &mut asked));
+        let path = assets.key(id.as_str());
+        of_list(&path.key("health"), &asset.health, &mut asked);
     }
+    let backups = root.key("backups");
     for (id, backup) in &plan.backups {
+        let path = backups.key(id.as_str());
         for (copy, body) in &backup.copies {
-            let path = root.key("backups").key(id.as_str()).key("copies").key(copy.as_str()).key("verify");
-            body.verify
-                .iter()
-                .enumerate()
-                .for_each(|(at, probe)| of_probe(&path.index(at), probe, &mut asked));
+            of_list(&path.key("copies").key(copy.as_str()).key("verify"), &body.verify, &mut asked);
         }
     }
     asked
 }
 
-fn of_text(path: &KeyPath, text: &Text, asked: &mut Vec<Asked>) {
+fn of_list(path: &Trail<'_>, probes: &[Probe], asked: &mut Vec<Asked>) {
+    for (at, probe) in probes.iter().enumerate() {
+        of_probe(&path.index(at), probe, asked);
+    }
+}
+
+fn of_text(path: &Trail<'_>, text: &Text, asked: &mut Vec<Asked>) {
     let before = asked.len();
-    asked.extend(text.names().map(|name| Asked { path: path.clone(), name: name.to_owned() }));
+    asked.extend(text.names().map(|name| Asked { path: path.to_path(), name: name.to_owned() }));
     // A name that one text asks for twice is one fault.
     let mut at = before;
     while at < asked.len() {
@@ -88,7 +89,7 @@ fn of_text(path: &KeyPath, text: &Text, asked: &mut Vec<Asked>) {
     }
 }
 
-fn of_request(path: &KeyPath, request: &HttpRequest, asked: &mut Vec<Asked>) {
+fn of_request(path: &Trail<'_>, request: &HttpRequest, asked: &mut Vec<Asked>) {
     of_text(&path.key("url"), &request.url, asked);
     for (name, text) in &request.headers {
         of_text(&path.key("headers").key(name), text, asked);
@@ -98,7 +99,7 @@ fn of_request(path: &KeyPath, request: &HttpRequest, asked: &mut Vec<Asked>) {
     }
 }
 
-fn of_inputs(path: &KeyPath, with: &Table<Field, OneOrMany<Scalar>>, asked: &mut Vec<Asked>) {
+fn of_inputs(path: &Trail<'_>, with: &Table<Field, OneOrMany<Scalar>>, asked: &mut Vec<Asked>) {
     for (field, values) in with {
         for value in values.iter() {
             of_text(&path.key(field.as_str()), &Text::new(value.as_str()), asked);
@@ -107,7 +108,7 @@ fn of_inputs(path: &KeyPath, with: &Table<Field, OneOrMany<Scalar>>, asked: &mut
 }
 
 /// Adds the names that a probe asks for.
-pub(super) fn of_probe(path: &KeyPath, probe: &Probe, asked: &mut Vec<Asked>) {
+pub(super) fn of_probe(path: &Trail<'_>, probe: &Probe, asked: &mut Vec<Asked>) {
     match &probe.kind {
         ProbeKind::Run(_) => {}
         ProbeKind::Http(request) => of_request(&path.key("http"), request, asked),

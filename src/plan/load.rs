@@ -4,7 +4,7 @@ use serde::de::DeserializeOwned;
 
 use super::shape::{Shape, check_shape};
 use super::{Plan, Recipe};
-use crate::document::{Document, KeyPath, Limits, Part, SourceId, Sources, from_node};
+use crate::document::{Document, KeyPath, Limits, Node, Part, Place, SourceId, Sources, from_node};
 use crate::finding::{Finding, Severity};
 
 /// What became of a text.
@@ -12,6 +12,8 @@ use crate::finding::{Finding, Severity};
 pub struct Loaded<T> {
     /// The document, if the text is YAML.
     pub document: Option<Document>,
+    /// Where its id is written.
+    pub named: Option<Place>,
     /// What it says, if nothing is wrong with its shape.
     pub value: Option<T>,
     /// What is wrong.
@@ -29,10 +31,12 @@ pub fn load_recipe(source: SourceId, sources: &Sources) -> Loaded<Recipe> {
 }
 
 fn load_as<T: DeserializeOwned>(source: SourceId, sources: &Sources, shape: Shape) -> Loaded<T> {
-    let (document, issues) = Document::parse(source, sources, &Limits::default());
+    let (mut document, issues) = Document::parse(source, sources, &Limits::default());
     let mut findings: Vec<Finding> =
         issues.into_iter().map(|issue| Finding::from_issue(source, issue)).collect();
-    let value = document.as_ref().and_then(|document| {
+    let id = KeyPath::root().key(shape.id_key());
+    let named = document.as_ref().map(|document| document.place(&id, Part::Value));
+    let value = document.as_mut().and_then(|document| {
         let mut wrong = check_shape(document, shape);
         wrong.retain(|finding| !stands_at_a_dangling_alias(finding, &findings, sources));
         // Of one value, what is wrong with it says more than what older readers would make of it.
@@ -45,7 +49,8 @@ fn load_as<T: DeserializeOwned>(source: SourceId, sources: &Sources, shape: Shap
         if !is_sound {
             return None;
         }
-        match read(document) {
+        let whole = document.place(&KeyPath::root(), Part::Value);
+        match read(document.take_root(), whole) {
             Ok(value) => Some(value),
             Err(finding) => {
                 findings.push(*finding);
@@ -53,7 +58,7 @@ fn load_as<T: DeserializeOwned>(source: SourceId, sources: &Sources, shape: Shap
             }
         }
     });
-    Loaded { document, value, findings }
+    Loaded { document, named, value, findings }
 }
 
 /// Whether a finding is about what an alias without an anchor has left empty; the alias itself is told already.
@@ -70,13 +75,16 @@ fn stands_at_a_dangling_alias(finding: &Finding, told: &[Finding], sources: &Sou
 /// Reads the types of a plan over which an environment has been laid.
 pub fn retype(document: &Document) -> Result<Plan, Vec<Finding>> {
     let findings = check_shape(document, Shape::Plan);
-    if findings.is_empty() { read(document).map_err(|finding| vec![*finding]) } else { Err(findings) }
+    if !findings.is_empty() {
+        return Err(findings);
+    }
+    let whole = document.place(&KeyPath::root(), Part::Value);
+    read(document.root().clone(), whole).map_err(|finding| vec![*finding])
 }
 
 /// What the schema has let through and the types refuse, such as a regular expression that is none.
-fn read<T: DeserializeOwned>(document: &Document) -> Result<T, Box<Finding>> {
-    from_node(&document.root).map_err(|error| {
-        let mut place = document.place(&KeyPath::root(), Part::Value);
+fn read<T: DeserializeOwned>(root: Node, mut place: Place) -> Result<T, Box<Finding>> {
+    from_node(root).map_err(|error| {
         if let Some(span) = error.span {
             place.span = span;
         }

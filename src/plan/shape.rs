@@ -20,6 +20,16 @@ pub(super) enum Shape {
     Recipe,
 }
 
+impl Shape {
+    /// Returns the key under which the id stands.
+    pub(super) const fn id_key(self) -> &'static str {
+        match self {
+            Self::Plan => "plan",
+            Self::Recipe => "recipe",
+        }
+    }
+}
+
 struct Schema {
     json: Value,
     validator: Option<Validator<Yaml>>,
@@ -45,11 +55,11 @@ pub(super) fn check_shape(document: &Document, shape: Shape) -> Vec<Finding> {
         Shape::Recipe => &RECIPE,
     };
     let Some(validator) = &schema.validator else { return Vec::new() };
-    if validator.is_valid(&document.root) {
+    if validator.is_valid(document.root()) {
         return Vec::new();
     }
     let mut judge = Judge { document, schema: &schema.json, findings: Vec::new() };
-    for error in validator.iter_errors(&document.root) {
+    for error in validator.iter_errors(document.root()) {
         judge.take(&error);
         if judge.findings.len() >= MOST {
             break;
@@ -68,7 +78,7 @@ impl Judge<'_> {
     fn take(&mut self, error: &ValidationError<'_>) {
         let path = KeyPath::from_pointer(error.instance_path().as_str());
         let path = self.real_path(&path);
-        let Some(node) = self.document.root.at(&path) else { return };
+        let Some(node) = self.document.root().at(&path) else { return };
         let node = node.clone();
         match error.kind() {
             Kind::AdditionalProperties { unexpected } | Kind::UnevaluatedProperties { unexpected } => {
@@ -177,7 +187,7 @@ impl Judge<'_> {
         for segment in path.segments() {
             real = match segment {
                 crate::document::Segment::Index(index)
-                    if self.document.root.at(&real).is_some_and(|node| node.items().is_empty()) =>
+                    if self.document.root().at(&real).is_some_and(|node| node.items().is_empty()) =>
                 {
                     real.key(&index.to_string())
                 }
@@ -207,7 +217,7 @@ impl Judge<'_> {
         let message = format!("`{key}` is not a field of {}", thing_at(path));
         let place = self.document.place(&path.key(key), Part::Key);
         // A field that is there already would then be there twice.
-        let is_given = |name: &str| self.document.root.at(&path.key(name)).is_some();
+        let is_given = |name: &str| self.document.root().at(&path.key(name)).is_some();
         let slip = slip_of(key, known.iter().map(String::as_str)).filter(|name| !is_given(name));
         let fix = slip.and_then(|name| Fix::respell(self.document, place, key, name));
         let finding = Finding::error("unknown-field", message).at(place, "not known here");

@@ -21,23 +21,24 @@ pub(super) struct Item<'a> {
 
 /// Tells of keys that are no keys, or no keys of one item.
 pub(super) fn faults(step: &Spot<'_>, common: &Common, each: &Each) -> Vec<Finding> {
-    let list = step.key("each");
-    let list = if list.has("of") { list.key("of") } else { list };
+    let item = |at: usize| {
+        let list = step.key("each");
+        if list.has("of") { list.key("of").index(at) } else { list.index(at) }
+    };
     let mut findings = Vec::new();
     for (at, key) in each.of.iter().enumerate() {
-        let place = list.index(at);
         let is_plain = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-';
         if !key.as_str().chars().all(is_plain) {
             let message = format!("`{key}` cannot be the key of an item of `each`");
-            let finding = place.error("bad-id", message, Part::Value, "this key");
+            let finding = item(at).error("bad-id", message, Part::Value, "this key");
             findings.push(
                 finding.help("a key is kebab-case, such as `eu-west`; it becomes part of the step's path"),
             );
         } else if let Some(first) = each.of.iter().take(at).position(|earlier| earlier == key) {
             let message = format!("`{key}` stands twice under `each`");
-            let finding = place
+            let finding = item(at)
                 .error("duplicate-key", message, Part::Value, "the second")
-                .related(list.index(first).place(Part::Value), "the first")
+                .related(item(first).place(Part::Value), "the first")
                 .help("each item has a key of its own; take one of the two out");
             findings.push(finding);
         }

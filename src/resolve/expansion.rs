@@ -281,8 +281,8 @@ impl<'a> Expansion<'a> {
 
     /// Returns the names of what is around the parts of a step; nothing, and tells of it, if that is too much.
     fn deeper(&mut self, scope: &Scope<'_>, name: String) -> Option<Vec<String>> {
-        let key = if scope.spot.has("plan") { "plan" } else { "use" };
         let refuse = |message: String, help: &str| {
+            let key = if scope.spot.has("plan") { "plan" } else { "use" };
             let finding = scope.spot.key(key).error("recipe-misuse", message, Part::Value, "used here");
             finding.help(help)
         };

@@ -5,7 +5,7 @@ use std::collections::{HashSet, VecDeque};
 use super::copies::{CopyChoice, Losses};
 use super::index::Index;
 use super::reach::Reach;
-use super::reasons::{Because, WAITS, why_not};
+use super::reasons::{WAITS, why_not};
 use super::reliance::{Kind, Requirement, Thing, first_restored, together};
 use super::route::{AssetState, Request, Route, StepChoice};
 use super::supply::Supply;
@@ -46,8 +46,8 @@ pub(super) struct Finder<'a> {
     pub(super) route: Route,
     supply: Supply,
     losses: Losses,
-    /// What taken steps need, and why.
-    pending: VecDeque<(Thing, Because)>,
+    /// What taken steps need.
+    pending: VecDeque<Thing>,
     /// Places and secrets whose own needs are taken already.
     followed: HashSet<Thing, ahash::RandomState>,
 }
@@ -172,14 +172,14 @@ impl<'a> Finder<'a> {
         for asset in wanted {
             if self.state(asset) == Some(AssetState::Interrupted) {
                 let thing = Thing::Asset(asset);
-                self.want(self.index.needs(thing), thing, Because::Needed(thing));
+                self.want(self.index.needs(thing), thing);
                 self.take_pending();
             }
         }
         // Without a scenario there is one route: all the steps.
         if self.scenario.is_none() && self.route.operation == Operation::Recover && only.is_empty() {
             for at in (0..plan.steps.len()).filter(|at| self.index.is_own_step(*at)) {
-                self.take(at, Because::Everything);
+                self.take(at);
             }
             self.take_pending();
         }
@@ -211,7 +211,7 @@ impl<'a> Finder<'a> {
                     self.route.against.insert(step_at, WAITS.into());
                 }
                 None => {
-                    self.take(step_at, Because::Restores(at));
+                    self.take(step_at);
                     return;
                 }
                 Some(why) => {
@@ -297,11 +297,7 @@ impl<'a> Finder<'a> {
     }
 
     /// Takes a step onto the route, and whatever it needs.
-    fn take(&mut self, at: usize, because: Because) {
-        self.take_as(at, |index| because.text(index));
-    }
-
-    fn take_as(&mut self, at: usize, why: impl Fn(&Index<'_>) -> String) {
+    fn take(&mut self, at: usize) {
         let (index, plan) = (self.index, self.plan);
         let step = &plan.steps[at];
         if self.route.chosen.has(at) || !self.applies(step) {
@@ -310,63 +306,57 @@ impl<'a> Finder<'a> {
         let first = first_restored(index, &self.route, at);
         let copy = first.and_then(|asset| self.copy_for(at, Some(asset)).0);
         let read = copy.as_ref().and_then(|choice| index.copy(&choice.copy));
-        self.route.chosen.set(at, StepChoice { why: why(index), copy: copy.map(Box::new) });
+        self.route.chosen.set(at, StepChoice { copy: copy.map(Box::new) });
         let me = Thing::Step(at);
-        let needed = Because::Needed(me);
         for asset in &index.restores[at] {
             let home = self.route.assets.at_mut(*asset).and_then(|route| {
                 route.restored_by.get_or_insert_with(|| step.id.clone());
                 plan.places.get_index_of(route.home.as_ref()?)
             });
             if let Some(home) = home.filter(|home| !index.provides[at].contains(home)) {
-                self.pending.push_back((Thing::Place(home), Because::Home(*asset)));
+                self.pending.push_back(Thing::Place(home));
             }
-            self.want(index.needs(Thing::Asset(*asset)), me, needed);
+            self.want(index.needs(Thing::Asset(*asset)), me);
         }
         for place in &index.provides[at] {
-            self.want(index.within(*place), me, needed);
+            self.want(index.within(*place), me);
         }
         let on = step.common.on.as_ref().filter(|on| !matches!(on.as_str(), "home" | "controller"));
         if let Some(on) = on.and_then(|on| index.thing(on.as_str())) {
-            self.pending.push_back((on, Because::Done(at)));
+            self.pending.push_back(on);
         }
-        self.want(index.needs(me), me, needed);
+        self.want(index.needs(me), me);
         let inner = index.parts(at).iter().filter_map(|at| plan.steps.get(*at));
         let secrets = step.common.secrets.iter().chain(inner.flat_map(|part| &part.common.secrets));
         let secrets = secrets.filter_map(|secret| index.thing(secret.as_str()));
-        self.pending.extend(secrets.map(|secret| (secret, needed)));
+        self.pending.extend(secrets);
         if let Some(copy) = read {
-            self.want_copy(copy, needed);
+            self.want_copy(copy);
         }
         if !matches!(*step.action, Action::Manual { .. }) {
-            self.want_controller(me, needed);
+            self.want_controller(me);
         }
     }
 
     /// Takes what reading a copy takes.
-    fn want_copy(&mut self, copy: Thing, because: Because) {
+    fn want_copy(&mut self, copy: Thing) {
         for requirement in self.index.always(copy).1 {
             match requirement.kind {
-                Kind::LiesIn => {
-                    self.pending.extend(requirement.any.iter().map(|place| (*place, Because::Lies(copy))));
-                }
-                Kind::Key => {
-                    self.pending.extend(requirement.any.iter().map(|key| (*key, Because::Encrypted(copy))));
-                }
-                _ => self.want(std::slice::from_ref(requirement), copy, because),
+                Kind::LiesIn | Kind::Key => self.pending.extend(&requirement.any),
+                _ => self.want(std::slice::from_ref(requirement), copy),
             }
         }
     }
 
     /// Takes what reaching a controller takes: the first that is there, or else the first that can be provided.
-    fn want_controller(&mut self, step: Thing, because: Because) {
+    fn want_controller(&mut self, step: Thing) {
         let controllers = || self.index.controllers().iter().copied();
         let wanted = self
             .other_controller(step)
             .or_else(|| controllers().find(|place| self.stands(*place)))
             .or_else(|| controllers().find(|place| self.is_usable(*place)));
         if let Some(place) = wanted.filter(|place| !self.followed.contains(place)) {
-            self.pending.push_back((place, because));
+            self.pending.push_back(place);
         }
     }
 
@@ -384,16 +374,16 @@ impl<'a> Finder<'a> {
 
     /// Takes what the taken steps need, and what that needs. A list, since chains of needs can be long.
     fn take_pending(&mut self) {
-        while let Some((thing, because)) = self.pending.pop_front() {
-            self.take_need(thing, because);
+        while let Some(thing) = self.pending.pop_front() {
+            self.take_need(thing);
         }
     }
 
     /// Of what is needed, wants all that is needed for sure; of several that will do, the first that can be had.
-    fn want(&mut self, needs: &[Requirement], by: Thing, because: Because) {
+    fn want(&mut self, needs: &[Requirement], by: Thing) {
         for need in needs {
             if let [only] = need.any.as_slice() {
-                self.pending.push_back((*only, because));
+                self.pending.push_back(*only);
                 continue;
             }
             let enough: Vec<Thing> = match self.other_of(need, by) {
@@ -407,7 +397,7 @@ impl<'a> Finder<'a> {
                     .collect(),
             };
             let wanted = if enough.len() < need.at_least { &need.any } else { &enough };
-            self.pending.extend(wanted.iter().map(|thing| (*thing, because)));
+            self.pending.extend(wanted);
         }
     }
 
@@ -418,24 +408,23 @@ impl<'a> Finder<'a> {
         Some(reach.serving(by, requirement).into_owned())
     }
 
-    fn take_need(&mut self, thing: Thing, because: Because) {
+    fn take_need(&mut self, thing: Thing) {
         match thing {
-            Thing::Step(at) if self.index.is_own_step(at) => self.take(at, because),
+            Thing::Step(at) if self.index.is_own_step(at) => self.take(at),
             Thing::Asset(at) if self.is_goal(at) => self.bring_back(at),
             Thing::Place(at) => {
                 if self.followed.insert(thing) {
-                    self.want(self.index.needs(thing), thing, Because::Reached(thing));
+                    self.want(self.index.needs(thing), thing);
                 }
                 if self.stands(thing) {
                     return;
                 }
                 if let Some(step) = self.provider_of(at).or_else(|| self.first_provider(at)) {
-                    let place = self.index.name_of(thing);
-                    self.take_as(step, |index| format!("provides {place}, {}", because.text(index)));
+                    self.take(step);
                 }
             }
             Thing::Secret(_) if self.followed.insert(thing) => {
-                self.want(self.index.needs(thing), thing, Because::Fetched(thing));
+                self.want(self.index.needs(thing), thing);
             }
             Thing::Step(_) | Thing::Asset(_) | Thing::Person(_) | Thing::Secret(_) | Thing::Copy(..) => {}
         }

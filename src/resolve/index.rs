@@ -335,18 +335,7 @@ impl<'a> Index<'a> {
 
     /// Returns the name of a thing, as it is written.
     pub(super) fn name_of(&self, thing: Thing) -> String {
-        let plan = self.plan;
-        let name = match thing {
-            Thing::Step(at) => plan.steps.get(at).map(|step| step.id.to_string()),
-            Thing::Asset(at) => plan.assets.get_index(at).map(|(id, _)| id.to_string()),
-            Thing::Place(at) => plan.places.get_index(at).map(|(id, _)| id.to_string()),
-            Thing::Person(at) => plan.people.get_index(at).map(|(id, _)| id.to_string()),
-            Thing::Secret(at) => plan.secrets.get_index(at).map(|(name, _)| name.to_string()),
-            Thing::Copy(backup, copy) => plan.backups.get_index(backup).and_then(|(id, backup)| {
-                backup.copies.get_index(copy).map(|(copy, _)| format!("{id}.{copy}"))
-            }),
-        };
-        name.unwrap_or_default()
+        thing.name(self.plan)
     }
 
     /// Returns where a thing is declared.

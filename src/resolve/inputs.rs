@@ -46,7 +46,7 @@ impl<'a> Spot<'a> {
 
     /// Whether a list or mapping stands there.
     pub(super) fn has(&self, key: &str) -> bool {
-        self.inside.is_none() && self.document.root.at(&self.path.key(key)).is_some()
+        self.inside.is_none() && self.document.root().at(&self.path.key(key)).is_some()
     }
 
     pub(super) fn place(&self, part: Part) -> Place {

@@ -44,7 +44,7 @@ pub use course::{Course, CourseKind, CourseNode};
 pub use expand::resolve;
 pub use harm::{Fall, Harm, Harmed};
 pub use imports::{Children, Import, Imports, Links, Owner};
-pub use nodes::{Node, NodeKind};
+pub use nodes::{Node, NodeKind, Reason};
 pub use overlay::overlay;
 pub use placement::Placement;
 pub use points::{

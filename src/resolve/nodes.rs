@@ -1,14 +1,13 @@
 //! The nodes of a route and their order.
 
-use std::borrow::Cow;
 use std::collections::HashSet;
 
-use super::Section;
 use super::index::Index;
 use super::reach::Reach;
 use super::reasons::why_not;
 use super::reliance::{Kind, Thing};
 use super::route::{AssetState, Route};
+use super::{ResolvedPlan, Section};
 use crate::value::Id;
 
 /// What a node of a route is.
@@ -27,12 +26,61 @@ pub struct Node {
     pub id: Id,
     /// What it is.
     pub kind: NodeKind,
-    /// The nodes that must be over before it begins, as positions, each with the reason in a few words.
-    pub after: Vec<(usize, Cow<'static, str>)>,
+    /// The nodes that must be over before it begins, as positions, each with the reason.
+    pub after: Vec<(usize, Reason)>,
 }
 
-/// Why a node comes after another, in a few words.
-type Reason = Cow<'static, str>;
+/// Why a node comes after another. It is put into words where somebody reads it: a large route has as many reasons as
+/// it has steps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reason {
+    why: Why,
+    /// The place that the other one provides, if that is what is needed of it.
+    provides: Option<u32>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Why {
+    #[default]
+    Needed,
+    Part,
+    Stage,
+    Home,
+    Done,
+    Restores,
+    Controller,
+    From,
+    NeededBy(Thing),
+    Holds(Thing),
+}
+
+impl Reason {
+    /// Returns it in a few words.
+    pub fn words(self, plan: &ResolvedPlan) -> String {
+        let why = match self.why {
+            Why::Needed => "needed".to_owned(),
+            Why::Part => "part".to_owned(),
+            Why::Stage => "sets the stage".to_owned(),
+            Why::Home => "its home".to_owned(),
+            Why::Done => "done there".to_owned(),
+            Why::Restores => "restores it".to_owned(),
+            Why::Controller => "drplan runs from there".to_owned(),
+            Why::From => "restored from there".to_owned(),
+            Why::NeededBy(thing) => format!("{} needs it", thing.name(plan)),
+            Why::Holds(thing) => format!("{} is in it", thing.name(plan)),
+        };
+        match self.provides {
+            Some(place) => format!("provides {}, {why}", Thing::Place(place as usize).name(plan)),
+            None => why,
+        }
+    }
+}
+
+impl From<Why> for Reason {
+    fn from(why: Why) -> Self {
+        Self { why, provides: None }
+    }
+}
 
 /// Puts the chosen steps and the assets that they bring back in order.
 pub(super) fn order(index: &Index<'_>, route: &Route, reach: &Reach<'_>, with_stage: bool) -> Vec<Node> {
@@ -108,7 +156,7 @@ impl Order<'_> {
         }
         // A step cannot wait for the place that it provides itself; no more can a part of a recipe wait for the
         // step that uses it.
-        after.retain(|(at, why)| (*at != me && Some(*at) != whole) || why == NEEDS);
+        after.retain(|(at, why)| (*at != me && Some(*at) != whole) || *why == Reason::default());
         after.sort_by_key(|(at, _)| *at);
         after.dedup_by_key(|(at, _)| *at);
         after
@@ -132,10 +180,10 @@ impl Order<'_> {
         if step.is_group() {
             let parts =
                 self.index.parts(at).iter().filter(|part| self.index.groups(**part).next() == Some(at));
-            after.extend(parts.filter_map(|part| Some((self.of_step[*part]?, "part".into()))));
+            after.extend(parts.filter_map(|part| Some((self.of_step[*part]?, Why::Part.into()))));
         }
         if step.section == Section::Steps {
-            after.extend(self.stage.iter().map(|node| (*node, "sets the stage".into())));
+            after.extend(self.stage.iter().map(|node| (*node, Why::Stage.into())));
         }
     }
 
@@ -148,7 +196,7 @@ impl Order<'_> {
             let known = |id: &Id| self.index.step_ids.position(id);
             let neighbour = neighbour.as_ref().filter(|id| known(id).is_some()).unwrap_or(id);
             match (self.node(neighbour), known(neighbour)) {
-                (Some(node), _) => after.push((node, NEEDS.into())),
+                (Some(node), _) => after.push((node, Reason::default())),
                 (None, Some(left_out)) if step.part_of.is_some() && depth < plan.steps.len() => {
                     self.after_needs(left_out, after, depth + 1);
                 }
@@ -167,11 +215,11 @@ impl Order<'_> {
     /// at what these rely on.
     fn after_thing(&self, thing: Thing, after: &mut Vec<(usize, Reason)>, seen: &mut Seen) {
         seen.clear();
-        let mut open: Vec<(Thing, Thing, Reason)> = Vec::new();
+        let mut open: Vec<(Thing, Thing, Why)> = Vec::new();
         for requirement in self.reach.requirements(thing).iter() {
-            let why = self.reason(requirement.kind);
+            let why = why(requirement.kind);
             let serving = self.reach.serving(thing, requirement);
-            open.extend(serving.iter().map(|next| (thing, *next, why.clone())));
+            open.extend(serving.iter().map(|next| (thing, *next, why)));
         }
         open.reverse();
         while let Some((from, needed, why)) = open.pop() {
@@ -186,39 +234,34 @@ impl Order<'_> {
                     }
                     for requirement in requirements.iter() {
                         let why = match requirement.kind {
-                            Kind::ProvidedBy => why.clone(),
-                            _ => format!("{} needs it", self.index.name_of(needed)).into(),
+                            Kind::ProvidedBy => why,
+                            _ => Why::NeededBy(needed),
                         };
                         let serving = self.reach.serving(needed, requirement);
-                        open.extend(serving.iter().map(|next| (needed, *next, why.clone())));
+                        open.extend(serving.iter().map(|next| (needed, *next, why)));
                     }
                     None
                 }
             };
             let Some(node) = node else { continue };
-            let why = match from {
-                Thing::Place(_) if matches!(needed, Thing::Step(_)) => {
-                    format!("provides {}, {why}", self.index.name_of(from)).into()
-                }
-                _ => why,
+            let provides = match (from, needed) {
+                (Thing::Place(place), Thing::Step(_)) => u32::try_from(place).ok(),
+                _ => None,
             };
-            after.push((node, why));
-        }
-    }
-
-    fn reason(&self, kind: Kind) -> Reason {
-        let name = |thing: Thing| self.index.name_of(thing);
-        match kind {
-            Kind::Inherited(asset, _) => format!("{} needs it", name(Thing::Asset(asset))).into(),
-            Kind::Home(_) => "its home".into(),
-            Kind::On => "done there".into(),
-            Kind::RestoredBy => "restores it".into(),
-            Kind::Controller => "drplan runs from there".into(),
-            Kind::From => "restored from there".into(),
-            Kind::Within(place, _) => format!("{} is in it", name(Thing::Place(place))).into(),
-            _ => NEEDS.into(),
+            after.push((node, Reason { why, provides }));
         }
     }
 }
 
-const NEEDS: &str = "needed";
+const fn why(kind: Kind) -> Why {
+    match kind {
+        Kind::Inherited(asset, _) => Why::NeededBy(Thing::Asset(asset)),
+        Kind::Home(_) => Why::Home,
+        Kind::On => Why::Done,
+        Kind::RestoredBy => Why::Restores,
+        Kind::Controller => Why::Controller,
+        Kind::From => Why::From,
+        Kind::Within(place, _) => Why::Holds(Thing::Place(place)),
+        _ => Why::Needed,
+    }
+}

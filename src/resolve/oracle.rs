@@ -282,7 +282,7 @@ proptest! {
         let text = plan(seed);
         let mut sources = Sources::default();
         let source = sources.add("p.yaml", text.clone());
-        let Loaded { document, value, findings } = load(source, &sources);
+        let Loaded { document, value, findings, .. } = load(source, &sources);
         prop_assert!(findings.is_empty(), "{findings:?}\n{text}");
         let (resolved, _) = resolve(&document.unwrap(), value.unwrap(), &Recipes::default(), &Imports::default(), None);
         let scenario = Id::trusted("s");

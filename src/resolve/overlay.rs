@@ -14,13 +14,13 @@ const SECTIONS: [&str; 5] = ["places", "vars", "secrets", "people", "notify"];
 pub fn overlay(document: &Document, environment: &Id) -> Document {
     let mut overlaid = document.clone();
     let path = crate::document::KeyPath::root().key("environments").key(environment.as_str());
-    let Some(changes) = document.root.at(&path) else { return overlaid };
+    let Some(changes) = document.root().at(&path) else { return overlaid };
     for section in SECTIONS {
         let Some((key, change)) = changes.entry(section) else { continue };
         match section {
-            "places" => lay_places(&mut overlaid.root, change, &document.root),
-            "secrets" => lay_secrets(entry_of(&mut overlaid.root, key), change),
-            _ => merge(entry_of(&mut overlaid.root, key), change),
+            "places" => lay_places(overlaid.root_mut(), change, document.root()),
+            "secrets" => lay_secrets(entry_of(overlaid.root_mut(), key), change),
+            _ => merge(entry_of(overlaid.root_mut(), key), change),
         }
     }
     overlaid

@@ -27,7 +27,7 @@ pub(super) struct Reach<'a> {
 #[derive(Default)]
 struct Positions {
     by_kind: [Vec<Option<usize>>; 5],
-    copies: HashMap<(usize, usize), usize>,
+    copies: HashMap<(usize, usize), usize, ahash::RandomState>,
 }
 
 impl Positions {

@@ -1,53 +1,10 @@
-//! Why a step is on a route, or is not.
+//! Why a step is not on a route.
 
 use std::borrow::Cow;
 
-use super::index::Index;
-use super::reliance::Thing;
 use super::{ResolvedPlan, ResolvedStep, Route, Section};
 use crate::plan::When;
 use crate::value::Id;
-
-/// Why something is taken onto the route.
-#[derive(Clone, Copy)]
-pub(super) enum Because {
-    /// The plan has no scenarios.
-    Everything,
-    /// It restores the asset.
-    Restores(usize),
-    /// The thing needs it.
-    Needed(Thing),
-    /// It is the home of the asset.
-    Home(usize),
-    /// The step is done there.
-    Done(usize),
-    /// The copy lies there.
-    Lies(Thing),
-    /// The copy is encrypted with it.
-    Encrypted(Thing),
-    /// The place is reached with it.
-    Reached(Thing),
-    /// The secret is fetched with it.
-    Fetched(Thing),
-}
-
-impl Because {
-    /// Returns why something is on the route, for people.
-    pub(super) fn text(self, index: &Index<'_>) -> String {
-        let name = |thing: Thing| index.name_of(thing);
-        match self {
-            Self::Everything => "the plan has no scenarios: every step runs".to_owned(),
-            Self::Restores(asset) => format!("restores {}", name(Thing::Asset(asset))),
-            Self::Needed(by) => format!("needed by {}", name(by)),
-            Self::Home(asset) => format!("home of {}", name(Thing::Asset(asset))),
-            Self::Done(step) => format!("{} is done there", name(Thing::Step(step))),
-            Self::Lies(copy) => format!("{} lies there", name(copy)),
-            Self::Encrypted(copy) => format!("{} is encrypted with it", name(copy)),
-            Self::Reached(place) => format!("{} is reached with it", name(place)),
-            Self::Fetched(secret) => format!("{} is fetched with it", name(secret)),
-        }
-    }
-}
 
 /// Why an alternative was passed over that comes before the one that was taken.
 pub(super) const WAITS: &str = "would wait for what it brings back";

@@ -1,5 +1,6 @@
 //! What each thing of a plan relies on, in one route or in every way that the plan allows.
 
+use super::ResolvedPlan;
 use super::copies::Losses;
 use super::index::Index;
 use super::reasons::why_not;
@@ -22,6 +23,23 @@ pub(super) enum Thing {
     Secret(usize),
     /// A copy that can be read: backup and copy.
     Copy(usize, usize),
+}
+
+impl Thing {
+    /// Returns its name, as it is written.
+    pub(super) fn name(self, plan: &ResolvedPlan) -> String {
+        let name = match self {
+            Self::Step(at) => plan.steps.get(at).map(|step| step.id.to_string()),
+            Self::Asset(at) => plan.assets.get_index(at).map(|(id, _)| id.to_string()),
+            Self::Place(at) => plan.places.get_index(at).map(|(id, _)| id.to_string()),
+            Self::Person(at) => plan.people.get_index(at).map(|(id, _)| id.to_string()),
+            Self::Secret(at) => plan.secrets.get_index(at).map(|(name, _)| name.to_string()),
+            Self::Copy(backup, copy) => plan.backups.get_index(backup).and_then(|(id, backup)| {
+                backup.copies.get_index(copy).map(|(copy, _)| format!("{id}.{copy}"))
+            }),
+        };
+        name.unwrap_or_default()
+    }
 }
 
 /// Of these things so many must be there.

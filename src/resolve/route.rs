@@ -80,11 +80,9 @@ pub struct AssetRoute {
     pub stranded: Option<String>,
 }
 
-/// Why a step was chosen.
+/// How a step was chosen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StepChoice {
-    /// Why, for people: "restores postgres".
-    pub why: String,
     /// The copy that it restores from.
     pub copy: Option<Box<CopyChoice>>,
 }
@@ -103,7 +101,7 @@ pub struct Route {
     /// The chosen steps, by the id that a person wrote.
     pub chosen: Column<StepChoice>,
     /// What was found against steps while others were chosen, by position.
-    pub(super) against: HashMap<usize, Cow<'static, str>>,
+    pub(super) against: HashMap<usize, Cow<'static, str>, ahash::RandomState>,
     /// What can never begin, and why.
     pub stuck: Vec<Stuck>,
     /// The nodes, in the order of the plan, each with what it waits for.

@@ -26,7 +26,7 @@ fn case(rest: &str, scenario: Option<&str>, operation: Operation, placement: &[(
     let text = format!("version: 1\nplan: p\n{PLACES}{rest}");
     let mut sources = Sources::default();
     let source = sources.add("p.yaml", text);
-    let Loaded { document, value, findings } = load(source, &sources);
+    let Loaded { document, value, findings, .. } = load(source, &sources);
     assert!(findings.is_empty(), "{findings:?}");
     let (resolved, findings) =
         resolve(&document.unwrap(), value.unwrap(), &Recipes::default(), &Imports::default(), None);

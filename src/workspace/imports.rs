@@ -256,7 +256,7 @@ impl Reading {
             ..Wrong::new("is no plan")
         })?;
         let source = sources.add(shown.clone(), text);
-        let Loaded { document, value, findings } = load(source, sources);
+        let Loaded { document, value, findings, .. } = load(source, sources);
         let (Some(document), Some(plan)) = (document, value) else {
             let errors: Vec<&Finding> =
                 findings.iter().filter(|finding| finding.severity == Severity::Error).collect();

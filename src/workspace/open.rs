@@ -23,6 +23,8 @@ pub struct Opened {
     pub source: SourceId,
     /// Its document, if it is YAML.
     pub document: Option<Arc<Document>>,
+    /// Where its id is written, if it is YAML.
+    pub named: Option<Place>,
     /// What it says, if nothing is wrong with its shape.
     pub plan: Option<Arc<Plan>>,
     /// The recipes at hand.
@@ -89,6 +91,7 @@ impl Opened {
             path: path.to_owned(),
             source: SourceId::default(),
             document: None,
+            named: None,
             plan: None,
             recipes: Arc::default(),
             imports: Imports::default(),
@@ -110,8 +113,8 @@ impl Opened {
     fn of_text_with(path: &Path, text: String, shelf: &Shelf, sources: &mut Sources) -> Result<Self, Error> {
         let mut opened = Self::unread(path);
         opened.source = sources.add(path.display().to_string(), text);
-        let Loaded { document, value, findings } = load(opened.source, sources);
-        opened.document = document.map(Arc::new);
+        let Loaded { document, named, value, findings } = load(opened.source, sources);
+        (opened.document, opened.named) = (document.map(Arc::new), named);
         opened.plan = value.map(Arc::new);
         opened.findings = findings;
         if opened.plan.is_some() {

@@ -101,7 +101,7 @@ fn add_shipped(sources: &mut Sources, recipes: &mut Recipes, findings: &mut Vec<
 }
 
 fn add(source: SourceId, sources: &Sources, recipes: &mut Recipes, findings: &mut Vec<Finding>) {
-    let Loaded { document, value, findings: found } = load_recipe(source, sources);
+    let Loaded { document, value, findings: found, .. } = load_recipe(source, sources);
     findings.extend(found);
     let (Some(document), Some(recipe)) = (document, value) else { return };
     let name = recipe.recipe.clone();

@@ -190,9 +190,9 @@ fn schema_and_types_agree() {
         let source = sources.add("plan.yaml", format!("version: 1\nplan: x\n{rest}\n"));
         let (document, issues) = Document::parse(source, &sources, &Limits::default());
         assert!(issues.iter().all(|issue| issue.is_warning), "{rest}: {issues:?}");
-        let root = document.unwrap().root;
+        let root = document.unwrap().take_root();
         let by_schema = validator.is_valid(&root.to_json());
-        let types = from_node::<Plan>(&root);
+        let types = from_node::<Plan>(root.clone());
         let by_types = types.is_ok();
         if (by_schema, by_types) != (*is_plan, *is_plan) {
             let why = types.err().map(|error| error.message).unwrap_or_default();

@@ -277,7 +277,7 @@ fn a_slip_is_undone_to_the_byte_or_left_as_it_is() {
             let source = sources.add(name, text.as_str());
             let (document, _) = Document::parse(source, &sources, &Limits::default());
             let mut found = Vec::new();
-            words(&document.unwrap().root, &text, &mut found);
+            words(document.unwrap().root(), &text, &mut found);
             plans.push((path.clone(), text, found));
         }
     }

@@ -12,7 +12,7 @@ use crate::graph::StepGraph;
 use crate::lint::rule::rule;
 use crate::lint::{Context, Routed, Rule, Sink, Subject, Wanted, references};
 use crate::plan::{Backup, Need, Plan, Step};
-use crate::resolve::{Node, NodeKind};
+use crate::resolve::{Node, NodeKind, Reason};
 use crate::value::{Id, Key, Table};
 
 rule!(DependencyCycle, "dependency-cycle", Deny, "Things wait for each other, so that none can ever begin.");
@@ -105,7 +105,7 @@ fn written(context: &Context<'_>) -> Vec<Vec<Link>> {
             })
         };
         let (from, to) = (node(from), node(to));
-        nodes[from].after.push((to, "".into()));
+        nodes[from].after.push((to, Reason::default()));
         paths.entry((from, to)).or_insert(reference.path);
     }
     let name = |at: usize| nodes[at].id.as_str().split_once(':').map_or("", |(_, name)| name).to_owned();

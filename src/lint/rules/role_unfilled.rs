@@ -18,15 +18,41 @@ rule!(
 
 /// What is asked of people.
 struct Task<'a> {
-    /// "approve `go-live`".
-    what: String,
+    /// The step that asks it; nothing if the plan itself is to be invoked.
+    step: Option<&'a ResolvedStep>,
     by: &'a [Id],
-    path: KeyPath,
-    about: Subject,
     /// How many must act.
     quorum: usize,
     /// Somebody who must be another person.
     other: Option<&'a Id>,
+}
+
+impl Task<'_> {
+    /// Returns what is to be done: "approve `go-live`".
+    fn what(&self) -> String {
+        match self.step {
+            None => "invoke the plan".to_owned(),
+            Some(step) if is_approval(step) => format!("approve `{}`", step.id),
+            Some(step) => format!("carry out `{}`", step.id),
+        }
+    }
+
+    /// Returns where it is written who is to act.
+    fn path(&self) -> KeyPath {
+        match self.step {
+            None => KeyPath::root().key("activation").key("by"),
+            Some(step) if is_approval(step) => step.key_path().key("approve").key("by"),
+            Some(step) => step.key_path().key("by"),
+        }
+    }
+
+    fn about(&self) -> Subject {
+        self.step.map(|step| Subject::step(step.written_as())).unwrap_or_default()
+    }
+}
+
+fn is_approval(step: &ResolvedStep) -> bool {
+    matches!(*step.action, Action::Approve(_))
 }
 
 impl Rule for RoleUnfilled {
@@ -41,7 +67,7 @@ impl Rule for RoleUnfilled {
         }
         for task in tasks(context, routed) {
             if let Some(finding) = judge(context, routed, &task) {
-                sink.add(finding, task.about.within(routed.route.scenario.as_ref()));
+                sink.add(finding, task.about().within(routed.route.scenario.as_ref()));
             }
         }
     }
@@ -51,14 +77,7 @@ fn tasks<'a>(context: &Context<'a>, routed: &Routed) -> Vec<Task<'a>> {
     let mut tasks = Vec::new();
     let activation = context.resolved.activation.as_ref();
     if let Some(by) = activation.and_then(|activation| activation.by.as_ref()) {
-        tasks.push(Task {
-            what: "invoke the plan".to_owned(),
-            by: std::slice::from_ref(by),
-            path: KeyPath::root().key("activation").key("by"),
-            about: Subject::default(),
-            quorum: 1,
-            other: None,
-        });
+        tasks.push(Task { step: None, by: std::slice::from_ref(by), quorum: 1, other: None });
     }
     let steps = routed.route.nodes.iter().filter_map(|node| match node.kind {
         NodeKind::Step(at) => context.resolved.steps.get(at),
@@ -69,22 +88,13 @@ fn tasks<'a>(context: &Context<'a>, routed: &Routed) -> Vec<Task<'a>> {
 }
 
 fn task_of(step: &ResolvedStep) -> Option<Task<'_>> {
-    let id = &step.id;
-    let about = Subject::step(step.written_as());
     match &*step.action {
-        Action::Manual { by: Some(by), .. } => Some(Task {
-            what: format!("carry out `{id}`"),
-            by: std::slice::from_ref(by),
-            path: step.key_path().key("by"),
-            about,
-            quorum: 1,
-            other: None,
-        }),
+        Action::Manual { by: Some(by), .. } => {
+            Some(Task { step: Some(step), by: std::slice::from_ref(by), quorum: 1, other: None })
+        }
         Action::Approve(Approve { by, quorum, distinct_from, .. }) => Some(Task {
-            what: format!("approve `{id}`"),
+            step: Some(step),
             by,
-            path: step.key_path().key("approve").key("by"),
-            about,
             quorum: quorum.map_or(1, |quorum| usize::try_from(quorum.get()).unwrap_or(usize::MAX)),
             other: distinct_from.as_ref(),
         }),
@@ -99,30 +109,34 @@ fn task_of(step: &ResolvedStep) -> Option<Task<'_>> {
 
 fn judge(context: &Context<'_>, routed: &Routed, task: &Task<'_>) -> Option<Finding> {
     let harm = &routed.route.harm;
-    let scenario = in_scenario(routed.route.scenario.as_ref());
+    let scenario = || in_scenario(routed.route.scenario.as_ref());
     let lives = |id: &&Id| harm.of_place(id.as_str()).is_none();
-    let Task { what, quorum, .. } = task;
+    let Task { quorum, .. } = task;
+    let what = || task.what();
     let may = named(context.resolved, task.by);
     let left: Vec<&Id> = may.iter().copied().filter(lives).collect();
     let begin = |message: String| {
         Finding::error(RoleUnfilled::META.name, message)
-            .at(context.place(&task.path, Part::Value), "who is to act")
+            .at(context.place(&task.path(), Part::Value), "who is to act")
     };
-    let roles = listed(task.by);
+    let roles = || listed(task.by);
     if may.len() < *quorum {
         let message =
-            format!("{quorum} people must {what}, and the plan names {}: {}", may.len(), listed(&may));
+            format!("{quorum} people must {}, and the plan names {}: {}", what(), may.len(), listed(&may));
         return Some(
-            begin(message).help(format!("let more people have the role {roles}, or lower `quorum`")),
+            begin(message).help(format!("let more people have the role {}, or lower `quorum`", roles())),
         );
     }
     if left.len() < *quorum {
         let message = match (left.len(), *quorum) {
-            (0, _) => format!("nobody is left to {what}{scenario}"),
-            (some, _) => format!("{quorum} people must {what}, and only {some} of them are left{scenario}"),
+            (0, _) => format!("nobody is left to {}{}", what(), scenario()),
+            (some, _) => {
+                format!("{quorum} people must {}, and only {some} of them are left{}", what(), scenario())
+            }
         };
         let help = format!(
-            "give the role {roles} to somebody who is not lost as well, or name another one under `by`"
+            "give the role {} to somebody who is not lost as well, or name another one under `by`",
+            roles()
         );
         let mut finding = begin(message).help(help);
         for id in may.into_iter().filter(|id| !lives(id)) {
@@ -143,10 +157,14 @@ fn judge(context: &Context<'_>, routed: &Routed, task: &Task<'_>) -> Option<Find
         return None;
     }
     let message = format!(
-        "whoever {who} may not {what}, and nobody else is left{scenario}: there is only {}",
+        "whoever {who} may not {}, and nobody else is left{}: there is only {}",
+        what(),
+        scenario(),
         listed(&left)
     );
-    Some(begin(message).help(format!("give the role {roles} to one more person, who is not lost as well")))
+    Some(
+        begin(message).help(format!("give the role {} to one more person, who is not lost as well", roles())),
+    )
 }
 
 /// Returns who carries out a step, if people do.

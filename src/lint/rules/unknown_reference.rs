@@ -1,9 +1,11 @@
 //! A name that is the name of nothing, or of the wrong kind of thing.
 
+use std::cell::LazyCell;
 use std::collections::HashMap;
 
 use crate::document::{KeyPath, Segment};
 use crate::finding::{Finding, Fix, RuleMeta};
+use crate::lint::references::references_where;
 use crate::lint::rule::rule;
 use crate::lint::{Context, NameKind, Reference, Rule, Sink, Stage, Subject, Wanted, references};
 use crate::plan::Backup;
@@ -30,13 +32,12 @@ impl Rule for UnknownReference {
     }
 
     fn check(&self, context: &Context<'_>, sink: &mut Sink) {
-        let references = references(context.plan);
-        let uses = Uses::of(&references);
-        for reference in &references {
+        let uses = LazyCell::new(|| Uses::of(&references(context.plan)));
+        for reference in &references_where(context.plan, &|name, wanted| !is_known(context, name, wanted)) {
             let wrong = match reference.wanted {
                 Wanted::Sibling => of_sibling(context, reference),
                 _ if reference.name.contains('/') => imported(context, reference),
-                Wanted::Kinds(kinds, words) => of_kinds(context, reference, kinds, words),
+                Wanted::Kinds(kinds, words) => Some(of_kinds(context, reference, kinds, words)),
                 Wanted::Copy => of_copy(context, reference.name),
             };
             if let Some(Wrong { message, help, slip }) = wrong {
@@ -48,6 +49,19 @@ impl Rule for UnknownReference {
                 sink.add(finding.maybe_help(help), Subject::default());
             }
         }
+    }
+}
+
+/// Whether a name is one of the plan's own, as nearly all are; where it stands need not be known for that.
+fn is_known(context: &Context<'_>, name: &str, wanted: Wanted) -> bool {
+    match wanted {
+        Wanted::Kinds(kinds, words) => {
+            !name.contains('/') && (words.contains(&name) || context.names.has(name, kinds))
+        }
+        Wanted::Copy => name.split_once('.').is_some_and(|(backup, copy)| {
+            context.plan.backups.get(backup).is_some_and(|backup| backup.copies.contains_key(copy))
+        }),
+        Wanted::Sibling => false,
     }
 }
 
@@ -92,7 +106,7 @@ impl<'a> Uses<'a> {
             Segment::Key(key) => path.key(key),
             Segment::Index(index) => path.index(*index),
         });
-        let parent = context.document.root.at(&parent);
+        let parent = context.document.root().at(&parent);
         // So was what stands there a second time.
         let is_there = parent.is_some_and(|parent| {
             parent.get(right).is_some() || parent.items().iter().any(|item| item.as_str() == Some(right))
@@ -184,19 +198,11 @@ fn kinds_in_words(kinds: &[NameKind]) -> String {
     kinds.iter().map(|kind| kind.word()).collect::<Vec<_>>().join(" or ")
 }
 
-fn of_kinds(
-    context: &Context<'_>,
-    reference: &Reference<'_>,
-    wanted: &[NameKind],
-    words: &[&str],
-) -> Option<Wrong> {
+fn of_kinds(context: &Context<'_>, reference: &Reference<'_>, wanted: &[NameKind], words: &[&str]) -> Wrong {
     let name = reference.name;
     let is = context.names.kinds(name);
-    if words.contains(&name) || is.iter().any(|kind| wanted.contains(kind)) {
-        return None;
-    }
     if let Some(other) = is.first() {
-        return Some(Wrong { message: wrong_kind(reference, *other, wanted), help: None, slip: None });
+        return Wrong { message: wrong_kind(reference, *other, wanted), help: None, slip: None };
     }
     let known: Vec<&str> = context.names.of_kinds(wanted).chain(words.iter().copied()).collect();
     let message = if wanted == NameKind::THINGS {
@@ -211,7 +217,7 @@ fn of_kinds(
         _ => None,
     };
     let (guess, slip) = context.guess_and_slip(name, &known);
-    Some(Wrong { message, help: guess.or_else(listed), slip })
+    Wrong { message, help: guess.or_else(listed), slip }
 }
 
 fn of_copy(context: &Context<'_>, name: &str) -> Option<Wrong> {

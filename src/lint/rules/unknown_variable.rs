@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::document::{KeyPath, Part};
+use crate::document::{KeyPath, Part, Trail};
 use crate::finding::{Finding, Fix, RuleMeta};
 use crate::lint::rule::rule;
 use crate::lint::variables::{Asked, of_probes, of_step};
@@ -76,12 +76,11 @@ impl Outputs {
         let names = context.resolved.steps.iter().flat_map(|step| &step.common.outputs).cloned().collect();
         let mut asked = Vec::new();
         for (section, id, step) in all_steps(context.plan) {
-            let path = KeyPath::root().key(section).key(id.as_str());
             let is_own = |name: &str| {
                 step.common.env.contains_key(name)
                     || step.common.secrets.iter().chain(&step.common.outputs).any(|own| own.as_str() == name)
             };
-            let open = of_step(&path, step)
+            let open = of_step(&Trail::root().key(section).key(id.as_str()), step)
                 .into_iter()
                 .filter(|asked| !is_own(&asked.name) && !is_given(context, &asked.name));
             asked.extend(open.map(|asked| (id.clone(), asked)));
@@ -103,10 +102,13 @@ fn places(context: &Context<'_>, outputs: &HashSet<Name>, sink: &mut Sink) {
         let path = KeyPath::root().key("places").key(id.as_str()).key("ssh");
         for (field, value) in [("address", Some(&ssh.address)), ("host_key", ssh.host_key.as_ref())] {
             let path = path.key(field);
-            // `ssh: user@HOST` is the name of a host, whatever its letters.
-            let Some(value) = value.filter(|_| context.document.root.at(&path).is_some()) else { continue };
+            let Some(value) = value else { continue };
             let is_name = value.parse::<Name>().is_ok();
             if !is_name || outputs.contains(value.as_str()) || is_given(context, value) {
+                continue;
+            }
+            // `ssh: user@HOST` is the name of a host, whatever its letters.
+            if context.document.root().at(&path).is_none() {
                 continue;
             }
             let mut known: Vec<&str> = outputs.iter().map(Name::as_str).collect();

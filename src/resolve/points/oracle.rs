@@ -90,7 +90,7 @@ impl Chain {
         }
         let mut sources = Sources::default();
         let source = sources.add("p.yaml", text.clone());
-        let Loaded { document, value, findings } = load(source, &sources);
+        let Loaded { document, value, findings, .. } = load(source, &sources);
         assert!(findings.is_empty(), "{findings:?}\n{text}");
         resolve(&document.unwrap(), value.unwrap(), &Recipes::default(), &Imports::default(), None).0
     }
