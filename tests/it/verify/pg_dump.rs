@@ -140,6 +140,43 @@ fn what_is_cut_or_damaged_is_found() {
     packed.has("failure", "not-good", "nothing that pg_dump has written");
 }
 
+/// The disk fills while it is dumped, and what there is stands under its final name.
+#[test]
+fn a_dump_on_a_full_disk_is_found() {
+    let server = server();
+    let dumped_on = |size: &str| {
+        let shop = Shop::today(USE, "");
+        let script = "mount -t tmpfs -o size=$1 tmpfs /mnt; PGHOST=$2 pg_dump -U postgres -Fc -Z0 -f /mnt/dump shop && echo whole; \
+                      cp /mnt/dump \"$3\"";
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "--propagation", "private", "bash", "-c", script, "dump", size]);
+        let name = of_now();
+        let output = command.arg(server.socket()).arg(shop.point(&name)).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        (Dumped { shop, name }, output.stdout == b"whole\n", said)
+    };
+    let (whole, ended_well, said) = dumped_on("10M");
+    assert!(ended_well, "{said}");
+    whole.is_good();
+    let (part, ended_well, said) = dumped_on("64k");
+    assert!(!ended_well && said.contains("No space left on device"), "{said}");
+    assert!(fs::metadata(part.path()).unwrap().len() > 50_000);
+    part.has("failure", "not-good", "it cannot be read to its end");
+}
+
+#[test]
+fn a_dump_of_a_newer_pg_dump_is_unknown() {
+    let server = server();
+    let shop = shop(&server, USE, &["-Fc", "shop"]);
+    shop.is_good();
+    let mut bytes = fs::read(shop.path()).unwrap();
+    // Behind the magic number stand the major and the minor version of the format.
+    assert_eq!((&bytes[..5], bytes[5]), (&b"PGDMP"[..], 1));
+    bytes[6] = 99;
+    fs::write(shop.path(), bytes).unwrap();
+    shop.has("unknown", "not-known", "it is of a newer pg_dump than");
+}
+
 #[test]
 fn rot_without_compression_is_found_by_the_producers_digest() {
     let server = server();

@@ -221,3 +221,27 @@ fn what_an_archive_reaches_is_every_moment_between() {
     shop.run(&format!("rm $({SEGMENTS} | tail -n 1) $({SEGMENTS} | tail -n 2 | head -n 1)"));
     shop.0.has("failure", "deleted-early", "");
 }
+
+#[test]
+fn a_server_that_only_says_that_it_archives_is_found() {
+    let source = Source::new();
+    let server = format!("server: 'host={} user=postgres dbname=postgres'", source.server.socket().display());
+    source.shop(&server).is_good("read");
+    source.shop("server: 'host=/nowhere'").0.has("unknown", "not-known", "the server cannot be asked");
+    let archives_by = |command: &str| {
+        source.server.sql("postgres", &format!("alter system set archive_command = '{command}'"));
+        source.server.sql("postgres", "select pg_reload_conf()");
+        until("it is read", || source.server.sql("postgres", "show archive_command") == command);
+    };
+    archives_by("/bin/true");
+    fill(&source.server, 2);
+    // For the server all is well, and what lies there has no gap.
+    assert_eq!(source.server.sql("postgres", "select failed_count from pg_stat_archiver"), "0");
+    source.based().is_good("read");
+    source.shop(&server).bad("the server says that it has archived");
+    archives_by("/bin/false");
+    source.server.sql("postgres", "insert into t values (1); select pg_switch_wal()");
+    let failed = "select failed_count > 0 from pg_stat_archiver";
+    until("it has failed", || source.server.sql("postgres", failed) == "t");
+    source.shop(&server).bad("archive_command of the server fails");
+}
