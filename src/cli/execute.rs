@@ -169,7 +169,8 @@ pub(super) fn run(args: &Args, global: &Global, terminal: &Terminal) -> Result<E
             .print("Nothing is to be done: the scenario hits nothing that the plan must bring back.\n")?;
         return Ok(Exit::Done);
     }
-    let harmed = harm::harmed_at(&plan, &route, &course, args, mode, asked)?;
+    let told = harm::Told { harmed_at: args.harmed_at, before: args.before, drill: args.drill };
+    let harmed = harm::harmed_at(&plan, &route, &course, told, mode, asked)?;
     if mode == Mode::Real && !args.yes {
         confirm(&plan, scenario.as_ref(), terminal)?;
     }
@@ -446,7 +447,7 @@ fn targets_of(plan: &ResolvedPlan, route: &Route) -> Vec<Target> {
     hit.collect()
 }
 
-fn outline_of(plan: &ResolvedPlan, node: &crate::resolve::CourseNode) -> Outline {
+pub(super) fn outline_of(plan: &ResolvedPlan, node: &crate::resolve::CourseNode) -> Outline {
     let undo = match node.kind {
         CourseKind::Step(at) => plan.steps[at].common.undo.as_deref().map(crate::plan::Undo::shown),
         CourseKind::Health => None,

@@ -1,10 +1,20 @@
 //! When data was spoiled: who says so, or who will.
 
-use super::execute::Args;
 use crate::error::Error;
 use crate::event::{HARMED_AT, HarmedAt, Mode};
 use crate::resolve::{Course, CourseKind, CourseNode, ResolvedPlan, ResolvedStep, Route, Section, copy_of};
 use crate::value::{Id, Moment};
+
+/// What was said of it when the run was asked for.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Told {
+    /// When data was spoiled.
+    pub(super) harmed_at: Option<Moment>,
+    /// The moment before which points are wanted.
+    pub(super) before: Option<Moment>,
+    /// Whether it is a drill.
+    pub(super) drill: bool,
+}
 
 /// Says when data was spoiled and whose. The newest points hold what was spoiled: nothing is restored before that is known,
 /// from the command line or by a step whose output is `HARMED_AT`.
@@ -14,7 +24,7 @@ pub(super) fn harmed_at(
     plan: &ResolvedPlan,
     route: &Route,
     course: &Course,
-    args: &Args,
+    told: Told,
     mode: Mode,
     asked: Moment,
 ) -> Result<Option<HarmedAt>, Error> {
@@ -24,7 +34,7 @@ pub(super) fn harmed_at(
     let goals = route.assets.iter().filter(|(id, asset)| asset.state.is_goal() && spoils(id));
     let assets: Vec<Id> = goals.map(|(id, _)| id.clone()).collect();
     let Some((id, scenario)) = scenario.filter(|_| !assets.is_empty()) else {
-        return match args.harmed_at {
+        return match told.harmed_at {
             None => Ok(None),
             Some(_) => {
                 let error = Error::unable("`--harmed-at` is given, and the scenario spoils no data");
@@ -32,11 +42,11 @@ pub(super) fn harmed_at(
             }
         };
     };
-    let stages = args.drill && plan.section(Section::Prepare).next().is_some();
+    let stages = told.drill && plan.section(Section::Prepare).next().is_some();
     let found_after = scenario.found_after.unwrap_or_default();
-    let (at, assumed) = match (args.harmed_at, mode) {
+    let (at, assumed) = match (told.harmed_at, mode) {
         (Some(at), _) => (Some(at), false),
-        (None, _) if args.before.is_some() => return Ok(None),
+        (None, _) if told.before.is_some() => return Ok(None),
         (None, Mode::Real) => match untold(plan, course, &assets) {
             None => (None, false),
             Some(untold) => return Err(nobody_knows(plan, id, &assets, untold)),

@@ -14,6 +14,7 @@ mod harm;
 mod live;
 mod placement;
 mod portfolio;
+mod preconditions;
 mod recipes;
 mod render;
 mod request;
@@ -222,9 +223,12 @@ fn run(cli: Cli, terminal: &mut Terminal) -> Result<Exit, Error> {
         Command::HttpRequest => Ok(if effect::carry_out_request() == 0 { Exit::Done } else { Exit::Found }),
         #[expect(clippy::exit, reason = "the exit code is that of the step, which may be any")]
         Command::Courier => std::process::exit(effect::carry_out_errand()),
+        #[expect(
+            clippy::exit,
+            reason = "the exit code says that the probe could not be started, as that of a shell does"
+        )]
         Command::ConfinedProbe { by, tmp, out, words } => {
-            effect::become_confined(&by, &tmp, out.as_deref(), &words);
-            Ok(Exit::Unable)
+            std::process::exit(effect::become_confined(&by, &tmp, out.as_deref(), &words).into())
         }
         Command::KeeperProcess { run_dir } => match keeper::serve(&run_dir) {
             Ok(()) => Ok(Exit::Done),

@@ -94,6 +94,7 @@ impl Session<'_> {
                         exe,
                         confines,
                         judged,
+                        goes_on: false,
                     });
                     Ok::<_, Error>(engine::run(&setup, effects, writer, &mut scribe, earlier, resumed).await)
                 }

@@ -1,13 +1,16 @@
 //! `drplan verify`: what the backups that plans rely on really are.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use futures_util::future::join_all;
 
+use super::preconditions::Preconditions;
 use super::{Global, Terminal, choose, session};
 use crate::document::Sources;
 use crate::effect::Inspector;
+use crate::engine;
 use crate::error::Error;
 use crate::event::Confined;
 use crate::exit::Exit;
@@ -16,8 +19,8 @@ use crate::plan::Occasion;
 use crate::resolve::{Placement, ResolvedPlan};
 use crate::value::{Id, Moment, did_you_mean};
 use crate::verify::{
-    Asking, Audience, Ground, Known, Pen, PlanSeen, Severity, Subject, Verification, announce, hold_apart,
-    human, judge_asset, junit, known_file, look, look_at_jobs, openmetrics, subjects, tidy_up,
+    Asking, Audience, Ground, Known, Pen, PlanSeen, RestoreSeen, Severity, Subject, Verification, announce,
+    hold_apart, human, judge_asset, junit, known_file, look, look_at_jobs, openmetrics, subjects, tidy_up,
 };
 use crate::workspace::{Workspace, plan_files};
 
@@ -48,6 +51,9 @@ pub(super) struct Args {
     /// Hold everything to this moment instead of now; what is newer is not looked at
     #[arg(long, value_name = "TIME")]
     pub as_of: Option<Moment>,
+    /// Ask as well what each restore will need: tools, hosts, roles, room, keys, an empty target; scenario by scenario
+    #[arg(long, conflicts_with_all = ["as_of", "copy"])]
+    pub preconditions: bool,
     /// How it is written
     #[arg(long, value_enum, default_value = "human", value_name = "FORMAT")]
     pub format: Format,
@@ -109,6 +115,8 @@ struct Looked {
     plan: ResolvedPlan,
     placement: Placement,
     ground: Ground,
+    /// Where the commands of imported plans run.
+    imported: BTreeMap<String, engine::Ground>,
 }
 
 pub(super) fn run(args: &Args, global: &Global, terminal: &Terminal) -> Result<Exit, Error> {
@@ -202,7 +210,14 @@ fn open(file: &Path, args: &Args) -> Result<Looked, Error> {
     let absolute = std::path::absolute(file)?;
     let ground = session::ground(&absolute, &plan.pass_env);
     let ground = Ground { folder: ground.folder, inherited: ground.inherited };
-    Ok(Looked { file: absolute, plan, placement: opened.placement, ground })
+    let imports = opened.imports.plans.iter().zip(&opened.imported_files);
+    let imported = imports.map(|(import, file)| {
+        let pass_env = plan.imported.get(&import.prefix).map(|import| import.pass_env.as_slice());
+        let file = std::path::absolute(file)?;
+        Ok((import.prefix.clone(), session::ground(&file, pass_env.unwrap_or_default())))
+    });
+    let imported = imported.collect::<Result<_, Error>>()?;
+    Ok(Looked { file: absolute, plan, placement: opened.placement, ground, imported })
 }
 
 /// A name that no plan has would make everything look well.
@@ -270,8 +285,15 @@ fn look_at(
             };
             look_at_one(args, workspace, looked, asking)
         });
-        (kept_by, join_all(looks).await)
-    });
+        let mut seen = join_all(looks).await;
+        if args.preconditions {
+            for (at, (looked, seen)) in plans.iter().zip(&mut seen).enumerate() {
+                let folder = tmp.path().join(format!("recovery-{at}"));
+                seen.restores = ask_preconditions(args, workspace, looked, folder).await?;
+            }
+        }
+        Ok::<_, Error>((kept_by, seen))
+    })?;
     // A look that hangs, such as at a file on a dead share, does not hold up the end.
     runtime.shutdown_background();
     Ok(Verification {
@@ -321,6 +343,30 @@ async fn look_at_one(args: &Args, workspace: &Workspace, looked: &Looked, asking
         file: workspace.relative(&looked.file).display().to_string(),
         copies,
         jobs,
+        restores: Vec::new(),
         assets,
     }
+}
+
+async fn ask_preconditions(
+    args: &Args,
+    workspace: &Workspace,
+    looked: &Looked,
+    folder: PathBuf,
+) -> Result<Vec<RestoreSeen>, Error> {
+    let is_asked = |id: &&Id| args.asset.iter().any(|asset| asset == id.as_str());
+    let only: Vec<Id> = looked.plan.assets.keys().filter(is_asked).cloned().collect();
+    if only.is_empty() && !args.asset.is_empty() {
+        return Ok(Vec::new());
+    }
+    let preconditions = Preconditions {
+        workspace,
+        file: &looked.file,
+        plan: &looked.plan,
+        placement: &looked.placement,
+        imported: &looked.imported,
+        only: &only,
+        folder,
+    };
+    preconditions.ask().await
 }

@@ -237,6 +237,7 @@ fn checked(check: &Check) -> Phrase {
         Found::Met => (Mark::Done, "is met"),
         Found::Unmet => (Mark::Failed, "is NOT MET"),
         Found::Unknown => (Mark::Asks, "cannot be known"),
+        Found::Broken => (Mark::Asks, "could not be looked for"),
     };
     Phrase { mark, text: format!("{what}{for_whom} {verdict}: {note}") }
 }

@@ -87,10 +87,11 @@ pub(super) async fn run(
 ) -> Reply {
     let (program, env) = match afar.look(program, afar.values(values)) {
         Ok(job) => job,
-        Err(why) => return Reply::No(why),
+        Err(why) => return Reply::Broken(why),
     };
     match run::run(Look { program: &program, env: &env, cwd, timeout, mask }, expect).await {
         Reply::No(why) => Reply::No(plainly(&why)),
+        Reply::Broken(why) => Reply::Broken(plainly(&why)),
         other => other,
     }
 }

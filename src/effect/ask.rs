@@ -30,7 +30,7 @@ pub(super) async fn ask_after(before: &[String], question: Question) -> Reply {
             Verdict::Good => Reply::Yes(note),
             Verdict::Bad => Reply::No(note),
             // A look that failed is no answer, and never a good one.
-            Verdict::Unknown => Reply::No(format!("cannot be known: {note}")),
+            Verdict::Unknown => Reply::Broken(format!("cannot be known: {note}")),
         };
     }
     match mask_of(&question.env) {
@@ -39,8 +39,9 @@ pub(super) async fn ask_after(before: &[String], question: Question) -> Reply {
             Reply::Yes(found) => Reply::Yes(mask.hide(&found)),
             Reply::No(found) => Reply::No(mask.hide(&found)),
             Reply::Unknown(why) => Reply::Unknown(mask.hide(&why)),
+            Reply::Broken(why) => Reply::Broken(mask.hide(&why)),
         },
-        Err(why) => Reply::No(why),
+        Err(why) => Reply::Broken(why),
     }
 }
 

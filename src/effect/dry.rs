@@ -33,12 +33,15 @@ pub struct DrySetup {
     pub confines: bool,
     /// What was found of recovery points, earlier.
     pub judged: Vec<Judged>,
+    /// Whether what is not met is noted, and all that follows is looked at all the same.
+    pub goes_on: bool,
 }
 
 /// Effects that never act: a clock of its own jumps from one assumed end to the next.
 #[derive(Debug)]
 pub struct Dry {
     asks: bool,
+    goes_on: bool,
     clock: Stamp,
     run_dir: PathBuf,
     /// What keeps probes from writing.
@@ -69,7 +72,7 @@ enum Told {
 impl Dry {
     /// Makes a world in which nothing is done. Must be called inside the runtime.
     pub fn new(setup: DrySetup) -> Self {
-        let DrySetup { asks, start, run_dir, exe, confines, judged } = setup;
+        let DrySetup { asks, start, run_dir, exe, confines, judged, goes_on } = setup;
         let (teller, told) = mpsc::unbounded_channel();
         let mut tasks = JoinSet::new();
         // Where signals cannot be heard the system ends us, and nothing is lost.
@@ -87,6 +90,7 @@ impl Dry {
         });
         Self {
             asks,
+            goes_on,
             clock: start,
             run_dir,
             cell,
@@ -124,7 +128,7 @@ impl Dry {
             Told::Room { step, attempt, estimate, check } => {
                 self.outstanding -= 1;
                 match &check {
-                    Some(Check { found: event::Found::Unmet, what, note, .. }) => {
+                    Some(Check { found: event::Found::Unmet, what, note, .. }) if !self.goes_on => {
                         let ending = Ending::Refused(format!("{what}: {note}"));
                         self.schedule(Length::ZERO, Happening::Ended { step, attempt, ending });
                     }
@@ -189,6 +193,10 @@ impl Effects for Dry {
         checks
     }
 
+    fn goes_on(&self) -> bool {
+        self.goes_on
+    }
+
     fn act(&mut self, work: Work) {
         // Only for what is restored from a point that was found it is known how much room it needs.
         if !self.asks || work.remote || !work.env.contains_key("POINT_PATH") {
@@ -222,6 +230,11 @@ impl Effects for Dry {
     fn forget_outputs(&mut self, _: &Id, _: u32) {}
 
     fn ask(&mut self, ticket: u64, question: Question) {
+        if let Some(name) = question.env.unknown.first().filter(|_| self.goes_on) {
+            // A script may use a value that nobody has yet without saying so, and would fail for that alone.
+            let reply = Reply::Unknown(format!("{name} is not known yet"));
+            return self.schedule(Length::ZERO, Happening::Replied { ticket, reply });
+        }
         if self.asks {
             let before = self.cell.as_ref().map(|cell| cell.before.clone()).unwrap_or_default();
             self.look(async move {

@@ -45,7 +45,7 @@ pub fn request_job(
 ) -> Result<(Vec<String>, BTreeMap<String, String>), String> {
     let exe = exe.to_str().ok_or("the path of drplan itself is not UTF-8")?;
     let request = http::fill_request(request, env).map_err(|reply| match reply {
-        Reply::Yes(why) | Reply::No(why) | Reply::Unknown(why) => why,
+        Reply::Yes(why) | Reply::No(why) | Reply::Unknown(why) | Reply::Broken(why) => why,
     })?;
     let secrets = env.secret.iter().filter_map(|name| env.values.get(name).cloned()).collect();
     let packet = Packet { request, expect: expect.clone(), secrets };

@@ -168,7 +168,7 @@ pub(super) async fn inspect(before: &[String], mut question: Question) -> Inspec
         return match ask::ask_after(before, question).await {
             Reply::Yes(note) => Inspection { verdict: Verdict::Good, note, facts: Facts::default() },
             Reply::No(note) => Inspection { verdict: Verdict::Bad, note, facts: Facts::default() },
-            Reply::Unknown(note) => Inspection::unknown(note),
+            Reply::Unknown(note) | Reply::Broken(note) => Inspection::unknown(note),
         };
     };
     let mask = match ask::mask_of(&question.env) {
@@ -260,7 +260,7 @@ async fn run_for_facts(
         Some(said) => format!("{ended}: {said}"),
         None => ended.to_owned(),
     };
-    if let Some(how) = broke(&examined, wanted) {
+    if let Some(how) = run::broke(examined.code, &examined.ended, wanted) {
         return Err(with(&how));
     }
     let facts = match there {
@@ -308,23 +308,6 @@ fn judge(
         return (Verdict::Unknown, format!("it ended well and has not told {}", untold.join(", ")));
     }
     (Verdict::Good, examined.said().unwrap_or(ended))
-}
-
-/// Says whether the command itself broke, so that nothing can be said of what it looked at.
-///
-/// A shell tells of a signal as 128 and its number, of a program that is not there as 127, of one that it may not
-/// start as 126.
-fn broke(examined: &Examined, wanted: i32) -> Option<String> {
-    match examined.code {
-        None => Some(examined.ended.clone()),
-        Some(code) if code == wanted => None,
-        Some(126) => Some("a program in it cannot be started (exit code 126)".to_owned()),
-        Some(127) => Some("a program in it is missing (exit code 127)".to_owned()),
-        Some(code @ 129..=192) => {
-            Some(format!("a program in it was ended by signal {} (exit code {code})", code - 128))
-        }
-        Some(_) => None,
-    }
 }
 
 fn look_of<'l>(

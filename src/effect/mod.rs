@@ -208,6 +208,8 @@ pub enum Reply {
     No(String),
     /// Nobody can know now; why.
     Unknown(String),
+    /// The question itself failed, so that nothing can be said; how. Where something must be known, it is no good answer.
+    Broken(String),
 }
 
 /// How the work of a step ended.
@@ -336,6 +338,11 @@ pub trait Effects {
     async fn look_ahead(&mut self, demands: Vec<Demand>) -> Vec<Check> {
         drop(demands);
         Vec::new()
+    }
+
+    /// Whether a precondition that is not met is noted, and all that follows is looked at all the same.
+    fn goes_on(&self) -> bool {
+        false
     }
 
     /// Starts the work of a step. It is told as [`Happening::Ended`].

@@ -190,9 +190,32 @@ impl Drop for Group {
 
 /// Runs a command and says whether it ended as expected.
 pub(super) async fn run(look: Look<'_>, expect: &Expect) -> Reply {
-    match try_run(look, expect).await {
+    let (status, out, err) = match carry_out(look).await {
+        Ok(ended) => ended,
+        Err(why) => return Reply::Broken(why),
+    };
+    let code = status.and_then(|status| status.code());
+    match judge(status, &out, &err, expect) {
         Ok(found) => Reply::Yes(found),
-        Err(found) => Reply::No(found),
+        Err(why) if broke(code, &why, i32::from(expect.exit.unwrap_or(0))).is_some() => Reply::Broken(why),
+        Err(why) => Reply::No(why),
+    }
+}
+
+/// Says how a command itself broke, so that nothing can be said of what it looked at.
+///
+/// A shell tells of a signal as 128 and its number, of a program that is not there as 127, of one that it may not
+/// start as 126.
+pub(super) fn broke(code: Option<i32>, ended: &str, wanted: i32) -> Option<String> {
+    match code {
+        None => Some(ended.to_owned()),
+        Some(code) if code == wanted => None,
+        Some(126) => Some("a program in it cannot be started (exit code 126)".to_owned()),
+        Some(127) => Some("a program in it is missing (exit code 127)".to_owned()),
+        Some(code @ 129..=192) => {
+            Some(format!("a program in it was ended by signal {} (exit code {code})", code - 128))
+        }
+        Some(_) => None,
     }
 }
 
@@ -200,11 +223,6 @@ pub(super) async fn run(look: Look<'_>, expect: &Expect) -> Reply {
 pub(super) async fn said(look: Look<'_>) -> Result<String, String> {
     let (_, out, err) = carry_out(look).await?;
     Ok([out.kept, err.kept].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).join("\n"))
-}
-
-async fn try_run(look: Look<'_>, expect: &Expect) -> Result<String, String> {
-    let (status, out, err) = carry_out(look).await?;
-    judge(status, &out, &err, expect)
 }
 
 /// Runs a command for what it prints; nothing of that is repeated in what is said against it.

@@ -194,7 +194,9 @@ async fn deliver(way: &Way, message: &Message) -> Result<(), Trouble> {
             let look = Look { program, env: &message.env, cwd, timeout: LIMIT, mask: None };
             match run::run(look, &Expect::default()).await {
                 Reply::Yes(_) => Ok(()),
-                Reply::No(why) | Reply::Unknown(why) => Err(Trouble { why, is_final: false }),
+                Reply::No(why) | Reply::Unknown(why) | Reply::Broken(why) => {
+                    Err(Trouble { why, is_final: false })
+                }
             }
         }
         Way::Webhook(address) => {

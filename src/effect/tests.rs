@@ -40,6 +40,10 @@ fn yes(text: &str) -> Reply {
     Reply::Yes(text.to_owned())
 }
 
+fn broken(text: &str) -> Reply {
+    Reply::Broken(text.to_owned())
+}
+
 fn no(text: &str) -> Reply {
     Reply::No(text.to_owned())
 }
@@ -95,14 +99,14 @@ async fn commands_answer() {
     assert_eq!(asked(json!({"run": ["true"]})).await, yes("exit code 0"));
     assert_eq!(asked(json!({"run": "echo out; echo why >&2; exit 3"})).await, no("exit code 3: why"));
     assert_eq!(asked(json!({"run": "exit 3", "expect": {"exit": 3}})).await, yes("exit code 3"));
-    assert_eq!(asked(json!({"run": "kill -9 $$"})).await, no("ended by signal 9"));
-    assert_eq!(asked(json!({"run": ["psql-nowhere"]})).await, no("cannot start psql-nowhere: not found"));
+    assert_eq!(asked(json!({"run": "kill -9 $$"})).await, broken("ended by signal 9"));
+    assert_eq!(asked(json!({"run": ["psql-nowhere"]})).await, broken("cannot start psql-nowhere: not found"));
     let matches = |text: &str| json!({"run": "echo version 17", "expect": {"matches": text}});
     assert_eq!(asked(matches("^version 1[5-9]")).await, yes("version 17"));
     assert_eq!(asked(matches("nope")).await, no("the output does not match `nope`: version 17"));
     let dir = tempfile::tempdir().unwrap();
     let gone = ask(question(json!({"run": "true"}), &dir.path().join("gone"))).await;
-    assert!(matches!(&gone, Reply::No(why) if why.contains("there is no folder")), "{gone:?}");
+    assert!(matches!(&gone, Reply::Broken(why) if why.contains("there is no folder")), "{gone:?}");
 }
 
 #[tokio::test]
@@ -139,7 +143,7 @@ async fn a_time_limit_ends_grandchildren_too() {
     // The grandchild ignores TERM, and holds the pipe.
     let script = "bash -c 'trap \"\" TERM; echo $$ > pid; exec sleep 1000' & wait";
     let probe = json!({"run": script, "timeout": "1s"});
-    assert_eq!(ask(question(probe, dir.path())).await, no("no answer within 1s"));
+    assert_eq!(ask(question(probe, dir.path())).await, broken("no answer within 1s"));
     assert!(dies(pid_in(&dir.path().join("pid"))).await);
 }
 
@@ -286,6 +290,7 @@ fn dry(asks: bool, run_dir: &Path) -> Dry {
         run_dir: run_dir.to_owned(),
         exe: "/bin/false".into(),
         confines: true,
+        goes_on: false,
     })
 }
 

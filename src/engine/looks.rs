@@ -100,7 +100,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
                 look.at += 1;
                 return self.look_again(at, look);
             }
-            (Reply::No(why) | Reply::Unknown(why), _) => why,
+            (Reply::No(why) | Reply::Unknown(why) | Reply::Broken(why), _) => why,
         };
         let shown = look.probes.get(look.at).map(crate::probe::Probe::shown).unwrap_or_default();
         match look.purpose {

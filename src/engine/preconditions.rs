@@ -29,7 +29,8 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
             Reply::Unknown(note) if matches!(self.setup.mode(), Mode::DryRun | Mode::DryPlan) => {
                 (Found::Unknown, note)
             }
-            Reply::No(note) | Reply::Unknown(note) => (Found::Unmet, note),
+            Reply::Broken(note) if self.effects.goes_on() => (Found::Broken, note),
+            Reply::No(note) | Reply::Unknown(note) | Reply::Broken(note) => (Found::Unmet, note),
         };
         if found == Found::Unmet {
             look.unmet.push(format!("{named}: {note}"));
@@ -42,7 +43,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
 
     /// All preconditions were asked.
     pub(super) fn end_preconditions(&mut self, at: usize, unmet: &[String]) -> Result<(), Error> {
-        if !unmet.is_empty() {
+        if !unmet.is_empty() && !self.effects.goes_on() {
             let attempt = self.attempt(at) + 1;
             self.note(Event::StepStarted { step: self.id(at).clone(), attempt })?;
             let why = format!("not met: {}", unmet.join("; "));

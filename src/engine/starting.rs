@@ -141,7 +141,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
                 self.doing[at] = Doing::Nothing;
                 self.note(Event::StepUnneeded { step: self.id(at).clone(), why })
             }
-            Reply::No(_) | Reply::Unknown(_) => self.choose_point(at),
+            Reply::No(_) | Reply::Unknown(_) | Reply::Broken(_) => self.choose_point(at),
         }
     }
 

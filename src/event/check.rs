@@ -27,6 +27,8 @@ pub enum Found {
     Unmet,
     /// Nobody can say before the real thing.
     Unknown,
+    /// It could not be looked for: the question itself failed.
+    Broken,
 }
 
 /// Something that the real thing needs, and whether it is there.

@@ -23,7 +23,7 @@ pub(super) fn looked_at(report: &Report, text: &mut String) {
         let there = match check.found {
             Found::Met => "✅ yes",
             Found::Unmet => "❌ NO",
-            Found::Unknown => "❔ unknown",
+            Found::Unknown | Found::Broken => "❔ unknown",
         };
         let steps: Vec<String> = check.steps.iter().map(|step: &Id| format!("`{step}`")).collect();
         let steps = if steps.is_empty() { "the run".to_owned() } else { steps.join(", ") };

@@ -49,7 +49,7 @@ pub use overlay::overlay;
 pub use placement::Placement;
 pub use points::{
     Expected, Gap, Harmful, PointLoss, Term, clean_reach, emptiness, farthest_apart, longest_gap,
-    moments_between, newest_expected, point_loss,
+    lost_generations, moments_between, newest_expected, point_loss,
 };
 pub use recipes::{Recipes, Shipped};
 pub use resolved::{Imported, ResolvedPlan, ResolvedStep, Section};

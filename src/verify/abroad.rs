@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use futures_util::future::join_all;
 
 use super::ask::Asking;
-use super::judge::{Found, Seen};
+use super::found::{Found, Seen};
 use super::promise::Promise;
 use super::subject::{Subject, Whereabouts};
 use crate::effect::{Afar, Host, Stored, Unlisted};

@@ -38,6 +38,9 @@ pub struct PlanSeen {
     /// What makes its backups, where the plan says.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub jobs: Vec<JobSeen>,
+    /// What its restores need, where it was asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub restores: Vec<RestoreSeen>,
     /// Its assets that have a backup.
     pub assets: Vec<AssetSeen>,
 }
@@ -140,6 +143,22 @@ pub struct JobSeen {
     pub problems: Vec<Problem>,
 }
 
+/// What was seen of what a step needs, before the disaster.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RestoreSeen {
+    /// The step; where none can bring an asset back, the asset.
+    pub step: Id,
+    /// The scenarios in which this was found; none in a plan without scenarios.
+    pub scenarios: Vec<Id>,
+    /// How bad the worst problem is; none if all is well.
+    pub verdict: Option<Severity>,
+    /// What is as it must be, for people.
+    pub good: Vec<String>,
+    /// What is wrong.
+    pub problems: Vec<Problem>,
+}
+
 /// What was seen of an asset over all of its copies.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -228,6 +247,10 @@ pub enum Kind {
     NotProtected,
     /// What makes it is not installed, or did not run.
     JobNotRun,
+    /// A restore needs something that is not there.
+    NotReady,
+    /// Whether what a restore needs is there could not be asked before the restore.
+    NotAsked,
     /// It lies where another copy lies, from which the plan says that it is apart.
     NotElsewhere,
 }
@@ -288,15 +311,17 @@ impl CopySeen {
 }
 
 impl PlanSeen {
-    /// Returns every problem, each with what it is about: a copy, a backup of which it is the job, or an asset.
+    /// Returns every problem, each with what it is about: a copy, a backup of which it is the job, a step, or an asset.
     pub fn problems(&self) -> impl Iterator<Item = (&Id, &Problem)> {
         let of_copies =
             self.copies.iter().flat_map(|copy| copy.problems.iter().map(|problem| (&copy.copy, problem)));
         let of_jobs =
             self.jobs.iter().flat_map(|job| job.problems.iter().map(|problem| (&job.backup, problem)));
+        let of_restores =
+            self.restores.iter().flat_map(|seen| seen.problems.iter().map(|problem| (&seen.step, problem)));
         let of_assets =
             self.assets.iter().flat_map(|asset| asset.problems.iter().map(|problem| (&asset.asset, problem)));
-        of_copies.chain(of_jobs).chain(of_assets)
+        of_copies.chain(of_jobs).chain(of_restores).chain(of_assets)
     }
 
     /// Returns how bad the worst problem is; none if there is nothing worse than a note.

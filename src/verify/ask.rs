@@ -6,7 +6,8 @@ use futures_util::future::join_all;
 use secrecy::ExposeSecret;
 
 use super::abroad::{self, reach, where_asked};
-use super::judge::{Found, Looked, Seen, judge_copy};
+use super::found::{Found, Looked, Seen};
+use super::judge::judge_copy;
 use super::promise::Promise;
 use super::s3;
 use super::subject::{Ground, Subject, Whereabouts};

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::judge::Looked;
+use super::found::Looked;
 use super::{Kind, Problem, Severity};
 use crate::plan::Floor;
 use crate::probe::{Facts, TableFact};

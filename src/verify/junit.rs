@@ -1,4 +1,4 @@
-//! What was seen, as a JUnit report: a suite a plan, in it a test for each copy, each job and each asset.
+//! What was seen, as a JUnit report: a suite a plan, in it a test for each copy, each job, each step that restores and each asset.
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
@@ -25,6 +25,11 @@ pub fn junit(verification: &Verification) -> Result<String, String> {
         }
         for job in &plan.jobs {
             suite.add_test_case(test(&format!("job of {}", job.backup), plan.plan.as_str(), &job.problems));
+        }
+        for restore in &plan.restores {
+            let scenarios = restore.scenarios.iter().map(|id| format!(" in {id}")).collect::<String>();
+            let name = format!("restore by {}{scenarios}", restore.step);
+            suite.add_test_case(test(&name, plan.plan.as_str(), &restore.problems));
         }
         for asset in &plan.assets {
             suite.add_test_case(test(asset.asset.as_str(), plan.plan.as_str(), &asset.problems));

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{CopySeen, Severity, Verification};
-use crate::value::Moment;
+use crate::value::{Id, Moment};
 
 /// The metrics of a copy: name, unit, help, and value; nothing where it is not known.
 type Metric = (&'static str, &'static str, &'static str, fn(&CopySeen) -> Option<f64>);
@@ -35,12 +35,7 @@ const METRICS: [Metric; 7] = [
         |copy| copy.integrity.map(|level| f64::from(level as u8)),
     ),
     ("drplan_backup_state", "", "0 well, 1 warning, 2 unknown, 3 failure.", |copy| {
-        Some(match copy.verdict {
-            None | Some(Severity::Note) => 0.0,
-            Some(Severity::Warning) => 1.0,
-            Some(Severity::Unknown) => 2.0,
-            Some(Severity::Failure) => 3.0,
-        })
+        Some(f64::from(state(copy.verdict)))
     }),
 ];
 
@@ -93,25 +88,60 @@ pub fn openmetrics(verification: &Verification) -> String {
     }
     for plan in &verification.plans {
         for job in &plan.jobs {
-            let value = match job.verdict {
-                None | Some(Severity::Note) => 0,
-                Some(Severity::Warning) => 1,
-                Some(Severity::Unknown) => 2,
-                Some(Severity::Failure) => 3,
-            };
             let _ = writeln!(
                 text,
-                "{name}{{plan=\"{}\",backup=\"{}\"}} {value}",
+                "{name}{{plan=\"{}\",backup=\"{}\"}} {}",
                 escaped(plan.plan.as_str()),
-                escaped(job.backup.as_str())
+                escaped(job.backup.as_str()),
+                state(job.verdict)
             );
         }
     }
+    restores(&mut text, verification);
     let name = "drplan_verify_timestamp_seconds";
     head(&mut text, name, "seconds", "The moment to which everything was held; alert when it grows old.");
     let _ = writeln!(text, "{name} {}", seconds(verification.as_of));
     text.push_str("# EOF\n");
     text
+}
+
+/// Each step in each scenario has a value of its own: a series is one thing.
+fn restores(text: &mut String, verification: &Verification) {
+    let name = "drplan_restore_state";
+    if verification.plans.iter().any(|plan| !plan.restores.is_empty()) {
+        head(
+            text,
+            name,
+            "",
+            "Whether what a restore needs is there: 0 well, 1 warning, 2 unknown, 3 failure.",
+        );
+    }
+    for plan in &verification.plans {
+        for restore in &plan.restores {
+            let scenarios = restore.scenarios.iter().map(Id::as_str);
+            let scenarios: Vec<&str> =
+                if restore.scenarios.is_empty() { vec![""] } else { scenarios.collect() };
+            for scenario in scenarios {
+                let _ = writeln!(
+                    text,
+                    "{name}{{plan=\"{}\",step=\"{}\",scenario=\"{}\"}} {}",
+                    escaped(plan.plan.as_str()),
+                    escaped(restore.step.as_str()),
+                    escaped(scenario),
+                    state(restore.verdict)
+                );
+            }
+        }
+    }
+}
+
+const fn state(verdict: Option<Severity>) -> u8 {
+    match verdict {
+        None | Some(Severity::Note) => 0,
+        Some(Severity::Warning) => 1,
+        Some(Severity::Unknown) => 2,
+        Some(Severity::Failure) => 3,
+    }
 }
 
 fn head(text: &mut String, name: &str, unit: &str, help: &str) {

@@ -3,7 +3,7 @@
 use tokio::task::spawn_blocking;
 
 use super::ask::{Asking, fetch};
-use super::judge::{Found, Seen};
+use super::found::{Found, Seen};
 use super::promise::Promise;
 use super::subject::Subject;
 use super::{Kind, Problem, Severity};

@@ -3,7 +3,7 @@
 use anstyle::{AnsiColor, Style};
 
 use super::{CopySeen, PlanSeen, Problem, Severity, Verification};
-use crate::value::{Length, Size, plain};
+use crate::value::{Id, Length, Size, plain};
 
 /// What the reader's terminal can show.
 #[derive(Clone, Copy, Debug)]
@@ -22,7 +22,8 @@ pub fn human(verification: &Verification, only_problems: bool, pen: Pen) -> Stri
             plan.copies.iter().filter(|copy| !only_problems || copy.verdict.is_some()).collect();
         let assets = plan.assets.iter().any(|asset| has_worse_than_note(&asset.problems));
         let jobs = plan.jobs.iter().any(|job| job.verdict.is_some());
-        if only_problems && shown.is_empty() && !assets && !jobs {
+        let restores = plan.restores.iter().any(|restore| restore.verdict.is_some());
+        if only_problems && shown.is_empty() && !assets && !jobs && !restores {
             continue;
         }
         if !text.is_empty() {
@@ -61,6 +62,22 @@ fn plan_lines(plan: &PlanSeen, shown: &[&CopySeen], only_problems: bool, pen: Pe
         let said = if job.verdict.is_none() { job.good.join("; ") } else { job.job.clone() };
         text.push_str(&format!("  {style}{mark}{style:#} {}  job: {}\n", job.backup, plain(&said)));
         problems(&job.problems, only_problems, pen, text);
+    }
+    for restore in plan.restores.iter().filter(|restore| !only_problems || restore.verdict.is_some()) {
+        let (mark, style) = match restore.verdict {
+            // Silence is no success.
+            None if restore.good.is_empty() => ("-", Style::new()),
+            verdict => mark(verdict, pen),
+        };
+        let scenarios = restore.scenarios.iter().map(Id::as_str).collect::<Vec<_>>().join(", ");
+        let scenarios = if scenarios.is_empty() { scenarios } else { format!(" ({scenarios})") };
+        let met = match restore.good.len() {
+            0 => "nothing is known to be there".to_owned(),
+            1 => "1 thing is there".to_owned(),
+            count => format!("{count} things are there"),
+        };
+        text.push_str(&format!("  {style}{mark}{style:#} {}{scenarios}  needs: {met}\n", restore.step));
+        problems(&restore.problems, only_problems, pen, text);
     }
     for asset in plan.assets.iter().filter(|asset| has_worse_than_note(&asset.problems)) {
         let worst = asset.problems.iter().map(|problem| problem.severity).max();

@@ -1,11 +1,13 @@
 //! Which old points a copy still has.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::timeline::{Point, Timeline, length};
 use crate::plan::{Generations, Keep};
-use crate::value::Length;
+use crate::value::{Length, Moment};
 
 /// A way in which old points are kept: how far apart they are then, and how far back they reach for sure.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,14 +79,7 @@ fn of_generations(generations: &Generations, timeline: &Timeline) -> Vec<Tier> {
     if let Some(count) = generations.last {
         tiers.push(last(count, timeline));
     }
-    let periods = [
-        ("hourly", generations.hourly, Period::Hour),
-        ("daily", generations.daily, Period::Day),
-        ("weekly", generations.weekly, Period::Week),
-        ("monthly", generations.monthly, Period::Month),
-        ("yearly", generations.yearly, Period::Year),
-    ];
-    for (name, count, period) in periods {
+    for (name, count, period) in periods_of(generations) {
         let Some(count) = count else { continue };
         let name = format!("{count} {name}");
         let exact = timeline.points.as_deref().and_then(|points| by_walk(points, count, period));
@@ -92,6 +87,36 @@ fn of_generations(generations: &Generations, timeline: &Timeline) -> Vec<Tier> {
         tiers.push(Tier { name, gap, reach });
     }
     tiers
+}
+
+const fn periods_of(generations: &Generations) -> [(&'static str, Option<u32>, Period); 5] {
+    [
+        ("hourly", generations.hourly, Period::Hour),
+        ("daily", generations.daily, Period::Day),
+        ("weekly", generations.weekly, Period::Week),
+        ("monthly", generations.monthly, Period::Month),
+        ("yearly", generations.yearly, Period::Year),
+    ]
+}
+
+/// Returns the points that were known, should still be kept, and of whose period none is here: which one of a period a tool
+/// keeps is its own matter.
+pub fn lost_generations(generations: &Generations, known: &[Moment], here: &[Moment]) -> Vec<Moment> {
+    let all: BTreeSet<Moment> = known.iter().chain(here).copied().collect();
+    let all: Vec<Moment> = all.into_iter().collect();
+    let here: BTreeSet<&Moment> = here.iter().collect();
+    let is_lost = |time: &&Moment| !here.contains(*time);
+    let most = |count: u32| usize::try_from(count).unwrap_or(usize::MAX);
+    let newest = all.iter().rev().take(most(generations.last.unwrap_or(0)));
+    let mut lost: BTreeSet<Moment> = newest.filter(is_lost).copied().collect();
+    for (_, count, period) in periods_of(generations) {
+        let number = |time: &Moment| period.number(time.as_unix_millis().div_euclid(1000));
+        let periods = all.chunk_by(|one, other| number(one) == number(other)).rev();
+        let kept = periods.take(most(count.unwrap_or(0)));
+        let gone = kept.filter(|points| points.iter().all(|time| is_lost(&time)));
+        lost.extend(gone.filter_map(|points| points.last()));
+    }
+    lost.into_iter().collect()
 }
 
 /// The last so many points.

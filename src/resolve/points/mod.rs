@@ -15,4 +15,5 @@ mod timeline;
 pub use apart::farthest_apart;
 pub use expected::{Expected, moments_between, newest_expected};
 pub use gap::{Gap, longest_gap};
+pub use kept::lost_generations;
 pub use loss::{Harmful, PointLoss, Term, clean_reach, emptiness, point_loss};

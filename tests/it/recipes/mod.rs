@@ -15,6 +15,8 @@ mod truth;
 
 use std::process::Command;
 
+pub(crate) use postgres::fill as fill_postgres;
+
 use drplan::resolve::Recipes;
 use serde_yaml::Value;
 

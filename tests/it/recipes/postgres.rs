@@ -8,7 +8,7 @@ use crate::servers::{Postgres, said};
 use crate::stage::Stage;
 
 /// Data with an owner, an extension, a sequence, rights and a setting of the database.
-pub(super) fn fill(server: &Postgres) {
+pub(crate) fn fill(server: &Postgres) {
     server.sql("postgres", "create role app login; create role reader");
     server.sql("postgres", "create database shop owner app");
     server.sql(

@@ -147,6 +147,31 @@ fn what_was_there_before_is_missed() {
 }
 
 #[test]
+fn generations_that_should_still_be_there_are_missed() {
+    let shop = full("");
+    let plan = shop.0.read("plan.yaml").replace("keep: 30d", "keep: { daily: 5, monthly: 2 }");
+    shop.0.write("plan.yaml", &plan);
+    // One more of the month before, and of the month before that, of which nothing needs to be here any more.
+    let shop = ["db-20260531T030004Z.dump", "db-20260430T030004Z.dump"]
+        .iter()
+        .fold(shop, |shop, name| shop.with(name, "content"));
+    let record = ["verify", "plan.yaml", "--as-of", super::NOW, "--record"];
+    shop.0.run(&record).exits(0);
+    fs::remove_file(shop.point("db-20260430T030004Z.dump")).unwrap();
+    for name in daily(1..=5) {
+        fs::remove_file(shop.point(&name)).unwrap();
+    }
+    shop.is_good();
+    fs::rename(shop.point("db-20260531T030004Z.dump"), shop.point("../kept")).unwrap();
+    shop.has("failure", "deleted-early", "1 points that were here before are gone, the oldest of 2026-05-31");
+    fs::rename(shop.point("../kept"), shop.point("db-20260531T030004Z.dump")).unwrap();
+    shop.is_good();
+    // Backups have stopped, and what tidies up by age goes on.
+    fs::remove_file(shop.point("db-20260607T030004Z.dump")).unwrap();
+    shop.has("failure", "deleted-early", "the oldest of 2026-06-07T03:00:04Z; it keeps");
+}
+
+#[test]
 fn a_run_passes_over_what_was_found_bad() {
     let steps = "steps: { restore: { restores: [db], from: [nightly.local], run: 'basename \"$POINT_PATH\" >restored' } }\n";
     let shop = daily(1..=10)
@@ -202,6 +227,14 @@ fn a_check_cannot_mend_what_it_looks_at() {
     let shop = full(", verify: [ { run: 'echo mended >\"$POINT_PATH\"' } ]");
     shop.has("failure", "not-good", "Read-only");
     assert_eq!(fs::read_to_string(shop.point(NEWEST)).unwrap(), "content");
+}
+
+#[test]
+fn a_check_whose_program_is_missing_is_unknown() {
+    for probe in ["run: [no-such-program]", "run: no-such-program", "run: 'no-such-program; true'"] {
+        let shop = full(&format!(", verify: [ {{ {probe} }} ]"));
+        shop.has("unknown", "not-known", "");
+    }
 }
 
 #[test]

@@ -11,7 +11,9 @@ mod mirrors;
 mod pg_dump;
 mod pgbackrest;
 mod postgres;
+mod preconditions;
 mod replica;
+mod speed;
 mod tools;
 mod wal;
 

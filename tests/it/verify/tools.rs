@@ -69,6 +69,26 @@ fn an_rdb_file_without_keys_is_found_by_its_floor() {
     Shop::today(copy, "").with(&of_now(), empty).has("failure", "below-floor", "");
 }
 
+/// The newest point is known by the moment inside, an older one by its name; it is the same point all the same.
+#[test]
+fn a_point_that_told_its_moment_itself_is_not_missed_when_it_is_no_more_the_newest() {
+    let now = || jiff::Timestamp::now();
+    let name = |before: i64| {
+        let time = now() - jiff::SignedDuration::from_secs(before);
+        time.strftime("db-%Y%m%dT%H%M%SZ.dump").to_string()
+    };
+    let first = name(300);
+    let shop =
+        Shop::today(&format!(", verify: [ {RDB} ]"), "").with(&first, rdb("redis.call('set', 'a', 'b')"));
+    let record = ["verify", "plan.yaml", "--record"];
+    shop.0.run(&record).exits(0);
+    let shop = shop.with(&name(1), rdb("redis.call('set', 'a', 'c')"));
+    shop.is_good();
+    shop.0.run(&record).exits(0);
+    fs::remove_file(shop.point(&first)).unwrap();
+    shop.has("failure", "deleted-early", "1 points that were here before are gone");
+}
+
 const SQLITE: &str = "{ use: sqlite/verify, with: { tables: [messages] } }";
 
 #[test]
