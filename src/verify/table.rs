@@ -58,17 +58,14 @@ fn plan_lines(plan: &PlanSeen, shown: &[&CopySeen], only_problems: bool, pen: Pe
         problems(&copy.problems, only_problems, pen, text);
     }
     for job in plan.jobs.iter().filter(|job| !only_problems || job.verdict.is_some()) {
-        let (mark, style) = mark(job.verdict, pen);
-        let said = if job.verdict.is_none() { job.good.join("; ") } else { job.job.clone() };
+        let (mark, style) = mark_of_seen(job.verdict, &job.good, pen);
+        let is_well = job.verdict.is_none() && !job.good.is_empty();
+        let said = if is_well { job.good.join("; ") } else { job.job.clone() };
         text.push_str(&format!("  {style}{mark}{style:#} {}  job: {}\n", job.backup, plain(&said)));
         problems(&job.problems, only_problems, pen, text);
     }
     for restore in plan.restores.iter().filter(|restore| !only_problems || restore.verdict.is_some()) {
-        let (mark, style) = match restore.verdict {
-            // Silence is no success.
-            None if restore.good.is_empty() => ("-", Style::new()),
-            verdict => mark(verdict, pen),
-        };
+        let (mark, style) = mark_of_seen(restore.verdict, &restore.good, pen);
         let scenarios = restore.scenarios.iter().map(Id::as_str).collect::<Vec<_>>().join(", ");
         let scenarios = if scenarios.is_empty() { scenarios } else { format!(" ({scenarios})") };
         let met = match restore.good.len() {
@@ -138,6 +135,11 @@ fn problems(problems: &[Problem], only_problems: bool, pen: Pen, text: &mut Stri
             text.push_str(&format!("        {cyan}help{cyan:#}: {}\n", plain(&problem.help)));
         }
     }
+}
+
+/// As [`mark`], where nothing may have been looked at: silence is no success.
+const fn mark_of_seen(verdict: Option<Severity>, good: &[String], pen: Pen) -> (&'static str, Style) {
+    if verdict.is_none() && good.is_empty() { ("-", Style::new()) } else { mark(verdict, pen) }
 }
 
 const fn mark(verdict: Option<Severity>, pen: Pen) -> (&'static str, Style) {

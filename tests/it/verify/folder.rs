@@ -318,3 +318,21 @@ fn a_disk_that_is_not_mounted_is_no_other_place() {
     mount(&["umount", disk.to_str().unwrap()]);
     assert!(!problems.contains(&"not-elsewhere".to_owned()), "{problems:?}");
 }
+
+#[test]
+fn a_job_that_was_not_looked_at_is_not_said_to_be_well() {
+    let stage = Stage::new(
+        "places: { vps: { kind: host }, box: { kind: host } }\n\
+         assets: { db: { kind: postgresql, homes: [vps], rpo: 26h } }\n\
+         backups:\n  nightly:\n    of: [db]\n    points: { cron: '0 3 * * *' }\n    takes: 10m\n\
+         \x20   job: { crontab: root }\n    copies: { local: { at: points, keep: 30d } }\n\
+         environments: { drill: { places: { vps: box } } }\n",
+    );
+    fs::create_dir(stage.path().join("points")).unwrap();
+    daily(1..=10).for_each(|name| fs::write(stage.path().join("points").join(name), "content").unwrap());
+    stage
+        .run(&["verify", "plan.yaml", "--as-of", super::NOW, "--environment", "drill"])
+        .exits(0)
+        .says("\n  - nightly  job: crontab of root\n")
+        .says("it was not looked for: box stands in for vps, where it runs");
+}
