@@ -8,13 +8,13 @@ use super::dispatcher::{Act, Dispatcher};
 use super::node::{Doing, Purpose, Then, Ticket};
 use super::run::Error;
 use crate::effect::{Effects, Env, Errand, Fetched, Origin, Wanted};
-use crate::event::{Event, Failure, StepState};
+use crate::event::{Check, Event, Failure, Found, StepState};
 use crate::journal::Store;
 use crate::keeper::{Mask, is_maskable};
 use crate::plan::{Action, SecretSource, Wait};
 use crate::probe::Command;
 use crate::resolve::{ResolvedStep, Section};
-use crate::value::Name;
+use crate::value::{Id, Name};
 
 /// The secrets of a step that is under way.
 #[derive(Debug, Default)]
@@ -89,6 +89,10 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
             return Ok(());
         }
         let Doing::Fetching(then) = std::mem::take(&mut self.doing[at]) else { return Ok(()) };
+        let fetched = match fetched {
+            Err(why) if self.effects.goes_on() => Ok(self.without(at, why)?),
+            fetched => fetched,
+        };
         match fetched {
             Ok(Fetched { known, unknown }) => {
                 for (name, _) in known.iter().filter(|(_, value)| !is_maskable(value.expose_secret())) {
@@ -108,6 +112,17 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
             }
             Err(why) => self.fail_for_secret(at, &then, why),
         }
+    }
+
+    /// Notes that the secrets of a node cannot be had; what needs their values is not asked, and all else is.
+    fn without(&mut self, at: usize, why: String) -> Result<Fetched, Error> {
+        let Some(step) = self.step(at) else { return Ok(Fetched::default()) };
+        let unknown = step.common.secrets.clone();
+        let named: Vec<&str> = unknown.iter().map(Name::as_str).collect();
+        let what = format!("secrets {}", named.join(", "));
+        let steps = vec![Id::trusted(step.written_as())];
+        self.note(Event::Checked(Check { what, steps, found: Found::Unmet, note: why }))?;
+        Ok(Fetched { known: Vec::new(), unknown })
     }
 
     fn fail_for_secret(&mut self, at: usize, then: &Then, why: String) -> Result<(), Error> {

@@ -74,7 +74,11 @@ fn judge(seen: &mut RestoreSeen, parts: &[&ResolvedStep], state: &RunState) {
             ),
             Found::Unknown => (Kind::NotAsked, Severity::Note, format!("not asked: {told}"), ""),
         };
-        problems.push(Problem::new(kind, severity, what, help));
+        let problem = Problem::new(kind, severity, what, help);
+        // The parts of a step have their secrets from the same place.
+        if !problems.contains(&problem) {
+            problems.push(problem);
+        }
     }
     // One reason is enough: what one part has met, all have.
     let failed = parts.iter().find_map(|step| {

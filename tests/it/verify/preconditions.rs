@@ -167,7 +167,7 @@ fn a_key_is_fetched_and_really_tried_before_the_disaster() {
     has(&asked(&stage, "decrypt").1, "failure", "not-ready", "cannot be decrypted with this key");
     fs::remove_file(stage.path().join("key")).unwrap();
     let (code, step) = asked(&stage, "decrypt");
-    has(&step, "failure", "not-ready", "AGE_KEY");
+    has(&step, "failure", "not-ready", "secrets AGE_KEY: ");
     assert_eq!(code, 1);
     // A key that a person will type cannot be asked for by cron.
     let plan = stage.read("plan.yaml");
@@ -178,6 +178,20 @@ fn a_key_is_fetched_and_really_tried_before_the_disaster() {
     stage.write("plan.yaml", &plan);
     stage.write("key", &right);
     assert_eq!(asked(&stage, "decrypt").0, 0);
+}
+
+#[test]
+fn that_one_secret_cannot_be_had_hides_no_other() {
+    let stage = Stage::new(&format!(
+        "secrets: {{ TOKEN: {{ file: token }}, AGE_KEY: {{ file: key }} }}\n{}steps:\n  \
+         allow: {{ run: 'true', secrets: [TOKEN], takes: 1m }}\n  \
+         back: {{ needs: [allow], restores: [db], from: [nightly.local], run: 'true', secrets: [AGE_KEY], takes: 5m }}\n",
+        head("vps")
+    ));
+    fs::create_dir(stage.path().join("points")).unwrap();
+    stage.write(&format!("points/{}", of_now()), "content");
+    has(&asked(&stage, "allow").1, "failure", "not-ready", "secrets TOKEN: ");
+    has(&asked(&stage, "back").1, "failure", "not-ready", "secrets AGE_KEY: ");
 }
 
 /// A plan whose restore has this precondition.
