@@ -23,7 +23,7 @@ pub fn channel(number: usize, notification: &Notification, shell: Vec<String>, f
         Tell::Command(command) => {
             let program = match command {
                 Command::Program(words) => words.clone(),
-                Command::Shell(text) => shell.into_iter().chain([text.clone()]).collect(),
+                Command::Shell(text) => shell.into_iter().chain([text.to_string()]).collect(),
             };
             (format!("command {}", number + 1), Way::Command { program, cwd: folder.to_owned() })
         }

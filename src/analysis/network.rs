@@ -279,7 +279,7 @@ impl<'a> Limits<'a> {
         let at_most = std::iter::once(step).chain(groups).find_map(ResolvedStep::at_most);
         // Items that share a lock go one by one, whatever else is said of them.
         let (name, is_lock, holders) = match (&step.common.lock, at_most) {
-            (Some(lock), _) => (lock, true, 1),
+            (Some(lock), _) => (&**lock, true, 1),
             (None, Some((whole, most))) => (whole, false, most),
             (None, None) => return NONE,
         };

@@ -465,7 +465,7 @@ pub(super) fn outline_of(plan: &ResolvedPlan, node: &crate::resolve::CourseNode)
                 Section::Steps if step.is_group() => OutlineKind::Group,
                 Section::Steps => OutlineKind::Step,
             };
-            (kind, step.title().to_owned(), step.common.restores.clone())
+            (kind, step.title().to_owned(), step.common.restores.to_vec())
         }
     };
     Outline {

@@ -60,11 +60,11 @@ async fn look(before: &[String], question: Question, mask: Option<Mask>) -> Repl
     let answered = match probe.kind {
         ProbeKind::Run(command) => {
             let program = match command {
-                Command::Shell(text) => shell.into_iter().chain([text]).collect(),
+                Command::Shell(text) => shell.into_iter().chain([text.to_string()]).collect(),
                 Command::Program(words) => words,
             };
             // A command that asks for a value nobody has yet would only fail for that.
-            if let Some(reply) = program.iter().find_map(|word| unknown_in(&Text::new(word), &env)) {
+            if let Some(reply) = program.iter().find_map(|word| unknown_in(&Text::new(word.as_str()), &env)) {
                 return reply;
             }
             if let Some(afar) = afar {

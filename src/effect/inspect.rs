@@ -176,11 +176,11 @@ pub(super) async fn inspect(before: &[String], mut question: Question) -> Inspec
         Err(why) => return Inspection::unknown(why),
     };
     let program: Vec<String> = match command.clone() {
-        Command::Shell(text) => question.shell.iter().cloned().chain([text]).collect(),
+        Command::Shell(text) => question.shell.iter().cloned().chain([text.to_string()]).collect(),
         Command::Program(words) => words,
     };
     if let Some(Reply::Unknown(why)) =
-        program.iter().find_map(|word| unknown_in(&Text::new(word), &question.env))
+        program.iter().find_map(|word| unknown_in(&Text::new(word.as_str()), &question.env))
     {
         return Inspection::unknown(why);
     }

@@ -22,7 +22,7 @@ pub struct Prove {
     /// The copy whose points are looked into.
     pub copy: Id,
     /// The probes of its copy.
-    pub probes: Vec<Probe>,
+    pub probes: Vec<Arc<Probe>>,
     /// The environment of these.
     pub env: Env,
     /// The key of the copy, and how it is fetched.
@@ -133,7 +133,7 @@ impl Prover {
             env.values.insert(variable.to_owned(), value.to_owned());
         }
         let asks = how.probes.iter().map(|asked| {
-            let mut probe = asked.clone();
+            let mut probe = Probe::clone(asked);
             give_time(&mut probe);
             let (env, cwd, shell) = (env.clone(), how.cwd.clone(), how.shell.clone());
             let afar = stock.host().map(|afar| Box::new(afar.clone()));

@@ -78,7 +78,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
             },
             (Cause::Ended, Exit::Code(0)) => {
                 return match self.step(at).map(|step| step.common.verify.clone()) {
-                    Some(probes) => self.look(at, Purpose::Verify, probes),
+                    Some(probes) => self.look(at, Purpose::Verify, probes.into()),
                     None => self.finish(at, Outcome::Done),
                 };
             }
@@ -112,7 +112,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
 
     pub(super) fn lock(&mut self, at: usize) {
         if let Some(lock) = self.step(at).and_then(|step| step.common.lock.clone()) {
-            self.held_locks.entry(lock).or_insert(at);
+            self.held_locks.entry(*lock).or_insert(at);
         }
         for (whole, item) in self.items_of(at) {
             self.items_under_way.entry(whole.clone()).or_default().insert(item.clone());
@@ -177,7 +177,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
 
     pub(super) fn unlock(&mut self, at: usize) {
         // Only who holds it can give it back: a step may end before it ever took its lock.
-        let lock = self.step(at).and_then(|step| step.common.lock.as_ref());
+        let lock = self.step(at).and_then(|step| step.common.lock.as_deref());
         if let Some(lock) = lock.filter(|lock| self.held_locks.get(*lock) == Some(&at)) {
             self.held_locks.remove(lock);
         }

@@ -72,7 +72,7 @@ impl<'a> Values<'a> {
             (None, None) => {}
         }
         if let Some(step) = step {
-            for (name, text) in &step.inputs {
+            for (name, text) in &*step.inputs {
                 match text.fill(|name| env.values.get(name).map(|value| Cow::Borrowed(value.as_str()))) {
                     Ok(value) => {
                         env.values.insert(name.to_string(), value);
@@ -139,10 +139,10 @@ impl<'a> Values<'a> {
     /// Returns the program that carries out a command of a node.
     pub(super) fn shell(&self, at: usize) -> Vec<String> {
         let of_step = self.step(at).and_then(|step| match &*step.action {
-            Action::Run { shell, .. } => shell.as_deref(),
+            Action::Run { shell, .. } => shell.as_ref(),
             _ => None,
         });
-        of_step.map_or_else(|| self.setup.own_of(at).shell(), <[String]>::to_vec)
+        of_step.map_or_else(|| self.setup.own_of(at).shell(), |shell| shell.to_vec())
     }
 }
 

@@ -1,5 +1,7 @@
 //! Asks probes: whether work is done, whether an asset is healthy, what an interrupted step has left.
 
+use std::sync::Arc;
+
 use super::dispatcher::{Act, Dispatcher};
 use super::node::{Doing, Look, Purpose, Then, Ticket};
 use super::run::Error;
@@ -35,7 +37,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
     }
 
     /// Begins to ask probes, one after the other.
-    pub(super) fn look(&mut self, at: usize, purpose: Purpose, probes: Vec<Probe>) -> Result<(), Error> {
+    pub(super) fn look(&mut self, at: usize, purpose: Purpose, probes: Vec<Arc<Probe>>) -> Result<(), Error> {
         let since = self.effects.now();
         let look = Look { purpose, probes, at: 0, since, moot: false, unmet: Vec::new() };
         self.look_again(at, Box::new(look))
@@ -71,7 +73,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
             Purpose::Precondition => self.end_preconditions(at, &look.unmet),
             Purpose::Newest => self.finish(at, Outcome::Done),
             Purpose::Await if !look.moot && self.newest_of(at).is_some() => {
-                let probes = self.newest_of(at).into_iter().collect();
+                let probes = self.newest_of(at).into_iter().map(Arc::new).collect();
                 self.look(at, Purpose::Newest, probes)
             }
             Purpose::Verify | Purpose::Await => {
@@ -102,7 +104,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
             }
             (Reply::No(why) | Reply::Unknown(why) | Reply::Broken(why), _) => why,
         };
-        let shown = look.probes.get(look.at).map(crate::probe::Probe::shown).unwrap_or_default();
+        let shown = look.probes.get(look.at).map(|probe| probe.shown()).unwrap_or_default();
         match look.purpose {
             // They were heard above.
             Purpose::Precondition => Ok(()),
@@ -161,8 +163,8 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
     pub(super) fn judge(&mut self, at: usize, why: &str) -> Result<(), Error> {
         let probes = match self.step(at) {
             Some(step) => match &step.common.unless {
-                Some(unless) => vec![(**unless).clone()],
-                None => step.common.verify.clone(),
+                Some(unless) => vec![Arc::clone(unless)],
+                None => step.common.verify.to_vec(),
             },
             None => Vec::new(),
         };

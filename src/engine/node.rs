@@ -1,5 +1,7 @@
 //! Where the engine stands with a node, beyond what the journal says.
 
+use std::sync::Arc;
+
 use crate::probe::Probe;
 use crate::value::{Id, Stamp};
 
@@ -50,7 +52,7 @@ pub(super) struct Look {
     /// What for.
     pub(super) purpose: Purpose,
     /// The probes.
-    pub(super) probes: Vec<Probe>,
+    pub(super) probes: Vec<Arc<Probe>>,
     /// Which one is being asked.
     pub(super) at: usize,
     /// Since when the same probes have been asked again and again.

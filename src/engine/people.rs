@@ -41,7 +41,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         let text = self.mask_of(at).map_or(text.clone(), |mask| mask.hide(&text));
         let from = self.hearing().may_answer(&step.id);
         let attempt = self.attempt(at);
-        let outputs = step.common.outputs.clone();
+        let outputs = step.common.outputs.to_vec();
         self.note(Event::AnswerAwaited { step: step.id.clone(), attempt, from, approval, text, outputs })?;
         self.consult(at);
         Ok(())

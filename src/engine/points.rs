@@ -1,6 +1,7 @@
 //! Chooses recovery points: one for all that is restored from a copy.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::dispatcher::{Act, Dispatcher};
 use super::node::{Doing, Ticket};
@@ -180,7 +181,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         let reference = copy;
         let (id, _, _, copy) = copy_of(self.setup.plan, reference.as_str())?;
         let own = self.setup.own(id.as_str());
-        let is_here = |probe: &&Probe| !probe.is_of_copy() && self.ssh_of(probe.on.as_ref()).is_none();
+        let is_here = |probe: &&Arc<Probe>| !probe.is_of_copy() && self.ssh_of(probe.on.as_ref()).is_none();
         let probes = copy.verify.iter().filter(is_here).cloned().collect();
         let mut values = self.vars_of(reference)?;
         values.insert("POINT_COPY".to_owned(), reference.to_string());

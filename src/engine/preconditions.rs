@@ -11,7 +11,7 @@ use crate::value::Id;
 impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
     /// Starts a step whose preconditions hold; they are asked first if it has any.
     pub(super) fn start_if_met(&mut self, at: usize) -> Result<(), Error> {
-        let probes = self.step(at).map(|step| step.common.preconditions.clone()).unwrap_or_default();
+        let probes = self.step(at).map(|step| step.common.preconditions.to_vec()).unwrap_or_default();
         if probes.is_empty() { self.start_step(at) } else { self.look(at, Purpose::Precondition, probes) }
     }
 
@@ -22,7 +22,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         mut look: Box<Look>,
         reply: Reply,
     ) -> Result<(), Error> {
-        let named = look.probes.get(look.at).map(crate::probe::Probe::named).unwrap_or_default();
+        let named = look.probes.get(look.at).map(|probe| probe.named()).unwrap_or_default();
         let (found, note) = match reply {
             Reply::Yes(note) => (Found::Met, note),
             // Where nothing really happens nobody can know all; where it does, not to know is not enough.

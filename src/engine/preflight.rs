@@ -9,7 +9,6 @@ use crate::effect::{Demand, Effects, Need};
 use crate::event::{Event, Found};
 use crate::journal::Store;
 use crate::plan::{Action, Approve, Tell, WebhookUrl};
-use crate::probe::Probe;
 use crate::resolve::{CourseKind, ResolvedStep};
 use crate::value::{Id, Text};
 
@@ -103,7 +102,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
             Some(_) => format!("approval by {}", named.join(" or ")),
             None => format!("work by {}", named.join(" or ")),
         };
-        let (found, note) = self.who(&by, approve);
+        let (found, note) = self.who(&by, approve.map(|approve| &**approve));
         Some(Demand { what, steps: vec![step.id.clone()], need: Need::Known(found, note) })
     }
 
@@ -159,7 +158,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
     fn texts_of(&self, at: usize) -> Vec<String> {
         let Some(step) = self.step(at) else {
             let asset = self.setup.plan.assets.get(self.id(at));
-            return asset.into_iter().flat_map(|asset| &asset.health).map(Probe::shown).collect();
+            return asset.into_iter().flat_map(|asset| &asset.health).map(|probe| probe.shown()).collect();
         };
         let mut texts: Vec<String> = match &*step.action {
             Action::Run { command, .. } => vec![command.shown()],
@@ -173,9 +172,9 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
             Action::Wait(_) | Action::Use { .. } | Action::Plan { .. } => Vec::new(),
         };
         texts.extend(step.inputs.values().map(|text| text.as_str().to_owned()));
-        let probes =
-            step.common.preconditions.iter().chain(&step.common.verify).chain(step.common.unless.as_deref());
-        texts.extend(probes.map(Probe::shown));
+        let common = &step.common;
+        let probes = common.preconditions.iter().chain(&common.verify).chain(&common.unless);
+        texts.extend(probes.map(|probe| probe.shown()));
         texts
     }
 }

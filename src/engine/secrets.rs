@@ -75,7 +75,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
             SecretSource::Command(Command::Program(words)) => Origin::Program(words.clone()),
             SecretSource::Command(Command::Shell(text)) => {
                 let mut program = self.setup.own(name.as_str()).shell();
-                program.push(text.clone());
+                program.push(text.to_string());
                 Origin::Program(program)
             }
             SecretSource::Ask(_) => Origin::Person,
@@ -117,7 +117,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
     /// Notes that the secrets of a node cannot be had; what needs their values is not asked, and all else is.
     fn without(&mut self, at: usize, why: String) -> Result<Fetched, Error> {
         let Some(step) = self.step(at) else { return Ok(Fetched::default()) };
-        let unknown = step.common.secrets.clone();
+        let unknown = step.common.secrets.to_vec();
         let named: Vec<&str> = unknown.iter().map(Name::as_str).collect();
         let what = format!("secrets {}", named.join(", "));
         let steps = vec![Id::trusted(step.written_as())];

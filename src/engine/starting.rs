@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::ops::Bound::{Excluded, Unbounded};
+use std::sync::Arc;
 
 use super::dispatcher::{Act, Dispatcher, Gate};
 use super::node::{Doing, Purpose, Then, Ticket};
@@ -66,7 +67,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
             items.is_none_or(|items| items.len() < most || items.contains(&item.id))
         };
         std::iter::once(step).chain(self.groups(at)).all(has_room)
-            && step.common.lock.as_ref().is_none_or(|lock| !self.held_locks.contains_key(lock))
+            && step.common.lock.as_deref().is_none_or(|lock| !self.held_locks.contains_key(lock))
             && self.has_hands(at)
     }
 
@@ -193,7 +194,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
                     Command::Program(words) => words.clone(),
                     Command::Shell(text) => {
                         let mut program = self.values.shell(at);
-                        program.push(text.clone());
+                        program.push(text.to_string());
                         program
                     }
                 };
@@ -230,11 +231,11 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
                 self.will(Act::Wake(ticket, length.saturating_sub(passed)));
                 Ok(())
             }
-            Action::Wait(Wait::Until(probe)) => self.look(at, Purpose::Await, vec![(**probe).clone()]),
+            Action::Wait(Wait::Until(probe)) => self.look(at, Purpose::Await, vec![Arc::clone(probe)]),
             Action::Manual { .. } | Action::Approve(_) => self.ask_person(at),
             // These close others; only their own `verify` is left to be seen.
             Action::Use { .. } | Action::Plan { .. } => {
-                self.look(at, Purpose::Verify, step.common.verify.clone())
+                self.look(at, Purpose::Verify, step.common.verify.to_vec())
             }
         }
     }

@@ -158,7 +158,7 @@ mod tests {
             "a && rm -rf x",
             "echo $(dropdb shop)",
         ] {
-            assert!(destruction(&Command::Shell(text.to_owned())).is_some(), "{text}");
+            assert!(destruction(&Command::Shell(text.into())).is_some(), "{text}");
         }
         let program = ["dropdb", "shop"].map(String::from).to_vec();
         assert_eq!(destruction(&Command::Program(program)).as_deref(), Some("dropdb shop"));
@@ -181,7 +181,7 @@ mod tests {
             "aws s3 rm s3://b/one",
             "terraform apply",
         ] {
-            assert_eq!(destruction(&Command::Shell(text.to_owned())), None, "{text}");
+            assert_eq!(destruction(&Command::Shell(text.into())), None, "{text}");
         }
     }
 }

@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     fn of_shell(text: &str) -> Option<String> {
-        promotion(&Action::Run { command: Command::Shell(text.to_owned()), shell: None })
+        promotion(&Action::Run { command: Command::Shell(text.into()), shell: None })
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What is wrong inside of a recipe, told where it stands: in the recipe's own file.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use super::variables::{Asked, of_probe, of_step, of_undo};
 use crate::document::{Document, KeyPath, Limits, Part, Place, SourceId, Sources, Span, Trail};
@@ -206,7 +207,7 @@ fn asked(recipe: &Recipe) -> Vec<Asked> {
 fn of_command(path: &Trail<'_>, command: &Command, asked: &mut Vec<Asked>) {
     let Command::Shell(text) = command else { return };
     let mut seen = HashSet::new();
-    let text = Text::new(text.as_str());
+    let text = Text::new(Arc::clone(text));
     for name in text.names().filter(|name| name.starts_with(INPUT) && seen.insert((*name).to_owned())) {
         asked.push(Asked { path: path.to_path(), name: name.to_owned() });
     }

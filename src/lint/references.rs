@@ -1,5 +1,7 @@
 //! Everything in a plan that names something else in it.
 
+use std::sync::Arc;
+
 use super::NameKind;
 use crate::document::{KeyPath, Part, Trail};
 use crate::plan::{Action, Copy, Need, PlaceOverlay, Plan, Step, Wait};
@@ -119,7 +121,7 @@ impl<'a> Walk<'a, '_> {
         }
     }
 
-    fn probes(&mut self, path: &Trail<'_>, key: &str, probes: &'a [Probe]) {
+    fn probes(&mut self, path: &Trail<'_>, key: &str, probes: &'a [Arc<Probe>]) {
         for (at, probe) in probes.iter().enumerate() {
             self.maybe(&path.key(key).index(at), "on", probe.on.as_ref(), SPOTS);
         }
@@ -201,7 +203,7 @@ impl<'a> Walk<'a, '_> {
         self.environments(plan);
     }
 
-    fn keys<V>(&mut self, path: &Trail<'_>, table: &'a Table<Id, V>, wanted: Wanted) {
+    fn keys<V: 'static>(&mut self, path: &Trail<'_>, table: &'a Table<Id, V>, wanted: Wanted) {
         table.keys().for_each(|id| self.key(path, id.as_str(), wanted));
     }
 

@@ -107,7 +107,7 @@ mod tests {
     use super::*;
 
     fn of_shell(text: &str) -> Option<String> {
-        unrepeatable(&Command::Shell(text.to_owned()))
+        unrepeatable(&Command::Shell(text.into()))
     }
 
     #[test]

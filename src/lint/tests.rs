@@ -10,6 +10,7 @@ use super::*;
 use crate::document::Sources;
 use crate::finding::{Finding, Level, Severity};
 use crate::history::{History, Seen};
+use crate::plan::Plan;
 use crate::value::Date;
 use crate::workspace::Opened;
 
@@ -353,6 +354,35 @@ fn nobody_is_told_of_what_never_happens() {
         found.iter().map(|finding| (finding.code, finding.help.as_deref().unwrap_or_default())).collect();
     assert_eq!(helps, [("bad-value", "did you mean `run-started`?"), ("bad-value", "did you mean `slack`?")]);
 }
+
+#[test]
+fn a_sound_plan_is_parsed_once() {
+    assert_eq!(codes(WITH_A_RECIPE), [""; 0]);
+    let pages = RULES.iter().map(|rule| rule.meta().page);
+    for text in pages.flat_map(|page| fences(page, "quiet")).chain([WITH_A_RECIPE]) {
+        let mut sources = Sources::default();
+        let opened = Opened::of_text("plan.yaml".as_ref(), text.to_owned(), &mut sources).unwrap();
+        // An environment is laid over the tree, and what imports another plan says where it does so.
+        let is_alone = |plan: &Plan| plan.environments.is_empty() && plan.imports.is_empty();
+        if !opened.plan.as_deref().is_some_and(is_alone) {
+            continue;
+        }
+        let (levels, as_of, history) = (Levels::default(), date("2026-06-30"), History::new());
+        let request = Request { levels: &levels, as_of: &as_of, history: &history, environment: None };
+        if check(&opened, &sources, &request).is_empty() {
+            assert!(!opened.document.unwrap().has_root(), "{text}");
+        }
+    }
+}
+
+const WITH_A_RECIPE: &str = "
+version: 1
+plan: shop
+owner: ops
+steps:
+  unpack: { use: files/restore-tar, with: { archive: /srv/a.tar.gz, target: /srv/a }, rerun: safe, takes: 1m }
+  tell: { each: [one, two], run: ./tell.sh, rerun: safe, takes: 1m }
+";
 
 /// Two scenarios, of which each leaves something undone, and so many steps that threads are worth it.
 fn faulty_in_two_scenarios() -> String {

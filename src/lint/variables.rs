@@ -1,5 +1,7 @@
 //! Texts that ask for values by `$NAME`.
 
+use std::sync::Arc;
+
 use crate::document::{KeyPath, Trail};
 use crate::plan::{Action, Common, Plan, Step, Undo, Wait};
 use crate::probe::{HttpRequest, Probe, ProbeKind};
@@ -69,7 +71,7 @@ pub(super) fn of_probes(plan: &Plan) -> Vec<Asked> {
     asked
 }
 
-fn of_list(path: &Trail<'_>, probes: &[Probe], asked: &mut Vec<Asked>) {
+fn of_list(path: &Trail<'_>, probes: &[Arc<Probe>], asked: &mut Vec<Asked>) {
     for (at, probe) in probes.iter().enumerate() {
         of_probe(&path.index(at), probe, asked);
     }

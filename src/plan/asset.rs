@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
@@ -43,7 +44,7 @@ pub struct Asset {
     pub wants: Vec<Need>,
     /// How to see that it is well; all of them must be content.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub health: Vec<Probe>,
+    pub health: Vec<Arc<Probe>>,
     /// A command that prints, as RFC 3339, the moment of the newest data that it holds; from it the achieved recovery point is taken.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub newest: Option<Command>,

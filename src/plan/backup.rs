@@ -1,6 +1,7 @@
 //! Backups and their copies.
 
 use std::fmt;
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -187,7 +188,7 @@ pub struct Copy {
     pub needs: Vec<Need>,
     /// How to see that it is good.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub verify: Vec<Probe>,
+    pub verify: Vec<Arc<Probe>>,
     /// What every point must hold at least; `drplan verify` looks.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub floor: Option<Floor>,
@@ -208,7 +209,7 @@ pub struct Copy {
 impl Copy {
     /// Whether a tool keeps its points in a way of its own, which a probe of the whole copy knows: then all of it is the point.
     pub fn is_repository(&self) -> bool {
-        self.verify.iter().any(Probe::is_of_copy)
+        self.verify.iter().any(|probe| probe.is_of_copy())
     }
 }
 

@@ -1,5 +1,7 @@
 //! Recipes: tested steps or a probe, with typed inputs, written in YAML.
 
+use std::sync::Arc;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -40,9 +42,9 @@ pub struct Recipe {
     pub confine: Option<bool>,
     /// How to see that its work is done.
     #[serde(default)]
-    pub verify: Vec<Probe>,
+    pub verify: Vec<Arc<Probe>>,
     /// How to take it back.
-    pub undo: Option<Undo>,
+    pub undo: Option<Arc<Undo>>,
     /// What it detects.
     #[serde(default)]
     pub detects: Vec<String>,

@@ -1,5 +1,7 @@
 //! Gives what a plan names other names, so that plans can be put together without two things having one name.
 
+use std::sync::Arc;
+
 use super::{Action, Backup, Common, Consistent, Copy, Need, Person, Place, Plan, Secret, Wait};
 use crate::probe::Probe;
 use crate::value::{Id, Name, Table};
@@ -52,9 +54,9 @@ impl<'a> Renaming<'a> {
         }
     }
 
-    fn probes(&self, probes: &mut [Probe]) {
+    fn probes<'p>(&self, probes: impl IntoIterator<Item = &'p mut Arc<Probe>>) {
         for probe in probes {
-            self.spot(&mut probe.on);
+            self.spot(&mut Arc::make_mut(probe).on);
         }
     }
 
@@ -174,11 +176,8 @@ impl<'a> Renaming<'a> {
         self.ids(&mut common.from);
         self.spot(&mut common.on);
         common.secrets.iter_mut().for_each(|name| self.name(name));
-        self.probes(&mut common.preconditions);
-        self.probes(&mut common.verify);
-        if let Some(unless) = &mut common.unless {
-            self.spot(&mut unless.on);
-        }
+        let probes = common.preconditions.iter_mut().chain(&mut common.verify).chain(&mut common.unless);
+        self.probes(probes);
         if let Some(lock) = &mut common.lock {
             self.id(lock);
         }
@@ -191,7 +190,7 @@ impl<'a> Renaming<'a> {
                     self.id(other);
                 }
             }
-            Action::Wait(Wait::Until(probe)) => self.spot(&mut probe.on),
+            Action::Wait(Wait::Until(probe)) => self.probes([probe]),
             Action::Wait(Wait::For(_))
             | Action::Run { .. }
             | Action::Http { .. }

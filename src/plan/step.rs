@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use thin_vec::ThinVec;
 
 use super::Need;
 use crate::probe::{Command, Expect, HttpRequest, Probe, ProbeKind};
@@ -104,16 +105,16 @@ pub struct RawStep {
     pub retry: Option<Retry>,
     /// What must hold before each attempt; asked by a dry run as well. All of them must be content.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub preconditions: Vec<Probe>,
+    pub preconditions: Vec<Arc<Probe>>,
     /// How to see that its work is done; all of them must be content.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub verify: Vec<Probe>,
+    pub verify: Vec<Arc<Probe>>,
     /// A probe that says whether its work is done already; then it is not carried out.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub unless: Option<Box<Probe>>,
+    pub unless: Option<Arc<Probe>>,
     /// How to take it back.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub undo: Option<Undo>,
+    pub undo: Option<Arc<Undo>>,
     /// Whether it may be repeated after it was interrupted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rerun: Option<Rerun>,
@@ -141,45 +142,48 @@ impl RawStep {
 }
 
 /// The fields that every step may have, whatever it does.
+///
+/// A large plan has a hundred thousand of these: what most steps lack takes one word, and what a recipe says is held once
+/// for all steps that use it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Common {
     /// Its name for people.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub title: Option<String>,
+    pub title: Option<Box<str>>,
     /// More about it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub description: Option<String>,
+    pub description: Option<Box<str>>,
     /// The heading under which the runbook shows it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub phase: Option<String>,
+    pub phase: Option<Box<str>>,
     /// What must be there first: steps, assets, places, people, secrets.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub needs: Vec<Need>,
+    #[serde(default, skip_serializing_if = "ThinVec::is_empty")]
+    pub needs: ThinVec<Need>,
     /// The assets that it brings back.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub restores: Vec<Id>,
+    #[serde(default, skip_serializing_if = "ThinVec::is_empty")]
+    pub restores: ThinVec<Id>,
     /// The places that it builds.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub provides: Vec<Id>,
+    #[serde(default, skip_serializing_if = "ThinVec::is_empty")]
+    pub provides: ThinVec<Id>,
     /// The places or assets that it cuts off, so that the old one cannot come back beside the new.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub fences: Vec<Id>,
+    #[serde(default, skip_serializing_if = "ThinVec::is_empty")]
+    pub fences: ThinVec<Id>,
     /// The copies that it restores from, such as `nightly.local`; the first that is usable.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub from: Vec<Id>,
+    #[serde(default, skip_serializing_if = "ThinVec::is_empty")]
+    pub from: ThinVec<Id>,
     /// Where it is done: `home`, a place, or the controller if nothing is said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub on: Option<Id>,
     /// The values that it writes to `$DRPLAN_OUTPUT` as `NAME=value` lines.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub outputs: Vec<Name>,
+    #[serde(default, skip_serializing_if = "ThinVec::is_empty")]
+    pub outputs: ThinVec<Name>,
     /// The secrets that it gets; no others.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub secrets: Vec<Name>,
+    #[serde(default, skip_serializing_if = "ThinVec::is_empty")]
+    pub secrets: ThinVec<Name>,
     /// The tools that must be there, such as `psql` or `psql >=15`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub needs_tools: Vec<Tool>,
+    #[serde(default, skip_serializing_if = "ThinVec::is_empty")]
+    pub needs_tools: ThinVec<Tool>,
     /// Variables for this step.
     #[serde(default, skip_serializing_if = "Table::is_nothing")]
     pub env: Table<Name, Scalar>,
@@ -193,17 +197,17 @@ pub struct Common {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry: Option<Box<Retry>>,
     /// What must hold before each attempt; asked by a dry run as well. All of them must be content.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub preconditions: Vec<Probe>,
+    #[serde(default, skip_serializing_if = "ThinVec::is_empty")]
+    pub preconditions: ThinVec<Arc<Probe>>,
     /// How to see that its work is done; all of them must be content.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub verify: Vec<Probe>,
+    #[serde(default, skip_serializing_if = "ThinVec::is_empty")]
+    pub verify: ThinVec<Arc<Probe>>,
     /// A probe that says whether its work is done already; then it is not carried out.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub unless: Option<Box<Probe>>,
+    pub unless: Option<Arc<Probe>>,
     /// How to take it back.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub undo: Option<Box<Undo>>,
+    pub undo: Option<Arc<Undo>>,
     /// Whether it may be repeated after it was interrupted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rerun: Option<Rerun>,
@@ -218,7 +222,7 @@ pub struct Common {
     pub each: Option<Box<Each>>,
     /// Steps with the same lock do not run at the same time.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub lock: Option<Id>,
+    pub lock: Option<Box<Id>>,
 }
 
 /// What a step does.
@@ -230,7 +234,7 @@ pub enum Action {
         /// The command.
         command: Command,
         /// The shell, if the step names one.
-        shell: Option<NonEmpty<String>>,
+        shell: Option<Box<NonEmpty<String>>>,
     },
     /// Tells a person what to do.
     Manual {
@@ -240,7 +244,7 @@ pub enum Action {
         by: Option<Id>,
     },
     /// Asks people for leave to go on.
-    Approve(Approve),
+    Approve(Box<Approve>),
     /// Waits.
     Wait(Wait),
     /// Sends a request.
@@ -297,7 +301,7 @@ impl TryFrom<RawStep> for Step {
     fn try_from(mut raw: RawStep) -> Result<Self, String> {
         let with = std::mem::take(&mut raw.with);
         let expect = raw.expect.take();
-        let shell = raw.shell.take();
+        let shell = raw.shell.take().map(Box::new);
         let by = raw.by.take();
         let given = [
             ("with", !with.is_empty()),
@@ -308,7 +312,7 @@ impl TryFrom<RawStep> for Step {
         let actions = [
             raw.run.take().map(|command| Action::Run { command, shell }),
             raw.manual.take().map(|text| Action::Manual { text, by }),
-            raw.approve.take().map(Action::Approve),
+            raw.approve.take().map(|approve| Action::Approve(Box::new(approve))),
             raw.wait.take().map(Action::Wait),
             raw.http.take().map(|request| Action::Http {
                 request: Box::new(request),
@@ -336,31 +340,31 @@ impl TryFrom<RawStep> for Step {
             }
         }
         let common = Common {
-            title: raw.title,
-            description: raw.description,
-            phase: raw.phase,
-            needs: raw.needs,
-            restores: raw.restores,
-            provides: raw.provides,
-            fences: raw.fences,
-            from: raw.from,
+            title: raw.title.map(Into::into),
+            description: raw.description.map(Into::into),
+            phase: raw.phase.map(Into::into),
+            needs: raw.needs.into(),
+            restores: raw.restores.into(),
+            provides: raw.provides.into(),
+            fences: raw.fences.into(),
+            from: raw.from.into(),
             on: raw.on,
-            outputs: raw.outputs,
-            secrets: raw.secrets,
-            needs_tools: raw.needs_tools,
+            outputs: raw.outputs.into(),
+            secrets: raw.secrets.into(),
+            needs_tools: raw.needs_tools.into(),
             env: raw.env,
             takes: raw.takes,
             timeout: raw.timeout,
             retry: raw.retry.map(Box::new),
-            preconditions: raw.preconditions,
-            verify: raw.verify,
+            preconditions: raw.preconditions.into(),
+            verify: raw.verify.into(),
             unless: raw.unless,
-            undo: raw.undo.map(Box::new),
+            undo: raw.undo,
             rerun: raw.rerun,
             on_failure: raw.on_failure,
             when: raw.when.map(Box::new),
             each: raw.each.map(Box::new),
-            lock: raw.lock,
+            lock: raw.lock.map(Box::new),
         };
         Ok(Self { common: Arc::new(common), action: Arc::new(action) })
     }
@@ -415,7 +419,7 @@ pub enum Wait {
     /// This long.
     For(Length),
     /// Until it is content.
-    Until(Box<Probe>),
+    Until(Arc<Probe>),
 }
 
 impl Serialize for Wait {
@@ -434,7 +438,7 @@ impl ShortForm for Wait {
     const NAME: &'static str = "Wait";
 
     fn from_long(probe: Probe) -> Result<Self, String> {
-        Ok(Self::Until(Box::new(probe)))
+        Ok(Self::Until(Arc::new(probe)))
     }
 
     fn from_short(length: Length) -> Result<Self, String> {

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::value::SeqAccessDeserializer;
@@ -12,7 +13,7 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 #[serde(untagged)]
 pub enum Command {
     /// A text for the shell (`bash -euo pipefail` unless the plan names another).
-    Shell(String),
+    Shell(Arc<str>),
     /// A program and its arguments.
     Program(Vec<String>),
 }
@@ -67,7 +68,7 @@ impl<'de> Deserialize<'de> for Command {
                 if let Some(why) = unfit(text) {
                     return Err(E::custom(why));
                 }
-                Ok(Command::Shell(text.to_owned()))
+                Ok(Command::Shell(text.into()))
             }
 
             fn visit_seq<A: de::SeqAccess<'de>>(self, seq: A) -> Result<Command, A::Error> {

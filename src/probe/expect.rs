@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::{Arc, OnceLock};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
@@ -10,19 +11,39 @@ use super::Fact;
 use crate::value::{Length, OneOrMany, Sha256Hex};
 
 /// A regular expression (syntax of the crate `regex`: linear time, no look-around).
+///
+/// Compiled, it takes some kilobytes: it is tried when it is read, and then not before it is used.
 #[derive(Clone, Debug)]
-pub struct Pattern(regex::Regex);
+pub struct Pattern(Arc<Lazy>);
+
+#[derive(Debug)]
+struct Lazy {
+    text: Box<str>,
+    compiled: OnceLock<regex::Regex>,
+}
 
 impl Pattern {
+    fn new(text: &str) -> Result<Self, regex::Error> {
+        compile(text)?;
+        Ok(Self(Arc::new(Lazy { text: text.into(), compiled: OnceLock::new() })))
+    }
+
     /// Whether it matches somewhere in the text.
     pub fn matches(&self, text: &str) -> bool {
-        self.0.is_match(text)
+        let compiled = self.0.compiled.get_or_init(|| {
+            compile(&self.0.text).unwrap_or_else(|error| unreachable!("it was tried when it was read: {error}"))
+        });
+        compiled.is_match(text)
     }
 
     /// Returns the expression as it was written.
     pub fn as_str(&self) -> &str {
-        self.0.as_str()
+        &self.0.text
     }
+}
+
+fn compile(text: &str) -> Result<regex::Regex, regex::Error> {
+    regex::RegexBuilder::new(text).size_limit(1 << 20).build()
 }
 
 impl PartialEq for Pattern {
@@ -50,10 +71,7 @@ impl<'de> Deserialize<'de> for Pattern {
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Pattern, E> {
-                regex::RegexBuilder::new(text)
-                    .size_limit(1 << 20)
-                    .build()
-                    .map(Pattern)
+                Pattern::new(text)
                     .map_err(|_| E::custom(format!("`{}` is not a regular expression", text.escape_debug())))
             }
         }

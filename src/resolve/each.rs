@@ -60,7 +60,7 @@ pub(super) fn faults(step: &Spot<'_>, common: &Common, each: &Each) -> Vec<Findi
 pub(super) fn item(written: &Common, item: &Item<'_>) -> Common {
     let key = item.key;
     let mut common = written.clone();
-    common.title = written.title.as_deref().map(|title| format!("{title}: {key}"));
+    common.title = written.title.as_deref().map(|title| format!("{title}: {key}").into());
     common.each = Some(Box::new(Each { of: NonEmpty::one(key.clone()), at_most: item.at_most }));
     common.on = common.on.or_else(|| item.place.clone());
     common.restores.clear();

@@ -7,6 +7,7 @@ use super::child;
 use super::each::{self, Item};
 use super::inputs::{Inputs, Spot, of_plan, of_recipe, unknown_recipe};
 use super::probes::expand_probes_of;
+use super::resolved::no_inputs;
 use super::{Imports, Owner, Recipes, ResolvedStep, Section};
 use crate::document::{Document, KeyPath, Part};
 use crate::finding::Finding;
@@ -59,9 +60,9 @@ struct Scope<'a> {
     /// The step that it is part of.
     group: Option<Id>,
     /// The prefix of the child plan in which it is written.
-    child: Option<&'a str>,
+    child: Option<Arc<str>>,
     /// The inputs of what it is part of.
-    inputs: Inputs,
+    inputs: Arc<Inputs>,
     /// The recipes and child plans around it.
     around: Vec<String>,
 }
@@ -122,7 +123,7 @@ impl<'a> Expansion<'a> {
                 root: None,
                 group: None,
                 child: None,
-                inputs: Inputs::new(),
+                inputs: no_inputs(),
                 around: Vec::new(),
             };
             file.rename(&mut step, &|_| false);
@@ -156,7 +157,7 @@ impl<'a> Expansion<'a> {
             self.action(&inner, Id::trusted(format!("{id}@{key}")), item);
         }
         let whole = Common { each: Some(Box::new(each.clone())), ..each::whole(&step.common) };
-        self.push(scope, id, whole.into(), step.action, &Inputs::new(), 0);
+        self.push(scope, id, whole.into(), step.action, &no_inputs(), 0);
     }
 
     fn action(&mut self, scope: &Scope<'_>, id: Id, step: Step) {
@@ -187,7 +188,7 @@ impl<'a> Expansion<'a> {
             return self.push(scope, id, common, action.clone(), &scope.inputs, 0);
         };
         let mut common = Arc::unwrap_or_clone(common);
-        let inputs = of_recipe(&scope.spot, recipe, with, &scope.inputs, &mut self.findings);
+        let inputs = Arc::new(of_recipe(&scope.spot, recipe, with, &scope.inputs, &mut self.findings));
         let before = std::mem::take(&mut common.preconditions);
         for (part, inner) in &recipe.steps {
             let mut inner = inner.clone();
@@ -215,10 +216,15 @@ impl<'a> Expansion<'a> {
             self.step(&scope, id.join(part), inner);
         }
         common.verify = recipe.verify.iter().chain(&common.verify).cloned().collect();
-        common.undo = common.undo.or_else(|| recipe.undo.clone().map(Box::new));
+        common.undo = common.undo.or_else(|| recipe.undo.clone());
         // What is written at the step itself may ask for the inputs of what it is part of.
-        let inputs = scope.inputs.clone().into_iter().chain(inputs).collect();
-        self.push(scope, id, common.into(), action.clone(), &inputs, recipe.verify.len());
+        let mut all = Arc::clone(&scope.inputs);
+        if all.is_empty() {
+            all = inputs;
+        } else {
+            Arc::make_mut(&mut all).extend(Arc::unwrap_or_clone(inputs));
+        }
+        self.push(scope, id, common.into(), action.clone(), &all, recipe.verify.len());
     }
 
     /// Expands a step that carries out another plan: all of the steps of that plan, in their own order.
@@ -235,7 +241,7 @@ impl<'a> Expansion<'a> {
         };
         let mut common = Arc::unwrap_or_clone(common);
         self.findings.extend(child::faults(&scope.spot, path, &import.plan, &import.document));
-        let inputs = of_plan(&scope.spot, &import.plan, with, &scope.inputs, &mut self.findings);
+        let inputs = Arc::new(of_plan(&scope.spot, &import.plan, with, &scope.inputs, &mut self.findings));
         let imports = self.imports;
         let own = &import.plan.steps;
         let new = |name: &str| {
@@ -253,6 +259,7 @@ impl<'a> Expansion<'a> {
             new: Some(&new),
         };
         let steps = KeyPath::root().key(Section::Steps.key());
+        let prefix: Arc<str> = import.prefix.as_str().into();
         let before = std::mem::take(&mut common.preconditions);
         for (own_id, inner) in own {
             let mut inner = inner.clone();
@@ -268,7 +275,7 @@ impl<'a> Expansion<'a> {
                 spot: Spot::new(&import.document, steps.key(own_id.as_str())),
                 root: scope.root.clone().or_else(|| Some(id.clone())),
                 group: Some(id.clone()),
-                child: Some(&import.prefix),
+                child: Some(Arc::clone(&prefix)),
                 inputs,
                 around: around.clone(),
             };
@@ -310,7 +317,7 @@ impl<'a> Expansion<'a> {
         id: Id,
         common: Arc<Common>,
         action: Arc<Action>,
-        inputs: &Inputs,
+        inputs: &Arc<Inputs>,
         of_recipe: usize,
     ) {
         let within = scope.group.clone().filter(|group| scope.root.as_ref() != Some(group));
@@ -319,10 +326,10 @@ impl<'a> Expansion<'a> {
             section: scope.section,
             part_of: scope.root.clone(),
             within,
-            child: scope.child.map(str::to_owned),
+            child: scope.child.clone(),
             common,
             action,
-            inputs: inputs.clone(),
+            inputs: Arc::clone(inputs),
         };
         if scope.file.owner != Owner::Whole {
             self.give_vars(&mut step, scope.file.plan);
@@ -337,7 +344,7 @@ impl<'a> Expansion<'a> {
             && shell.is_none()
             && let Action::Run { shell, .. } = Arc::make_mut(&mut step.action)
         {
-            *shell = Some(own.clone());
+            *shell = Some(Box::new(own.clone()));
         }
         let of_place = step.common.on.as_ref().and_then(|on| self.places.get(on));
         let of_place: Table<Name, Scalar> = of_place.cloned().unwrap_or_default();
@@ -387,11 +394,13 @@ fn begins(part: &Step, parts: &Table<Id, Step>) -> bool {
 }
 
 /// Lets a part with which a step begins wait for what must hold before the step; that may ask for the inputs `around` it.
-fn ask_before(part: &mut Step, before: &[Probe], inputs: &mut Inputs, around: &Inputs) {
+fn ask_before(part: &mut Step, before: &[Arc<Probe>], inputs: &mut Arc<Inputs>, around: &Inputs) {
     if before.is_empty() {
         return;
     }
-    Arc::make_mut(&mut part.common).preconditions.splice(0..0, before.iter().cloned());
+    let own = &mut Arc::make_mut(&mut part.common).preconditions;
+    *own = before.iter().chain(&*own).cloned().collect();
+    let inputs = Arc::make_mut(inputs);
     for (name, value) in around {
         inputs.entry(name.clone()).or_insert_with(|| value.clone());
     }

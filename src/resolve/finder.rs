@@ -96,8 +96,7 @@ impl<'a> Finder<'a> {
 
     /// Returns the first step that would provide a place, if it could be done.
     fn first_provider(&self, place: usize) -> Option<usize> {
-        let providers = self.index.providers.get(place)?;
-        providers.iter().copied().find(|at| self.applies(&self.plan.steps[*at]))
+        self.index.providers.of(place).find(|at| self.applies(&self.plan.steps[*at]))
     }
 
     /// Returns why a place or a person is not to be relied on; nothing if it is well, or something else.
@@ -139,10 +138,9 @@ impl<'a> Finder<'a> {
 
     /// Returns the first step that can provide a place: one whose own places and people can be had.
     fn provider_of(&self, place: usize) -> Option<usize> {
-        let candidates = self.index.providers.get(place)?;
         let other = self.other(Thing::Place(place), Kind::ProvidedBy);
         let fits = |at: &usize| other.is_none_or(|other| other == *at) && self.supply.can_provide(*at);
-        candidates.iter().copied().find(fits)
+        self.index.providers.of(place).find(fits)
     }
 
     /// Returns the step that provides a place or restores an asset where the first choice is stuck.
@@ -198,7 +196,7 @@ impl<'a> Finder<'a> {
         if self.route.assets.at(at).is_none_or(has_answer) {
             return;
         }
-        let candidates = index.restorers.get(at).into_iter().flatten().copied();
+        let candidates = index.restorers.of(at);
         let mut against_all = Vec::new();
         let other = self.other(Thing::Asset(at), Kind::RestoredBy);
         for step_at in candidates {
@@ -221,7 +219,7 @@ impl<'a> Finder<'a> {
             }
         }
         // The step that would bring it back, if the environment leaves it out.
-        let left_out = index.restorers.get(at).into_iter().flatten().map(|at| &plan.steps[*at].id);
+        let left_out = index.restorers.of(at).map(|at| &plan.steps[at].id);
         let left_out = left_out.into_iter().find(|id| plan.omit.contains(id));
         let Some(route) = self.route.assets.at_mut(at) else { return };
         if let (Some(step), true) = (left_out, against_all.is_empty()) {
@@ -308,25 +306,25 @@ impl<'a> Finder<'a> {
         let read = copy.as_ref().and_then(|choice| index.copy(&choice.copy));
         self.route.chosen.set(at, StepChoice { copy: copy.map(Box::new) });
         let me = Thing::Step(at);
-        for asset in &index.restores[at] {
-            let home = self.route.assets.at_mut(*asset).and_then(|route| {
+        for asset in index.restores.of(at) {
+            let home = self.route.assets.at_mut(asset).and_then(|route| {
                 route.restored_by.get_or_insert_with(|| step.id.clone());
                 plan.places.get_index_of(route.home.as_ref()?)
             });
-            if let Some(home) = home.filter(|home| !index.provides[at].contains(home)) {
+            if let Some(home) = home.filter(|home| !index.provides.has(at, *home)) {
                 self.pending.push_back(Thing::Place(home));
             }
-            self.want(index.needs(Thing::Asset(*asset)), me);
+            self.want(index.needs(Thing::Asset(asset)), me);
         }
-        for place in &index.provides[at] {
-            self.want(index.within(*place), me);
+        for place in index.provides.of(at) {
+            self.want(index.within(place), me);
         }
         let on = step.common.on.as_ref().filter(|on| !matches!(on.as_str(), "home" | "controller"));
         if let Some(on) = on.and_then(|on| index.thing(on.as_str())) {
             self.pending.push_back(on);
         }
         self.want(index.needs(me), me);
-        let inner = index.parts(at).iter().filter_map(|at| plan.steps.get(*at));
+        let inner = index.parts(at).filter_map(|at| plan.steps.get(at));
         let secrets = step.common.secrets.iter().chain(inner.flat_map(|part| &part.common.secrets));
         let secrets = secrets.filter_map(|secret| index.thing(secret.as_str()));
         self.pending.extend(secrets);
@@ -342,7 +340,7 @@ impl<'a> Finder<'a> {
     fn want_copy(&mut self, copy: Thing) {
         for requirement in self.index.always(copy).1 {
             match requirement.kind {
-                Kind::LiesIn | Kind::Key => self.pending.extend(&requirement.any),
+                Kind::LiesIn | Kind::Key => self.pending.extend(&*requirement.any),
                 _ => self.want(std::slice::from_ref(requirement), copy),
             }
         }
@@ -382,7 +380,7 @@ impl<'a> Finder<'a> {
     /// Of what is needed, wants all that is needed for sure; of several that will do, the first that can be had.
     fn want(&mut self, needs: &[Requirement], by: Thing) {
         for need in needs {
-            if let [only] = need.any.as_slice() {
+            if let [only] = &*need.any {
                 self.pending.push_back(*only);
                 continue;
             }
@@ -396,7 +394,7 @@ impl<'a> Finder<'a> {
                     .take(need.at_least)
                     .collect(),
             };
-            let wanted = if enough.len() < need.at_least { &need.any } else { &enough };
+            let wanted: &[Thing] = if enough.len() < need.at_least { &need.any } else { &enough };
             self.pending.extend(wanted);
         }
     }

@@ -108,12 +108,12 @@ impl Finder<'_> {
         let is_hit = |at: &usize| self.state(*at).is_some_and(|state| state != AssetState::Untouched);
         let mut queue: VecDeque<usize> = (0..self.plan.assets.len()).filter(is_hit).collect();
         while let Some(needed) = queue.pop_front() {
-            for at in self.index.dependants.get(needed).into_iter().flatten() {
-                let Some((state, why)) = self.hit_through_needs(*at) else { continue };
-                if let Some(asset) = self.route.assets.at_mut(*at) {
+            for at in self.index.dependants.of(needed) {
+                let Some((state, why)) = self.hit_through_needs(at) else { continue };
+                if let Some(asset) = self.route.assets.at_mut(at) {
                     asset.state = state;
                     asset.why = why.into();
-                    queue.push_back(*at);
+                    queue.push_back(at);
                 }
             }
         }
@@ -134,7 +134,8 @@ impl Finder<'_> {
         let is_well = |thing: &&Thing| asset(thing).is_some() && is_hit(thing).is_none();
         let needs = self.index.needs(Thing::Asset(at)).iter();
         let unmet = needs.filter(|need| need.any.iter().filter(is_well).count() < need.at_least);
-        let hit: Vec<(usize, &AssetRoute)> = unmet.flat_map(|need| &need.any).filter_map(is_hit).collect();
+        let hit: Vec<(usize, &AssetRoute)> =
+            unmet.flat_map(|need| need.any.iter()).filter_map(is_hit).collect();
         let moved = hit.iter().find(|(_, needed)| needed.state.is_goal() && needed.home != needed.was);
         let name = |at: usize| self.index.name_of(Thing::Asset(at));
         if let Some((needed, other)) = moved {

@@ -2,11 +2,12 @@
 //!
 //! Made once for a plan; its routes look here, so that no name is looked up twice.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::any_of::AnyOf;
 use super::column::Ids;
 use super::copies::copy_of;
+use super::lists::{Lists, small};
 use super::reliance::{Kind, Requirement, Thing};
 use super::{ResolvedPlan, ResolvedStep, Section};
 use crate::document::KeyPath;
@@ -18,22 +19,21 @@ pub(super) struct Index<'a> {
     pub(super) plan: &'a ResolvedPlan,
     pub(super) step_ids: Arc<Ids>,
     pub(super) asset_ids: Arc<Ids>,
-    names: HashMap<&'a str, Thing, ahash::RandomState>,
     /// Of each step that others are part of, all of these.
-    parts: Vec<Vec<usize>>,
+    parts: Lists,
     /// Of each part, the step that it is directly part of.
-    groups: Vec<Option<usize>>,
-    controllers: Vec<Thing>,
+    groups: Vec<Option<u32>>,
+    controllers: AnyOf,
     /// Of each asset, the steps that restore it.
-    pub(super) restorers: Vec<Vec<usize>>,
+    pub(super) restorers: Lists,
     /// Of each place, the steps that provide it.
-    pub(super) providers: Vec<Vec<usize>>,
+    pub(super) providers: Lists,
     /// Of each step, the assets that it restores.
-    pub(super) restores: Vec<Vec<usize>>,
+    pub(super) restores: Lists,
     /// Of each step, the places that it provides.
-    pub(super) provides: Vec<Vec<usize>>,
+    pub(super) provides: Lists,
     /// Of each asset, those that need it.
-    pub(super) dependants: Vec<Vec<usize>>,
+    pub(super) dependants: Lists,
     /// Whether a backup holds each asset.
     pub(super) is_held: Vec<bool>,
     /// What each thing relies on in every scenario, before and after what follows from the route.
@@ -47,13 +47,15 @@ pub(super) struct Index<'a> {
 }
 
 /// What a step relies on in every scenario.
-#[derive(Default)]
 struct Always {
-    /// How many of `before` are its own needs.
-    own: usize,
-    before: Vec<Requirement>,
-    after: Vec<Requirement>,
+    /// How many of them are its own needs; these come first.
+    own: u32,
+    /// How many of them come before what follows from the route.
+    before: u32,
+    requirements: Box<[Requirement]>,
 }
+
+type Pairs = Vec<(u32, u32)>;
 
 impl<'a> Index<'a> {
     /// Looks through a plan.
@@ -62,15 +64,14 @@ impl<'a> Index<'a> {
             plan,
             step_ids: Ids::new(plan.steps.iter().map(|step| &step.id)),
             asset_ids: Ids::new(plan.assets.keys()),
-            names: HashMap::default(),
-            parts: vec![Vec::new(); plan.steps.len()],
+            parts: Lists::default(),
             groups: vec![None; plan.steps.len()],
-            controllers: Vec::new(),
-            restorers: vec![Vec::new(); plan.assets.len()],
-            providers: vec![Vec::new(); plan.places.len()],
-            restores: Vec::with_capacity(plan.steps.len()),
-            provides: Vec::with_capacity(plan.steps.len()),
-            dependants: vec![Vec::new(); plan.assets.len()],
+            controllers: Vec::new().into(),
+            restorers: Lists::default(),
+            providers: Lists::default(),
+            restores: Lists::default(),
+            provides: Lists::default(),
+            dependants: Lists::default(),
             is_held: vec![false; plan.assets.len()],
             steps: Vec::new(),
             assets: Vec::new(),
@@ -79,72 +80,54 @@ impl<'a> Index<'a> {
             secrets: Vec::new(),
             copies: Vec::new(),
         };
-        index.name();
         index.join();
         index.require();
         index
     }
 
-    fn name(&mut self) {
-        let plan = self.plan;
-        self.names.reserve(plan.steps.len() + plan.assets.len() + plan.places.len());
-        self.names.extend(plan.people.keys().enumerate().map(|(at, id)| (id.as_str(), Thing::Person(at))));
-        self.names.extend(plan.secrets.keys().enumerate().map(|(at, id)| (id.as_str(), Thing::Secret(at))));
-        for (at, (id, place)) in plan.places.iter().enumerate() {
-            self.names.insert(id.as_str(), Thing::Place(at));
-            if place.controller {
-                self.controllers.push(Thing::Place(at));
-            }
-        }
-        self.names.extend(plan.assets.keys().enumerate().map(|(at, id)| (id.as_str(), Thing::Asset(at))));
-        let whole = plan.steps.iter().enumerate().filter(|(_, step)| step.part_of.is_none());
-        self.names.extend(whole.map(|(at, step)| (step.id.as_str(), Thing::Step(at))));
-    }
-
     fn join(&mut self) {
         let plan = self.plan;
+        let controllers = plan.places.values().enumerate().filter(|(_, place)| place.controller);
+        self.controllers = controllers.map(|(at, _)| Thing::Place(at)).collect();
+        // Pairs of a thing and a step, or the other way round.
+        let (mut restores, mut restorers, mut provides, mut providers) = Default::default();
         for (at, step) in plan.steps.iter().enumerate() {
-            let restores = self.assets_of(&step.common.restores);
-            let provides = self.places_of(&step.common.provides);
-            if let Some(group) = step.group().and_then(|id| self.step_ids.position(id)) {
-                self.groups[at] = Some(group);
-            } else if step.section == Section::Steps {
-                for asset in &restores {
-                    self.restorers[*asset].push(at);
-                }
-                for place in &provides {
-                    self.providers[*place].push(at);
-                }
+            self.groups[at] = step.group().and_then(|id| self.step_ids.position(id)).map(small);
+            let brings_back = self.groups[at].is_none() && step.section == Section::Steps;
+            let add = |of_step: &mut Pairs, of_thing: &mut Pairs, thing: usize| {
+                of_step.push((small(at), small(thing)));
+                of_thing.extend(brings_back.then_some((small(thing), small(at))));
+            };
+            for asset in self.assets_of(&step.common.restores) {
+                add(&mut restores, &mut restorers, asset);
             }
-            self.restores.push(restores);
-            self.provides.push(provides);
-        }
-        for at in 0..plan.steps.len() {
-            let mut group = self.groups[at];
-            while let Some(of) = group {
-                self.parts[of].push(at);
-                group = self.groups[of];
+            for place in step.common.provides.iter().filter_map(|id| plan.places.get_index_of(id)) {
+                add(&mut provides, &mut providers, place);
             }
         }
-        for (at, asset) in plan.assets.values().enumerate() {
-            let needed: Vec<&Id> = asset.needs.iter().flat_map(Need::ids).collect();
-            for needed in self.assets_of(needed) {
-                self.dependants[needed].push(at);
+        let (steps, assets, places) = (plan.steps.len(), plan.assets.len(), plan.places.len());
+        self.restores = Lists::new(steps, &restores);
+        self.restorers = Lists::new(assets, &restorers);
+        self.provides = Lists::new(steps, &provides);
+        self.providers = Lists::new(places, &providers);
+        let whole = |at: usize| self.groups(at).map(move |of| (small(of), small(at)));
+        let parts: Pairs = (0..steps).flat_map(whole).collect();
+        self.parts = Lists::new(steps, &parts);
+        let needed = |(at, asset): (usize, &crate::plan::Asset)| -> Pairs {
+            let needed = self.assets_of(asset.needs.iter().flat_map(Need::ids));
+            needed.map(|needed| (small(needed), small(at))).collect()
+        };
+        let dependants: Pairs = plan.assets.values().enumerate().flat_map(needed).collect();
+        self.dependants = Lists::new(assets, &dependants);
+        for backup in plan.backups.values() {
+            for held in backup.of.iter().filter_map(|id| self.asset_ids.position(id)) {
+                self.is_held[held] = true;
             }
-        }
-        for held in
-            plan.backups.values().flat_map(|backup| self.assets_of(backup.of.iter())).collect::<Vec<_>>()
-        {
-            self.is_held[held] = true;
         }
     }
 
-    fn assets_of<'i>(&self, ids: impl IntoIterator<Item = &'i Id>) -> Vec<usize> {
-        ids.into_iter().filter_map(|id| self.asset_ids.position(id)).collect()
-    }
-
-    fn places_of(&self, ids: &[Id]) -> Vec<usize> {
-        ids.iter().filter_map(|id| self.plan.places.get_index_of(id)).collect()
+    fn assets_of<'i>(&self, ids: impl IntoIterator<Item = &'i Id>) -> impl Iterator<Item = usize> {
+        ids.into_iter().filter_map(|id| self.asset_ids.position(id))
     }
 
     fn require(&mut self) {
@@ -152,7 +135,7 @@ impl<'a> Index<'a> {
         self.assets = plan.assets.values().map(|asset| self.needed(&asset.needs, Kind::Needs)).collect();
         self.places = plan.places.values().map(|place| self.needed(&place.needs, Kind::Needs)).collect();
         let within = |(at, place): (usize, &crate::plan::Place)| {
-            self.needed(&place.in_, |need| Kind::Within(at, need))
+            self.needed(&place.in_, |need| Kind::Within(small(at), small(need)))
         };
         self.within = plan.places.values().enumerate().map(within).collect();
         self.secrets = plan.secrets.values().map(|secret| self.needed(&secret.needs, Kind::Needs)).collect();
@@ -176,32 +159,32 @@ impl<'a> Index<'a> {
 
     fn of_step(&self, at: usize, step: &ResolvedStep) -> Always {
         let common = &step.common;
-        let mut before = self.needed(&common.needs, Kind::Needs);
-        let own = before.len();
-        for asset in &self.restores[at] {
+        let mut all = self.needed(&common.needs, Kind::Needs);
+        let own = small(all.len());
+        for asset in self.restores.of(at) {
             // What the step brings back itself it does not wait for.
             let brings =
-                |thing: &Thing| matches!(thing, Thing::Asset(other) if self.restores[at].contains(other));
-            let inherited = self.assets[*asset].iter().map(|need| Requirement {
+                |thing: &Thing| matches!(thing, Thing::Asset(other) if self.restores.has(at, *other));
+            let inherited = self.assets[asset].iter().map(|need| Requirement {
                 kind: match need.kind {
-                    Kind::Needs(at) => Kind::Inherited(*asset, at),
+                    Kind::Needs(at) => Kind::Inherited(small(asset), small(at)),
                     other => other,
                 },
                 ..need.clone()
             });
-            before.extend(inherited.filter_map(|need| without(need, brings)));
+            all.extend(inherited.filter_map(|need| without(need, brings)));
         }
-        let mut after = Vec::new();
-        for place in &self.provides[at] {
+        let before = small(all.len());
+        for place in self.provides.of(at) {
             // What is in a lost site cannot be made there again before the site is back.
             let makes =
-                |thing: &Thing| matches!(thing, Thing::Place(other) if self.provides[at].contains(other));
-            after.extend(self.within[*place].iter().filter_map(|need| without(need.clone(), makes)));
+                |thing: &Thing| matches!(thing, Thing::Place(other) if self.provides.has(at, *other));
+            all.extend(self.within[place].iter().filter_map(|need| without(need.clone(), makes)));
         }
         if !self.controllers.is_empty() && !matches!(*step.action, Action::Manual { .. }) {
-            after.push(Requirement { any: self.controllers.clone(), at_least: 1, kind: Kind::Controller });
+            all.push(Requirement { any: self.controllers.clone(), at_least: 1, kind: Kind::Controller });
         }
-        let parts = || self.parts[at].iter().filter_map(|at| self.plan.steps.get(*at));
+        let parts = || self.parts.of(at).filter_map(|at| self.plan.steps.get(at));
         let mut places: Vec<&Id> =
             std::iter::once(step).chain(parts()).filter_map(|step| step.common.on.as_ref()).collect();
         places.dedup();
@@ -210,33 +193,32 @@ impl<'a> Index<'a> {
             common.provides.contains(on) && self.plan.places.get(on).is_none_or(|place| place.ssh.is_none())
         };
         let is_elsewhere = |on: &&Id| !matches!(on.as_str(), "home" | "controller") && !is_made(on);
-        after
-            .extend(places.into_iter().filter(is_elsewhere).filter_map(|on| self.one(on.as_str(), Kind::On)));
+        all.extend(places.into_iter().filter(is_elsewhere).filter_map(|on| self.one(on.as_str(), Kind::On)));
         // A part has taken over the secrets of the step that uses the recipe.
         let inner =
             parts().flat_map(|part| &part.common.secrets).filter(|secret| !common.secrets.contains(secret));
         let secrets = common.secrets.iter().chain(inner).enumerate();
-        after.extend(secrets.filter_map(|(at, secret)| self.one(secret.as_str(), Kind::Secret(at))));
+        all.extend(secrets.filter_map(|(at, secret)| self.one(secret.as_str(), Kind::Secret(at))));
         for step in std::iter::once(step).chain(parts()) {
             match &*step.action {
-                Action::Manual { by: Some(by), .. } => after.extend(self.people(&[by], 1, Kind::By)),
+                Action::Manual { by: Some(by), .. } => all.extend(self.people(&[by], 1, Kind::By)),
                 Action::Approve(approve) => {
                     let by: Vec<&Id> = approve.by.iter().collect();
                     let quorum =
                         approve.quorum.map_or(1, |quorum| usize::try_from(quorum.get()).unwrap_or(1));
-                    after.extend(self.people(&by, quorum, Kind::Approve));
+                    all.extend(self.people(&by, quorum, Kind::Approve));
                 }
                 _ => {}
             }
         }
-        Always { own, before, after }
+        Always { own, before, requirements: all.into() }
     }
 
     fn needed(&self, needs: &[Need], kind: impl Fn(usize) -> Kind) -> Vec<Requirement> {
         let mut needed = Vec::with_capacity(needs.len());
         for (at, need) in needs.iter().enumerate() {
             // What has no name here, such as a step of another section, is waited for by nobody.
-            let any: Vec<Thing> = need.ids().iter().filter_map(|id| self.thing(id.as_str())).collect();
+            let any: AnyOf = need.ids().iter().filter_map(|id| self.thing(id.as_str())).collect();
             let unknown = need.ids().len() - any.len();
             let at_least = need.at_least().saturating_sub(unknown);
             if at_least > 0 {
@@ -247,7 +229,7 @@ impl<'a> Index<'a> {
     }
 
     fn one(&self, name: &str, kind: Kind) -> Option<Requirement> {
-        self.thing(name).map(|thing| Requirement { any: vec![thing], at_least: 1, kind })
+        self.thing(name).map(|thing| Requirement { any: AnyOf::One(thing), at_least: 1, kind })
     }
 
     /// Returns that so many of some people, or of those with some roles, must be there.
@@ -256,24 +238,30 @@ impl<'a> Index<'a> {
             by.iter().any(|by| *by == *id || person.roles.contains(by))
         };
         let people = self.plan.people.iter().enumerate().filter(fits);
-        let any: Vec<Thing> = people.map(|(at, _)| Thing::Person(at)).collect();
+        let any: AnyOf = people.map(|(at, _)| Thing::Person(at)).collect();
         // Where nobody is named, nobody can be missing.
         (!any.is_empty()).then_some(Requirement { any, at_least, kind })
     }
 
-    /// Returns the thing of a name.
+    /// Returns the thing of a name; of steps, only one that a person wrote has a name of its own.
     pub(super) fn thing(&self, name: &str) -> Option<Thing> {
-        self.names.get(name).copied()
+        let plan = self.plan;
+        let step = self.step_ids.position(name).filter(|at| plan.steps[*at].part_of.is_none());
+        step.map(Thing::Step)
+            .or_else(|| self.asset_ids.position(name).map(Thing::Asset))
+            .or_else(|| plan.places.get_index_of(name).map(Thing::Place))
+            .or_else(|| plan.secrets.get_index_of(name).map(Thing::Secret))
+            .or_else(|| plan.people.get_index_of(name).map(Thing::Person))
     }
 
     /// Returns the steps that are part of one, directly or not.
-    pub(super) fn parts(&self, step: usize) -> &[usize] {
-        self.parts.get(step).map(Vec::as_slice).unwrap_or_default()
+    pub(super) fn parts(&self, step: usize) -> impl Iterator<Item = usize> {
+        self.parts.of(step)
     }
 
     /// Returns the steps that one is part of, the nearest first.
     pub(super) fn groups(&self, step: usize) -> impl Iterator<Item = usize> {
-        let group = |at: usize| self.groups.get(at).copied().flatten();
+        let group = |at: usize| self.groups.get(at).copied().flatten().map(|at| at as usize);
         std::iter::successors(group(step), move |at| group(*at))
     }
 
@@ -291,7 +279,7 @@ impl<'a> Index<'a> {
     pub(super) fn copy(&self, reference: &Id) -> Option<Thing> {
         let (backup, _, copy, _) = copy_of(self.plan, reference.as_str())?;
         let (at, _, backup) = self.plan.backups.get_full(backup)?;
-        Some(Thing::Copy(at, backup.copies.get_index_of(copy)?))
+        Some(Thing::Copy(small(at), small(backup.copies.get_index_of(copy)?)))
     }
 
     /// Returns what a thing relies on in every scenario: what comes before, and what after, that which follows from
@@ -301,13 +289,13 @@ impl<'a> Index<'a> {
             Thing::Step(at) => self
                 .steps
                 .get(at)
-                .map(|always| (always.before.as_slice(), always.after.as_slice()))
+                .map(|always| always.requirements.split_at(always.before as usize))
                 .unwrap_or_default(),
             Thing::Asset(at) => (&[], at_position(&self.assets, at)),
             Thing::Place(at) => (&[], at_position(&self.places, at)),
             Thing::Secret(at) => (&[], at_position(&self.secrets, at)),
             Thing::Copy(backup, copy) => {
-                (&[], self.copies.get(backup).map(|copies| at_position(copies, copy)).unwrap_or_default())
+                (&[], self.copies.get(backup as usize).map(|copies| at_position(copies, copy as usize)).unwrap_or_default())
             }
             Thing::Person(_) => (&[], &[]),
         }
@@ -317,7 +305,7 @@ impl<'a> Index<'a> {
     pub(super) fn needs(&self, thing: Thing) -> &[Requirement] {
         match thing {
             Thing::Step(at) => {
-                self.steps.get(at).and_then(|always| always.before.get(..always.own)).unwrap_or_default()
+                self.steps.get(at).and_then(|always| always.requirements.get(..always.own as usize)).unwrap_or_default()
             }
             _ => self.always(thing).1,
         }
@@ -363,7 +351,9 @@ fn at_position(list: &[Vec<Requirement>], at: usize) -> &[Requirement] {
 /// Takes what a step does itself out of what it requires; nothing if nothing is left of it.
 fn without(mut need: Requirement, is_own: impl Fn(&Thing) -> bool) -> Option<Requirement> {
     let count = need.any.len();
-    need.any.retain(|thing| !is_own(thing));
+    if need.any.iter().any(&is_own) {
+        need.any = need.any.iter().copied().filter(|thing| !is_own(thing)).collect();
+    }
     need.at_least = need.at_least.saturating_sub(count - need.any.len());
     (need.at_least > 0).then_some(need)
 }

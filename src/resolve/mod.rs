@@ -3,6 +3,7 @@
 //! [`resolve`] expands a plan once, into a [`ResolvedPlan`] that graph, analysis, engine and runbook read.
 //! [`route`] says, for a scenario, what is hit, where things go, and which steps and copies bring them back.
 
+mod any_of;
 mod child;
 mod column;
 mod copies;
@@ -16,6 +17,7 @@ mod harm;
 mod imports;
 mod index;
 mod inputs;
+mod lists;
 mod merge;
 mod nodes;
 mod overlay;

@@ -27,7 +27,7 @@ pub struct Node {
     /// What it is.
     pub kind: NodeKind,
     /// The nodes that must be over before it begins, as positions, each with the reason.
-    pub after: Vec<(usize, Reason)>,
+    pub after: Box<[(usize, Reason)]>,
 }
 
 /// Why a node comes after another. It is put into words where somebody reads it: a large route has as many reasons as
@@ -102,14 +102,14 @@ pub(super) fn order(index: &Index<'_>, route: &Route, reach: &Reach<'_>, with_st
             if step.section == Section::Prepare && step.part_of.is_none() {
                 staged.push(nodes.len());
             }
-            nodes.push(Node { id: step.id.clone(), kind: NodeKind::Step(at), after: Vec::new() });
+            nodes.push(Node { id: step.id.clone(), kind: NodeKind::Step(at), after: Box::default() });
         }
     }
     for (at, id) in plan.assets.keys().enumerate() {
         let state = route.assets.at(at).map(|asset| asset.state);
         if !matches!(state, None | Some(AssetState::Untouched | AssetState::LeftOut)) {
             of_asset[at] = Some(nodes.len());
-            nodes.push(Node { id: id.clone(), kind: NodeKind::Health(at), after: Vec::new() });
+            nodes.push(Node { id: id.clone(), kind: NodeKind::Health(at), after: Box::default() });
         }
     }
     let order = Order { index, reach, stage: staged, of_step, of_asset };
@@ -143,7 +143,7 @@ struct Order<'a> {
 type Seen = HashSet<Thing, ahash::RandomState>;
 
 impl Order<'_> {
-    fn after(&self, me: usize, kind: NodeKind, seen: &mut Seen) -> Vec<(usize, Reason)> {
+    fn after(&self, me: usize, kind: NodeKind, seen: &mut Seen) -> Box<[(usize, Reason)]> {
         let mut after = Vec::new();
         let mut whole = None;
         match kind {
@@ -159,7 +159,7 @@ impl Order<'_> {
         after.retain(|(at, why)| (*at != me && Some(*at) != whole) || *why == Reason::default());
         after.sort_by_key(|(at, _)| *at);
         after.dedup_by_key(|(at, _)| *at);
-        after
+        after.into()
     }
 
     fn after_step(&self, at: usize, after: &mut Vec<(usize, Reason)>, seen: &mut Seen) {
@@ -178,9 +178,8 @@ impl Order<'_> {
             self.after_thing(Thing::Step(whole), after, seen);
         }
         if step.is_group() {
-            let parts =
-                self.index.parts(at).iter().filter(|part| self.index.groups(**part).next() == Some(at));
-            after.extend(parts.filter_map(|part| Some((self.of_step[*part]?, Why::Part.into()))));
+            let parts = self.index.parts(at).filter(|part| self.index.groups(*part).next() == Some(at));
+            after.extend(parts.filter_map(|part| Some((self.of_step[part]?, Why::Part.into()))));
         }
         if step.section == Section::Steps {
             after.extend(self.stage.iter().map(|node| (*node, Why::Stage.into())));
@@ -255,13 +254,13 @@ impl Order<'_> {
 
 const fn why(kind: Kind) -> Why {
     match kind {
-        Kind::Inherited(asset, _) => Why::NeededBy(Thing::Asset(asset)),
+        Kind::Inherited(asset, _) => Why::NeededBy(Thing::Asset(asset as usize)),
         Kind::Home(_) => Why::Home,
         Kind::On => Why::Done,
         Kind::RestoredBy => Why::Restores,
         Kind::Controller => Why::Controller,
         Kind::From => Why::From,
-        Kind::Within(place, _) => Why::Holds(Thing::Place(place)),
+        Kind::Within(place, _) => Why::Holds(Thing::Place(place as usize)),
         _ => Why::Needed,
     }
 }

@@ -38,25 +38,24 @@ pub(super) fn expand_probes_of(
     findings: &mut Vec<Finding>,
 ) {
     // What asks no recipe stays shared with the plan.
-    let mut asked =
-        step.common.verify.iter().chain(&step.common.preconditions).chain(step.common.unless.as_deref());
-    if asked.any(asks_recipe) {
+    let mut asked = step.common.verify.iter().chain(&step.common.preconditions).chain(&step.common.unless);
+    if asked.any(|probe| asks_recipe(probe)) {
         let common = Arc::make_mut(&mut step.common);
         for (at, probe) in common.verify.iter_mut().enumerate() {
             match at.checked_sub(of_recipe) {
-                Some(own) => expand(probe, &spot.key("verify").index(own), recipes, findings),
-                None => expand(probe, spot, recipes, findings),
+                Some(own) => expand_shared(probe, &spot.key("verify").index(own), recipes, findings),
+                None => expand_shared(probe, spot, recipes, findings),
             }
         }
         all(&mut common.preconditions, &spot.key("preconditions"), recipes, findings);
         if let Some(probe) = &mut common.unless {
-            expand(probe, &spot.key("unless"), recipes, findings);
+            expand_shared(probe, &spot.key("unless"), recipes, findings);
         }
     }
     if matches!(&*step.action, Action::Wait(Wait::Until(probe)) if asks_recipe(probe))
         && let Action::Wait(Wait::Until(probe)) = Arc::make_mut(&mut step.action)
     {
-        expand(probe, &spot.key("wait"), recipes, findings);
+        expand_shared(probe, &spot.key("wait"), recipes, findings);
     }
 }
 
@@ -64,9 +63,15 @@ const fn asks_recipe(probe: &Probe) -> bool {
     matches!(probe.kind, ProbeKind::Use(..))
 }
 
-fn all(probes: &mut [Probe], spot: &Spot<'_>, recipes: &Recipes, findings: &mut Vec<Finding>) {
+fn expand_shared(probe: &mut Arc<Probe>, spot: &Spot<'_>, recipes: &Recipes, findings: &mut Vec<Finding>) {
+    if asks_recipe(probe) {
+        expand(Arc::make_mut(probe), spot, recipes, findings);
+    }
+}
+
+fn all(probes: &mut [Arc<Probe>], spot: &Spot<'_>, recipes: &Recipes, findings: &mut Vec<Finding>) {
     for (at, probe) in probes.iter_mut().enumerate() {
-        expand(probe, &spot.index(at), recipes, findings);
+        expand_shared(probe, &spot.index(at), recipes, findings);
     }
 }
 

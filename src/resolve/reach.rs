@@ -8,6 +8,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
+use super::lists::{Lists, small};
 use super::reliance::{Kind, Reliance, Requirement, Requirements, Thing};
 
 /// What can be had, in which round, and what each thing relies on.
@@ -27,12 +28,12 @@ pub(super) struct Reach<'a> {
 #[derive(Default)]
 struct Positions {
     by_kind: [Vec<Option<usize>>; 5],
-    copies: HashMap<(usize, usize), usize, ahash::RandomState>,
+    copies: HashMap<(u32, u32), usize, ahash::RandomState>,
 }
 
 impl Positions {
     /// Returns kind and number of a thing, or backup and copy.
-    const fn slot(thing: Thing) -> Result<(usize, usize), (usize, usize)> {
+    const fn slot(thing: Thing) -> Result<(usize, usize), (u32, u32)> {
         match thing {
             Thing::Step(at) => Ok((0, at)),
             Thing::Asset(at) => Ok((1, at)),
@@ -63,36 +64,6 @@ impl Positions {
                 self.copies.insert(copy, position);
             }
         }
-    }
-}
-
-/// Lists of numbers by number, laid out as one.
-struct Lists {
-    begins: Vec<usize>,
-    items: Vec<usize>,
-}
-
-impl Lists {
-    /// Sorts pairs of list and item into so many lists; in each, the items keep their order.
-    fn new(count: usize, pairs: &[(usize, usize)]) -> Self {
-        let mut begins = vec![0; count + 1];
-        for (list, _) in pairs {
-            begins[*list + 1] += 1;
-        }
-        for at in 0..count {
-            begins[at + 1] += begins[at];
-        }
-        let mut next = begins.clone();
-        let mut items = vec![0; pairs.len()];
-        for (list, item) in pairs {
-            items[next[*list]] = *item;
-            next[*list] += 1;
-        }
-        Self { begins, items }
-    }
-
-    fn of(&self, list: usize) -> &[usize] {
-        &self.items[self.begins[list]..self.begins[list + 1]]
     }
 }
 
@@ -131,7 +102,7 @@ impl<'a> Reach<'a> {
         let mut at = 0;
         while let Some(thing) = reach.things.get(at).copied() {
             let requirements = reliance.of(thing);
-            for needed in requirements.iter().flat_map(|requirement| &requirement.any) {
+            for needed in requirements.iter().flat_map(|requirement| requirement.any.iter()) {
                 reach.add(*needed);
             }
             reach.requirements.push(requirements);
@@ -157,12 +128,12 @@ impl<'a> Reach<'a> {
         let mut whose: Vec<usize> = Vec::new();
         let mut missing: Vec<usize> = Vec::new();
         let mut unmet: Vec<usize> = Vec::with_capacity(count);
-        let mut links: Vec<(usize, usize)> = Vec::new();
+        let mut links: Vec<(u32, u32)> = Vec::new();
         for (at, requirements) in self.requirements.iter().enumerate() {
             let mut open = 0;
             for requirement in requirements.iter().filter(|requirement| requirement.at_least > 0) {
                 let needed = requirement.any.iter().filter_map(|needed| self.at_of.get(*needed));
-                links.extend(needed.map(|needed| (needed, whose.len())));
+                links.extend(needed.map(|needed| (small(needed), small(whose.len()))));
                 whose.push(at);
                 missing.push(requirement.at_least);
                 open += 1;
@@ -178,13 +149,13 @@ impl<'a> Reach<'a> {
                 self.rounds[*at] = Some(round);
             }
             for requirement in ready.iter().flat_map(|at| helps.of(*at)) {
-                let left = &mut missing[*requirement];
+                let left = &mut missing[requirement];
                 if *left == 0 {
                     continue;
                 }
                 *left -= 1;
                 if *left == 0 {
-                    let dependant = whose[*requirement];
+                    let dependant = whose[requirement];
                     unmet[dependant] -= 1;
                     if unmet[dependant] == 0 {
                         next.push(dependant);
@@ -239,7 +210,7 @@ impl<'a> Reach<'a> {
             let best = requirement.any.iter().min_by_key(|needed| worth(needed));
             return Cow::Borrowed(best.map(std::slice::from_ref).unwrap_or_default());
         }
-        let mut serving = requirement.any.clone();
+        let mut serving = requirement.any.to_vec();
         serving.sort_by_key(worth);
         serving.truncate(requirement.at_least);
         Cow::Owned(serving)
@@ -255,7 +226,7 @@ impl<'a> Reach<'a> {
             for requirement in self.requirements(thing).iter() {
                 let next = match self.round(thing) {
                     Some(_) => self.serving(thing, requirement),
-                    None => Cow::Borrowed(requirement.any.as_slice()),
+                    None => Cow::Borrowed(&*requirement.any),
                 };
                 open.extend(next.iter().copied().filter(|next| behind.mark(*next)));
             }

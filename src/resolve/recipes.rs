@@ -109,17 +109,14 @@ impl Recipes {
 
     /// Returns the recipes that a plan uses, each with its source.
     pub fn used_by<'a>(&'a self, plan: &'a ResolvedPlan) -> impl Iterator<Item = (&'a str, SourceId)> {
-        let asks = |probes: &[Probe], name: &Id| {
-            probes.iter().any(|probe| matches!(&probe.kind, ProbeKind::Use(recipe, _) if recipe == name))
-        };
+        let asks = |probe: &Probe, name: &Id| matches!(&probe.kind, ProbeKind::Use(recipe, _) if recipe == name);
         let uses = move |name: &Id| {
             let by_step = plan.steps.iter().any(|step| {
                 matches!(&*step.action, Action::Use { recipe, .. } if recipe == name)
-                    || asks(&step.common.verify, name)
-                    || asks(step.common.unless.as_deref().map(std::slice::from_ref).unwrap_or_default(), name)
-                    || matches!(&*step.action, Action::Wait(Wait::Until(probe)) if asks(std::slice::from_ref(probe), name))
+                    || step.common.verify.iter().chain(&step.common.unless).any(|probe| asks(probe, name))
+                    || matches!(&*step.action, Action::Wait(Wait::Until(probe)) if asks(probe, name))
             });
-            by_step || plan.assets.values().any(|asset| asks(&asset.health, name))
+            by_step || plan.assets.values().flat_map(|asset| &asset.health).any(|probe| asks(probe, name))
         };
         self.by_name
             .iter()

@@ -1,8 +1,10 @@
 //! What each thing of a plan relies on, in one route or in every way that the plan allows.
 
 use super::ResolvedPlan;
+use super::any_of::AnyOf;
 use super::copies::Losses;
 use super::index::Index;
+use super::lists::Lists;
 use super::reasons::why_not;
 use super::route::{AssetRoute, AssetState, Route};
 use crate::plan::Scenario;
@@ -22,7 +24,7 @@ pub(super) enum Thing {
     /// A secret that can be fetched.
     Secret(usize),
     /// A copy that can be read: backup and copy.
-    Copy(usize, usize),
+    Copy(u32, u32),
 }
 
 impl Thing {
@@ -34,8 +36,8 @@ impl Thing {
             Self::Place(at) => plan.places.get_index(at).map(|(id, _)| id.to_string()),
             Self::Person(at) => plan.people.get_index(at).map(|(id, _)| id.to_string()),
             Self::Secret(at) => plan.secrets.get_index(at).map(|(name, _)| name.to_string()),
-            Self::Copy(backup, copy) => plan.backups.get_index(backup).and_then(|(id, backup)| {
-                backup.copies.get_index(copy).map(|(copy, _)| format!("{id}.{copy}"))
+            Self::Copy(backup, copy) => plan.backups.get_index(backup as usize).and_then(|(id, backup)| {
+                backup.copies.get_index(copy as usize).map(|(copy, _)| format!("{id}.{copy}"))
             }),
         };
         name.unwrap_or_default()
@@ -45,7 +47,7 @@ impl Thing {
 /// Of these things so many must be there.
 #[derive(Clone, Debug)]
 pub(super) struct Requirement {
-    pub(super) any: Vec<Thing>,
+    pub(super) any: AnyOf,
     pub(super) at_least: usize,
     pub(super) kind: Kind,
 }
@@ -56,7 +58,7 @@ pub(super) enum Kind {
     /// `needs`, by position.
     Needs(usize),
     /// `needs` of an asset that the step restores: asset and position.
-    Inherited(usize, usize),
+    Inherited(u32, u32),
     /// The home of an asset that the step restores.
     Home(usize),
     /// The place where the step is done.
@@ -76,7 +78,7 @@ pub(super) enum Kind {
     /// A step that provides the place.
     ProvidedBy,
     /// What a place that the step provides is in: place and position.
-    Within(usize, usize),
+    Within(u32, u32),
     /// What a person who has fallen would take.
     Alive,
     /// Where the copy lies.
@@ -91,26 +93,26 @@ pub(super) enum Kind {
 pub(super) struct Requirements<'a> {
     /// What the plan says whatever happens.
     before: &'a [Requirement],
-    /// What follows from the route.
+    /// What follows from the route; the copy that it restores from, if it does so, comes last.
     own: Vec<Requirement>,
     /// What the plan says whatever happens.
     after: &'a [Requirement],
-    /// The copy that the route restores from.
-    from: Option<Requirement>,
 }
 
 impl Requirements<'_> {
     /// Nothing.
-    pub(super) const NONE: Self = Self { before: &[], own: Vec::new(), after: &[], from: None };
+    pub(super) const NONE: Self = Self { before: &[], own: Vec::new(), after: &[] };
 
     /// Goes through them.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Requirement> + Clone {
-        self.before.iter().chain(&self.own).chain(self.after).chain(&self.from)
+        let copy = self.own.iter().rposition(|requirement| requirement.kind == Kind::From);
+        let (own, from) = self.own.split_at(copy.unwrap_or(self.own.len()));
+        self.before.iter().chain(own).chain(self.after).chain(from)
     }
 
     /// Whether nothing is required.
     pub(super) const fn is_empty(&self) -> bool {
-        self.before.is_empty() && self.own.is_empty() && self.after.is_empty() && self.from.is_none()
+        self.before.is_empty() && self.own.is_empty() && self.after.is_empty()
     }
 }
 
@@ -189,19 +191,18 @@ impl<'a, 'r> Reliance<'a, 'r> {
         }
         let (before, after) = index.always(thing);
         let own = match thing {
-            Thing::Step(at) => self.homes_of(at),
+            Thing::Step(at) => self.homes_of(at).chain(self.from(at)).collect(),
             Thing::Asset(at) => self.of_asset(at),
             Thing::Place(at) if self.is_gone(thing) => {
                 let any = self.steps(&index.providers, at);
                 vec![Requirement { any, at_least: 1, kind: Kind::ProvidedBy }]
             }
             Thing::Person(_) if self.is_gone(thing) => {
-                vec![Requirement { any: Vec::new(), at_least: 1, kind: Kind::Alive }]
+                vec![Requirement { any: Vec::new().into(), at_least: 1, kind: Kind::Alive }]
             }
             Thing::Place(_) | Thing::Person(_) | Thing::Secret(_) | Thing::Copy(..) => Vec::new(),
         };
-        let from = if let Thing::Step(at) = thing { self.from(at) } else { None };
-        Requirements { before, own, after, from }
+        Requirements { before, own, after }
     }
 
     fn asset(&self, at: usize) -> Option<&'r AssetRoute> {
@@ -209,32 +210,30 @@ impl<'a, 'r> Reliance<'a, 'r> {
     }
 
     /// Of some steps, returns those that are on the route, or that could be.
-    fn steps(&self, steps: &[Vec<usize>], of: usize) -> Vec<Thing> {
+    fn steps(&self, steps: &Lists, of: usize) -> AnyOf {
         let plan = self.index.plan;
-        let counts = |at: &&usize| {
+        let counts = |at: &usize| {
             if self.every_way {
-                let step = plan.steps.get(**at);
+                let step = plan.steps.get(*at);
                 step.is_some_and(|step| why_not(plan, self.route, step, step).is_none())
             } else {
-                self.route.chosen.has(**at)
+                self.route.chosen.has(*at)
             }
         };
-        steps.get(of).into_iter().flatten().filter(counts).map(|at| Thing::Step(*at)).collect()
+        steps.of(of).filter(counts).map(Thing::Step).collect()
     }
 
     /// Returns the homes of what a step restores, as the route has chosen them.
-    fn homes_of(&self, at: usize) -> Vec<Requirement> {
+    fn homes_of(&self, at: usize) -> impl Iterator<Item = Requirement> {
         let index = self.index;
-        let mut own = Vec::new();
-        for asset in index.restores.get(at).into_iter().flatten() {
+        index.restores.of(at).filter_map(move |asset| {
             // Wherever the step is done, the asset comes back at its home; a step that makes the home itself has it.
-            let any = self.homes(*asset);
-            let provides = |home: &Thing| matches!(home, Thing::Place(home) if index.provides.get(at).is_some_and(|own| own.contains(home)));
-            if !any.is_empty() && !any.iter().any(provides) {
-                own.push(Requirement { any, at_least: 1, kind: Kind::Home(*asset) });
-            }
-        }
-        own
+            let any = self.homes(asset);
+            let provides =
+                |home: &Thing| matches!(home, Thing::Place(home) if index.provides.has(at, *home));
+            let counts = !any.is_empty() && !any.iter().any(provides);
+            counts.then_some(Requirement { any, at_least: 1, kind: Kind::Home(asset) })
+        })
     }
 
     /// Returns the copy that a step restores from, as the route has chosen it.
@@ -253,22 +252,22 @@ impl<'a, 'r> Reliance<'a, 'r> {
         vec![Requirement { any, at_least, kind: Kind::RestoredBy }]
     }
 
-    fn homes(&self, asset: usize) -> Vec<Thing> {
-        let Some((_, declared)) = self.index.plan.assets.get_index(asset) else { return Vec::new() };
-        let Some(route) = self.asset(asset) else { return Vec::new() };
+    fn homes(&self, asset: usize) -> AnyOf {
+        let Some((_, declared)) = self.index.plan.assets.get_index(asset) else { return Vec::new().into() };
+        let Some(route) = self.asset(asset) else { return Vec::new().into() };
         let moves = matches!(route.state, AssetState::Lost | AssetState::Wanted);
         let homes = if self.every_way && moves { declared.homes.as_slice() } else { route.home.as_slice() };
         homes.iter().filter_map(|home| self.index.thing(home.as_str())).collect()
     }
 
     /// Returns the copies that a step may restore from: the chosen one, or all that can be used.
-    fn copies(&self, at: usize) -> Vec<Thing> {
+    fn copies(&self, at: usize) -> AnyOf {
         let index = self.index;
         if !self.every_way {
             let choice = self.route.chosen.at(at).and_then(|choice| choice.copy.as_ref());
             return choice.into_iter().filter_map(|choice| index.copy(&choice.copy)).collect();
         }
-        let Some(step) = index.plan.steps.get(at) else { return Vec::new() };
+        let Some(step) = index.plan.steps.get(at) else { return Vec::new().into() };
         let restored = together(index, self.route, at, first_restored(index, self.route, at));
         let scenario = self.scenario();
         let usable = |copy: &&Id| {
@@ -287,9 +286,9 @@ impl<'a, 'r> Reliance<'a, 'r> {
 
 /// Returns which of the assets that a step restores comes first: a goal, if one is.
 pub(super) fn first_restored(index: &Index<'_>, route: &Route, step: usize) -> Option<usize> {
-    let restores = index.restores.get(step)?;
-    let goal = restores.iter().find(|at| route.assets.at(**at).is_some_and(|asset| asset.state.is_goal()));
-    goal.or_else(|| restores.first()).copied()
+    let mut restores = index.restores.of(step);
+    let first = restores.clone().next();
+    restores.find(|at| route.assets.at(*at).is_some_and(|asset| asset.state.is_goal())).or(first)
 }
 
 /// Returns what a step restores from one copy, each with where it has lived: one asset, and whatever else is a goal
@@ -300,11 +299,10 @@ pub(super) fn together<'a, 'r>(
     step: usize,
     first: Option<usize>,
 ) -> impl Iterator<Item = (&'a Id, Option<&'r Id>)> + Clone {
-    let restores = index.restores.get(step).map(Vec::as_slice).unwrap_or_default();
     let is_goal = |at: usize| route.assets.at(at).is_some_and(|asset| asset.state.is_goal());
     let is_held = |at: usize| index.is_held.get(at).is_some_and(|is_held| *is_held);
     let others =
-        restores.iter().copied().filter(move |at| Some(*at) != first && is_goal(*at) && is_held(*at));
+        index.restores.of(step).filter(move |at| Some(*at) != first && is_goal(*at) && is_held(*at));
     first.into_iter().chain(others).filter_map(|at| {
         let (id, _) = index.plan.assets.get_index(at)?;
         Some((id, route.assets.at(at).and_then(|asset| asset.was.as_ref())))

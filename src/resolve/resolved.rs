@@ -1,7 +1,7 @@
 //! The resolved plan: everything expanded, nothing left to look up.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use serde::{Deserialize, Serialize};
 
@@ -127,14 +127,24 @@ pub struct ResolvedStep {
     pub within: Option<Id>,
     /// The prefix of the child plan in which it is written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub child: Option<String>,
+    pub child: Option<Arc<str>>,
     /// The fields that every step may have. A part has taken over those of the step that uses the recipe.
     pub common: Arc<Common>,
     /// What it does. `use` stays on the step that closes the recipe's parts.
     pub action: Arc<Action>,
     /// The inputs of the recipe or of the child plan, as its commands get them.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub inputs: BTreeMap<Name, Text>,
+    #[serde(default = "no_inputs", skip_serializing_if = "is_empty")]
+    pub inputs: Arc<BTreeMap<Name, Text>>,
+}
+
+fn is_empty(inputs: &BTreeMap<Name, Text>) -> bool {
+    inputs.is_empty()
+}
+
+/// Returns the inputs of what has none; held once for all of them.
+pub(super) fn no_inputs() -> Arc<BTreeMap<Name, Text>> {
+    static NONE: LazyLock<Arc<BTreeMap<Name, Text>>> = LazyLock::new(Arc::default);
+    Arc::clone(&NONE)
 }
 
 impl ResolvedStep {
@@ -218,7 +228,7 @@ impl ResolvedPlan {
     pub fn origin(&self, step: &ResolvedStep) -> Option<(&str, &Imported)> {
         match &step.child {
             Some(child) => {
-                self.imported.get_key_value(child).map(|(prefix, import)| (prefix.as_str(), import))
+                self.imported.get_key_value(&**child).map(|(prefix, import)| (prefix.as_str(), import))
             }
             None => self.import_of(step.written_as()),
         }

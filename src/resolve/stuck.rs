@@ -208,10 +208,10 @@ impl Teller<'_> {
                 (path, format!("`{name}` {verb} {thing}"))
             }
             Kind::Inherited(asset, at) => {
-                let Some((asset, declared)) = self.plan.assets.get_index(asset) else { return (path, name) };
+                let Some((asset, declared)) = self.plan.assets.get_index(asset as usize) else { return (path, name) };
                 let needs = KeyPath::root().key("assets").key(asset.as_str()).key("needs");
                 (
-                    in_list(needs, &declared.needs, at),
+                    in_list(needs, &declared.needs, at as usize),
                     format!("`{name}` restores `{asset}`, which needs {thing}"),
                 )
             }
@@ -255,10 +255,10 @@ impl Teller<'_> {
                 (self.index.declared(to).key("provides"), format!("`{name}` is provided by {thing}"))
             }
             Kind::Within(place, at) => {
-                let Some((place, declared)) = self.plan.places.get_index(place) else { return (path, name) };
+                let Some((place, declared)) = self.plan.places.get_index(place as usize) else { return (path, name) };
                 let parents = KeyPath::root().key("places").key(place.as_str()).key("in");
                 (
-                    in_list(parents, &declared.in_, at),
+                    in_list(parents, &declared.in_, at as usize),
                     format!("`{name}` provides `{place}`, which is in {thing}"),
                 )
             }
@@ -277,8 +277,8 @@ impl Teller<'_> {
             Thing::Secret(at) => plan.secrets.get_index(at).map(|(_, secret)| secret.needs.as_slice()),
             Thing::Copy(backup, copy) => plan
                 .backups
-                .get_index(backup)
-                .and_then(|(_, backup)| backup.copies.get_index(copy))
+                .get_index(backup as usize)
+                .and_then(|(_, backup)| backup.copies.get_index(copy as usize))
                 .map(|(_, copy)| copy.needs.as_slice()),
             Thing::Person(_) => None,
         };

@@ -27,14 +27,14 @@ impl Supply {
             people: plan.people.keys().map(is_well).collect(),
             steps: vec![false; plan.steps.len()],
         };
-        let mut open: Vec<usize> = index.providers.iter().flatten().copied().collect();
+        let mut open: Vec<usize> = (0..plan.places.len()).flat_map(|at| index.providers.of(at)).collect();
         open.sort_unstable();
         open.dedup();
         open.retain(|at| why_not(plan, route, &plan.steps[*at], &plan.steps[*at]).is_none());
         // What waits for a place: the steps that need it, or provide something in it.
         let mut waiting: Vec<Vec<usize>> = vec![Vec::new(); plan.places.len()];
         for at in &open {
-            for thing in wants(index, *at).flat_map(|need| &need.any) {
+            for thing in wants(index, *at).flat_map(|need| need.any.iter()) {
                 if let Thing::Place(place) = thing {
                     waiting[*place].push(*at);
                 }
@@ -45,9 +45,9 @@ impl Supply {
             for at in open.drain(..) {
                 if !supply.steps[at] && supply.can_do(index, at) {
                     supply.steps[at] = true;
-                    for place in &index.provides[at] {
-                        if !std::mem::replace(&mut supply.places[*place], true) {
-                            ready.push(*place);
+                    for place in index.provides.of(at) {
+                        if !std::mem::replace(&mut supply.places[place], true) {
+                            ready.push(place);
                         }
                     }
                 }
@@ -59,7 +59,7 @@ impl Supply {
 
     fn can_do(&self, index: &Index<'_>, at: usize) -> bool {
         let is_had = |thing: &&Thing| match thing {
-            Thing::Place(place) => self.places[*place] || index.provides[at].contains(place),
+            Thing::Place(place) => self.places[*place] || index.provides.has(at, *place),
             Thing::Person(person) => self.people[*person],
             Thing::Step(_) | Thing::Asset(_) | Thing::Secret(_) | Thing::Copy(..) => true,
         };
@@ -79,6 +79,6 @@ impl Supply {
 
 /// What a step needs, and what the places that it provides are in.
 fn wants<'i>(index: &'i Index<'_>, at: usize) -> impl Iterator<Item = &'i Requirement> {
-    let parents = index.provides[at].iter().flat_map(|place| index.within(*place));
+    let parents = index.provides.of(at).flat_map(|place| index.within(place));
     index.needs(Thing::Step(at)).iter().chain(parents)
 }

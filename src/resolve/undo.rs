@@ -32,7 +32,7 @@ pub fn with_undos(plan: &ResolvedPlan, course: &Course, undos: &[(usize, Id)]) -
             }
         };
         let common = Common {
-            title: Some(format!("take back: {}", step.title())),
+            title: Some(format!("take back: {}", step.title()).into()),
             on: step.common.on.clone(),
             secrets: step.common.secrets.clone(),
             env: step.common.env.clone(),

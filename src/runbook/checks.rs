@@ -1,5 +1,7 @@
 //! Probes as a person asks them.
 
+use std::sync::Arc;
+
 use super::setting::Setting;
 use super::shell::{expanded, expectation, probe as probe_command};
 use super::{CheckView, Fence};
@@ -8,7 +10,7 @@ use crate::value::{Id, OneOrMany, Scalar, Text};
 
 impl Setting<'_> {
     /// Writes probes that belong to something at a place.
-    pub(super) fn checks(&self, probes: &[Probe], place: Option<&Id>) -> Vec<CheckView> {
+    pub(super) fn checks(&self, probes: &[Arc<Probe>], place: Option<&Id>) -> Vec<CheckView> {
         probes.iter().map(|probe| self.check(probe, place)).collect()
     }
 

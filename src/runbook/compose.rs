@@ -1,6 +1,7 @@
 //! From a route to what a template may use.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::setting::{Lines, Setting};
 use super::shell::{export, login};
@@ -36,7 +37,7 @@ pub struct Material<'a> {
 /// Returns the recipes that the steps and probes of a plan use.
 pub fn used_recipes(plan: &ResolvedPlan) -> BTreeSet<Id> {
     let mut used = BTreeSet::new();
-    let mut ask = |probes: &[Probe]| {
+    let mut ask = |probes: &[Arc<Probe>]| {
         for probe in probes {
             if let ProbeKind::Use(recipe, _) = &probe.kind {
                 used.insert(recipe.clone());
@@ -49,7 +50,7 @@ pub fn used_recipes(plan: &ResolvedPlan) -> BTreeSet<Id> {
     for step in &plan.steps {
         ask(&step.common.preconditions);
         ask(&step.common.verify);
-        ask(step.common.unless.as_deref().map(std::slice::from_ref).unwrap_or_default());
+        ask(step.common.unless.as_slice());
     }
     let recipes = plan.steps.iter().filter_map(|step| match &*step.action {
         Action::Use { recipe, .. } => Some(recipe.clone()),
@@ -348,13 +349,13 @@ fn start(common: &[(String, String)]) -> Fence {
 fn groups(setting: &Setting<'_>, common: &[(String, String)]) -> Vec<GroupView> {
     let mut groups: Vec<GroupView> = Vec::new();
     let mut lines = Lines::after(common);
-    let mut phase: Option<String> = None;
+    let mut phase: Option<&str> = None;
     let steps = || (0..setting.outline.items.len()).filter_map(|at| setting.step(at));
     let has_phases = steps().any(|step| step.common.phase.is_some());
     for (at, item) in setting.outline.items.iter().enumerate() {
         // An asset is looked at under the heading of what brought it back.
         if let Some(step) = setting.step(at) {
-            phase.clone_from(&step.common.phase);
+            phase = step.common.phase.as_deref();
         }
         let heading = match &phase {
             Some(phase) => one_line(phase),

@@ -1,6 +1,7 @@
 //! Where something is done by hand, and the variables that it must find there.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::Fence;
 use super::compose::Material;
@@ -88,12 +89,12 @@ impl<'a> Setting<'a> {
                     let copy = copy.and_then(|choice| copy_of(plan, choice.copy.as_str()));
                     copy.and_then(|(_, _, _, copy)| copy.in_.as_ref()).into_iter().for_each(&mut take);
                     let waited_for = match &*step.action {
-                        Action::Wait(Wait::Until(probe)) => Some(&**probe),
+                        Action::Wait(Wait::Until(probe)) => Some(probe),
                         _ => None,
                     };
                     let common = &step.common;
                     let asked = common.preconditions.iter().chain(&common.verify);
-                    asked.chain(common.unless.as_deref()).chain(waited_for).collect()
+                    asked.chain(&common.unless).chain(waited_for).map(Arc::as_ref).collect()
                 }
                 NodeKind::Health(_) => {
                     let id = &self.route.nodes[*node].id;
@@ -103,7 +104,7 @@ impl<'a> Setting<'a> {
                         .and_then(|asset| asset.home.as_ref())
                         .into_iter()
                         .for_each(&mut take);
-                    plan.assets.get(id).map(|asset| asset.health.iter().collect()).unwrap_or_default()
+                    plan.assets.get(id).map(|asset| asset.health.iter().map(Arc::as_ref).collect()).unwrap_or_default()
                 }
             };
             probes.iter().filter_map(|probe| probe.on.as_ref()).for_each(&mut take);

@@ -101,7 +101,7 @@ impl Setting<'_> {
         let parts: Vec<&ResolvedStep> =
             self.outline.items[at].parts.iter().filter_map(|part| self.node_step(*part)).collect();
         step.action.key().clone_into(&mut view.kind);
-        view.description.clone_from(&common.description);
+        view.description = common.description.as_deref().map(str::to_owned);
         view.place = place.map(ToString::to_string);
         view.login = self.login(place);
         let time = self.outline.items[at].time;
@@ -293,7 +293,7 @@ impl Setting<'_> {
         let mut action = ActionView { title, text: None, variables: None, command: None };
         match &*step.action {
             Action::Run { command: run, shell: own } => {
-                action.command = Some(Fence::bash(command(run, own.as_deref().or(shell))));
+                action.command = Some(Fence::bash(command(run, own.as_ref().map(|own| &***own).or(shell))));
             }
             Action::Manual { text, .. } => action.text = Some(text.as_str().to_owned()),
             Action::Approve(approve) => action.text = Some(leave(approve)),

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::num::NonZeroU64;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -11,8 +12,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 /// A length of time in whole milliseconds: `90s`, `15m`, `1h30m`, `2d`, `7y`.
 ///
 /// A day has 24 hours and a year 365 days. At most 1000 years.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Length(u64);
+///
+/// Kept as one more than the milliseconds, so that a length that may be missing takes no more room than one.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Length(NonZeroU64);
 
 /// The units, from the largest: letters and milliseconds.
 const UNITS: [(&str, u64); 6] = [
@@ -29,63 +32,69 @@ const EXAMPLES: &str = "write it like 90s, 15m, 1h30m or 2d";
 
 impl Length {
     /// No time at all.
-    pub const ZERO: Self = Self(0);
+    pub const ZERO: Self = Self::from_millis(0);
 
     /// Makes a length from milliseconds.
     pub const fn from_millis(millis: u64) -> Self {
-        Self(millis)
+        Self(NonZeroU64::MIN.saturating_add(millis))
     }
 
     /// Makes a length from seconds.
     pub const fn from_secs(secs: u64) -> Self {
-        Self(secs.saturating_mul(1000))
+        Self::from_millis(secs.saturating_mul(1000))
     }
 
     /// Returns the length in milliseconds.
     pub const fn as_millis(self) -> u64 {
-        self.0
+        self.0.get() - 1
     }
 
     /// Returns the length for the standard library.
     pub const fn as_duration(self) -> Duration {
-        Duration::from_millis(self.0)
+        Duration::from_millis(self.as_millis())
     }
 
     /// Adds, and stays at the largest length instead of overflowing.
     #[must_use]
     pub const fn saturating_add(self, other: Self) -> Self {
-        Self(self.0.saturating_add(other.0))
+        Self::from_millis(self.as_millis().saturating_add(other.as_millis()))
     }
 
     /// Subtracts, and stays at zero instead of going below.
     #[must_use]
     pub const fn saturating_sub(self, other: Self) -> Self {
-        Self(self.0.saturating_sub(other.0))
+        Self::from_millis(self.as_millis().saturating_sub(other.as_millis()))
     }
 
     /// Returns the length rounded for people: milliseconds only below ten seconds, seconds only below a day.
     #[must_use]
     pub const fn rounded(self) -> Self {
-        match self.0 {
+        match self.as_millis() {
             0..10_000 => self,
-            10_000..86_400_000 => Self(self.0 - self.0 % 1000),
-            _ => Self(self.0 - self.0 % 60_000),
+            millis @ 10_000..86_400_000 => Self::from_millis(millis - millis % 1000),
+            millis => Self::from_millis(millis - millis % 60_000),
         }
+    }
+}
+
+impl Default for Length {
+    fn default() -> Self {
+        Self::ZERO
     }
 }
 
 impl From<Duration> for Length {
     fn from(duration: Duration) -> Self {
-        Self(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+        Self::from_millis(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
     }
 }
 
 impl fmt::Display for Length {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0 == 0 {
+        let mut rest = self.as_millis();
+        if rest == 0 {
             return f.pad("0s");
         }
-        let mut rest = self.0;
         let mut text = String::new();
         for (unit, size) in UNITS {
             if rest >= size {
@@ -148,7 +157,7 @@ impl FromStr for Length {
                 .ok_or_else(too_long)?;
             rest = tail;
         }
-        Ok(Self(total))
+        Ok(Self::from_millis(total))
     }
 }
 
@@ -208,7 +217,7 @@ mod tests {
             ("250ms", 250),
             ("0s", 0),
         ] {
-            assert_eq!(text.parse(), Ok(Length(millis)), "{text}");
+            assert_eq!(text.parse(), Ok(Length::from_millis(millis)), "{text}");
         }
     }
 
@@ -234,10 +243,17 @@ mod tests {
         }
     }
 
+    #[test]
+    fn one_that_may_be_missing_takes_no_more_room() {
+        assert_eq!(size_of::<Option<Length>>(), size_of::<Length>());
+        assert_eq!(Length::from(Duration::MAX).saturating_add(Length::from_millis(1)), Length::from(Duration::MAX));
+        assert_eq!(Length::ZERO.saturating_sub(Length::from_millis(1)).as_millis(), 0);
+    }
+
     proptest! {
         #[test]
         fn text_and_back(millis in 0..LONGEST_MS) {
-            let length = Length(millis);
+            let length = Length::from_millis(millis);
             prop_assert_eq!(length.to_string().parse(), Ok(length));
         }
 

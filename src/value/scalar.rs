@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 /// Fractions and booleans must be quoted: `1.10` and `yes` would not come back as they were written.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(transparent)]
-pub struct Scalar(String);
+pub struct Scalar(Box<str>);
 
 impl Scalar {
     /// Returns the value as text.
@@ -22,7 +22,7 @@ impl Scalar {
 
 impl From<&str> for Scalar {
     fn from(text: &str) -> Self {
-        Self(text.to_owned())
+        Self(text.into())
     }
 }
 
@@ -43,15 +43,15 @@ impl<'de> Deserialize<'de> for Scalar {
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Scalar, E> {
-                Ok(Scalar(text.to_owned()))
+                Ok(Scalar(text.into()))
             }
 
             fn visit_i64<E: de::Error>(self, number: i64) -> Result<Scalar, E> {
-                Ok(Scalar(number.to_string()))
+                Ok(Scalar(number.to_string().into()))
             }
 
             fn visit_u64<E: de::Error>(self, number: u64) -> Result<Scalar, E> {
-                Ok(Scalar(number.to_string()))
+                Ok(Scalar(number.to_string().into()))
             }
         }
         deserializer.deserialize_any(Visitor)

@@ -6,6 +6,7 @@ use std::hash::Hash;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 
+use ahash::RandomState;
 use indexmap::IndexMap;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
@@ -13,7 +14,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use super::id::{self, Field, Id, Name};
 
 /// What may stand as a key in a [`Table`].
-pub trait Key: Sized + Eq + Hash + Serialize {
+pub trait Key: Sized + Eq + Hash + Serialize + 'static {
     /// The pattern of the keys, as a regular expression of JSON Schema.
     const PATTERN: &'static str;
 
@@ -49,42 +50,63 @@ impl Key for Field {
 }
 
 /// A mapping in the order of the file, because the order of alternatives has a meaning.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Table<K: Key, V>(IndexMap<K, V, ahash::RandomState>);
+///
+/// An empty one is one word: a large plan has many, such as the `env` of each step.
+#[derive(Clone)]
+pub struct Table<K: Key, V>(Option<Box<Map<K, V>>>);
+
+type Map<K, V> = IndexMap<K, V, RandomState>;
 
 impl<K: Key, V> Default for Table<K, V> {
     fn default() -> Self {
-        Self(IndexMap::default())
+        Self(None)
     }
 }
 
-impl<K: Key, V> Table<K, V> {
+impl<K: Key, V: PartialEq + 'static> PartialEq for Table<K, V> {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl<K: Key, V: Eq + 'static> Eq for Table<K, V> {}
+
+impl<K: Key, V: 'static> Table<K, V> {
+    /// What an empty table is seen as; nothing is ever put into it, so that its seeds do not matter.
+    const EMPTY: &Map<K, V> = &IndexMap::with_hasher(RandomState::with_seeds(0, 0, 0, 0));
+
     /// Whether nothing is in it; a path that serde's `skip_serializing_if` can name.
     pub fn is_nothing(&self) -> bool {
-        self.0.is_empty()
+        self.is_empty()
     }
 }
 
-impl<K: Key, V> Deref for Table<K, V> {
-    type Target = IndexMap<K, V, ahash::RandomState>;
+impl<K: Key, V> From<Map<K, V>> for Table<K, V> {
+    fn from(map: Map<K, V>) -> Self {
+        Self((!map.is_empty()).then(|| Box::new(map)))
+    }
+}
+
+impl<K: Key, V: 'static> Deref for Table<K, V> {
+    type Target = Map<K, V>;
 
     fn deref(&self) -> &Self::Target {
-        &self.0
+        self.0.as_deref().unwrap_or(Self::EMPTY)
     }
 }
 
-impl<K: Key, V> DerefMut for Table<K, V> {
+impl<K: Key, V: 'static> DerefMut for Table<K, V> {
     fn deref_mut(&mut self) -> &mut Self::Target {
-        &mut self.0
+        self.0.get_or_insert_default()
     }
 }
 
-impl<'a, K: Key, V> IntoIterator for &'a Table<K, V> {
+impl<'a, K: Key, V: 'static> IntoIterator for &'a Table<K, V> {
     type Item = (&'a K, &'a V);
     type IntoIter = indexmap::map::Iter<'a, K, V>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.0.iter()
+        self.iter()
     }
 }
 
@@ -93,25 +115,25 @@ impl<K: Key, V> IntoIterator for Table<K, V> {
     type IntoIter = indexmap::map::IntoIter<K, V>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.0.into_iter()
+        self.0.map(|map| *map).unwrap_or_default().into_iter()
     }
 }
 
 impl<K: Key, V> FromIterator<(K, V)> for Table<K, V> {
     fn from_iter<I: IntoIterator<Item = (K, V)>>(items: I) -> Self {
-        Self(items.into_iter().collect())
+        Map::from_iter(items).into()
     }
 }
 
-impl<K: Key + fmt::Debug, V: fmt::Debug> fmt::Debug for Table<K, V> {
+impl<K: Key + fmt::Debug, V: fmt::Debug + 'static> fmt::Debug for Table<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        (**self).fmt(f)
     }
 }
 
-impl<K: Key, V: Serialize> Serialize for Table<K, V> {
+impl<K: Key, V: Serialize + 'static> Serialize for Table<K, V> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(&self.0)
+        serializer.collect_map(&**self)
     }
 }
 
@@ -127,14 +149,14 @@ impl<'de, K: Key, V: Deserialize<'de>> Deserialize<'de> for Table<K, V> {
 
             fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let capacity = map.size_hint().unwrap_or(0);
-                let mut table = IndexMap::with_capacity_and_hasher(capacity, ahash::RandomState::default());
+                let mut table = Map::with_capacity_and_hasher(capacity, RandomState::default());
                 while let Some(text) = map.next_key::<Cow<'de, str>>()? {
                     let key = K::parse_key(&text).map_err(de::Error::custom)?;
                     if table.insert(key, map.next_value()?).is_some() {
                         return Err(de::Error::custom(format!("`{text}` is given twice")));
                     }
                 }
-                Ok(Table(table))
+                Ok(table.into())
             }
         }
         deserializer.deserialize_map(Visitor(PhantomData))

@@ -1,6 +1,7 @@
 //! Texts for people and addresses that may carry `$NAME`.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
@@ -10,7 +11,7 @@ use serde::{Deserialize, Serialize};
 /// Commands are not such texts: they get their values from the environment.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Text(String);
+pub struct Text(Arc<str>);
 
 /// A name in a [`Text`] that has no value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -24,7 +25,7 @@ enum Piece<'a> {
 
 impl Text {
     /// Makes a text.
-    pub fn new(text: impl Into<String>) -> Self {
+    pub fn new(text: impl Into<Arc<str>>) -> Self {
         Self(text.into())
     }
 
@@ -34,7 +35,7 @@ impl Text {
     }
 
     fn pieces(&self) -> impl Iterator<Item = Piece<'_>> {
-        let mut rest = self.0.as_str();
+        let mut rest = &*self.0;
         std::iter::from_fn(move || {
             if rest.is_empty() {
                 return None;
@@ -86,7 +87,7 @@ impl Text {
                 },
             }
         }
-        Self(text)
+        Self(text.into())
     }
 
     /// Puts in the values.

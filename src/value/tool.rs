@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
@@ -22,9 +23,14 @@ enum Relation {
 }
 
 /// A program by its name, with the versions that will do, such as `tar`, `psql >=15` or `redis-server >=6 <8`.
+///
+/// Held once: each part of a recipe has the recipe's tools.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Tool {
+pub struct Tool(Arc<Wanted>);
+
+#[derive(Debug, PartialEq, Eq)]
+struct Wanted {
     text: String,
     name: String,
     bounds: Vec<(Relation, Vec<u64>)>,
@@ -33,12 +39,12 @@ pub struct Tool {
 impl Tool {
     /// Returns the program's name.
     pub fn name(&self) -> &str {
-        &self.name
+        &self.0.name
     }
 
     /// Whether any version will do.
-    pub const fn takes_any_version(&self) -> bool {
-        self.bounds.is_empty()
+    pub fn takes_any_version(&self) -> bool {
+        self.0.bounds.is_empty()
     }
 
     /// Whether a version, such as `15.4`, will do; nothing if it is none.
@@ -53,7 +59,7 @@ impl Tool {
             Relation::Below => compare(&version, bound) == Ordering::Less,
             Relation::Like => version.iter().chain(std::iter::repeat(&0)).zip(bound).all(|(a, b)| a == b),
         };
-        Some(self.bounds.iter().all(holds))
+        Some(self.0.bounds.iter().all(holds))
     }
 }
 
@@ -107,7 +113,7 @@ impl FromStr for Tool {
             bounds.push((relation, numbers(version).ok_or_else(wrong)?));
             rest = left;
         }
-        Ok(Self { text: text.to_owned(), name: name.to_owned(), bounds })
+        Ok(Self(Arc::new(Wanted { text: text.to_owned(), name: name.to_owned(), bounds })))
     }
 }
 
@@ -121,13 +127,13 @@ impl TryFrom<String> for Tool {
 
 impl From<Tool> for String {
     fn from(tool: Tool) -> Self {
-        tool.text
+        tool.0.text.clone()
     }
 }
 
 impl fmt::Display for Tool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        f.write_str(&self.0.text)
     }
 }
 

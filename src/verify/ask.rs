@@ -1,6 +1,7 @@
 //! Asks what is really there: lists points, looks into the newest, fetches the key. Judges nothing.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use futures_util::future::join_all;
 use secrecy::ExposeSecret;
@@ -75,8 +76,8 @@ async fn find(asking: Asking<'_>, subject: &Subject<'_>, promise: &Promise<'_>) 
     scrub(&mut env);
     env.values.insert("POINT_COPY".to_owned(), subject.reference.to_string());
     let mut found = Found { no_key, ..Found::default() };
-    let (of_copy, of_point): (Vec<&Probe>, Vec<&Probe>) =
-        subject.copy.verify.iter().partition(|probe| probe.is_of_copy());
+    let probes = subject.copy.verify.iter().map(Arc::as_ref);
+    let (of_copy, of_point): (Vec<&Probe>, Vec<&Probe>) = probes.partition(|probe| probe.is_of_copy());
     let mut afar = None;
     let at = match &subject.at {
         Whereabouts::Here(path) => path.display().to_string(),
@@ -293,7 +294,7 @@ pub(super) async fn fetch(asking: Asking<'_>, key: &Name) -> Result<Vec<(String,
         SecretSource::File(path) => Origin::File(path.into()),
         SecretSource::Command(Command::Program(words)) => Origin::Program(words.clone()),
         SecretSource::Command(Command::Shell(text)) => {
-            Origin::Program(shell(asking.plan).into_iter().chain([text.clone()]).collect())
+            Origin::Program(shell(asking.plan).into_iter().chain([text.to_string()]).collect())
         }
         SecretSource::Ask(_) => return Err("it is asked of a person".to_owned()),
     };

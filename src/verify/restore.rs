@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Kind, Problem, RestoreSeen, Severity};
 use crate::event::{Found, RunState, StepState};
-use crate::probe::Probe;
 use crate::resolve::{ResolvedPlan, ResolvedStep, Section};
 use crate::value::Id;
 
@@ -50,7 +49,7 @@ fn judge(seen: &mut RestoreSeen, parts: &[&ResolvedStep], state: &RunState) {
     let ids: BTreeSet<&str> = parts.iter().map(|step| step.id.as_str()).chain([seen.step.as_str()]).collect();
     let checks = state.checks.iter().filter(|check| check.steps.iter().any(|id| ids.contains(id.as_str())));
     let mut unasked: BTreeSet<String> =
-        parts.iter().flat_map(|step| &step.common.preconditions).map(Probe::named).collect();
+        parts.iter().flat_map(|step| &step.common.preconditions).map(|probe| probe.named()).collect();
     let mut problems = Vec::new();
     for check in checks {
         unasked.remove(&check.what);

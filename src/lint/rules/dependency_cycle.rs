@@ -88,6 +88,7 @@ fn written(context: &Context<'_>) -> Vec<Vec<Link>> {
         return Vec::new();
     }
     let mut nodes: Vec<Node> = Vec::new();
+    let mut after: Vec<Vec<(usize, Reason)>> = Vec::new();
     let mut at_of: HashMap<String, usize> = HashMap::new();
     let mut paths: HashMap<(usize, usize), KeyPath> = HashMap::new();
     for reference in references(context.plan) {
@@ -99,14 +100,18 @@ fn written(context: &Context<'_>) -> Vec<Vec<Link>> {
                 nodes.push(Node {
                     id: Id::trusted(name),
                     kind: NodeKind::Step(nodes.len()),
-                    after: Vec::new(),
+                    after: Box::default(),
                 });
+                after.push(Vec::new());
                 nodes.len() - 1
             })
         };
         let (from, to) = (node(from), node(to));
-        nodes[from].after.push((to, Reason::default()));
+        after[from].push((to, Reason::default()));
         paths.entry((from, to)).or_insert(reference.path);
+    }
+    for (node, after) in nodes.iter_mut().zip(after) {
+        node.after = after.into();
     }
     let name = |at: usize| nodes[at].id.as_str().split_once(':').map_or("", |(_, name)| name).to_owned();
     let edge = |from: usize, to: usize| {
@@ -143,7 +148,7 @@ fn ones(needs: &[Need]) -> impl Iterator<Item = &Id> {
 }
 
 /// Whether what stands in one table names what stands there as well, and so on, back to itself.
-fn leads_round<'t, K, V: 't, N: Iterator<Item = &'t Id>>(
+fn leads_round<'t, K, V: 'static, N: Iterator<Item = &'t Id>>(
     table: &'t Table<K, V>,
     named: impl Fn(&'t V) -> N,
 ) -> bool

@@ -5,7 +5,7 @@ use crate::finding::{Finding, RuleMeta};
 use crate::lint::holdings::listed;
 use crate::lint::rule::rule;
 use crate::lint::{Context, Routed, Rule, Sink, Subject, in_scenario};
-use crate::plan::{Action, Approve};
+use crate::plan::Action;
 use crate::resolve::{NodeKind, ResolvedPlan, ResolvedStep};
 use crate::value::Id;
 
@@ -92,11 +92,11 @@ fn task_of(step: &ResolvedStep) -> Option<Task<'_>> {
         Action::Manual { by: Some(by), .. } => {
             Some(Task { step: Some(step), by: std::slice::from_ref(by), quorum: 1, other: None })
         }
-        Action::Approve(Approve { by, quorum, distinct_from, .. }) => Some(Task {
+        Action::Approve(approve) => Some(Task {
             step: Some(step),
-            by,
-            quorum: quorum.map_or(1, |quorum| usize::try_from(quorum.get()).unwrap_or(usize::MAX)),
-            other: distinct_from.as_ref(),
+            by: &approve.by,
+            quorum: approve.quorum.map_or(1, |quorum| usize::try_from(quorum.get()).unwrap_or(usize::MAX)),
+            other: approve.distinct_from.as_ref(),
         }),
         Action::Manual { by: None, .. }
         | Action::Run { .. }
