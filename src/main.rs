@@ -2,11 +2,9 @@
 
 use std::process::ExitCode;
 
-#[allow(unused_imports)]
 use mimalloc::MiMalloc;
 
 /// A large plan is millions of small texts and lists; the allocator of glibc takes a quarter longer for them.
-#[cfg(any())]
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 

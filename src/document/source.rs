@@ -1,6 +1,6 @@
 //! The texts that have been read.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// Which text a place is in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -13,31 +13,36 @@ pub struct Source {
     pub name: String,
     /// The text, exactly as it was read.
     pub text: Arc<str>,
-    line_starts: Vec<u32>,
+    /// Where the lines begin; most texts are never asked.
+    line_starts: OnceLock<Vec<u32>>,
 }
 
 impl Source {
-    fn new(name: String, text: Arc<str>) -> Self {
-        let breaks = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
-        let line_starts = std::iter::once(0)
-            .chain(breaks.map(|(at, _)| u32::try_from(at + 1).unwrap_or(u32::MAX)))
-            .collect();
-        Self { name, text, line_starts }
+    const fn new(name: String, text: Arc<str>) -> Self {
+        Self { name, text, line_starts: OnceLock::new() }
+    }
+
+    fn line_starts(&self) -> &[u32] {
+        self.line_starts.get_or_init(|| {
+            let breaks = self.text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
+            let behind = breaks.map(|(at, _)| u32::try_from(at + 1).unwrap_or(u32::MAX));
+            std::iter::once(0).chain(behind).collect()
+        })
     }
 
     /// Returns the line that holds a byte, counted from 0.
     pub fn line_of(&self, offset: u32) -> usize {
-        self.line_starts.partition_point(|start| *start <= offset).saturating_sub(1)
+        self.line_starts().partition_point(|start| *start <= offset).saturating_sub(1)
     }
 
     /// Returns where a line (counted from 0) begins; the text's end for lines beyond it.
     pub fn line_start(&self, line: usize) -> usize {
-        self.line_starts.get(line).map_or(self.text.len(), |start| *start as usize)
+        self.line_starts().get(line).map_or(self.text.len(), |start| *start as usize)
     }
 
     /// Returns the number of lines.
     pub fn lines(&self) -> usize {
-        self.line_starts.len()
+        self.line_starts().len()
     }
 
     /// Returns line and column of a byte, both counted from 1, the column in characters.

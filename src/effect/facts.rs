@@ -44,15 +44,13 @@ pub(super) fn split_at(out: &mut Vec<u8>, mark: &str) -> Option<String> {
 
 /// Takes facts from the JSON that a command has printed.
 pub(super) fn add_json(probe: &Probe, examined: &Examined, facts: &mut Facts) -> Result<(), String> {
-    if probe.facts.is_empty() {
-        return Ok(());
-    }
+    let Some(asked) = &probe.facts else { return Ok(()) };
     if examined.is_cut {
         return Err(format!("it printed more than {} MiB", MOST_OUTPUT >> 20));
     }
     let json: serde_json::Value =
         serde_json::from_slice(&examined.out).map_err(|error| format!("its output is no JSON: {error}"))?;
-    for (fact, path) in &probe.facts {
+    for (fact, path) in &**asked {
         let values = path.values(&json).map_err(|why| format!("{fact}: {why}"))?;
         if !fact.is_many() && values.len() != 1 {
             return Err(format!(
@@ -65,7 +63,7 @@ pub(super) fn add_json(probe: &Probe, examined: &Examined, facts: &mut Facts) ->
             facts.tell(*fact, &value)?;
         }
     }
-    if probe.facts.contains_key(&Fact::Point) && facts.points.is_empty() && facts.unknown.is_empty() {
+    if asked.contains_key(&Fact::Point) && facts.points.is_empty() && facts.unknown.is_empty() {
         facts.problems.push("it lists no recovery point".to_owned());
     }
     Ok(())

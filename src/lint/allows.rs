@@ -121,14 +121,18 @@ impl<'a> Allows<'a> {
     /// Tells of names of rules that nobody knows, in comments and in exceptions.
     pub(super) fn unknown(&self, levels: &Levels) -> Vec<Finding> {
         let Some(severity) = levels.severity(&UNKNOWN_RULE) else { return Vec::new() };
-        let comments = self.comments().map(|(rule, span)| (rule, Place { source: self.opened.source, span }));
+        let is_strange = |rule: &str| meta_of(rule).is_none();
+        let comments = self.comments().filter(|(rule, _)| is_strange(rule));
+        let comments = comments.map(|(rule, span)| (rule, Place { source: self.opened.source, span }));
         let exceptions = self.opened.plan.iter().flat_map(|plan| &plan.policy.exceptions).enumerate();
+        // A place is asked for only where there is something to tell: the tree may have been let go.
+        let exceptions = exceptions.filter(|(_, exception)| is_strange(exception.rule.as_str()));
         let exceptions = exceptions.filter_map(|(at, exception)| {
             let path = KeyPath::root().key("policy").key("except").index(at).key("rule");
             let place = self.opened.document.as_ref()?.place(&path, Part::Value);
             Some((exception.rule.as_str(), place))
         });
-        let strange = comments.chain(exceptions).filter(|(rule, _)| meta_of(rule).is_none());
+        let strange = comments.chain(exceptions);
         strange
             .map(|(rule, place)| {
                 let error = unknown(rule);

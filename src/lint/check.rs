@@ -144,6 +144,8 @@ fn run(stage: Stage, rules: &[(&dyn Rule, Severity)], contexts: &[Context<'_>]) 
 
 /// The routes of a plan with fewer steps are found before a thread has begun.
 const WORTH_A_THREAD: usize = 200;
+/// Routes over so many steps in all are held at the same time: those of a plan of a hundred thousand one by one.
+const MOST_STEPS_HELD: usize = 100_000;
 
 /// Runs rules on the routes of a variant, on all cores, and lets each route go again: one of a large plan is large.
 fn on_routes(rules: &[(&dyn Rule, Severity)], context: &Context<'_>) -> (Vec<Sink>, Taken) {
@@ -153,10 +155,14 @@ fn on_routes(rules: &[(&dyn Rule, Severity)], context: &Context<'_>) -> (Vec<Sin
         (found.collect::<Vec<_>>(), Taken::by(&routed.route))
     };
     let scenarios = context.scenarios();
-    let looked: Vec<(Vec<Sink>, Taken)> = if context.resolved.steps.len() < WORTH_A_THREAD {
+    let steps = context.resolved.steps.len();
+    let looked: Vec<(Vec<Sink>, Taken)> = if steps < WORTH_A_THREAD {
         scenarios.into_iter().map(look).collect()
     } else {
-        on_all_cores(|| scenarios.into_par_iter().with_max_len(1).map(look).collect())
+        let side_by_side = |some: &[Option<&Id>]| -> Vec<_> {
+            on_all_cores(|| some.par_iter().with_max_len(1).map(|scenario| look(*scenario)).collect())
+        };
+        scenarios.chunks((MOST_STEPS_HELD / steps).max(1)).flat_map(side_by_side).collect()
     };
     let mut all: Vec<Sink> = rules.iter().map(|_| Sink::default()).collect();
     let mut taken = Taken::default();

@@ -1,6 +1,7 @@
 //! The copies of each asset, as far as somebody can rely on them.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::Context;
 use crate::document::{KeyPath, Part, Place};
@@ -67,7 +68,7 @@ impl<'a> Context<'a> {
                 }
             }
         }
-        let holding = |(asset, about): (&'a Id, &'a Asset)| {
+        let holding = |(asset, about): (&'a Id, &'a Arc<Asset>)| {
             let copies = copies.remove(asset).unwrap_or_default();
             let has_data = !copies.is_empty() || matches!(about.rpo, Some(Objective::Within(_)));
             has_data.then(|| Holding { asset, home: self.home_of(asset, about), copies })

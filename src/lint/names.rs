@@ -1,6 +1,6 @@
 //! Everything that has a name in a plan.
 
-use std::collections::HashMap;
+use indexmap::IndexMap;
 
 use crate::plan::Plan;
 use crate::resolve::ResolvedPlan;
@@ -29,6 +29,18 @@ pub enum NameKind {
 }
 
 impl NameKind {
+    const ALL: [Self; 9] = [
+        Self::Place,
+        Self::Asset,
+        Self::Person,
+        Self::Role,
+        Self::Secret,
+        Self::Step,
+        Self::Scenario,
+        Self::Environment,
+        Self::Var,
+    ];
+
     /// What `needs` may name.
     pub const THINGS: &'static [Self] = &[Self::Step, Self::Asset, Self::Place, Self::Person, Self::Secret];
 
@@ -61,12 +73,29 @@ impl NameKind {
     }
 }
 
-/// Everything that has a name in a plan.
-#[derive(Debug, Default)]
-pub struct Names<'a> {
-    known: HashMap<&'a str, Vec<NameKind>, ahash::RandomState>,
-    in_order: Vec<(&'a str, NameKind)>,
+/// To what a name belongs; more than one thing if it was given twice.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Kinds(u16);
+
+impl Kinds {
+    fn add(&mut self, kind: NameKind) {
+        self.0 |= 1 << kind as u16;
+    }
+
+    /// Whether the name belongs to something of a kind.
+    pub const fn has(self, kind: NameKind) -> bool {
+        self.0 & (1 << kind as u16) != 0
+    }
+
+    /// Returns them, in the order of the language.
+    pub fn iter(self) -> impl Iterator<Item = NameKind> {
+        NameKind::ALL.into_iter().filter(move |kind| self.has(*kind))
+    }
 }
+
+/// Everything that has a name in a plan, in the order of the plan.
+#[derive(Debug, Default)]
+pub struct Names<'a>(IndexMap<&'a str, Kinds, ahash::RandomState>);
 
 impl<'a> Names<'a> {
     /// Gathers the names of a plan, and those of what it imports as they are in the whole.
@@ -103,26 +132,23 @@ impl<'a> Names<'a> {
     }
 
     fn add(&mut self, name: &'a str, kind: NameKind) {
-        let kinds = self.known.entry(name).or_default();
-        if !kinds.contains(&kind) {
-            kinds.push(kind);
-            self.in_order.push((name, kind));
-        }
+        self.0.entry(name).or_default().add(kind);
     }
 
-    /// Returns what a name belongs to; more than one thing if it was given twice.
-    pub fn kinds(&self, name: &str) -> &[NameKind] {
-        self.known.get(name).map(Vec::as_slice).unwrap_or_default()
+    /// Returns what a name belongs to.
+    pub fn kinds(&self, name: &str) -> Kinds {
+        self.0.get(name).copied().unwrap_or_default()
     }
 
     /// Whether a name belongs to something of one of some kinds.
     pub fn has(&self, name: &str, kinds: &[NameKind]) -> bool {
-        self.kinds(name).iter().any(|kind| kinds.contains(kind))
+        let is = self.kinds(name);
+        kinds.iter().any(|kind| is.has(*kind))
     }
 
     /// Returns the names of some kinds, in the order of the plan.
     pub fn of_kinds(&self, wanted: &[NameKind]) -> impl Iterator<Item = &'a str> {
-        self.in_order.iter().filter(|(_, kind)| wanted.contains(kind)).map(|(name, _)| *name)
+        self.0.iter().filter(|(_, is)| wanted.iter().any(|kind| is.has(*kind))).map(|(name, _)| *name)
     }
 }
 

@@ -13,7 +13,7 @@ pub enum Need {
     /// This one.
     One(Id),
     /// At least `at_least` of these.
-    Any(Redundant),
+    Any(Box<Redundant>),
 }
 
 /// At least some of several.
@@ -74,7 +74,7 @@ impl ShortForm for Need {
         if at_least > count {
             return Err(format!("`at_least` is {at_least}, but `any` names {count}"));
         }
-        Ok(Self::Any(long))
+        Ok(Self::Any(Box::new(long)))
     }
 
     fn from_short(id: Id) -> Result<Self, String> {

@@ -77,7 +77,7 @@ impl<'a> Renaming<'a> {
         plan.people.values_mut().for_each(|person| self.person(person));
         plan.secrets.values_mut().for_each(|secret| self.secret(secret));
         plan.places.values_mut().for_each(|place| self.place(place));
-        for asset in plan.assets.values_mut() {
+        for asset in plan.assets.values_mut().map(Arc::make_mut) {
             self.ids(&mut asset.homes);
             self.needs(&mut asset.needs);
             self.needs(&mut asset.wants);

@@ -1,5 +1,7 @@
 //! The root of the plan.
 
+use std::sync::Arc;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -36,7 +38,7 @@ pub struct Plan {
     pub places: Table<Id, Place>,
     /// What must come back.
     #[serde(default)]
-    pub assets: Table<Id, Asset>,
+    pub assets: Table<Id, Arc<Asset>>,
     /// What it comes back from.
     #[serde(default)]
     pub backups: Table<Id, Backup>,

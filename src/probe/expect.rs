@@ -31,7 +31,8 @@ impl Pattern {
     /// Whether it matches somewhere in the text.
     pub fn matches(&self, text: &str) -> bool {
         let compiled = self.0.compiled.get_or_init(|| {
-            compile(&self.0.text).unwrap_or_else(|error| unreachable!("it was tried when it was read: {error}"))
+            compile(&self.0.text)
+                .unwrap_or_else(|error| unreachable!("it was tried when it was read: {error}"))
         });
         compiled.is_match(text)
     }

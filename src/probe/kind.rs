@@ -153,8 +153,8 @@ pub struct Probe {
     pub timeout: Length,
     /// How long to wait between two looks.
     pub every: Length,
-    /// Facts of a recovery point, from the JSON that a command prints.
-    pub facts: IndexMap<Fact, JsonPath>,
+    /// Facts of a recovery point, from the JSON that a command prints, if any are asked for.
+    pub facts: Option<Box<IndexMap<Fact, JsonPath>>>,
     /// What the recipe of `use` asks, once the plan is resolved.
     pub asked: Option<Box<Asked>>,
 }
@@ -195,7 +195,7 @@ impl TryFrom<RawProbe> for Probe {
             on: raw.on,
             timeout: raw.timeout.unwrap_or(DEFAULT_TIMEOUT),
             every: raw.every.unwrap_or(DEFAULT_EVERY),
-            facts: raw.facts,
+            facts: (!raw.facts.is_empty()).then(|| Box::new(raw.facts)),
             asked: raw.asked,
         })
     }
@@ -209,7 +209,7 @@ impl From<Probe> for RawProbe {
             on: probe.on,
             timeout: (probe.timeout != DEFAULT_TIMEOUT).then_some(probe.timeout),
             every: (probe.every != DEFAULT_EVERY).then_some(probe.every),
-            facts: probe.facts,
+            facts: probe.facts.map(|facts| *facts).unwrap_or_default(),
             asked: probe.asked,
             ..Self::default()
         };

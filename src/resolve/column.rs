@@ -1,7 +1,6 @@
 //! What a route says of assets or of steps, by their position in the plan.
 
 use std::borrow::Borrow;
-use std::collections::HashMap;
 use std::fmt;
 use std::hash::Hash;
 use std::iter::{FilterMap, Zip};
@@ -9,24 +8,30 @@ use std::ops::Index;
 use std::slice;
 use std::sync::Arc;
 
+use hashbrown::HashTable;
+
 use crate::value::Id;
 
 /// The ids of all assets, or of all steps, in the order of the plan; one list serves all the routes of a plan.
 #[derive(Debug, Default)]
 pub(super) struct Ids {
     list: Vec<Id>,
-    at: HashMap<Id, usize, ahash::RandomState>,
+    /// The positions, by the hashes of the ids.
+    at: HashTable<u32>,
+    hasher: ahash::RandomState,
 }
 
 impl Ids {
     /// Numbers some ids; of several that are the same, the first has the name.
     pub(super) fn new<'i>(ids: impl IntoIterator<Item = &'i Id>) -> Arc<Self> {
-        let mut all = Self::default();
-        for (at, id) in ids.into_iter().enumerate() {
-            all.list.push(id.clone());
-            all.at.entry(id.clone()).or_insert(at);
+        let Self { at: mut positions, hasher, .. } = Self::default();
+        let list: Vec<Id> = ids.into_iter().cloned().collect();
+        let hash = |at: &u32| hasher.hash_one(&list[*at as usize]);
+        positions.reserve(list.len(), hash);
+        for (at, id) in (0..).zip(&list) {
+            positions.entry(hash(&at), |other| list[*other as usize] == *id, hash).or_insert(at);
         }
-        Arc::new(all)
+        Arc::new(Self { at: positions, list, hasher })
     }
 
     /// Returns the position of an id.
@@ -34,7 +39,8 @@ impl Ids {
     where
         Id: Borrow<Q>,
     {
-        self.at.get(id).copied()
+        let is_it = |at: &u32| self.list[*at as usize].borrow() == id;
+        self.at.find(self.hasher.hash_one(id), is_it).map(|at| *at as usize)
     }
 }
 

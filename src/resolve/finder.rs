@@ -247,7 +247,7 @@ impl<'a> Finder<'a> {
         }
         for need in self.index.needs(Thing::Step(step)) {
             let bad = |thing: &Thing| !self.is_usable(*thing);
-            if need.any.iter().filter(|thing| !bad(thing)).count() < need.at_least {
+            if need.any.iter().filter(|thing| !bad(thing)).count() < need.enough() {
                 let thing = *need.any.iter().find(|thing| bad(thing))?;
                 let id = self.index.name_of(thing);
                 let why = match thing {
@@ -391,10 +391,10 @@ impl<'a> Finder<'a> {
                     .iter()
                     .copied()
                     .filter(|thing| self.is_usable(*thing))
-                    .take(need.at_least)
+                    .take(need.enough())
                     .collect(),
             };
-            let wanted: &[Thing] = if enough.len() < need.at_least { &need.any } else { &enough };
+            let wanted: &[Thing] = if enough.len() < need.enough() { &need.any } else { &enough };
             self.pending.extend(wanted);
         }
     }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::VecDeque;
 
 use super::finder::Finder;
+use super::lists::small;
 use super::reasons::WAITS;
 use super::reliance::{Kind, Thing};
 use super::route::{AssetRoute, AssetState};
@@ -62,7 +63,7 @@ impl Finder<'_> {
         // What it needs besides other assets: a place or a person that has fallen holds it up as well.
         let needs = self.index.needs(Thing::Asset(at));
         let unmet = needs.iter().find(|need| {
-            need.any.iter().filter(|thing| self.fall_of(**thing).is_none()).count() < need.at_least
+            need.any.iter().filter(|thing| self.fall_of(**thing).is_none()).count() < need.enough()
         });
         let fallen = unmet.and_then(|need| {
             need.any.iter().find_map(|thing| Some((self.index.name_of(*thing), self.fall_of(*thing)?)))
@@ -97,7 +98,7 @@ impl Finder<'_> {
     fn other_home(&self, asset: usize) -> Option<&Id> {
         let way = self.way?;
         let step = way.of(Thing::Asset(asset), |kind| kind == Kind::RestoredBy)?;
-        match way.reach.way(step, |kind| kind == Kind::Home(asset))? {
+        match way.reach.way(step, |kind| kind == Kind::Home(small(asset)))? {
             Thing::Place(place) => self.plan.places.get_index(place).map(|(id, _)| id),
             _ => None,
         }
@@ -133,7 +134,7 @@ impl Finder<'_> {
         let is_hit = |thing: &Thing| asset(thing).filter(|(_, needed)| needed.state != AssetState::Untouched);
         let is_well = |thing: &&Thing| asset(thing).is_some() && is_hit(thing).is_none();
         let needs = self.index.needs(Thing::Asset(at)).iter();
-        let unmet = needs.filter(|need| need.any.iter().filter(is_well).count() < need.at_least);
+        let unmet = needs.filter(|need| need.any.iter().filter(is_well).count() < need.enough());
         let hit: Vec<(usize, &AssetRoute)> =
             unmet.flat_map(|need| need.any.iter()).filter_map(is_hit).collect();
         let moved = hit.iter().find(|(_, needed)| needed.state.is_goal() && needed.home != needed.was);

@@ -113,7 +113,7 @@ impl<'a> Index<'a> {
         let whole = |at: usize| self.groups(at).map(move |of| (small(of), small(at)));
         let parts: Pairs = (0..steps).flat_map(whole).collect();
         self.parts = Lists::new(steps, &parts);
-        let needed = |(at, asset): (usize, &crate::plan::Asset)| -> Pairs {
+        let needed = |(at, asset): (usize, &Arc<crate::plan::Asset>)| -> Pairs {
             let needed = self.assets_of(asset.needs.iter().flat_map(Need::ids));
             needed.map(|needed| (small(needed), small(at))).collect()
         };
@@ -135,7 +135,7 @@ impl<'a> Index<'a> {
         self.assets = plan.assets.values().map(|asset| self.needed(&asset.needs, Kind::Needs)).collect();
         self.places = plan.places.values().map(|place| self.needed(&place.needs, Kind::Needs)).collect();
         let within = |(at, place): (usize, &crate::plan::Place)| {
-            self.needed(&place.in_, |need| Kind::Within(small(at), small(need)))
+            self.needed(&place.in_, |need| Kind::Within(small(at), need))
         };
         self.within = plan.places.values().enumerate().map(within).collect();
         self.secrets = plan.secrets.values().map(|secret| self.needed(&secret.needs, Kind::Needs)).collect();
@@ -167,7 +167,7 @@ impl<'a> Index<'a> {
                 |thing: &Thing| matches!(thing, Thing::Asset(other) if self.restores.has(at, *other));
             let inherited = self.assets[asset].iter().map(|need| Requirement {
                 kind: match need.kind {
-                    Kind::Needs(at) => Kind::Inherited(small(asset), small(at)),
+                    Kind::Needs(at) => Kind::Inherited(small(asset), at),
                     other => other,
                 },
                 ..need.clone()
@@ -177,8 +177,7 @@ impl<'a> Index<'a> {
         let before = small(all.len());
         for place in self.provides.of(at) {
             // What is in a lost site cannot be made there again before the site is back.
-            let makes =
-                |thing: &Thing| matches!(thing, Thing::Place(other) if self.provides.has(at, *other));
+            let makes = |thing: &Thing| matches!(thing, Thing::Place(other) if self.provides.has(at, *other));
             all.extend(self.within[place].iter().filter_map(|need| without(need.clone(), makes)));
         }
         if !self.controllers.is_empty() && !matches!(*step.action, Action::Manual { .. }) {
@@ -198,14 +197,13 @@ impl<'a> Index<'a> {
         let inner =
             parts().flat_map(|part| &part.common.secrets).filter(|secret| !common.secrets.contains(secret));
         let secrets = common.secrets.iter().chain(inner).enumerate();
-        all.extend(secrets.filter_map(|(at, secret)| self.one(secret.as_str(), Kind::Secret(at))));
+        all.extend(secrets.filter_map(|(at, secret)| self.one(secret.as_str(), Kind::Secret(small(at)))));
         for step in std::iter::once(step).chain(parts()) {
             match &*step.action {
                 Action::Manual { by: Some(by), .. } => all.extend(self.people(&[by], 1, Kind::By)),
                 Action::Approve(approve) => {
                     let by: Vec<&Id> = approve.by.iter().collect();
-                    let quorum =
-                        approve.quorum.map_or(1, |quorum| usize::try_from(quorum.get()).unwrap_or(1));
+                    let quorum = approve.quorum.map_or(1, std::num::NonZeroU32::get);
                     all.extend(self.people(&by, quorum, Kind::Approve));
                 }
                 _ => {}
@@ -214,7 +212,7 @@ impl<'a> Index<'a> {
         Always { own, before, requirements: all.into() }
     }
 
-    fn needed(&self, needs: &[Need], kind: impl Fn(usize) -> Kind) -> Vec<Requirement> {
+    fn needed(&self, needs: &[Need], kind: impl Fn(u32) -> Kind) -> Vec<Requirement> {
         let mut needed = Vec::with_capacity(needs.len());
         for (at, need) in needs.iter().enumerate() {
             // What has no name here, such as a step of another section, is waited for by nobody.
@@ -222,7 +220,7 @@ impl<'a> Index<'a> {
             let unknown = need.ids().len() - any.len();
             let at_least = need.at_least().saturating_sub(unknown);
             if at_least > 0 {
-                needed.push(Requirement { any, at_least, kind: kind(at) });
+                needed.push(Requirement { any, at_least: small(at_least), kind: kind(small(at)) });
             }
         }
         needed
@@ -233,7 +231,7 @@ impl<'a> Index<'a> {
     }
 
     /// Returns that so many of some people, or of those with some roles, must be there.
-    fn people(&self, by: &[&Id], at_least: usize, kind: Kind) -> Option<Requirement> {
+    fn people(&self, by: &[&Id], at_least: u32, kind: Kind) -> Option<Requirement> {
         let fits = |(_, (id, person)): &(usize, (&Id, &crate::plan::Person))| {
             by.iter().any(|by| *by == *id || person.roles.contains(by))
         };
@@ -294,9 +292,13 @@ impl<'a> Index<'a> {
             Thing::Asset(at) => (&[], at_position(&self.assets, at)),
             Thing::Place(at) => (&[], at_position(&self.places, at)),
             Thing::Secret(at) => (&[], at_position(&self.secrets, at)),
-            Thing::Copy(backup, copy) => {
-                (&[], self.copies.get(backup as usize).map(|copies| at_position(copies, copy as usize)).unwrap_or_default())
-            }
+            Thing::Copy(backup, copy) => (
+                &[],
+                self.copies
+                    .get(backup as usize)
+                    .map(|copies| at_position(copies, copy as usize))
+                    .unwrap_or_default(),
+            ),
             Thing::Person(_) => (&[], &[]),
         }
     }
@@ -304,9 +306,11 @@ impl<'a> Index<'a> {
     /// Returns what a thing says itself that it needs.
     pub(super) fn needs(&self, thing: Thing) -> &[Requirement] {
         match thing {
-            Thing::Step(at) => {
-                self.steps.get(at).and_then(|always| always.requirements.get(..always.own as usize)).unwrap_or_default()
-            }
+            Thing::Step(at) => self
+                .steps
+                .get(at)
+                .and_then(|always| always.requirements.get(..always.own as usize))
+                .unwrap_or_default(),
             _ => self.always(thing).1,
         }
     }
@@ -354,6 +358,6 @@ fn without(mut need: Requirement, is_own: impl Fn(&Thing) -> bool) -> Option<Req
     if need.any.iter().any(&is_own) {
         need.any = need.any.iter().copied().filter(|thing| !is_own(thing)).collect();
     }
-    need.at_least = need.at_least.saturating_sub(count - need.any.len());
+    need.at_least = need.at_least.saturating_sub(small(count - need.any.len()));
     (need.at_least > 0).then_some(need)
 }

@@ -112,6 +112,7 @@ pub(super) fn order(index: &Index<'_>, route: &Route, reach: &Reach<'_>, with_st
             nodes.push(Node { id: id.clone(), kind: NodeKind::Health(at), after: Box::default() });
         }
     }
+    nodes.shrink_to_fit();
     let order = Order { index, reach, stage: staged, of_step, of_asset };
     let mut seen = HashSet::default();
     for (me, node) in nodes.iter_mut().enumerate() {

@@ -14,8 +14,11 @@ pub(super) fn expand_probes(document: &Document, recipes: &Recipes, plan: &mut P
     let mut findings = Vec::new();
     let root = Spot::new(document, KeyPath::root());
     for (id, asset) in plan.assets.iter_mut() {
-        let spot = root.key("assets").key(id.as_str()).key("health");
-        all(&mut asset.health, &spot, recipes, &mut findings);
+        // What asks no recipe stays shared with the plan.
+        if asset.health.iter().any(|probe| asks_recipe(probe)) {
+            let spot = root.key("assets").key(id.as_str()).key("health");
+            all(&mut Arc::make_mut(asset).health, &spot, recipes, &mut findings);
+        }
     }
     for (id, backup) in plan.backups.iter_mut() {
         let copies = root.key("backups").key(id.as_str()).key("copies");

@@ -8,16 +8,19 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
+use super::index::Index;
 use super::lists::{Lists, small};
 use super::reliance::{Kind, Reliance, Requirement, Requirements, Thing};
 
 /// What can be had, in which round, and what each thing relies on.
 pub(super) struct Reach<'a> {
+    index: &'a Index<'a>,
     things: Vec<Thing>,
     at_of: Positions,
-    requirements: Vec<Requirements<'a>>,
+    /// What each thing relies on because of the route; nothing if it relies on nothing at all.
+    own: Vec<Option<Box<[Requirement]>>>,
     /// The round in which a thing could be had; none if it cannot.
-    rounds: Vec<Option<usize>>,
+    rounds: Vec<Option<u32>>,
     /// Whether a thing is there without anything being done.
     stands: Vec<bool>,
     /// Whether a thing is a step that is not done.
@@ -27,9 +30,12 @@ pub(super) struct Reach<'a> {
 /// The position of each thing in a list. Asked for so often that no hash is made for what has a number of its own.
 #[derive(Default)]
 struct Positions {
-    by_kind: [Vec<Option<usize>>; 5],
-    copies: HashMap<(u32, u32), usize, ahash::RandomState>,
+    by_kind: [Vec<u32>; 5],
+    copies: HashMap<(u32, u32), u32, ahash::RandomState>,
 }
+
+/// Stands for "no position".
+const NONE: u32 = u32::MAX;
 
 impl Positions {
     /// Returns kind and number of a thing, or backup and copy.
@@ -45,10 +51,11 @@ impl Positions {
     }
 
     fn get(&self, thing: Thing) -> Option<usize> {
-        match Self::slot(thing) {
-            Ok((kind, at)) => self.by_kind[kind].get(at).copied().flatten(),
+        let at = match Self::slot(thing) {
+            Ok((kind, at)) => self.by_kind[kind].get(at).copied().filter(|at| *at != NONE),
             Err(copy) => self.copies.get(&copy).copied(),
-        }
+        };
+        at.map(|at| at as usize)
     }
 
     fn set(&mut self, thing: Thing, position: usize) {
@@ -56,12 +63,12 @@ impl Positions {
             Ok((kind, at)) => {
                 let list = &mut self.by_kind[kind];
                 if list.len() <= at {
-                    list.resize(at + 1, None);
+                    list.resize(at + 1, NONE);
                 }
-                list[at] = Some(position);
+                list[at] = small(position);
             }
             Err(copy) => {
-                self.copies.insert(copy, position);
+                self.copies.insert(copy, small(position));
             }
         }
     }
@@ -89,9 +96,10 @@ impl<'a> Reach<'a> {
     /// Works out what can be had of some things, and of all that they rely on.
     pub(super) fn new(reliance: &Reliance<'a, '_>, roots: impl IntoIterator<Item = Thing>) -> Self {
         let mut reach = Self {
+            index: reliance.index,
             things: Vec::new(),
             at_of: Positions::default(),
-            requirements: Vec::new(),
+            own: Vec::new(),
             rounds: Vec::new(),
             stands: Vec::new(),
             left_out: Vec::new(),
@@ -101,15 +109,18 @@ impl<'a> Reach<'a> {
         }
         let mut at = 0;
         while let Some(thing) = reach.things.get(at).copied() {
-            let requirements = reliance.of(thing);
-            for needed in requirements.iter().flat_map(|requirement| requirement.any.iter()) {
-                reach.add(*needed);
+            let own = reliance.counts(thing).then(|| reliance.own(thing).into_boxed_slice());
+            for requirement in all_of(reach.index, thing, own.as_deref()).iter() {
+                requirement.any.iter().for_each(|needed| reach.add(*needed));
             }
-            reach.requirements.push(requirements);
+            reach.own.push(own);
             reach.stands.push(reliance.stands(thing));
             reach.left_out.push(reliance.is_left_out(thing));
             at += 1;
         }
+        // Lists that have grown are up to twice as long as what is in them.
+        reach.things.shrink_to_fit();
+        reach.own.shrink_to_fit();
         reach.solve();
         reach
     }
@@ -125,22 +136,24 @@ impl<'a> Reach<'a> {
         let count = self.things.len();
         self.rounds = vec![None; count];
         // Requirements are numbered through; each knows whose it is, and each thing which ones it helps to meet.
-        let mut whose: Vec<usize> = Vec::new();
-        let mut missing: Vec<usize> = Vec::new();
-        let mut unmet: Vec<usize> = Vec::with_capacity(count);
+        let mut whose: Vec<u32> = Vec::new();
+        let mut missing: Vec<u32> = Vec::new();
+        let mut unmet: Vec<u32> = Vec::with_capacity(count);
         let mut links: Vec<(u32, u32)> = Vec::new();
-        for (at, requirements) in self.requirements.iter().enumerate() {
+        for (at, thing) in self.things.iter().enumerate() {
             let mut open = 0;
+            let requirements = self.requirements_at(at, *thing);
             for requirement in requirements.iter().filter(|requirement| requirement.at_least > 0) {
                 let needed = requirement.any.iter().filter_map(|needed| self.at_of.get(*needed));
                 links.extend(needed.map(|needed| (small(needed), small(whose.len()))));
-                whose.push(at);
+                whose.push(small(at));
                 missing.push(requirement.at_least);
                 open += 1;
             }
             unmet.push(open);
         }
         let helps = Lists::new(count, &links);
+        drop(links);
         let mut ready: Vec<usize> = (0..count).filter(|at| unmet[*at] == 0).collect();
         let mut round = 0;
         while !ready.is_empty() {
@@ -155,7 +168,7 @@ impl<'a> Reach<'a> {
                 }
                 *left -= 1;
                 if *left == 0 {
-                    let dependant = whose[requirement];
+                    let dependant = whose[requirement] as usize;
                     unmet[dependant] -= 1;
                     if unmet[dependant] == 0 {
                         next.push(dependant);
@@ -168,7 +181,7 @@ impl<'a> Reach<'a> {
     }
 
     /// Returns the round in which a thing can be had; nothing if it cannot, or was not asked about.
-    pub(super) fn round(&self, thing: Thing) -> Option<usize> {
+    pub(super) fn round(&self, thing: Thing) -> Option<u32> {
         self.rounds[self.at_of.get(thing)?]
     }
 
@@ -183,9 +196,12 @@ impl<'a> Reach<'a> {
     }
 
     /// Returns what a thing relies on.
-    pub(super) fn requirements(&self, thing: Thing) -> &Requirements<'a> {
-        const NONE: &Requirements<'_> = &Requirements::NONE;
-        self.at_of.get(thing).and_then(|at| self.requirements.get(at)).unwrap_or(NONE)
+    pub(super) fn requirements(&self, thing: Thing) -> Requirements<'_> {
+        self.at_of.get(thing).map(|at| self.requirements_at(at, thing)).unwrap_or_default()
+    }
+
+    fn requirements_at(&self, at: usize, thing: Thing) -> Requirements<'_> {
+        all_of(self.index, thing, self.own.get(at).and_then(Option::as_deref))
     }
 
     /// Of a requirement of a thing, returns what will serve: first what stands, then what can be had before the
@@ -196,7 +212,7 @@ impl<'a> Reach<'a> {
         if requirement.any.len() <= 1 && requirement.at_least >= 1 {
             return Cow::Borrowed(&requirement.any);
         }
-        let before = self.round(thing).unwrap_or(usize::MAX);
+        let before = self.round(thing).unwrap_or(u32::MAX);
         let worth = |needed: &Thing| {
             let Some(at) = self.at_of.get(*needed) else { return 3 };
             match self.rounds[at] {
@@ -212,7 +228,7 @@ impl<'a> Reach<'a> {
         }
         let mut serving = requirement.any.to_vec();
         serving.sort_by_key(worth);
-        serving.truncate(requirement.at_least);
+        serving.truncate(requirement.enough());
         Cow::Owned(serving)
     }
 
@@ -237,7 +253,7 @@ impl<'a> Reach<'a> {
     /// Whether a requirement cannot be met.
     pub(super) fn is_unmet(&self, requirement: &Requirement) -> bool {
         let had = requirement.any.iter().filter(|needed| self.round(**needed).is_some()).count();
-        had < requirement.at_least
+        had < requirement.enough()
     }
 
     /// Of the ways in which something of a kind can be met, returns the first that can be had before the thing.
@@ -246,4 +262,9 @@ impl<'a> Reach<'a> {
         let before = self.round(thing)?;
         requirement.any.iter().copied().find(|needed| self.round(*needed).is_some_and(|round| round < before))
     }
+}
+
+/// Returns all that a thing relies on, what it does because of the route among it; nothing if it relies on nothing at all.
+fn all_of<'r>(index: &'r Index<'_>, thing: Thing, own: Option<&'r [Requirement]>) -> Requirements<'r> {
+    own.map(|own| Requirements::new(index.always(thing), own)).unwrap_or_default()
 }

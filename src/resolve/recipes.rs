@@ -109,7 +109,8 @@ impl Recipes {
 
     /// Returns the recipes that a plan uses, each with its source.
     pub fn used_by<'a>(&'a self, plan: &'a ResolvedPlan) -> impl Iterator<Item = (&'a str, SourceId)> {
-        let asks = |probe: &Probe, name: &Id| matches!(&probe.kind, ProbeKind::Use(recipe, _) if recipe == name);
+        let asks =
+            |probe: &Probe, name: &Id| matches!(&probe.kind, ProbeKind::Use(recipe, _) if recipe == name);
         let uses = move |name: &Id| {
             let by_step = plan.steps.iter().any(|step| {
                 matches!(&*step.action, Action::Use { recipe, .. } if recipe == name)

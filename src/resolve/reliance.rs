@@ -4,7 +4,7 @@ use super::ResolvedPlan;
 use super::any_of::AnyOf;
 use super::copies::Losses;
 use super::index::Index;
-use super::lists::Lists;
+use super::lists::{Lists, small};
 use super::reasons::why_not;
 use super::route::{AssetRoute, AssetState, Route};
 use crate::plan::Scenario;
@@ -48,25 +48,32 @@ impl Thing {
 #[derive(Clone, Debug)]
 pub(super) struct Requirement {
     pub(super) any: AnyOf,
-    pub(super) at_least: usize,
+    pub(super) at_least: u32,
     pub(super) kind: Kind,
+}
+
+impl Requirement {
+    /// How many must be there.
+    pub(super) const fn enough(&self) -> usize {
+        self.at_least as usize
+    }
 }
 
 /// In which way something is relied on; this is what tells where it is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     /// `needs`, by position.
-    Needs(usize),
+    Needs(u32),
     /// `needs` of an asset that the step restores: asset and position.
     Inherited(u32, u32),
     /// The home of an asset that the step restores.
-    Home(usize),
+    Home(u32),
     /// The place where the step is done.
     On,
     /// A machine from which drplan can run.
     Controller,
     /// A secret of the step, by position.
-    Secret(usize),
+    Secret(u32),
     /// The copy that the step restores from.
     From,
     /// Who does a manual step.
@@ -89,36 +96,38 @@ pub(super) enum Kind {
 
 /// What a thing relies on. Of each requirement enough must be there; one that nothing can meet has too few things
 /// in it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Requirements<'a> {
     /// What the plan says whatever happens.
     before: &'a [Requirement],
     /// What follows from the route; the copy that it restores from, if it does so, comes last.
-    own: Vec<Requirement>,
+    own: &'a [Requirement],
     /// What the plan says whatever happens.
     after: &'a [Requirement],
 }
 
-impl Requirements<'_> {
-    /// Nothing.
-    pub(super) const NONE: Self = Self { before: &[], own: Vec::new(), after: &[] };
+impl<'a> Requirements<'a> {
+    /// Puts what follows from a route in its place among what the plan says whatever happens.
+    pub(super) fn new(always: (&'a [Requirement], &'a [Requirement]), own: &'a [Requirement]) -> Self {
+        Self { before: always.0, own, after: always.1 }
+    }
 
     /// Goes through them.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Requirement> + Clone {
+    pub(super) fn iter(self) -> impl Iterator<Item = &'a Requirement> + Clone {
         let copy = self.own.iter().rposition(|requirement| requirement.kind == Kind::From);
         let (own, from) = self.own.split_at(copy.unwrap_or(self.own.len()));
         self.before.iter().chain(own).chain(self.after).chain(from)
     }
 
     /// Whether nothing is required.
-    pub(super) const fn is_empty(&self) -> bool {
+    pub(super) const fn is_empty(self) -> bool {
         self.before.is_empty() && self.own.is_empty() && self.after.is_empty()
     }
 }
 
 /// What everything relies on in one route, or in whatever way a plan allows.
 pub(super) struct Reliance<'a, 'r> {
-    index: &'a Index<'a>,
+    pub(super) index: &'a Index<'a>,
     route: &'r Route,
     /// Whether each place, and each person, has fallen.
     fallen: (Vec<bool>, Vec<bool>),
@@ -177,32 +186,30 @@ impl<'a, 'r> Reliance<'a, 'r> {
         !self.every_way && !self.route.chosen.has(at)
     }
 
-    /// Returns what a thing relies on.
-    pub(super) fn of(&self, thing: Thing) -> Requirements<'a> {
-        let index = self.index;
-        // A step that the route leaves out is not waited for, and what is not hit waits for nothing.
-        let counts = match thing {
+    /// Whether a thing relies on anything: a step that the route leaves out is not waited for, and what is not hit waits
+    /// for nothing.
+    pub(super) fn counts(&self, thing: Thing) -> bool {
+        match thing {
             Thing::Step(_) => !self.is_left_out(thing),
             Thing::Asset(_) => !self.stands(thing),
             Thing::Place(_) | Thing::Person(_) | Thing::Secret(_) | Thing::Copy(..) => true,
-        };
-        if !counts {
-            return Requirements::NONE;
         }
-        let (before, after) = index.always(thing);
-        let own = match thing {
+    }
+
+    /// Returns what a thing that counts relies on because of the route; the copy that it restores from comes last.
+    pub(super) fn own(&self, thing: Thing) -> Vec<Requirement> {
+        match thing {
             Thing::Step(at) => self.homes_of(at).chain(self.from(at)).collect(),
             Thing::Asset(at) => self.of_asset(at),
             Thing::Place(at) if self.is_gone(thing) => {
-                let any = self.steps(&index.providers, at);
+                let any = self.steps(&self.index.providers, at);
                 vec![Requirement { any, at_least: 1, kind: Kind::ProvidedBy }]
             }
             Thing::Person(_) if self.is_gone(thing) => {
                 vec![Requirement { any: Vec::new().into(), at_least: 1, kind: Kind::Alive }]
             }
             Thing::Place(_) | Thing::Person(_) | Thing::Secret(_) | Thing::Copy(..) => Vec::new(),
-        };
-        Requirements { before, own, after }
+        }
     }
 
     fn asset(&self, at: usize) -> Option<&'r AssetRoute> {
@@ -229,10 +236,9 @@ impl<'a, 'r> Reliance<'a, 'r> {
         index.restores.of(at).filter_map(move |asset| {
             // Wherever the step is done, the asset comes back at its home; a step that makes the home itself has it.
             let any = self.homes(asset);
-            let provides =
-                |home: &Thing| matches!(home, Thing::Place(home) if index.provides.has(at, *home));
+            let provides = |home: &Thing| matches!(home, Thing::Place(home) if index.provides.has(at, *home));
             let counts = !any.is_empty() && !any.iter().any(provides);
-            counts.then_some(Requirement { any, at_least: 1, kind: Kind::Home(asset) })
+            counts.then_some(Requirement { any, at_least: 1, kind: Kind::Home(small(asset)) })
         })
     }
 
@@ -248,7 +254,7 @@ impl<'a, 'r> Reliance<'a, 'r> {
             return Vec::new();
         }
         let any = self.steps(&self.index.restorers, at);
-        let at_least = if self.every_way { 1 } else { any.len().max(1) };
+        let at_least = if self.every_way { 1 } else { small(any.len().max(1)) };
         vec![Requirement { any, at_least, kind: Kind::RestoredBy }]
     }
 
@@ -301,8 +307,7 @@ pub(super) fn together<'a, 'r>(
 ) -> impl Iterator<Item = (&'a Id, Option<&'r Id>)> + Clone {
     let is_goal = |at: usize| route.assets.at(at).is_some_and(|asset| asset.state.is_goal());
     let is_held = |at: usize| index.is_held.get(at).is_some_and(|is_held| *is_held);
-    let others =
-        index.restores.of(step).filter(move |at| Some(*at) != first && is_goal(*at) && is_held(*at));
+    let others = index.restores.of(step).filter(move |at| Some(*at) != first && is_goal(*at) && is_held(*at));
     first.into_iter().chain(others).filter_map(|at| {
         let (id, _) = index.plan.assets.get_index(at)?;
         Some((id, route.assets.at(at).and_then(|asset| asset.was.as_ref())))

@@ -47,7 +47,7 @@ pub struct ResolvedPlan {
     /// Steps that this environment leaves out.
     pub omit: Vec<Id>,
     /// Assets.
-    pub assets: Table<Id, Asset>,
+    pub assets: Table<Id, Arc<Asset>>,
     /// Backups.
     pub backups: Table<Id, Backup>,
     /// Assets that must be of one moment.

@@ -198,7 +198,7 @@ impl Teller<'_> {
         };
         match requirement.kind {
             Kind::Needs(at) => {
-                let path = in_list(path.key("needs"), self.needs_of(from), at);
+                let path = in_list(path.key("needs"), self.needs_of(from), at as usize);
                 let verb = match from {
                     Thing::Secret(_) => "can be fetched only with",
                     Thing::Place(_) => "is reached only with",
@@ -208,7 +208,9 @@ impl Teller<'_> {
                 (path, format!("`{name}` {verb} {thing}"))
             }
             Kind::Inherited(asset, at) => {
-                let Some((asset, declared)) = self.plan.assets.get_index(asset as usize) else { return (path, name) };
+                let Some((asset, declared)) = self.plan.assets.get_index(asset as usize) else {
+                    return (path, name);
+                };
                 let needs = KeyPath::root().key("assets").key(asset.as_str()).key("needs");
                 (
                     in_list(needs, &declared.needs, at as usize),
@@ -216,8 +218,12 @@ impl Teller<'_> {
                 )
             }
             Kind::Home(asset) => {
-                let asset =
-                    self.plan.assets.get_index(asset).map(|(id, _)| id.to_string()).unwrap_or_default();
+                let asset = self
+                    .plan
+                    .assets
+                    .get_index(asset as usize)
+                    .map(|(id, _)| id.to_string())
+                    .unwrap_or_default();
                 let homes = KeyPath::root().key("assets").key(&asset).key("homes");
                 (homes, format!("`{name}` restores `{asset}`, whose home is {thing}"))
             }
@@ -233,6 +239,7 @@ impl Teller<'_> {
                     }
                     _ => 0,
                 };
+                let at = at as usize;
                 let path = if at < own { path.key("secrets").index(at) } else { path.key("use") };
                 (path, format!("`{name}` uses {thing}"))
             }
@@ -255,7 +262,9 @@ impl Teller<'_> {
                 (self.index.declared(to).key("provides"), format!("`{name}` is provided by {thing}"))
             }
             Kind::Within(place, at) => {
-                let Some((place, declared)) = self.plan.places.get_index(place as usize) else { return (path, name) };
+                let Some((place, declared)) = self.plan.places.get_index(place as usize) else {
+                    return (path, name);
+                };
                 let parents = KeyPath::root().key("places").key(place.as_str()).key("in");
                 (
                     in_list(parents, &declared.in_, at as usize),

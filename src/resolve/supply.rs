@@ -63,7 +63,7 @@ impl Supply {
             Thing::Person(person) => self.people[*person],
             Thing::Step(_) | Thing::Asset(_) | Thing::Secret(_) | Thing::Copy(..) => true,
         };
-        wants(index, at).all(|need| need.any.iter().filter(is_had).count() >= need.at_least)
+        wants(index, at).all(|need| need.any.iter().filter(is_had).count() >= need.enough())
     }
 
     /// Whether a place can be there.

@@ -104,7 +104,10 @@ impl<'a> Setting<'a> {
                         .and_then(|asset| asset.home.as_ref())
                         .into_iter()
                         .for_each(&mut take);
-                    plan.assets.get(id).map(|asset| asset.health.iter().map(Arc::as_ref).collect()).unwrap_or_default()
+                    plan.assets
+                        .get(id)
+                        .map(|asset| asset.health.iter().map(Arc::as_ref).collect())
+                        .unwrap_or_default()
                 }
             };
             probes.iter().filter_map(|probe| probe.on.as_ref()).for_each(&mut take);

@@ -312,7 +312,7 @@ impl Setting<'_> {
                     on: None,
                     timeout: crate::value::Length::ZERO,
                     every: crate::value::Length::ZERO,
-                    facts: indexmap::IndexMap::new(),
+                    facts: None,
                     asked: None,
                 };
                 action.text = Some(format!("Send this; it {}.", super::shell::expectation(&probe)));

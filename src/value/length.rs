@@ -246,7 +246,10 @@ mod tests {
     #[test]
     fn one_that_may_be_missing_takes_no_more_room() {
         assert_eq!(size_of::<Option<Length>>(), size_of::<Length>());
-        assert_eq!(Length::from(Duration::MAX).saturating_add(Length::from_millis(1)), Length::from(Duration::MAX));
+        assert_eq!(
+            Length::from(Duration::MAX).saturating_add(Length::from_millis(1)),
+            Length::from(Duration::MAX)
+        );
         assert_eq!(Length::ZERO.saturating_sub(Length::from_millis(1)).as_millis(), 0);
     }
 

@@ -28,7 +28,7 @@ impl Promised {
     fn of(plan: &Plan) -> Self {
         let anything = |of: fn(&Asset) -> Option<Objective>,
                         in_scenario: fn(&Targets) -> Option<Objective>| {
-            let own = plan.assets.values().map(of);
+            let own = plan.assets.values().map(|asset| of(asset));
             let targets = plan.scenarios.values().flat_map(|scenario| scenario.targets.values());
             own.chain(targets.map(in_scenario)).flatten().any(|objective| objective != Objective::None)
         };

@@ -156,12 +156,11 @@ fn imported(context: &Context<'_>, reference: &Reference<'_>) -> Option<Wrong> {
             ("copy".to_owned(), known.collect())
         }
         Wanted::Kinds(kinds, _) => {
-            let is = context.names.kinds(&whole);
-            if is.iter().any(|kind| kinds.contains(kind)) {
+            if context.names.has(&whole, kinds) {
                 return None;
             }
-            if let Some(other) = is.first() {
-                return Some(Wrong { message: wrong_kind(reference, *other, kinds), help: None, slip: None });
+            if let Some(other) = context.names.kinds(&whole).iter().next() {
+                return Some(Wrong { message: wrong_kind(reference, other, kinds), help: None, slip: None });
             }
             (kinds_in_words(kinds), context.names.of_kinds(kinds).map(str::to_owned).collect())
         }
@@ -200,9 +199,8 @@ fn kinds_in_words(kinds: &[NameKind]) -> String {
 
 fn of_kinds(context: &Context<'_>, reference: &Reference<'_>, wanted: &[NameKind], words: &[&str]) -> Wrong {
     let name = reference.name;
-    let is = context.names.kinds(name);
-    if let Some(other) = is.first() {
-        return Wrong { message: wrong_kind(reference, *other, wanted), help: None, slip: None };
+    if let Some(other) = context.names.kinds(name).iter().next() {
+        return Wrong { message: wrong_kind(reference, other, wanted), help: None, slip: None };
     }
     let known: Vec<&str> = context.names.of_kinds(wanted).chain(words.iter().copied()).collect();
     let message = if wanted == NameKind::THINGS {

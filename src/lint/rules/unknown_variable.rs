@@ -133,14 +133,14 @@ fn places(context: &Context<'_>, outputs: &HashSet<Name>, sink: &mut Sink) {
 fn is_given(context: &Context<'_>, name: &str) -> bool {
     GIVEN.contains(&name)
         || name.starts_with(INPUT)
-        || context.names.kinds(name).contains(&NameKind::Var)
+        || context.names.kinds(name).has(NameKind::Var)
         || context.plan.pass_env.iter().any(|passed| passed == name)
 }
 
 fn tell(context: &Context<'_>, asked: &Asked, why: String) -> Finding {
     let name = &asked.name;
     let known = context.names.of_kinds(&[NameKind::Var]).chain(GIVEN);
-    let is_secret = context.names.kinds(name).contains(&NameKind::Secret);
+    let is_secret = context.names.kinds(name).has(NameKind::Secret);
     let help = if is_secret {
         format!("it is a secret; a step gets it only if it names it: `secrets: [{name}]`")
     } else if why.is_empty() {
