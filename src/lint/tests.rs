@@ -362,12 +362,13 @@ fn a_sound_plan_is_parsed_once() {
     for text in pages.flat_map(|page| fences(page, "quiet")).chain([WITH_A_RECIPE]) {
         let mut sources = Sources::default();
         let opened = Opened::of_text("plan.yaml".as_ref(), text.to_owned(), &mut sources).unwrap();
-        // An environment is laid over the tree, what imports another plan says where it does so, and what an exception
-        // allows has been found, and has a place.
+        // An environment is laid over the tree, what imports another plan says where it does so, and what somebody has
+        // allowed has been found, and has a place.
         let is_alone = |plan: &Plan| {
             plan.environments.is_empty() && plan.imports.is_empty() && plan.policy.exceptions.is_empty()
         };
-        if !opened.plan.as_deref().is_some_and(is_alone) {
+        let has_allows = opened.document.as_ref().is_some_and(|document| !document.allows.is_empty());
+        if has_allows || !opened.plan.as_deref().is_some_and(is_alone) {
             continue;
         }
         let (levels, as_of, history) = (Levels::default(), date("2026-06-30"), History::new());

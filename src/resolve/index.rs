@@ -2,6 +2,7 @@
 //!
 //! Made once for a plan; its routes look here, so that no name is looked up twice.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::any_of::AnyOf;
@@ -11,7 +12,7 @@ use super::lists::{Lists, small};
 use super::reliance::{Kind, Requirement, Thing};
 use super::{ResolvedPlan, ResolvedStep, Section};
 use crate::document::KeyPath;
-use crate::plan::{Action, Need};
+use crate::plan::{Action, Need, Person};
 use crate::value::Id;
 
 /// What a plan has, by position.
@@ -56,6 +57,9 @@ struct Always {
 }
 
 type Pairs = Vec<(u32, u32)>;
+
+/// The people of each list of people and roles: many steps name the same.
+type Crews<'a> = HashMap<&'a [Id], AnyOf, ahash::RandomState>;
 
 impl<'a> Index<'a> {
     /// Looks through a plan.
@@ -142,7 +146,9 @@ impl<'a> Index<'a> {
         let copies = plan.backups.values();
         self.copies =
             copies.map(|backup| backup.copies.values().map(|copy| self.of_copy(copy)).collect()).collect();
-        self.steps = plan.steps.iter().enumerate().map(|(at, step)| self.of_step(at, step)).collect();
+        let mut crews = Crews::default();
+        let steps = plan.steps.iter().enumerate();
+        self.steps = steps.map(|(at, step)| self.of_step(at, step, &mut crews)).collect();
     }
 
     fn of_copy(&self, copy: &crate::plan::Copy) -> Vec<Requirement> {
@@ -157,7 +163,7 @@ impl<'a> Index<'a> {
         needed
     }
 
-    fn of_step(&self, at: usize, step: &ResolvedStep) -> Always {
+    fn of_step(&self, at: usize, step: &'a ResolvedStep, crews: &mut Crews<'a>) -> Always {
         let common = &step.common;
         let mut all = self.needed(&common.needs, Kind::Needs);
         let own = small(all.len());
@@ -200,11 +206,10 @@ impl<'a> Index<'a> {
         all.extend(secrets.filter_map(|(at, secret)| self.one(secret.as_str(), Kind::Secret(small(at)))));
         for step in std::iter::once(step).chain(parts()) {
             match &*step.action {
-                Action::Manual { by: Some(by), .. } => all.extend(self.people(&[by], 1, Kind::By)),
+                Action::Manual { by: Some(by), .. } => all.extend(self.people(std::slice::from_ref(by), 1, Kind::By, crews)),
                 Action::Approve(approve) => {
-                    let by: Vec<&Id> = approve.by.iter().collect();
                     let quorum = approve.quorum.map_or(1, std::num::NonZeroU32::get);
-                    all.extend(self.people(&by, quorum, Kind::Approve));
+                    all.extend(self.people(&approve.by, quorum, Kind::Approve, crews));
                 }
                 _ => {}
             }
@@ -231,12 +236,19 @@ impl<'a> Index<'a> {
     }
 
     /// Returns that so many of some people, or of those with some roles, must be there.
-    fn people(&self, by: &[&Id], at_least: u32, kind: Kind) -> Option<Requirement> {
-        let fits = |(_, (id, person)): &(usize, (&Id, &crate::plan::Person))| {
-            by.iter().any(|by| *by == *id || person.roles.contains(by))
-        };
-        let people = self.plan.people.iter().enumerate().filter(fits);
-        let any: AnyOf = people.map(|(at, _)| Thing::Person(at)).collect();
+    fn people(
+        &self,
+        by: &'a [Id],
+        at_least: u32,
+        kind: Kind,
+        crews: &mut Crews<'a>,
+    ) -> Option<Requirement> {
+        let any = crews.entry(by).or_insert_with(|| {
+            let fits = |id: &Id, person: &Person| by.iter().any(|by| by == id || person.roles.contains(by));
+            let people = self.plan.people.iter().enumerate().filter(|(_, (id, person))| fits(id, person));
+            people.map(|(at, _)| Thing::Person(at)).collect()
+        });
+        let any = any.clone();
         // Where nobody is named, nobody can be missing.
         (!any.is_empty()).then_some(Requirement { any, at_least, kind })
     }
