@@ -94,7 +94,7 @@ impl<'a> Index<'a> {
         let controllers = plan.places.values().enumerate().filter(|(_, place)| place.controller);
         self.controllers = controllers.map(|(at, _)| Thing::Place(at)).collect();
         // Pairs of a thing and a step, or the other way round.
-        let (mut restores, mut restorers, mut provides, mut providers) = Default::default();
+        let (mut restores, mut restored_by, mut provides, mut provided_by) = Default::default();
         for (at, step) in plan.steps.iter().enumerate() {
             self.groups[at] = step.group().and_then(|id| self.step_ids.position(id)).map(small);
             let brings_back = self.groups[at].is_none() && step.section == Section::Steps;
@@ -103,17 +103,17 @@ impl<'a> Index<'a> {
                 of_thing.extend(brings_back.then_some((small(thing), small(at))));
             };
             for asset in self.assets_of(&step.common.restores) {
-                add(&mut restores, &mut restorers, asset);
+                add(&mut restores, &mut restored_by, asset);
             }
             for place in step.common.provides.iter().filter_map(|id| plan.places.get_index_of(id)) {
-                add(&mut provides, &mut providers, place);
+                add(&mut provides, &mut provided_by, place);
             }
         }
         let (steps, assets, places) = (plan.steps.len(), plan.assets.len(), plan.places.len());
         self.restores = Lists::new(steps, &restores);
-        self.restorers = Lists::new(assets, &restorers);
+        self.restorers = Lists::new(assets, &restored_by);
         self.provides = Lists::new(steps, &provides);
-        self.providers = Lists::new(places, &providers);
+        self.providers = Lists::new(places, &provided_by);
         let whole = |at: usize| self.groups(at).map(move |of| (small(of), small(at)));
         let parts: Pairs = (0..steps).flat_map(whole).collect();
         self.parts = Lists::new(steps, &parts);
@@ -206,7 +206,9 @@ impl<'a> Index<'a> {
         all.extend(secrets.filter_map(|(at, secret)| self.one(secret.as_str(), Kind::Secret(small(at)))));
         for step in std::iter::once(step).chain(parts()) {
             match &*step.action {
-                Action::Manual { by: Some(by), .. } => all.extend(self.people(std::slice::from_ref(by), 1, Kind::By, crews)),
+                Action::Manual { by: Some(by), .. } => {
+                    all.extend(self.people(std::slice::from_ref(by), 1, Kind::By, crews))
+                }
                 Action::Approve(approve) => {
                     let quorum = approve.quorum.map_or(1, std::num::NonZeroU32::get);
                     all.extend(self.people(&approve.by, quorum, Kind::Approve, crews));
@@ -236,13 +238,7 @@ impl<'a> Index<'a> {
     }
 
     /// Returns that so many of some people, or of those with some roles, must be there.
-    fn people(
-        &self,
-        by: &'a [Id],
-        at_least: u32,
-        kind: Kind,
-        crews: &mut Crews<'a>,
-    ) -> Option<Requirement> {
+    fn people(&self, by: &'a [Id], at_least: u32, kind: Kind, crews: &mut Crews<'a>) -> Option<Requirement> {
         let any = crews.entry(by).or_insert_with(|| {
             let fits = |id: &Id, person: &Person| by.iter().any(|by| by == id || person.roles.contains(by));
             let people = self.plan.people.iter().enumerate().filter(|(_, (id, person))| fits(id, person));
