@@ -16,7 +16,7 @@ use crate::event::{Event, Listener, Mode, RunResult, RunStarted, RunState};
 use crate::exit::Exit;
 use crate::journal::{self, Holder, Lock, LockError, Record, Runs, WriteError, Writer};
 use crate::keeper;
-use crate::report::{self, Report};
+use crate::report::{self, Draft, Report};
 use crate::resolve::{Course, ResolvedPlan};
 use crate::value::{Id, Length, Moment, RunId, Stamp};
 use crate::verify::{Known, known_file};
@@ -235,23 +235,22 @@ pub(super) fn write_report(run_dir: &Path) -> Result<(Report, PathBuf), Error> {
 
 /// Makes the report of a run from its journal.
 pub(super) fn report_of(run_dir: &Path) -> Result<Report, Error> {
-    let events = events_of(run_dir)?;
-    let newest = newest_of(&events);
-    Report::with_newest(&events, &newest)
-        .map_err(|error| Error::unable(format!("the journal makes no sense: {error}")))
-}
-
-/// Returns the moments up to which assets hold data, as their `newest` has said.
-fn newest_of(events: &[(Stamp, Event)]) -> BTreeMap<Id, Moment> {
+    let mut draft = Draft::default();
+    // What asset queries have said of how new the data is.
     let mut newest = BTreeMap::new();
-    for (_, event) in events {
+    let mut misfit = None;
+    let add = |Record { stamp, event, .. }| {
+        // A flaw of the file says more than what it makes of the events, and is told first.
+        misfit = misfit.take().or_else(|| draft.add(&stamp, &event).err());
         if let Event::StepFinished { step, outputs, .. } = event
             && let Some(moment) = outputs.get(engine::NEWEST).and_then(|text| text.parse().ok())
         {
-            newest.insert(step.clone(), moment);
+            newest.insert(step, moment);
         }
-    }
-    newest
+    };
+    journal::read_each(run_dir, add).map_err(unreadable)?;
+    let report = misfit.map_or_else(|| draft.finish(&newest), Err);
+    report.map_err(|error| Error::unable(format!("the journal makes no sense: {error}")))
 }
 
 /// Reads the events of a run's journal.
@@ -262,7 +261,11 @@ pub(super) fn events_of(run_dir: &Path) -> Result<Vec<(Stamp, Event)>, Error> {
 
 /// Reads a run's journal.
 pub(super) fn read_journal(run_dir: &Path) -> Result<journal::Journal, Error> {
-    journal::read(run_dir).map_err(|error| Error::unable(format!("cannot {error}")))
+    journal::read(run_dir).map_err(unreadable)
+}
+
+fn unreadable(error: journal::ReadError) -> Error {
+    Error::unable(format!("cannot {error}"))
 }
 
 #[expect(clippy::disallowed_methods, reason = "a report is made anew from the journal whenever it is lost")]

@@ -18,7 +18,7 @@ pub use follow::Follow;
 pub use format::{FIRST_PREV, Flaw, Record, VERSION};
 pub use inbox::{Found, InboxError, Kind, Request, Watch, look, put, put_away};
 pub use lock::{Held, Holder, Lock, LockError};
-pub use reader::{Journal, ReadError, read, read_from};
+pub use reader::{End, Journal, ReadError, read, read_each, read_from};
 pub use runs::{Runs, RunsError};
 pub use store::{FileStore, MemoryStore, Store};
 pub use writer::{WriteError, Writer};

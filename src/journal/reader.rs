@@ -62,15 +62,35 @@ fn advice(flaw: &Flaw) -> &'static str {
     }
 }
 
+/// What stands behind the records of a journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct End {
+    /// As in [`Journal`].
+    pub torn: Option<u64>,
+    /// As in [`Journal`].
+    pub length: u64,
+}
+
 /// Reads the journal of a run.
 ///
 /// # Errors
 ///
 /// When it is missing, or anything but its last, unfinished line is not as it was written.
 pub fn read(run_dir: &Path) -> Result<Journal, ReadError> {
+    let mut records = Vec::new();
+    let End { torn, length } = read_each(run_dir, |record| records.push(record))?;
+    Ok(Journal { records, torn, length })
+}
+
+/// Reads the journal of a run, and gives away each record once it is checked: a long journal is not held.
+///
+/// # Errors
+///
+/// As [`read`]; the records before the flaw were given away.
+pub fn read_each(run_dir: &Path, take: impl FnMut(Record)) -> Result<End, ReadError> {
     let path = run_dir.join(JOURNAL);
     match File::open(&path) {
-        Ok(file) => read_from(file, &path),
+        Ok(file) => each_from(file, &path, take),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Err(ReadError::Missing { path }),
         Err(source) => Err(ReadError::Io { path, source }),
     }
@@ -82,8 +102,16 @@ pub fn read(run_dir: &Path) -> Result<Journal, ReadError> {
 ///
 /// When anything but the last, unfinished line is not as it was written.
 pub fn read_from(from: impl Read, path: &Path) -> Result<Journal, ReadError> {
+    let mut records = Vec::new();
+    let End { torn, length } = each_from(from, path, |record| records.push(record))?;
+    Ok(Journal { records, torn, length })
+}
+
+fn each_from(from: impl Read, path: &Path, mut take: impl FnMut(Record)) -> Result<End, ReadError> {
     let mut from = BufReader::with_capacity(64 << 10, from);
-    let mut journal = Journal { records: Vec::new(), torn: None, length: 0 };
+    let mut length = 0;
+    let mut n = 1;
+    let mut prev = FIRST_PREV.to_owned();
     let mut line = Vec::new();
     loop {
         line.clear();
@@ -92,31 +120,28 @@ pub fn read_from(from: impl Read, path: &Path) -> Result<Journal, ReadError> {
             .read_until(b'\n', &mut line)
             .map_err(|source| ReadError::Io { path: path.to_owned(), source })?;
         if read == 0 {
-            return Ok(journal);
+            return Ok(End { torn: None, length });
         }
-        let n = journal.records.len() as u64 + 1;
-        let offset = journal.length;
-        let flawed = |flaw| ReadError::Flawed { path: path.to_owned(), n, offset, flaw };
+        let flawed = |flaw| ReadError::Flawed { path: path.to_owned(), n, offset: length, flaw };
         let Some(whole) = line.strip_suffix(b"\n") else {
             if read as u64 == LONGEST_LINE {
                 return Err(flawed(Flaw::TooLong));
             }
             // A record is written with its line end in one go: without it, it was never finished.
             // Whole but for a wrong byte where the line should end: that is no tear, it was changed.
-            let prev = journal.records.last().map_or(FIRST_PREV, |last| last.hash.as_str());
-            if line.split_last().is_some_and(|(_, whole)| Record::parse(whole, n, prev).is_ok()) {
+            if line.split_last().is_some_and(|(_, whole)| Record::parse(whole, n, &prev).is_ok()) {
                 return Err(flawed(Flaw::Changed));
             }
             if !could_be_torn(&line) {
                 return Err(flawed(Flaw::Foreign));
             }
-            journal.torn = Some(read as u64);
-            return Ok(journal);
+            return Ok(End { torn: Some(read as u64), length });
         };
-        let prev = journal.records.last().map_or(FIRST_PREV, |last| last.hash.as_str());
-        let record = Record::parse(whole, n, prev).map_err(flawed)?;
-        journal.records.push(record);
-        journal.length += read as u64;
+        let record = Record::parse(whole, n, &prev).map_err(flawed)?;
+        prev.clone_from(&record.hash);
+        take(record);
+        n += 1;
+        length += read as u64;
     }
 }
 

@@ -1,6 +1,6 @@
 //! The report: what was done, by whom, when, on which plan.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -310,36 +310,79 @@ impl Report {
     ///
     /// When an event does not fit the ones before it, or the run does not begin with its start.
     pub fn of(events: &[(Stamp, Event)]) -> Result<Self, Misfit> {
-        Self::with_newest(events, &BTreeMap::new())
+        let mut draft = Draft::default();
+        events.iter().try_for_each(|(stamp, event)| draft.add(stamp, event))?;
+        draft.finish(&BTreeMap::new())
     }
 
-    /// Makes the report where queries on the restored data said how new it is.
+    /// Whether every target was met; nothing if that cannot be known.
+    pub fn targets_met(&self) -> Option<bool> {
+        targets_met(&self.assets)
+    }
+
+    /// Returns how many nodes of the route stand as given.
+    pub fn count(&self, state: Standing) -> usize {
+        self.of_route().filter(|step| step.state == state).count()
+    }
+
+    /// Returns the nodes of the route: all but what takes others back.
+    pub fn of_route(&self) -> impl Iterator<Item = &StepAccount> {
+        self.steps.iter().filter(|step| step.undoes.is_none())
+    }
+
+    /// Whether a step was carried out and taken back.
+    pub fn is_undone(&self, step: &Id) -> bool {
+        self.undone.as_ref().is_some_and(|undone| undone.steps.contains(step))
+    }
+}
+
+/// A report in the making. It takes the events of a journal one by one, so that they need not be held.
+#[derive(Debug, Default)]
+pub struct Draft {
+    state: RunState,
+    /// The last attempt of each step that began its work.
+    attempts: HashMap<Id, u32>,
+    decisions: Vec<Decision>,
+    rejected: Vec<Rejected>,
+    notes: Vec<String>,
+}
+
+impl Draft {
+    /// Adds an event.
     ///
     /// # Errors
     ///
-    /// As for [`Report::of`].
-    pub fn with_newest(events: &[(Stamp, Event)], newest: &BTreeMap<Id, Moment>) -> Result<Self, Misfit> {
-        let mut state = RunState::default();
-        let mut attempts: BTreeMap<&Id, u32> = BTreeMap::new();
-        for (stamp, event) in events {
-            state.apply(event, stamp)?;
-            if let Event::StepStarted { step, attempt } = event {
-                attempts.insert(step, *attempt);
-            }
+    /// When it does not fit the ones before it.
+    pub fn add(&mut self, stamp: &Stamp, event: &Event) -> Result<(), Misfit> {
+        self.state.apply(event, stamp)?;
+        if let Event::StepStarted { step, attempt } = event {
+            self.attempts.insert(step.clone(), *attempt);
         }
+        self.decisions.extend(decision(stamp, event));
+        self.rejected.extend(rejected(stamp, event));
+        self.notes.extend(note(stamp, event));
+        Ok(())
+    }
+
+    /// Makes the report; `newest` is what queries on the restored data said of how new it is.
+    ///
+    /// # Errors
+    ///
+    /// When the run does not begin with its start.
+    pub fn finish(self, newest: &BTreeMap<Id, Moment>) -> Result<Report, Misfit> {
+        let Self { state, attempts, decisions, rejected, mut notes } = self;
         let (Some(start), Some(started), Some(last)) = (&state.start, &state.started, &state.last) else {
             return Err(Misfit::Run("the run does not begin with its start"));
         };
         let account = |(node, record): (&Outline, &StepRecord)| {
             StepAccount::of(&state, node, record, attempts.get(&node.id).copied().unwrap_or(0))
         };
-        let mut notes: Vec<String> = events.iter().filter_map(|(stamp, event)| note(stamp, event)).collect();
         if start.mode == Mode::Real && start.incident_at.is_none() {
             notes.push("nobody said when the incident began: its clock starts with the run".to_owned());
         }
         let left_out = |(step, why): (&Id, &String)| LeftOut { step: step.clone(), why: why.clone() };
-        Ok(Self {
-            version: Self::VERSION,
+        Ok(Report {
+            version: Report::VERSION,
             run: start.run.clone(),
             drplan: start.drplan.clone(),
             plan: start.plan.clone(),
@@ -362,8 +405,8 @@ impl Report {
             steps: start.nodes.iter().zip(&state.steps).map(account).collect(),
             assets: measure(&state, newest),
             omitted: start.omitted.iter().map(left_out).collect(),
-            decisions: events.iter().filter_map(|(stamp, event)| decision(stamp, event)).collect(),
-            rejected: events.iter().filter_map(|(stamp, event)| rejected(stamp, event)).collect(),
+            decisions,
+            rejected,
             undone: Undone::of(&state),
             waits_for: state.suspended,
             confined: state.confined.map(|(by, note)| Confinement { by, note }),
@@ -371,26 +414,6 @@ impl Report {
             deliveries: state.deliveries,
             notes,
         })
-    }
-
-    /// Whether every target was met; nothing if that cannot be known.
-    pub fn targets_met(&self) -> Option<bool> {
-        targets_met(&self.assets)
-    }
-
-    /// Returns how many nodes of the route stand as given.
-    pub fn count(&self, state: Standing) -> usize {
-        self.of_route().filter(|step| step.state == state).count()
-    }
-
-    /// Returns the nodes of the route: all but what takes others back.
-    pub fn of_route(&self) -> impl Iterator<Item = &StepAccount> {
-        self.steps.iter().filter(|step| step.undoes.is_none())
-    }
-
-    /// Whether a step was carried out and taken back.
-    pub fn is_undone(&self, step: &Id) -> bool {
-        self.undone.as_ref().is_some_and(|undone| undone.steps.contains(step))
     }
 }
 

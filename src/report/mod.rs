@@ -14,7 +14,7 @@ mod tests;
 mod trace;
 
 pub use account::{
-    Confinement, Decision, LeftBehind, LeftOut, Rejected, Report, Standing, StepAccount, Undone,
+    Confinement, Decision, Draft, LeftBehind, LeftOut, Rejected, Report, Standing, StepAccount, Undone,
     schema as report_schema,
 };
 pub use headline::headline;

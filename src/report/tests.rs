@@ -149,7 +149,9 @@ fn data_lost_is_counted_back_from_the_incident() {
             }
         }
         let newest = newest.map(|time| (id("shop"), time.parse().unwrap())).into_iter().collect();
-        Report::with_newest(&sample.events, &newest).unwrap().assets.remove(0).rpo
+        let mut draft = Draft::default();
+        sample.events.iter().for_each(|(stamp, event)| draft.add(stamp, event).unwrap());
+        draft.finish(&newest).unwrap().assets.remove(0).rpo
     };
     assert_eq!(with_time(Some("2026-11-22T15:00:00Z"), None).achieved, Some(Length::ZERO));
     assert_eq!(with_time(Some("2026-11-20T14:00:05Z"), None).verdict, Reached::Missed);
