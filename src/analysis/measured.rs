@@ -20,6 +20,9 @@ impl Measured {
     /// A step that uses a recipe took as long as its parts and what closes it, in each drill in which all of them were done.
     pub fn of(history: &History, plan: &ResolvedPlan) -> Self {
         let mut steps: BTreeMap<Id, Vec<Length>> = BTreeMap::new();
+        if !history.knows(&plan.plan) {
+            return Self { steps };
+        }
         for (at, step) in plan.steps.iter().enumerate() {
             let measured = history.durations(&plan.plan, &step.id);
             let whole = measured_with(plan, at).map_or(&step.id, |whole| &whole.id);

@@ -248,7 +248,7 @@ pub(super) fn report_of(run_dir: &Path) -> Result<Report, Error> {
             newest.insert(step, moment);
         }
     };
-    journal::read_each(run_dir, add).map_err(unreadable)?;
+    journal::read_each(run_dir, add).map_err(|error| unreadable(&error))?;
     let report = misfit.map_or_else(|| draft.finish(&newest), Err);
     report.map_err(|error| Error::unable(format!("the journal makes no sense: {error}")))
 }
@@ -261,10 +261,10 @@ pub(super) fn events_of(run_dir: &Path) -> Result<Vec<(Stamp, Event)>, Error> {
 
 /// Reads a run's journal.
 pub(super) fn read_journal(run_dir: &Path) -> Result<journal::Journal, Error> {
-    journal::read(run_dir).map_err(unreadable)
+    journal::read(run_dir).map_err(|error| unreadable(&error))
 }
 
-fn unreadable(error: journal::ReadError) -> Error {
+fn unreadable(error: &journal::ReadError) -> Error {
     Error::unable(format!("cannot {error}"))
 }
 

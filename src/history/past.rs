@@ -72,6 +72,11 @@ impl History {
         }
     }
 
+    /// Whether any run of a plan is on record.
+    pub fn knows(&self, plan: &Id) -> bool {
+        self.plans.contains_key(plan)
+    }
+
     /// Returns how long a step really took each time that it was carried out, the oldest first.
     ///
     /// For an asset it is how long it took until its health probes were content.

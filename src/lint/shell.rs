@@ -2,6 +2,28 @@
 //!
 //! It is no shell. What it does not understand it reads as words, so that a rule rather says nothing.
 
+use std::collections::HashMap;
+
+use crate::probe::Command;
+
+/// What a rule makes of commands. The same text stands in many steps, such as those that use one recipe, and is read once.
+pub(super) struct Judged<'a, T>(HashMap<&'a str, T, ahash::RandomState>);
+
+impl<'a, T: Clone> Judged<'a, T> {
+    /// Nothing was judged yet.
+    pub(super) fn new() -> Self {
+        Self(HashMap::default())
+    }
+
+    /// Judges a command, or remembers what was made of its text before.
+    pub(super) fn of(&mut self, command: &'a Command, judge: impl FnOnce() -> T) -> T {
+        match command {
+            Command::Program(_) => judge(),
+            Command::Shell(text) => self.0.entry(text).or_insert_with(judge).clone(),
+        }
+    }
+}
+
 /// A word of a command.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Word {

@@ -1,6 +1,7 @@
 //! What an answer must look like.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
@@ -24,8 +25,17 @@ struct Lazy {
 
 impl Pattern {
     fn new(text: &str) -> Result<Self, regex::Error> {
+        thread_local! {
+            /// A plan often says the same many times in a row: it is tried once.
+            static LAST: RefCell<Option<Pattern>> = const { RefCell::new(None) };
+        }
+        if let Some(last) = LAST.with_borrow(|last| last.clone().filter(|last| last.as_str() == text)) {
+            return Ok(last);
+        }
         compile(text)?;
-        Ok(Self(Arc::new(Lazy { text: text.into(), compiled: OnceLock::new() })))
+        let new = Self(Arc::new(Lazy { text: text.into(), compiled: OnceLock::new() }));
+        LAST.set(Some(new.clone()));
+        Ok(new)
     }
 
     /// Whether it matches somewhere in the text.

@@ -207,7 +207,7 @@ impl<'a> Index<'a> {
         for step in std::iter::once(step).chain(parts()) {
             match &*step.action {
                 Action::Manual { by: Some(by), .. } => {
-                    all.extend(self.people(std::slice::from_ref(by), 1, Kind::By, crews))
+                    all.extend(self.people(std::slice::from_ref(by), 1, Kind::By, crews));
                 }
                 Action::Approve(approve) => {
                     let quorum = approve.quorum.map_or(1, std::num::NonZeroU32::get);

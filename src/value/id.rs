@@ -143,7 +143,7 @@ pub(super) fn check_id(text: &str) -> Result<(), String> {
 
 fn check_reference(text: &str) -> Result<(), String> {
     // Secrets are needed like anything else, and have the names of variables.
-    if check_name(text).is_ok() {
+    if is_name(text) {
         return Ok(());
     }
     let mut parts = text.split(['.', '/', '@']);
@@ -181,13 +181,17 @@ pub(super) fn check_behind_prefix(
     }
 }
 
-/// Says what is wrong with a text that should name a variable.
-pub(super) fn check_name(text: &str) -> Result<(), String> {
-    let shaped = text.starts_with(|c: char| c.is_ascii_uppercase())
+fn is_name(text: &str) -> bool {
+    text.len() <= LONGEST
+        && text.starts_with(|c: char| c.is_ascii_uppercase())
         && text.split('_').all(|part| {
             !part.is_empty() && part.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
-        });
-    if !shaped || text.len() > LONGEST {
+        })
+}
+
+/// Says what is wrong with a text that should name a variable.
+pub(super) fn check_name(text: &str) -> Result<(), String> {
+    if !is_name(text) {
         return Err(format!(
             "`{}` is not a variable's name: they are UPPER_SNAKE, such as `DB_NAME`",
             text.escape_debug()

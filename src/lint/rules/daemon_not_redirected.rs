@@ -3,7 +3,7 @@
 use crate::document::Part;
 use crate::finding::{Finding, RuleMeta};
 use crate::lint::rule::rule;
-use crate::lint::shell::{self, Simple};
+use crate::lint::shell::{self, Judged, Simple};
 use crate::lint::{Context, Rule, Sink, Subject};
 use crate::plan::Action;
 use crate::probe::Command;
@@ -21,14 +21,16 @@ impl Rule for DaemonNotRedirected {
     }
 
     fn check(&self, context: &Context<'_>, sink: &mut Sink) {
+        let mut judged = Judged::new();
         for step in &context.resolved.steps {
-            let Action::Run { command: Command::Shell(text), .. } = &*step.action else { continue };
+            let Action::Run { command, .. } = &*step.action else { continue };
+            let Command::Shell(text) = command else { continue };
             // Most texts have nothing of the kind; reading them is the cost of the rule.
             // Items of an `each` all do what the step says.
             if step.is_item() || !text.contains('&') && !text.contains("setsid") {
                 continue;
             }
-            let Some(daemon) = daemon(&shell::read(text)) else { continue };
+            let Some(daemon) = judged.of(command, || daemon(&shell::read(text))) else { continue };
             let message =
                 format!("`{}` starts `{daemon}` in the background without redirecting its output", step.id);
             let finding = Finding::warning(Self::META.name, message)

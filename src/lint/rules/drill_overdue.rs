@@ -23,7 +23,7 @@ impl Rule for DrillOverdue {
         // A drill of this very day is not in the future.
         let Ok(end_of_day) = format!("{as_of}T23:59:59Z").parse::<Moment>() else { return };
         let every = policy.every;
-        let demand = context.place(&KeyPath::root().key("policy").key("drills").key("every"), Part::Value);
+        let demand = || context.place(&KeyPath::root().key("policy").key("drills").key("every"), Part::Value);
         let mut scenarios: Vec<Option<&Id>> = context.plan.scenarios.keys().map(Some).collect();
         if scenarios.is_empty() {
             scenarios.push(None);
@@ -62,7 +62,7 @@ impl Rule for DrillOverdue {
                     "carry it out with `drplan execute PLAN{flag} --drill`, and commit what `drplan report latest --format \
                      record` prints as a file under evidence/"
                 ));
-            sink.add(finding.related(demand, "the policy demands it"), Subject::default().within(scenario));
+            sink.add(finding.related(demand(), "the policy demands it"), Subject::default().within(scenario));
         }
     }
 }

@@ -7,8 +7,9 @@ use crate::finding::{Finding, RuleMeta};
 use crate::lint::holdings::with_all_above;
 use crate::lint::promotion::promotion;
 use crate::lint::rule::rule;
+use crate::lint::shell::Judged;
 use crate::lint::{Context, Routed, Rule, Sink, Subject, in_scenario};
-use crate::plan::Keep;
+use crate::plan::{Action, Keep};
 use crate::resolve::{NodeKind, ResolvedStep, copy_of};
 use crate::value::Id;
 
@@ -26,7 +27,15 @@ impl Promotions {
     fn of(context: &Context<'_>) -> Self {
         let steps = context.resolved.steps.iter().enumerate();
         let restoring = steps.filter(|(_, step)| !context.written_step(step).common.restores.is_empty());
-        Self(restoring.filter_map(|(at, step)| Some((at, promotion(&step.action)?))).collect())
+        let mut judged = Judged::new();
+        let promoted = restoring.filter_map(|(at, step)| {
+            let words = match &*step.action {
+                Action::Run { command, .. } => judged.of(command, || promotion(&step.action)),
+                _ => promotion(&step.action),
+            };
+            Some((at, words?))
+        });
+        Self(promoted.collect())
     }
 }
 

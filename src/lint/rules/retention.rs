@@ -20,7 +20,6 @@ impl Rule for Retention {
 
     fn check(&self, context: &Context<'_>, sink: &mut Sink) {
         let Some(wanted) = context.plan.policy.retention else { return };
-        let demand = context.place(&KeyPath::root().key("policy").key("retention"), Part::Value);
         for holding in context.holdings() {
             let reach =
                 |held: &crate::lint::holdings::Held<'_>| held.copy.keep.reaches_back().unwrap_or_default();
@@ -52,6 +51,7 @@ impl Rule for Retention {
                 };
                 finding = finding.related(context.place(&held.key_path().key("keep"), Part::Value), why);
             }
+            let demand = context.place(&KeyPath::root().key("policy").key("retention"), Part::Value);
             sink.add(finding.related(demand, "the policy demands it"), Subject::asset(asset));
         }
     }

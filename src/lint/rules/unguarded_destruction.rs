@@ -6,6 +6,7 @@ use crate::document::Part;
 use crate::finding::{Finding, RuleMeta};
 use crate::lint::destruction::destruction;
 use crate::lint::rule::rule;
+use crate::lint::shell::Judged;
 use crate::lint::{Context, Routed, Rule, Sink, Subject};
 use crate::plan::Action;
 use crate::resolve::{NodeKind, Section};
@@ -23,6 +24,7 @@ struct Destroyers(HashMap<usize, String>);
 impl Destroyers {
     fn of(context: &Context<'_>) -> Self {
         let mut destroyers: HashMap<usize, String> = HashMap::new();
+        let mut judged = Judged::new();
         for (at, step) in context.resolved.steps.iter().enumerate() {
             let Action::Run { command, .. } = &*step.action else { continue };
             let mut groups = context.resolved.groups_of(at);
@@ -33,7 +35,7 @@ impl Destroyers {
             if can_undo || step.section != Section::Steps || step.has_items() {
                 continue;
             }
-            if let Some(what) = destruction(command) {
+            if let Some(what) = judged.of(command, || destruction(command)) {
                 destroyers.insert(at, what);
             }
         }
