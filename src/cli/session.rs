@@ -253,12 +253,6 @@ pub(super) fn report_of(run_dir: &Path) -> Result<Report, Error> {
     report.map_err(|error| Error::unable(format!("the journal makes no sense: {error}")))
 }
 
-/// Reads the events of a run's journal.
-pub(super) fn events_of(run_dir: &Path) -> Result<Vec<(Stamp, Event)>, Error> {
-    let journal = read_journal(run_dir)?;
-    Ok(journal.records.into_iter().map(|record| (record.stamp, record.event)).collect())
-}
-
 /// Reads a run's journal.
 pub(super) fn read_journal(run_dir: &Path) -> Result<journal::Journal, Error> {
     journal::read(run_dir).map_err(|error| unreadable(&error))

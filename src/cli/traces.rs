@@ -10,7 +10,8 @@ use crate::report::trace;
 pub(super) fn send(run_dir: &Path, terminal: &Terminal) {
     let sent = Collector::from_environment().and_then(|collector| {
         let Some(collector) = collector else { return Ok(()) };
-        let events = session::events_of(run_dir).map_err(|error| error.to_string())?;
+        let journal = session::read_journal(run_dir).map_err(|error| error.to_string())?;
+        let events: Vec<_> = journal.records.into_iter().map(|record| (record.stamp, record.event)).collect();
         let requests =
             trace(&events, &collector.service, &collector.resource).map_err(|error| error.to_string())?;
         collector.send(&requests)
