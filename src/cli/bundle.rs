@@ -87,7 +87,7 @@ fn state_of(
     runs: &[(RunId, RunState)],
 ) -> StateView {
     let plan = &made.plan;
-    let seen = known.plan(&plan.plan);
+    let seen = known.plan(&plan.plan, None);
     let drill = |id: Option<&Id>, title: &str| DrillState {
         scenario: title.to_owned(),
         on: history.last_good_drill(&plan.plan, id).map(|drill| drill.on.for_people()),
@@ -121,7 +121,6 @@ fn state_of(
 }
 
 fn copy(seen: &CopySeen) -> CopyState {
-    let moment = |moment: Option<Moment>| moment.map_or_else(|| "-".to_owned(), Moment::for_people);
     let lies = match (&seen.place, &seen.at) {
         (Some(place), Some(at)) => format!("{place}: {at}"),
         (None, Some(at)) => at.clone(),
@@ -140,12 +139,17 @@ fn copy(seen: &CopySeen) -> CopyState {
     }
 }
 
+fn moment(moment: Option<Moment>) -> String {
+    moment.map_or_else(|| "-".to_owned(), Moment::for_people)
+}
+
 fn problems(seen: &PlanSeen) -> Vec<ProblemState> {
-    let told = seen.problems().filter(|(_, problem)| problem.severity > Severity::Note);
-    let shown = told.map(|(about, problem)| ProblemState {
+    let told = seen.problems_seen().filter(|(_, problem, _)| problem.severity > Severity::Note);
+    let shown = told.map(|(about, problem, seen)| ProblemState {
         severity: problem.severity.as_str().to_owned(),
         about: problem.point.as_ref().map_or_else(|| about.to_string(), |point| format!("{about}, {point}")),
         what: problem.what.trim_end_matches('.').to_owned(),
+        seen: moment(seen),
         help: problem.help.trim_end_matches('.').to_owned(),
     });
     shown.collect()

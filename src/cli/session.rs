@@ -188,7 +188,8 @@ impl Listener for Scribe<'_> {
 impl Session<'_> {
     /// Returns what `drplan verify --record` has found of the recovery points of this plan.
     fn judged(&self) -> Vec<Judged> {
-        Known::read(&known_file(&self.workspace.state)).judged(&self.frozen.plan.plan)
+        let plan = &self.frozen.plan;
+        Known::read(&known_file(&self.workspace.state)).judged(&plan.plan, plan.environment.as_ref())
     }
 
     /// Returns where the commands of imported plans run.

@@ -19,8 +19,9 @@ use crate::plan::Occasion;
 use crate::resolve::{Placement, ResolvedPlan};
 use crate::value::{Id, Moment, did_you_mean};
 use crate::verify::{
-    Asking, Audience, Ground, Known, Pen, PlanSeen, RestoreSeen, Severity, Subject, Verification, announce,
-    hold_apart, human, judge_asset, junit, known_file, look, look_at_jobs, openmetrics, subjects, tidy_up,
+    Asking, Audience, Ground, Known, Look, Pen, PlanSeen, RestoreSeen, Severity, Subject, Verification,
+    announce, hold_apart, human, judge_asset, junit, known_file, look, look_at_jobs, openmetrics,
+    places_of_jobs, subjects, tidy_up,
 };
 use crate::workspace::{Workspace, plan_files};
 
@@ -157,8 +158,12 @@ pub(super) fn run(args: &Args, global: &Global, terminal: &Terminal) -> Result<E
     }
     if args.record {
         let file = known_file(&workspace.state);
+        let looks: Vec<Look<'_>> = plans
+            .iter()
+            .map(|looked| Look { plan: &looked.plan, restores: args.preconditions.then_some(&args.asset) })
+            .collect();
         known
-            .record(&file, &verification)
+            .record(&file, &verification, &looks)
             .map_err(|error| Error::unable(format!("cannot write {}: {error}", file.display())))?;
     }
     let fails = args.fail_on.severity().zip(verification.worst()).is_some_and(|(from, worst)| worst >= from);
@@ -187,6 +192,7 @@ fn tell(
         host: &host,
         from,
         is_whole: args.copy.is_empty() && args.asset.is_empty(),
+        with_restores: args.preconditions,
         within: workspace.config.defaults.last_words.unwrap_or(session::LAST_WORDS),
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -315,8 +321,15 @@ async fn look_at_one(args: &Args, workspace: &Workspace, looked: &Looked, asking
     };
     let all = subjects(plan, &looked.placement, &looked.ground, asking.here);
     let chosen: Vec<Subject<'_>> = all.into_iter().filter(is_wanted).collect();
-    let mut copies = join_all(chosen.iter().map(|subject| look(asking, subject))).await;
-    tidy_up(asking, &chosen).await;
+    let copies = join_all(chosen.iter().map(|subject| look(asking, subject)));
+    // Jobs belong to no single copy.
+    let of_jobs = args.copy.is_empty();
+    let jobs = async {
+        if of_jobs { look_at_jobs(asking, &looked.placement, &args.asset).await } else { Vec::new() }
+    };
+    let (mut copies, jobs) = tokio::join!(copies, jobs);
+    let jobs_on = places_of_jobs(asking, &looked.placement, &args.asset).filter(|_| of_jobs);
+    tidy_up(asking, &chosen, jobs_on).await;
     // In a sandbox, all that stands in for places may well be one machine.
     if args.environment.is_none() {
         hold_apart(plan, &chosen, &mut copies).await;
@@ -332,15 +345,11 @@ async fn look_at_one(args: &Args, workspace: &Workspace, looked: &Looked, asking
     } else {
         Vec::new()
     };
-    let jobs = if args.copy.is_empty() {
-        look_at_jobs(asking, &looked.placement, &args.asset).await
-    } else {
-        Vec::new()
-    };
     PlanSeen {
         plan: plan.plan.clone(),
         title: plan.title.clone(),
         file: workspace.relative(&looked.file).display().to_string(),
+        environment: plan.environment.clone(),
         copies,
         jobs,
         restores: Vec::new(),

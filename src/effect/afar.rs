@@ -132,7 +132,7 @@ fn shell(text: &str) -> Vec<String> {
 }
 
 /// Runs a text that only looks on a host, and returns what it prints.
-async fn ask(
+pub(super) async fn ask(
     afar: &Afar,
     text: &str,
     arguments: Vec<String>,

@@ -14,7 +14,7 @@ use super::digest::{self, Digests};
 use super::listing::{Listing, Stored, Unlisted, list};
 use super::run::{self, Examined, Look, MOST_OUTPUT};
 use super::words::unknown_in;
-use super::{Afar, Env, Errand, Fetched, Question, Reply, afar, ask, facts, secrets};
+use super::{Afar, Env, Errand, Fetched, Question, Reply, Unfetched, afar, ask, facts, secrets};
 use crate::keeper::Mask;
 use crate::probe::{Asked, Command, Expect, Facts, Probe, ProbeKind};
 use crate::value::{Length, Text};
@@ -99,6 +99,21 @@ impl Inspector {
         afar::digest(afar, point, PATIENCE).await
     }
 
+    /// Runs a text that only looks on a host, and returns what it has printed.
+    ///
+    /// # Errors
+    ///
+    /// When the host cannot be asked, or the text fails, is late, or prints too much: then nobody can know.
+    pub async fn read_afar(
+        &self,
+        afar: &Afar,
+        text: &str,
+        arguments: Vec<String>,
+        within: Length,
+    ) -> Result<String, String> {
+        afar::ask(afar, text, arguments, &[], within).await
+    }
+
     /// Removes what looking has left on a host.
     ///
     /// # Errors
@@ -113,7 +128,7 @@ impl Inspector {
     /// # Errors
     ///
     /// When one of them cannot be fetched; why.
-    pub async fn fetch(&self, errand: Errand) -> Result<Fetched, String> {
+    pub async fn fetch(&self, errand: Errand) -> Result<Fetched, Unfetched> {
         secrets::fetch(errand, None).await
     }
 

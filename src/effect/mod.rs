@@ -51,7 +51,7 @@ pub use proof::Prove;
 pub use remote_step::{RemoteStep, attempt_name, carry_out_errand, remote_job};
 #[cfg(test)]
 pub(crate) use scripted::Scripted;
-pub use secrets::{Errand, Fetched, Origin, Wanted};
+pub use secrets::{Errand, Fetched, Origin, Unfetched, Wanted};
 pub use signals::Signals;
 pub use stock::{Folder, Vault};
 pub use tell::{Address, Channel, Message, Way, deliver_all};
@@ -258,7 +258,7 @@ pub enum Happening {
         /// The number that the errand was given.
         ticket: u64,
         /// What was fetched.
-        fetched: Result<Fetched, String>,
+        fetched: Result<Fetched, Unfetched>,
     },
     /// The time is up.
     Woke {

@@ -1,6 +1,7 @@
 //! Fetches secrets: from the environment, a file, a command, or a person who was asked before.
 
 use std::collections::BTreeMap;
+use std::fmt::{self, Display};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -62,16 +63,25 @@ pub struct Fetched {
     pub unknown: Vec<Name>,
 }
 
+/// The secrets that could not be fetched, each with the reason; never with what was fetched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unfetched(pub Vec<(Name, String)>);
+
+impl Display for Unfetched {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let each = self.0.iter().map(|(name, why)| format!("the secret {name} cannot be fetched: {why}"));
+        f.write_str(&each.collect::<Vec<_>>().join("; "))
+    }
+}
+
 /// Fetches secrets one after the other; without `answers` what a person would be asked for stays unknown.
-///
-/// What went wrong is told with the secret's name, and never with what was fetched.
 pub(super) async fn fetch(
     errand: Errand,
     answers: Option<&BTreeMap<Name, SecretString>>,
-) -> Result<Fetched, String> {
+) -> Result<Fetched, Unfetched> {
     let mut fetched = Fetched::default();
+    let mut missing = Vec::new();
     for Wanted { name, origin } in errand.wanted {
-        let failed = |why: String| format!("the secret {name} cannot be fetched: {why}");
         let value = match origin {
             Origin::Variable(variable) => from_environment(&variable),
             Origin::File(path) => from_file(errand.cwd.join(path)).await,
@@ -86,10 +96,12 @@ pub(super) async fn fetch(
                 }
             },
         };
-        let value = value.and_then(usable).map_err(failed)?;
-        fetched.known.push((name, value));
+        match value.and_then(usable) {
+            Ok(value) => fetched.known.push((name, value)),
+            Err(why) => missing.push((name, why)),
+        }
     }
-    Ok(fetched)
+    if missing.is_empty() { Ok(fetched) } else { Err(Unfetched(missing)) }
 }
 
 /// What an errand brings that is not run.

@@ -89,7 +89,8 @@ impl Stock {
         let advice =
             "the plan's AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY must be able to list its versions";
         let cannot = |why: &str| Lack::Nothing(format!("{} cannot be listed: {why}; {advice}", vault.at));
-        let fetched = secrets::fetch(vault.keys.clone(), None).await.map_err(|why| cannot(&why))?;
+        let fetched =
+            secrets::fetch(vault.keys.clone(), None).await.map_err(|why| cannot(&why.to_string()))?;
         let mut env = Env { values: vault.values.clone(), ..Env::default() };
         for (name, value) in fetched.known {
             env.secret.push(name.in_commands().to_owned());

@@ -52,7 +52,8 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
             self.fetch(at, Then::Look(look));
             return Ok(());
         }
-        let moot = self.moot(at);
+        let is_early = look.purpose == Purpose::Precondition && self.asks_early(at, &probe);
+        let moot = self.moot(at).filter(|_| !is_early);
         let Some(question) = self.question(at, &probe, moot)? else { return Ok(()) };
         self.doing[at] = match look.purpose {
             Purpose::Judge => Doing::Judging(look),

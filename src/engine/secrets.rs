@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::dispatcher::{Act, Dispatcher};
 use super::node::{Doing, Purpose, Then, Ticket};
 use super::run::Error;
-use crate::effect::{Effects, Env, Errand, Fetched, Origin, Wanted};
+use crate::effect::{Effects, Env, Errand, Fetched, Origin, Unfetched, Wanted};
 use crate::event::{Check, Event, Failure, Found, StepState};
 use crate::journal::Store;
 use crate::keeper::{Mask, is_maskable};
@@ -83,14 +83,18 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         Some(Wanted { name: name.clone(), origin })
     }
 
-    pub(super) fn hear_fetched(&mut self, at: usize, fetched: Result<Fetched, String>) -> Result<(), Error> {
+    pub(super) fn hear_fetched(
+        &mut self,
+        at: usize,
+        fetched: Result<Fetched, Unfetched>,
+    ) -> Result<(), Error> {
         // A person may have skipped it, or given the run up, while they were fetched.
         if !matches!(self.doing[at], Doing::Fetching(_)) {
             return Ok(());
         }
         let Doing::Fetching(then) = std::mem::take(&mut self.doing[at]) else { return Ok(()) };
         let fetched = match fetched {
-            Err(why) if self.effects.goes_on() => Ok(self.without(at, why)?),
+            Err(missing) if self.effects.goes_on() => Ok(self.without(at, missing)?),
             fetched => fetched,
         };
         match fetched {
@@ -110,18 +114,19 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
                     Then::Look(look) => self.look_again(at, look),
                 }
             }
-            Err(why) => self.fail_for_secret(at, &then, why),
+            Err(missing) => self.fail_for_secret(at, &then, missing.to_string()),
         }
     }
 
     /// Notes that the secrets of a node cannot be had; what needs their values is not asked, and all else is.
-    fn without(&mut self, at: usize, why: String) -> Result<Fetched, Error> {
+    fn without(&mut self, at: usize, Unfetched(missing): Unfetched) -> Result<Fetched, Error> {
         let Some(step) = self.step(at) else { return Ok(Fetched::default()) };
         let unknown = step.common.secrets.to_vec();
-        let named: Vec<&str> = unknown.iter().map(Name::as_str).collect();
-        let what = format!("secrets {}", named.join(", "));
         let steps = vec![Id::trusted(step.written_as())];
-        self.note(Event::Checked(Check { what, steps, found: Found::Unmet, note: why }))?;
+        for (name, why) in missing {
+            let (what, note) = (format!("secret {name}"), format!("it cannot be fetched: {why}"));
+            self.note(Event::Checked(Check { what, steps: steps.clone(), found: Found::Unmet, note }))?;
+        }
         Ok(Fetched { known: Vec::new(), unknown })
     }
 

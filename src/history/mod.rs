@@ -5,4 +5,4 @@ mod read;
 mod seen;
 
 pub use past::{Drill, History};
-pub use seen::{Seen, SeenCopy, Wrong};
+pub use seen::{Seen, SeenCopy, SeenRestore, SeenThing, Wrong};

@@ -1,11 +1,9 @@
 //! Accounts, as `/etc/passwd` and `/etc/group` have them.
 
 use std::collections::BTreeSet;
-use std::fs::Metadata;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use super::system::System;
+use super::machine::{Machine, Meta};
 
 /// An account of the system.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,7 +23,7 @@ pub(super) enum Lookup {
     Elsewhere,
 }
 
-pub(super) fn find(system: System<'_>, name: &str) -> Lookup {
+pub(super) fn find(system: &dyn Machine, name: &str) -> Lookup {
     let passwd = system.text(Path::new("/etc/passwd")).unwrap_or_default();
     let fields = passwd.lines().map(|line| line.split(':').collect::<Vec<_>>());
     let line = fields
@@ -45,7 +43,7 @@ pub(super) fn find(system: System<'_>, name: &str) -> Lookup {
 }
 
 /// Whether `nsswitch.conf` names another source of accounts than files.
-fn asks_elsewhere(system: System<'_>) -> bool {
+fn asks_elsewhere(system: &dyn Machine) -> bool {
     let switch = system.text(Path::new("/etc/nsswitch.conf")).unwrap_or_default();
     let sources =
         switch.lines().filter_map(|line| line.trim().strip_prefix("passwd:")).flat_map(str::split_whitespace);
@@ -56,31 +54,29 @@ fn asks_elsewhere(system: System<'_>) -> bool {
 
 impl Account {
     /// Whether it may execute a file, or go through a folder, by its mode. Access lists are not looked at.
-    pub(super) fn may_execute(&self, file: &Metadata) -> bool {
-        let mode = file.mode();
+    pub(super) fn may_execute(&self, file: Meta) -> bool {
         if self.uid == 0 {
-            return file.is_dir() || mode & 0o111 != 0;
+            return file.is_dir() || file.mode & 0o111 != 0;
         }
-        let bit = if file.uid() == self.uid {
+        let bit = if file.uid == self.uid {
             0o100
-        } else if self.gids.contains(&file.gid()) {
+        } else if self.gids.contains(&file.gid) {
             0o010
         } else {
             0o001
         };
-        mode & bit != 0
+        file.mode & bit != 0
     }
 
     /// Whether it may read a file by its mode.
-    pub(super) fn may_read(&self, file: &Metadata) -> bool {
-        let mode = file.mode();
-        let bit = if file.uid() == self.uid {
+    pub(super) fn may_read(&self, file: Meta) -> bool {
+        let bit = if file.uid == self.uid {
             0o400
-        } else if self.gids.contains(&file.gid()) {
+        } else if self.gids.contains(&file.gid) {
             0o040
         } else {
             0o004
         };
-        self.uid == 0 || mode & bit != 0
+        self.uid == 0 || file.mode & bit != 0
     }
 }

@@ -1,12 +1,10 @@
 //! Whether what a job runs can be run, by the account and with the PATH that it gets.
 
-use std::fs::Metadata;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::account::Account;
+use super::machine::{Machine, Meta};
 use super::sign::Sign;
-use super::system::System;
 
 /// The PATH of cron where the crontab sets none.
 pub(super) const CRON_PATH: &str = "/usr/bin:/bin";
@@ -43,7 +41,7 @@ pub(super) fn first_program(command: &str) -> Option<&str> {
 }
 
 /// Looks whether an account can run a program.
-pub(super) fn check(system: System<'_>, program: &str, path: &str, account: Option<&Account>) -> Vec<Sign> {
+pub(super) fn check(system: &dyn Machine, program: &str, path: &str, account: Option<&Account>) -> Vec<Sign> {
     let Some(file) = find(system, program, path) else {
         let what = if program.contains('/') {
             format!("{program} is not there: the job starts and fails")
@@ -55,7 +53,7 @@ pub(super) fn check(system: System<'_>, program: &str, path: &str, account: Opti
     let shown = file.display();
     if let Some(account) = account {
         for folder in file.ancestors().skip(1) {
-            if system.metadata(folder).is_ok_and(|folder| !account.may_execute(&folder)) {
+            if system.metadata(folder).is_ok_and(|folder| !account.may_execute(folder)) {
                 let what =
                     format!("{} may not go into {}: {shown} cannot be run", account.name, folder.display());
                 return vec![Sign::wrong(what, "give the account the right, or put the program elsewhere")];
@@ -66,7 +64,7 @@ pub(super) fn check(system: System<'_>, program: &str, path: &str, account: Opti
     if !meta.is_file() {
         return vec![Sign::wrong(format!("{shown} is no file"), "name the program itself")];
     }
-    let is_runnable = account.map_or(meta.mode() & 0o111 != 0, |account| account.may_execute(&meta));
+    let is_runnable = account.map_or(meta.mode & 0o111 != 0, |account| account.may_execute(meta));
     if !is_runnable {
         let what = match account {
             Some(account) => format!("{} may not execute {shown}", account.name),
@@ -74,15 +72,15 @@ pub(super) fn check(system: System<'_>, program: &str, path: &str, account: Opti
         };
         return vec![Sign::wrong(what, "chmod +x")];
     }
-    check_interpreter(system, &file, account, &meta).map_or_else(Vec::new, |sign| vec![sign])
+    check_interpreter(system, &file, account, meta).map_or_else(Vec::new, |sign| vec![sign])
 }
 
 fn cannot_see(file: &Path) -> Sign {
-    Sign::unknown(format!("{} cannot be seen", file.display()), "run `drplan verify` as one who may see it")
+    Sign::unknown(format!("{} cannot be seen", file.display()), "let the account that looks see it")
 }
 
 /// Returns where a program is: where its path says, else the first in PATH that is a file.
-fn find(system: System<'_>, program: &str, path: &str) -> Option<PathBuf> {
+fn find(system: &dyn Machine, program: &str, path: &str) -> Option<PathBuf> {
     let is_there = |path: &PathBuf| system.metadata(path).is_ok();
     if program.contains('/') {
         return Some(PathBuf::from(program)).filter(is_there);
@@ -95,14 +93,14 @@ fn find(system: System<'_>, program: &str, path: &str) -> Option<PathBuf> {
 
 /// Looks at the first line of a script: the kernel runs what it names, to the letter.
 fn check_interpreter(
-    system: System<'_>,
+    system: &dyn Machine,
     file: &Path,
     account: Option<&Account>,
-    meta: &Metadata,
+    meta: Meta,
 ) -> Option<Sign> {
     let shown = file.display();
     // A program that is no text has no such line.
-    let text = system.text(file).ok()?;
+    let text = system.head(file).ok()?;
     let line = text.strip_prefix("#!")?.lines().next().unwrap_or_default();
     if text
         .strip_prefix("#!")

@@ -1,19 +1,18 @@
 //! Whether cron reads a crontab at all: name, owner, mode, and its last line.
 
 use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::account::{self, Lookup};
 use super::cron_table::{Entry, read};
+use super::machine::Machine;
 use super::sign::Sign;
-use super::system::System;
 
 /// Where the crontabs of users are.
 const SPOOL: &str = "/var/spool/cron/crontabs";
 
 /// A crontab that cron reads, or the reason why it does not.
-pub(super) fn entries(system: System<'_>, file: &CronFile) -> Result<Vec<Entry>, Sign> {
+pub(super) fn entries(system: &dyn Machine, file: &CronFile) -> Result<Vec<Entry>, Sign> {
     let path = file.path();
     let shown = path.display();
     match file {
@@ -32,6 +31,12 @@ pub(super) fn entries(system: System<'_>, file: &CronFile) -> Result<Vec<Entry>,
         Err(Unread::Sign(sign)) => return Err(sign),
         Err(Unread::Io(error)) => Err(error),
     };
+    let text = match (text, file) {
+        (Err(error), CronFile::User(user)) if error.kind() == io::ErrorKind::PermissionDenied => {
+            own_crontab(system, user).unwrap_or(Err(error))
+        }
+        (text, _) => text,
+    };
     let text = text.map_err(|error| match (error.kind(), file) {
         (io::ErrorKind::NotFound, CronFile::User(user)) => {
             Sign::wrong(format!("{user} has no crontab"), format!("install the job: `crontab -u {user} -e`"))
@@ -40,10 +45,7 @@ pub(super) fn entries(system: System<'_>, file: &CronFile) -> Result<Vec<Entry>,
             format!("{shown} is not there: the job is not installed"),
             "install the job, or say where it is",
         ),
-        _ => Sign::unknown(
-            format!("{shown} cannot be read: {error}"),
-            "run `drplan verify` as one who may read it",
-        ),
+        _ => Sign::unknown(format!("{shown} cannot be read: {error}"), "let the account that looks read it"),
     })?;
     if !text.is_empty() && !text.ends_with('\n') {
         return Err(Sign::wrong(
@@ -77,6 +79,17 @@ impl CronFile {
     }
 }
 
+/// Only root sees the file of a crontab; whose it is gets the text from `crontab`, which has seen to owner and mode.
+fn own_crontab(system: &dyn Machine, user: &str) -> Option<io::Result<String>> {
+    if system.ask(&["id", "-un"]).ok()?.trim_end() != user {
+        return None;
+    }
+    Some(system.ask(&["crontab", "-l"]).map_err(|why| {
+        let is_none = why.contains("no crontab for");
+        io::Error::new(if is_none { io::ErrorKind::NotFound } else { io::ErrorKind::Other }, why)
+    }))
+}
+
 /// Cron looks only at some names, and tells nobody.
 fn check_name(path: &Path) -> Result<(), Sign> {
     if path == Path::new("/etc/crontab") {
@@ -104,7 +117,7 @@ enum Unread {
     Io(io::Error),
 }
 
-fn check_file(system: System<'_>, file: &CronFile, path: &Path) -> Result<(), Unread> {
+fn check_file(system: &dyn Machine, file: &CronFile, path: &Path) -> Result<(), Unread> {
     let shown = path.display();
     let ignored =
         |why: &str, help: &str| Err(Unread::Sign(Sign::wrong(format!("cron ignores {shown}: {why}"), help)));
@@ -115,10 +128,10 @@ fn check_file(system: System<'_>, file: &CronFile, path: &Path) -> Result<(), Un
             if !meta.is_file() {
                 return ignored("it is no regular file", "put a file there");
             }
-            if meta.uid() != 0 || link.uid() != 0 {
+            if meta.uid != 0 || link.uid != 0 {
                 return ignored("it does not belong to root", "chown root");
             }
-            if meta.mode() & 0o022 != 0 {
+            if meta.mode & 0o022 != 0 {
                 return ignored("others than root may write it", "chmod 0644");
             }
         }
@@ -130,13 +143,13 @@ fn check_file(system: System<'_>, file: &CronFile, path: &Path) -> Result<(), Un
                 Lookup::Found(account) => Some(account.uid),
                 _ => None,
             };
-            if link.uid() != 0 && owner.is_some_and(|uid| uid != link.uid()) {
+            if link.uid != 0 && owner.is_some_and(|uid| uid != link.uid) {
                 return ignored("it belongs to another account", "install it with `crontab`");
             }
-            if link.mode() & 0o777 != 0o600 {
+            if link.mode & 0o777 != 0o600 {
                 return ignored("its mode is not 0600", "install it with `crontab`");
             }
-            if link.nlink() != 1 {
+            if link.links != 1 {
                 return ignored("it has a second name (a hard link)", "install it with `crontab`");
             }
         }

@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
+use super::machine::Machine;
 use super::sign::Sign;
-use super::system::System;
 
 /// Looks for a running cron: the process of its pid file, else any process of that name.
-pub(super) fn cron(system: System<'_>) -> Sign {
+pub(super) fn cron(system: &dyn Machine) -> Sign {
     let name_of = |pid: &str| system.text(&Path::new("/proc").join(pid).join("comm"));
     let is_cron = |pid: &str| name_of(pid).is_ok_and(|name| matches!(name.trim_end(), "cron" | "crond"));
     for file in ["/run/crond.pid", "/var/run/crond.pid"] {

@@ -1,10 +1,9 @@
 //! Whether a job ran: by the stamp that it leaves, by its log, and by what cron and systemd have noted.
 
-use std::fs::Metadata;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use super::machine::{Machine, Meta};
 use super::sign::Sign;
-use super::system::System;
 use crate::value::{Length, Moment};
 
 /// Clocks of a machine and of whoever writes a time may differ by this.
@@ -33,13 +32,12 @@ pub struct LogAsked<'a> {
 }
 
 /// Returns when a file was last written.
-pub(super) fn changed(meta: &Metadata) -> Option<Moment> {
-    use std::os::unix::fs::MetadataExt;
-    Some(Moment::from_unix_millis(meta.mtime().checked_mul(1000)?))
+pub(super) fn changed(meta: Meta) -> Option<Moment> {
+    Some(Moment::from_unix_millis(meta.written.checked_mul(1000)?))
 }
 
 /// Looks at a stamp: the time in it, else the time at which it was written.
-pub(super) fn stamp(system: System<'_>, asked: StampAsked<'_>, now: Moment) -> Sign {
+pub(super) fn stamp(system: &dyn Machine, asked: StampAsked<'_>, now: Moment) -> Sign {
     let shown = asked.file.display();
     let meta = match system.metadata(asked.file) {
         Ok(meta) => meta,
@@ -52,14 +50,14 @@ pub(super) fn stamp(system: System<'_>, asked: StampAsked<'_>, now: Moment) -> S
         Err(error) => return cannot_read(asked.file, &error),
     };
     let inside = system.text(asked.file).ok().and_then(|text| time_in(text.lines().last()?));
-    let Some(time) = inside.or_else(|| changed(&meta)) else {
+    let Some(time) = inside.or_else(|| changed(meta)) else {
         return Sign::unknown(format!("{shown} has no time"), "have the job write its UTC time there");
     };
     aged(&format!("by {shown} the job last succeeded"), time, asked.max_age, now)
 }
 
 /// Looks at a log: its last success, and whether it has failed since.
-pub(super) fn log(system: System<'_>, asked: LogAsked<'_>, now: Moment) -> Sign {
+pub(super) fn log(system: &dyn Machine, asked: LogAsked<'_>, now: Moment) -> Sign {
     let shown = asked.file.display();
     let text = match system.end_of(asked.file) {
         Ok(text) => text,
@@ -71,6 +69,7 @@ pub(super) fn log(system: System<'_>, asked: LogAsked<'_>, now: Moment) -> Sign 
         }
         Err(error) => return cannot_read(asked.file, &error),
     };
+    let text = with_rotated(system, asked, text);
     let lines: Vec<&str> = text.lines().collect();
     let Some(at) = lines.iter().rposition(|line| (asked.is_success)(line)) else {
         return Sign::wrong(
@@ -89,7 +88,7 @@ pub(super) fn log(system: System<'_>, asked: LogAsked<'_>, now: Moment) -> Sign 
     }
     let Some(max_age) = asked.max_age else { return Sign::good(format!("{shown} ends with a success")) };
     // No line is younger than the file.
-    let written = system.metadata(asked.file).ok().as_ref().and_then(changed);
+    let written = system.metadata(asked.file).ok().and_then(changed);
     match written.and_then(|written| now.since(written)) {
         Some(age) if age > max_age => Sign::wrong(
             format!("nothing was written to {shown} for {}", age.rounded()),
@@ -102,11 +101,17 @@ pub(super) fn log(system: System<'_>, asked: LogAsked<'_>, now: Moment) -> Sign 
     }
 }
 
+/// Puts before a log without a success what was taken out of it: logs are rotated between two runs.
+fn with_rotated(system: &dyn Machine, asked: LogAsked<'_>, text: String) -> String {
+    if text.lines().any(asked.is_success) {
+        return text;
+    }
+    let before = PathBuf::from(format!("{}.1", asked.file.display()));
+    system.end_of(&before).map_or(text.clone(), |before| format!("{before}{text}"))
+}
+
 fn cannot_read(file: &Path, error: &std::io::Error) -> Sign {
-    Sign::unknown(
-        format!("{} cannot be read: {error}", file.display()),
-        "run `drplan verify` as one who may read it",
-    )
+    Sign::unknown(format!("{} cannot be read: {error}", file.display()), "let the account that looks read it")
 }
 
 fn aged(said: &str, time: Moment, max_age: Option<Length>, now: Moment) -> Sign {
@@ -132,7 +137,7 @@ pub(super) fn time_in(line: &str) -> Option<Moment> {
 /// Returns when cron last started a command, and whether a job has failed right after, by the system's log.
 ///
 /// What stands in the log is not older than its rotation; nothing found says nothing.
-pub(super) fn started_by_cron(system: System<'_>, program: &str) -> Option<(Moment, Option<String>)> {
+pub(super) fn started_by_cron(system: &dyn Machine, program: &str) -> Option<(Moment, Option<String>)> {
     for file in ["/var/log/cron.log", "/var/log/cron", "/var/log/syslog"] {
         let Ok(text) = system.end_of(Path::new(file)) else { continue };
         let lines: Vec<&str> =

@@ -7,9 +7,9 @@ use super::command::{self, CRON_PATH};
 use super::cron_file::{CronFile, entries};
 use super::cron_table::{Entry, never};
 use super::evidence::{self, LogAsked, StampAsked};
-use super::manager::{Ask, Manager};
+use super::machine::Machine;
+use super::manager::Manager;
 use super::sign::Sign;
-use super::system::System;
 use super::{daemon, systemd, timer};
 use crate::value::Moment;
 
@@ -27,8 +27,8 @@ pub enum Scheduler {
 /// What is asked of a job.
 #[derive(Clone, Copy)]
 pub struct Asked<'a> {
-    /// The root of the system: `/`.
-    pub root: &'a Path,
+    /// The machine on which it runs.
+    pub machine: &'a dyn Machine,
     /// What starts it.
     pub scheduler: &'a Scheduler,
     /// As whom it must run, where the plan says.
@@ -43,15 +43,13 @@ pub struct Asked<'a> {
     pub log: Option<LogAsked<'a>>,
     /// The moment since which it must have run, by the plan.
     pub due: Option<Moment>,
-    /// Asks the running systemd, by `systemctl` and `journalctl`, in UTC.
-    pub ask: Ask<'a>,
     /// The present.
     pub now: Moment,
 }
 
 /// Looks whether a job is installed, whether something will start it, and whether it ran.
 pub fn look(asked: &Asked<'_>) -> Vec<Sign> {
-    let system = System::new(asked.root);
+    let system = asked.machine;
     let mut signs = Vec::new();
     match asked.scheduler {
         Scheduler::CronFile(file) => cron(system, asked, &CronFile::System(file.clone()), &mut signs),
@@ -59,7 +57,7 @@ pub fn look(asked: &Asked<'_>) -> Vec<Sign> {
         Scheduler::Timer(name) => {
             if timer::look(system, name, asked.runs, &mut signs) {
                 let of_systemd = systemd::Asked {
-                    manager: Manager::new(asked.ask),
+                    manager: Manager::new(asked.machine),
                     timer: name,
                     due: asked.due,
                     is_told_elsewhere: asked.stamp.is_some() || asked.log.is_some(),
@@ -76,7 +74,7 @@ pub fn look(asked: &Asked<'_>) -> Vec<Sign> {
     signs
 }
 
-fn cron(system: System<'_>, asked: &Asked<'_>, file: &CronFile, signs: &mut Vec<Sign>) {
+fn cron(system: &dyn Machine, asked: &Asked<'_>, file: &CronFile, signs: &mut Vec<Sign>) {
     match entries(system, file) {
         Err(sign) => signs.push(sign),
         Ok(found) => cron_entries(system, asked, file, &found, signs),
@@ -95,7 +93,7 @@ fn cron(system: System<'_>, asked: &Asked<'_>, file: &CronFile, signs: &mut Vec<
 }
 
 fn cron_entries(
-    system: System<'_>,
+    system: &dyn Machine,
     asked: &Asked<'_>,
     file: &CronFile,
     entries: &[Entry],
@@ -209,7 +207,7 @@ fn without_zeros(field: &str) -> &str {
     }
 }
 
-fn is_commented_out(system: System<'_>, path: &Path, runs: &str) -> bool {
+fn is_commented_out(system: &dyn Machine, path: &Path, runs: &str) -> bool {
     let text = system.text(path).unwrap_or_default();
     text.lines()
         .filter_map(|line| line.trim_start().strip_prefix('#'))

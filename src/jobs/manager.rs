@@ -4,10 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::machine::Machine;
 use crate::value::Moment;
-
-/// Runs a program that only looks; returns what it has printed, or why nothing can be known.
-pub type Ask<'a> = &'a dyn Fn(&[&str]) -> Result<String, String>;
 
 /// What is asked of a unit; systemd leaves out what a unit of its kind does not have.
 const PROPERTIES: [&str; 21] = [
@@ -46,7 +44,7 @@ const RECORDS: &str = "400";
 /// The running systemd.
 #[derive(Clone, Copy)]
 pub(super) struct Manager<'a> {
-    ask: Ask<'a>,
+    machine: &'a dyn Machine,
 }
 
 /// What systemd tells of a unit.
@@ -62,14 +60,14 @@ pub(super) struct Run {
 }
 
 impl<'a> Manager<'a> {
-    pub(super) fn new(ask: Ask<'a>) -> Self {
-        Self { ask }
+    pub(super) fn new(machine: &'a dyn Machine) -> Self {
+        Self { machine }
     }
 
     /// Asks how a unit stands.
     pub(super) fn show(self, unit: &str) -> Result<Shown, String> {
         let properties = format!("--property={}", PROPERTIES.join(","));
-        let said = (self.ask)(&["systemctl", "show", "--no-pager", &properties, "--", unit])?;
+        let said = self.machine.ask(&["systemctl", "show", "--no-pager", &properties, "--", unit])?;
         let values = said.lines().filter_map(|line| line.split_once('='));
         let shown = Shown(values.map(|(name, value)| (name.to_owned(), value.to_owned())).collect());
         if shown.value("Id").is_empty() || shown.value("LoadState").is_empty() {
@@ -83,7 +81,7 @@ impl<'a> Manager<'a> {
         let of_service = format!("UNIT={service}");
         // What the service prints itself is not asked for: it might say anything.
         let words = ["journalctl", "--quiet", "--no-pager", "--output=json", "-n", RECORDS, "_PID=1"];
-        let said = (self.ask)(&[words.as_slice(), &[&of_service]].concat())?;
+        let said = self.machine.ask(&[words.as_slice(), &[&of_service]].concat())?;
         let mut runs: Vec<Run> = Vec::new();
         let mut began = None;
         for line in said.lines() {

@@ -6,9 +6,9 @@
 use std::io;
 use std::path::Path;
 
+use super::machine::Machine;
 use super::manager::{Manager, Run, Shown};
 use super::sign::Sign;
-use super::system::System;
 use crate::value::{Length, Moment};
 
 /// A timer may start its service this much before the plan says, as clocks and schedules differ.
@@ -26,7 +26,7 @@ pub(super) struct Asked<'a> {
 }
 
 /// Looks at a timer whose files are there.
-pub(super) fn look(system: System<'_>, asked: Asked<'_>, signs: &mut Vec<Sign>) {
+pub(super) fn look(system: &dyn Machine, asked: Asked<'_>, signs: &mut Vec<Sign>) {
     let Asked { manager, timer, .. } = asked;
     // What sd_booted(3) asks.
     match system.metadata(Path::new("/run/systemd/system")) {
@@ -37,7 +37,7 @@ pub(super) fn look(system: System<'_>, asked: Asked<'_>, signs: &mut Vec<Sign>) 
         }
         Err(error) => {
             let what = format!("whether systemd runs cannot be seen: {error}");
-            return signs.push(Sign::unknown(what, "run `drplan verify` as one who may see it"));
+            return signs.push(Sign::unknown(what, "let the account that looks see it"));
         }
     }
     let unit = match manager.show(timer) {

@@ -4,8 +4,8 @@
 use std::path::{Path, PathBuf};
 
 use super::command;
+use super::machine::Machine;
 use super::sign::Sign;
-use super::system::System;
 use crate::value::Moment;
 
 /// Where unit files are, the strongest first (systemd.unit(5)).
@@ -29,7 +29,7 @@ const FOLDERS: [&str; 13] = [
 const SYSTEMD_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// Looks at a timer; `runs` is what its service must start. Says whether there is one that systemd can load.
-pub(super) fn look(system: System<'_>, timer: &str, runs: Option<&str>, signs: &mut Vec<Sign>) -> bool {
+pub(super) fn look(system: &dyn Machine, timer: &str, runs: Option<&str>, signs: &mut Vec<Sign>) -> bool {
     let unit = match read(system, timer) {
         Ok(unit) => unit,
         Err(sign) => {
@@ -63,7 +63,7 @@ pub(super) fn look(system: System<'_>, timer: &str, runs: Option<&str>, signs: &
     true
 }
 
-fn look_at_service(system: System<'_>, name: &str, unit: &Unit, runs: Option<&str>, signs: &mut Vec<Sign>) {
+fn look_at_service(system: &dyn Machine, name: &str, unit: &Unit, runs: Option<&str>, signs: &mut Vec<Sign>) {
     let starts: Vec<&str> = unit
         .values("Service")
         .filter(|(key, value)| *key == "ExecStart" && !value.is_empty())
@@ -106,9 +106,9 @@ fn look_at_service(system: System<'_>, name: &str, unit: &Unit, runs: Option<&st
 const PREFIXES: [char; 6] = ['-', '@', ':', '+', '!', '|'];
 
 /// Returns when a timer with `Persistent=true` last elapsed, by its stamp.
-pub(super) fn last_elapsed(system: System<'_>, timer: &str) -> Option<Moment> {
+pub(super) fn last_elapsed(system: &dyn Machine, timer: &str) -> Option<Moment> {
     let stamp = Path::new("/var/lib/systemd/timers").join(format!("stamp-{timer}"));
-    super::evidence::changed(&system.metadata(&stamp).ok()?)
+    super::evidence::changed(system.metadata(&stamp).ok()?)
 }
 
 /// A unit file with its drop-ins: the sections, the keys and values in order.
@@ -131,7 +131,7 @@ impl Unit {
     }
 }
 
-fn read(system: System<'_>, name: &str) -> Result<Unit, Sign> {
+fn read(system: &dyn Machine, name: &str) -> Result<Unit, Sign> {
     let path_of = |name: &str| {
         let paths = FOLDERS.iter().map(|folder| Path::new(folder).join(name));
         paths.into_iter().find(|path| system.link_metadata(path).is_ok())
@@ -142,7 +142,7 @@ fn read(system: System<'_>, name: &str) -> Result<Unit, Sign> {
             "install the unit",
         ));
     };
-    let is_empty = system.metadata(&path).is_ok_and(|meta| meta.is_file() && meta.len() == 0);
+    let is_empty = system.metadata(&path).is_ok_and(|meta| meta.is_file() && meta.bytes == 0);
     if is_empty || system.read_link(&path).is_ok_and(|target| target == Path::new("/dev/null")) {
         let what = format!("{name} is masked: it cannot be started");
         return Err(Sign::wrong(what, format!("systemctl unmask {name}")));
@@ -152,7 +152,7 @@ fn read(system: System<'_>, name: &str) -> Result<Unit, Sign> {
     for path in [vec![path], of_template, drop_ins(system, name)].concat() {
         let text = system.text(&path).map_err(|error| {
             let what = format!("{} cannot be read: {error}", path.display());
-            Sign::unknown(what, "run `drplan verify` as one who may read it")
+            Sign::unknown(what, "let the account that looks read it")
         })?;
         parse(&text, &mut unit);
     }
@@ -167,7 +167,7 @@ fn template_of(name: &str) -> Option<String> {
 }
 
 /// Returns the drop-ins of a unit in the order in which they are read: by name, of one name the strongest.
-fn drop_ins(system: System<'_>, name: &str) -> Vec<PathBuf> {
+fn drop_ins(system: &dyn Machine, name: &str) -> Vec<PathBuf> {
     let mut found = std::collections::BTreeMap::new();
     for folder in FOLDERS {
         let folder = Path::new(folder).join(format!("{name}.d"));
@@ -204,7 +204,7 @@ fn has_ending(name: &str, endings: &[&str]) -> bool {
 }
 
 /// Whether something that is started with the system wants the unit: `systemctl enable` makes such links.
-fn is_enabled(system: System<'_>, name: &str) -> bool {
+fn is_enabled(system: &dyn Machine, name: &str) -> bool {
     FOLDERS.iter().any(|folder| {
         let folder = Path::new(folder);
         let wants = |entry: &String| has_ending(entry, &["wants", "requires"]);

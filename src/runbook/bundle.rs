@@ -85,6 +85,8 @@ pub struct ProblemState {
     pub what: String,
     /// What to do.
     pub help: String,
+    /// When it was seen.
+    pub seen: String,
 }
 
 /// When a scenario was last drilled.

@@ -6,6 +6,7 @@ use futures_util::future::join_all;
 
 use super::ask::Asking;
 use super::found::{Found, Seen};
+use super::job::road_to;
 use super::promise::Promise;
 use super::subject::{Subject, Whereabouts};
 use crate::effect::{Afar, Host, Stored, Unlisted};
@@ -48,8 +49,12 @@ pub(super) fn where_asked(
     }
 }
 
-/// Removes what looking at copies has left on their hosts. A host that cannot be reached keeps nothing of value.
-pub async fn tidy_up(asking: Asking<'_>, subjects: &[Subject<'_>]) {
+/// Removes what looking at copies and jobs has left on their hosts. A host that cannot be reached keeps nothing of value.
+pub async fn tidy_up<'a>(
+    asking: Asking<'a>,
+    subjects: &[Subject<'a>],
+    jobs_on: impl Iterator<Item = &'a Id>,
+) {
     let mut hosts: BTreeMap<&Id, Afar> = BTreeMap::new();
     for subject in subjects {
         let at = match &subject.at {
@@ -60,6 +65,11 @@ pub async fn tidy_up(asking: Asking<'_>, subjects: &[Subject<'_>]) {
             if let Ok(Some(afar)) = reach(asking, place, &subject.vars) {
                 hosts.insert(place, afar);
             }
+        }
+    }
+    for place in jobs_on {
+        if let Ok(Some(afar)) = road_to(asking, place) {
+            hosts.insert(place, afar);
         }
     }
     join_all(hosts.values().map(|afar| asking.inspector.tidy_up(afar))).await;

@@ -33,6 +33,9 @@ pub struct PlanSeen {
     pub title: String,
     /// Its file, relative to the root of the repository.
     pub file: String,
+    /// The environment that lay over it, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<Id>,
     /// Its copies, in the order of the plan.
     pub copies: Vec<CopySeen>,
     /// What makes its backups, where the plan says.
@@ -135,6 +138,10 @@ pub struct JobSeen {
     pub backup: Id,
     /// What starts it, such as `/etc/cron.d/backup`.
     pub job: String,
+    /// The moment of the look, in what `--record` keeps: that of an earlier one is older than the rest. In what is printed
+    /// nothing: then it is that of the whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub as_of: Option<Moment>,
     /// How bad the worst problem is; none if all is well.
     pub verdict: Option<Severity>,
     /// What is as it must be, for people.
@@ -151,6 +158,10 @@ pub struct RestoreSeen {
     pub step: Id,
     /// The scenarios in which this was found; none in a plan without scenarios.
     pub scenarios: Vec<Id>,
+    /// The moment of the look, in what `--record` keeps: that of an earlier one is older than the rest. In what is printed
+    /// nothing: then it is that of the whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub as_of: Option<Moment>,
     /// How bad the worst problem is; none if all is well.
     pub verdict: Option<Severity>,
     /// What is as it must be, for people.
@@ -165,6 +176,10 @@ pub struct RestoreSeen {
 pub struct AssetSeen {
     /// The asset.
     pub asset: Id,
+    /// The moment of the look, in what `--record` keeps: that of an earlier one is older than the rest. In what is printed
+    /// nothing: then it is that of the whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub as_of: Option<Moment>,
     /// How old its newest point is that nothing speaks against.
     pub age: Option<Length>,
     /// The copy that has it.
@@ -313,15 +328,17 @@ impl CopySeen {
 impl PlanSeen {
     /// Returns every problem, each with what it is about: a copy, a backup of which it is the job, a step, or an asset.
     pub fn problems(&self) -> impl Iterator<Item = (&Id, &Problem)> {
-        let of_copies =
-            self.copies.iter().flat_map(|copy| copy.problems.iter().map(|problem| (&copy.copy, problem)));
-        let of_jobs =
-            self.jobs.iter().flat_map(|job| job.problems.iter().map(|problem| (&job.backup, problem)));
-        let of_restores =
-            self.restores.iter().flat_map(|seen| seen.problems.iter().map(|problem| (&seen.step, problem)));
-        let of_assets =
-            self.assets.iter().flat_map(|asset| asset.problems.iter().map(|problem| (&asset.asset, problem)));
-        of_copies.chain(of_jobs).chain(of_restores).chain(of_assets)
+        self.problems_seen().map(|(about, problem, _)| (about, problem))
+    }
+
+    /// Returns every problem, each with what it is about, and the moment of the look where that is on record.
+    pub fn problems_seen(&self) -> impl Iterator<Item = (&Id, &Problem, Option<Moment>)> {
+        let of_copies = self.copies.iter().map(|copy| (&copy.copy, &copy.problems, copy.as_of));
+        let of_jobs = self.jobs.iter().map(|job| (&job.backup, &job.problems, job.as_of));
+        let of_restores = self.restores.iter().map(|seen| (&seen.step, &seen.problems, seen.as_of));
+        let of_assets = self.assets.iter().map(|asset| (&asset.asset, &asset.problems, asset.as_of));
+        let all = of_copies.chain(of_jobs).chain(of_restores).chain(of_assets);
+        all.flat_map(|(about, problems, as_of)| problems.iter().map(move |problem| (about, problem, as_of)))
     }
 
     /// Returns how bad the worst problem is; none if there is nothing worse than a note.

@@ -27,6 +27,8 @@ pub struct Audience<'a> {
     pub from: Severity,
     /// Whether all that the plan has was looked at: else nobody can say that all is well.
     pub is_whole: bool,
+    /// Whether it was asked as well what restores need.
+    pub with_restores: bool,
     /// How long to wait for messages to arrive.
     pub within: Length,
 }
@@ -42,10 +44,16 @@ pub async fn announce(
     at: Moment,
     audience: Audience<'_>,
 ) -> Vec<Delivery> {
+    // What was not asked this time has not recovered.
+    let before = known.plan(&seen.plan, seen.environment.as_ref()).map(|before| {
+        let mut before = before.clone();
+        before.restores.retain(|_| audience.with_restores);
+        before
+    });
     let fails = |seen: &PlanSeen| seen.worst().is_some_and(|worst| worst >= audience.from);
     let (occasion, text) = if fails(seen) {
         (Occasion::BackupFailed, format!("BACKUPS FAIL: {}", in_words(seen, audience.from)))
-    } else if audience.is_whole && known.plan(&seen.plan).is_some_and(fails) {
+    } else if audience.is_whole && before.as_ref().is_some_and(fails) {
         (Occasion::BackupRecovered, "all backups are well again".to_owned())
     } else {
         return Vec::new();

@@ -15,7 +15,8 @@ use super::subject::{Ground, Subject, Whereabouts};
 use super::{CopySeen, Known};
 use crate::bucket::Address;
 use crate::effect::{
-    Afar, Digests, Env, Errand, Inspection, Inspector, Origin, Question, Unlisted, Wanted, give_time, scrub,
+    Afar, Digests, Env, Errand, Inspection, Inspector, Origin, Question, Unfetched, Unlisted, Wanted,
+    give_time, scrub,
 };
 use crate::history::History;
 use crate::plan::{Keep, SecretSource};
@@ -51,7 +52,9 @@ pub struct Asking<'a> {
 /// Looks at a copy and holds it to the plan.
 pub async fn look(asking: Asking<'_>, subject: &Subject<'_>) -> CopySeen {
     let promise = Promise::of(asking.plan, subject, asking.history, asking.as_of);
-    let before = asking.known.and_then(|known| known.copy(&asking.plan.plan, &subject.reference));
+    let before = asking.known.and_then(|known| {
+        known.copy(&asking.plan.plan, asking.plan.environment.as_ref(), &subject.reference)
+    });
     let found = find(asking, subject, &promise).await;
     judge_copy(&promise, subject, found, before, asking.now, asking.as_of)
 }
@@ -302,7 +305,9 @@ pub(super) async fn fetch(asking: Asking<'_>, key: &Name) -> Result<Vec<(String,
     env.extend(asking.plan.vars.iter().map(|(name, value)| (name.to_string(), value.to_string())));
     let wanted = vec![Wanted { name: key.clone(), origin }];
     let errand = Errand { wanted, env, cwd: asking.ground.folder.clone() };
-    let fetched = asking.inspector.fetch(errand).await?;
+    let reason =
+        |Unfetched(missing)| missing.into_iter().map(|(_, why)| why).collect::<Vec<String>>().join("; ");
+    let fetched = asking.inspector.fetch(errand).await.map_err(reason)?;
     let plain = |(name, value): (Name, secrecy::SecretString)| {
         (name.in_commands().to_owned(), value.expose_secret().to_owned())
     };

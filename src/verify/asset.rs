@@ -47,6 +47,7 @@ pub fn judge_asset(
     }
     Some(AssetSeen {
         asset: asset_id.clone(),
+        as_of: None,
         age: best.map(|(age, _)| age),
         copy: best.map(|(_, copy)| copy.clone()),
         rpo,

@@ -13,6 +13,7 @@ pub fn judge_restores(plan: &ResolvedPlan, scenario: Option<&Id>, state: &RunSta
         let mut seen = RestoreSeen {
             step: Id::trusted(step),
             scenarios: scenario.into_iter().cloned().collect(),
+            as_of: None,
             verdict: None,
             good: Vec::new(),
             problems: Vec::new(),
@@ -29,6 +30,7 @@ pub fn no_way(asset: &Id, scenario: Option<&Id>, why: &str) -> RestoreSeen {
     RestoreSeen {
         step: asset.clone(),
         scenarios: scenario.into_iter().cloned().collect(),
+        as_of: None,
         verdict: Some(Severity::Failure),
         good: Vec::new(),
         problems: vec![Problem::new(Kind::NotReady, Severity::Failure, why, help)],
@@ -71,7 +73,12 @@ fn judge(seen: &mut RestoreSeen, parts: &[&ResolvedStep], state: &RunState) {
                 told,
                 "make the question work where `drplan verify` runs; until then nobody knows whether this is there",
             ),
-            Found::Unknown => (Kind::NotAsked, Severity::Note, format!("not asked: {told}"), ""),
+            Found::Unknown => (
+                Kind::NotAsked,
+                Severity::Note,
+                format!("cannot be known before: {told}"),
+                "a drill finds out: `drplan execute --drill`; or look by hand",
+            ),
         };
         let problem = Problem::new(kind, severity, what, help);
         // The parts of a step have their secrets from the same place.
@@ -88,8 +95,9 @@ fn judge(seen: &mut RestoreSeen, parts: &[&ResolvedStep], state: &RunState) {
         let help = "see to it now: on the day of the disaster the recovery would stop here";
         problems.push(Problem::new(Kind::NotReady, Severity::Failure, why, help));
     } else if !unasked.is_empty() {
-        let what = format!("not asked, as {}: {}", why_not(parts, state), Vec::from_iter(unasked).join("; "));
-        problems.push(Problem::new(Kind::NotAsked, Severity::Note, what, ""));
+        let (why, help) = why_not(parts, state);
+        let what = format!("not asked, as {why}: {}", Vec::from_iter(unasked).join("; "));
+        problems.push(Problem::new(Kind::NotAsked, Severity::Note, what, help));
     }
     problems.sort_by_key(|problem| std::cmp::Reverse(problem.severity));
     seen.verdict =
@@ -97,12 +105,13 @@ fn judge(seen: &mut RestoreSeen, parts: &[&ResolvedStep], state: &RunState) {
     seen.problems = problems;
 }
 
-/// Says why nothing of a step was asked.
-fn why_not(parts: &[&ResolvedStep], state: &RunState) -> String {
+/// Says why nothing of a step was asked, and what to do.
+fn why_not(parts: &[&ResolvedStep], state: &RunState) -> (String, String) {
     let records = parts.iter().filter_map(|step| state.steps.get(state.position(step.id.as_str())?));
     let unneeded = records.into_iter().find(|record| record.state == StepState::Unneeded);
     if let Some(record) = unneeded {
-        return format!("it is done already ({})", record.note.as_deref().unwrap_or_default());
+        let why = format!("it is done already ({})", record.note.as_deref().unwrap_or_default());
+        return (why, String::new());
     }
     let failed = state
         .steps
@@ -110,9 +119,13 @@ fn why_not(parts: &[&ResolvedStep], state: &RunState) -> String {
         .zip(state.nodes())
         .find(|(record, _)| matches!(record.state, StepState::Failed { .. }));
     match failed {
-        Some((record, node)) => {
-            format!("the recovery stops at {} ({})", node.id, record.note.as_deref().unwrap_or_default())
-        }
-        None => "the recovery does not come that far".to_owned(),
+        Some((record, node)) => (
+            format!("the recovery stops at {} ({})", node.id, record.note.as_deref().unwrap_or_default()),
+            format!("see to {} first: what comes after it is asked then", node.id),
+        ),
+        None => (
+            "the recovery does not come that far".to_owned(),
+            "see what `drplan execute --dry-run` says of what comes before it".to_owned(),
+        ),
     }
 }

@@ -131,7 +131,7 @@ fn problems(problems: &[Problem], only_problems: bool, pen: Pen, text: &mut Stri
         let point = problem.point.as_ref().map(|point| format!("{}: ", plain(point))).unwrap_or_default();
         let what = plain(&problem.what);
         text.push_str(&format!("      {style}{}{style:#}: {point}{what}\n", problem.severity.as_str()));
-        if !is_note {
+        if !problem.help.is_empty() {
             text.push_str(&format!("        {cyan}help{cyan:#}: {}\n", plain(&problem.help)));
         }
     }

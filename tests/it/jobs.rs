@@ -4,7 +4,9 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
 
-use drplan::jobs::{Asked, LogAsked, Scheduler, Sign, StampAsked, Standing, look};
+use drplan::jobs::{
+    Ask, Asked, Distant, Here, LogAsked, Machine, Scheduler, Sign, StampAsked, Standing, look,
+};
 use drplan::value::{Length, Moment};
 
 use crate::servers::cron::Cron;
@@ -13,10 +15,47 @@ fn now() -> Moment {
     Moment::from_unix_millis(jiff::Timestamp::now().as_millisecond())
 }
 
-fn asked<'a>(root: &'a Path, scheduler: &'a Scheduler) -> Asked<'a> {
-    let ask = &|_: &[&str]| Err("it is not asked".to_owned());
+/// The machine below a root; its programs are not asked.
+fn below(root: &Path) -> Here<'_> {
+    Here { root, ask: &|_: &[&str]| Err("it is not asked".to_owned()) }
+}
+
+fn asked<'a>(machine: &'a dyn Machine, scheduler: &'a Scheduler) -> Asked<'a> {
     let (stamp, log) = (None, None);
-    Asked { root, scheduler, user: None, runs: None, schedule: None, stamp, log, due: None, ask, now: now() }
+    Asked { machine, scheduler, user: None, runs: None, schedule: None, stamp, log, due: None, now: now() }
+}
+
+/// Looks as from afar, at a machine whose shell is reached this way; says as well in how many rounds.
+pub(crate) fn look_from_afar(asked: &Asked<'_>, shell: Ask<'_>) -> Result<(Vec<Sign>, usize), String> {
+    let mut machine = Distant::new("a-mark");
+    for round in 0.. {
+        let signs = look(&Asked { machine: &machine, ..*asked });
+        let errands = machine.errands();
+        if errands.is_empty() {
+            return Ok((signs, round));
+        }
+        assert!(round < 30, "it asks for ever: {errands:#?}");
+        for errand in errands {
+            let words: Vec<&str> = ["sh", "-c", errand.text, "drplan"]
+                .into_iter()
+                .chain(errand.arguments.iter().map(String::as_str))
+                .collect();
+            let said = shell(&words);
+            machine.hear(errand, said)?;
+        }
+    }
+    unreachable!("a look ends")
+}
+
+/// Looks through a shell in a system of cron.
+fn from_afar(cron: &Cron, question: &Asked<'_>) -> Vec<Sign> {
+    let shell = |words: &[&str]| {
+        let said = cron.inside(words).output().unwrap();
+        Ok(String::from_utf8_lossy(&said.stdout).into_owned())
+    };
+    let (signs, rounds) = look_from_afar(question, &shell).unwrap();
+    assert!(rounds < 12, "{rounds} rounds");
+    signs
 }
 
 /// What is wrong, in words.
@@ -112,8 +151,12 @@ fn knows_what_cron_passes_over() {
         let scheduler = Scheduler::CronFile(PathBuf::from(format!("/etc/cron.d/{name}")));
         let tell = cron.ran(name).display().to_string();
         let runs = reason.is_empty() || *reason == "?";
-        let question = Asked { runs: runs.then_some("/usr/bin/touch"), ..asked(cron.root(), &scheduler) };
+        let machine = below(cron.root());
+        let question = Asked { runs: runs.then_some("/usr/bin/touch"), ..asked(&machine, &scheduler) };
         let said = wrong(&look(&question));
+        if *reason != "?" {
+            assert_eq!(wrong(&from_afar(&cron, &question)), said, "{name} as seen from afar");
+        }
         let ran = Path::new(&tell).exists() || Path::new(&format!("{tell}\r")).exists();
         if said.is_empty() != ran || (*reason != "?" && !said.contains(reason)) {
             differ.push(format!(
@@ -158,7 +201,10 @@ fn knows_which_crontabs_of_users_are_read() {
         ("mail", "mail has no crontab"),
     ] {
         let scheduler = Scheduler::Crontab(user.to_owned());
-        let said = wrong(&look(&asked(cron.root(), &scheduler)));
+        let machine = below(cron.root());
+        let question = asked(&machine, &scheduler);
+        let said = wrong(&look(&question));
+        assert_eq!(wrong(&from_afar(&cron, &question)), said, "the crontab of {user} as seen from afar");
         let ran = cron.ran(user).exists();
         if said.is_empty() != ran || !said.contains(reason) {
             differ.push(format!(
@@ -205,13 +251,15 @@ impl Tree {
     fn cron_with(&self, entry: &str, change: impl FnOnce(Asked<'_>) -> Asked<'_>) -> String {
         self.file("etc/cron.d/backup", entry, 0o644);
         let scheduler = Scheduler::CronFile("/etc/cron.d/backup".into());
-        let question = Asked { runs: Some("/usr/local/bin/backup"), ..asked(self.0.path(), &scheduler) };
+        let machine = below(self.0.path());
+        let question = Asked { runs: Some("/usr/local/bin/backup"), ..asked(&machine, &scheduler) };
         wrong(&look(&change(question)))
     }
 
     fn timer(&self) -> String {
         let scheduler = Scheduler::Timer("backup.timer".to_owned());
-        let question = Asked { runs: Some("/usr/local/bin/backup"), ..asked(self.0.path(), &scheduler) };
+        let machine = below(self.0.path());
+        let question = Asked { runs: Some("/usr/local/bin/backup"), ..asked(&machine, &scheduler) };
         wrong(&look(&question))
     }
 }
@@ -314,7 +362,7 @@ fn knows_whether_a_job_ran() {
         let scheduler = Scheduler::Crontab("root".to_owned());
         let file = Path::new("/var/lib/stamp");
         let stamp = Some(StampAsked { file, max_age: Some(day) });
-        let signs = look(&Asked { stamp, now, ..asked(tree.0.path(), &scheduler) });
+        let signs = look(&Asked { stamp, now, ..asked(&below(tree.0.path()), &scheduler) });
         signs.into_iter().find(|sign| sign.what.contains("/var/lib/stamp")).unwrap()
     };
     assert_eq!((stamp().standing, stamp().what.contains("never succeeded")), (Standing::Wrong, true));
@@ -336,7 +384,7 @@ fn knows_whether_a_job_ran() {
             is_failure: &|line| line.contains("ERROR"),
             max_age: Some(day),
         };
-        let signs = look(&Asked { log: Some(log), now, ..asked(tree.0.path(), &scheduler) });
+        let signs = look(&Asked { log: Some(log), now, ..asked(&below(tree.0.path()), &scheduler) });
         signs.into_iter().find(|sign| sign.what.contains("/var/log/backup.log")).unwrap().standing
     };
     assert_eq!(log("2026-11-23T02:00:09Z done\n"), Standing::Good);
@@ -345,6 +393,14 @@ fn knows_whether_a_job_ran() {
     assert_eq!(log("2026-11-23T02:00:09Z done\n2026-11-23T03:00:09Z ERROR\n"), Standing::Wrong);
     assert_eq!(log("2026-11-20T02:00:09Z done\n"), Standing::Wrong);
     assert_eq!(log(""), Standing::Wrong);
+    // It was rotated since: what was taken out counts, with what has come after.
+    tree.file("var/log/backup.log.1", "2026-11-23T02:00:09Z done\n", 0o644);
+    assert_eq!(log(""), Standing::Good);
+    assert_eq!(log("2026-11-23T03:00:09Z ERROR\n"), Standing::Wrong);
+    tree.file("var/log/backup.log.1", "2026-11-20T02:00:09Z done\n", 0o644);
+    assert_eq!(log(""), Standing::Wrong);
+    assert_eq!(log("2026-11-23T02:00:09Z done\n"), Standing::Good);
+    fs::remove_file(tree.0.path().join("var/log/backup.log.1")).unwrap();
     // A line without a time that can be told is no success of today.
     assert_eq!(log("Nov 23 02:00:09 backup: done\n"), Standing::Unknown);
 
@@ -358,4 +414,120 @@ fn knows_whether_a_job_ran() {
     );
     tree.file("var/log/syslog", &failed, 0o640);
     assert!(tree.cron(entry).contains("failed with exit status 1"), "{}", tree.cron(entry));
+}
+
+#[test]
+fn a_crontab_that_only_its_account_may_read_is_asked_of_crontab() {
+    let scheduler = Scheduler::Crontab("backup".to_owned());
+    let runs = Some("/usr/local/bin/backup");
+    let look_as = |account: &str, told: Result<&str, &str>| {
+        let shell = |words: &[&str]| match words[4..] {
+            ["id", "-un"] => Ok(format!("{account}\n")),
+            ["crontab", "-l"] => told.map(str::to_owned).map_err(str::to_owned),
+            ["a-mark", ref questions @ ..] => Ok(questions
+                .chunks(2)
+                .map(|question| match question {
+                    [_, path @ "/var/spool/cron/crontabs/backup"] => {
+                        format!("stat: cannot statx '{path}': Permission denied\n\na-mark 1\n")
+                    }
+                    [_, "/etc/passwd"] => "backup:x:34:34::/:/bin/sh\n\na-mark 0\n".to_owned(),
+                    [_, path] => format!("stat: '{path}': No such file or directory\n\na-mark 1\n"),
+                    _ => unreachable!("questions come in pairs"),
+                })
+                .collect()),
+            _ => panic!("it asks {words:?}"),
+        };
+        let machine = below(Path::new("/nowhere"));
+        look_from_afar(&Asked { runs, ..asked(&machine, &scheduler) }, &shell).unwrap().0
+    };
+    let says = |signs: &[Sign], standing: Standing, words: &str| {
+        let is_said = signs.iter().any(|sign| sign.standing == standing && sign.what.contains(words));
+        assert!(is_said, "not {words} but {signs:#?}");
+    };
+    let entry = Ok("0 2 * * * /usr/local/bin/backup\n");
+    says(&look_as("backup", entry), Standing::Wrong, "/usr/local/bin/backup is not there");
+    says(&look_as("backup", Ok("0 2 * * * /bin/other\n")), Standing::Wrong, "no entry of");
+    says(
+        &look_as("backup", Err("exit code 1: no crontab for backup")),
+        Standing::Wrong,
+        "backup has no crontab",
+    );
+    says(&look_as("backup", Err("no answer within 20s")), Standing::Unknown, "no answer within 20s");
+    // It is another's.
+    says(&look_as("deploy", entry), Standing::Unknown, "cannot be read: Permission denied");
+}
+
+#[test]
+fn what_a_host_tells_that_makes_no_sense_is_no_answer() {
+    let scheduler = Scheduler::CronFile("/etc/cron.d/backup".into());
+    let machine = below(Path::new("/nowhere"));
+    let question = asked(&machine, &scheduler);
+    for nonsense in ["", "Welcome!\n", "\na-mark 0\n", "81a4 0 0 1\n\na-mark"] {
+        let why = look_from_afar(&question, &|_| Ok(nonsense.to_owned())).unwrap_err();
+        assert_eq!(why, "what the host tells of its files makes no sense", "{nonsense:?}");
+    }
+    assert_eq!(look_from_afar(&question, &|_| Err("no road".to_owned())).unwrap_err(), "no road");
+}
+
+#[test]
+fn files_are_told_from_afar_as_they_are() {
+    use std::process::Command;
+
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name);
+    fs::write(path("plain"), "one\ntwo").unwrap();
+    fs::write(path("marked"), "x\na-mark 0\ny\n").unwrap();
+    fs::write(path("empty"), "").unwrap();
+    fs::write(path("long"), "0123456789abcde\n".repeat(80_000)).unwrap();
+    fs::write(path(".it's $HOME"), "odd\n").unwrap();
+    fs::create_dir(path("folder")).unwrap();
+    symlink("plain", path("link")).unwrap();
+    symlink("nowhere", path("lost")).unwrap();
+    assert!(Command::new("mkfifo").arg(path("pipe")).status().unwrap().success());
+    let here = below(Path::new("/"));
+    // Asks twice: what is not known yet, and what was heard.
+    let told = |ask: &dyn Fn(&dyn Machine) -> String| {
+        let mut machine = Distant::new("another-mark");
+        ask(&machine);
+        for errand in machine.errands() {
+            let mut shell = Command::new("sh");
+            let said = shell.args(["-c", errand.text, "drplan"]).args(&errand.arguments).output().unwrap();
+            machine.hear(errand, Ok(String::from_utf8_lossy(&said.stdout).into_owned())).unwrap();
+        }
+        let told = ask(&machine);
+        assert!(machine.errands().is_empty());
+        told
+    };
+    let kind = |error: std::io::Error| error.kind();
+    for name in [
+        "plain",
+        "marked",
+        "empty",
+        "long",
+        ".it's $HOME",
+        "folder",
+        "link",
+        "lost",
+        "pipe",
+        "none",
+        "none/at/all",
+    ] {
+        let path = &path(name);
+        for ask in [
+            &|machine: &dyn Machine| format!("{:?}", machine.metadata(path).map_err(kind)),
+            &|machine: &dyn Machine| format!("{:?}", machine.link_metadata(path).map_err(kind)),
+            &|machine: &dyn Machine| format!("{:?}", machine.read_link(path).ok()),
+            &|machine: &dyn Machine| format!("{:?}", machine.head(path).map_err(kind)),
+            &|machine: &dyn Machine| format!("{:?}", machine.text(path).map_err(kind)),
+            &|machine: &dyn Machine| format!("{:?}", machine.end_of(path).map_err(kind)),
+            &|machine: &dyn Machine| format!("{:?}", machine.names(path).map_err(|_| "no")),
+        ] as [&dyn Fn(&dyn Machine) -> String; 7]
+        {
+            assert_eq!(told(ask), ask(&here), "{name}");
+        }
+    }
+    assert_eq!(
+        told(&|machine| format!("{:?}", machine.names(dir.path()).ok().map(|names| names.len()))),
+        "Some(9)"
+    );
 }

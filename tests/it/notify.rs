@@ -326,6 +326,26 @@ fn verify_tells_of_a_backup_that_fails_and_of_its_recovery() {
 }
 
 #[test]
+fn what_was_not_asked_again_has_not_recovered() {
+    let hook = Hook::new(&[Reply::Status(200)]);
+    let stage = with_backup();
+    let plan = stage.read("plan.yaml");
+    let step = "steps: { back: { restores: [db], from: [nightly.local], run: 'true', takes: 1m, preconditions: [ { file: ready } ] } }\n";
+    stage.write("plan.yaml", &format!("{plan}{step}"));
+    fs::write(stage.path().join("points").join(crate::verify::of_now()), "rows").unwrap();
+    let asked = [&VERIFY[..], &["--preconditions"]].concat();
+    stage.begin(with_hook(&stage, &hook.url(), &asked)).ends().exits(1);
+    // The look of every night does not ask what restores need: nothing of that has changed.
+    for _ in 0..2 {
+        stage.begin(with_hook(&stage, &hook.url(), &VERIFY)).ends().exits(0);
+    }
+    assert_eq!(hook.events(), ["backup-failed"]);
+    stage.write("ready", "");
+    stage.begin(with_hook(&stage, &hook.url(), &asked)).ends().exits(0);
+    assert_eq!(hook.events(), ["backup-failed", "backup-recovered"]);
+}
+
+#[test]
 fn a_verify_that_cannot_tell_says_so_and_ends_as_it_would() {
     let hook = Hook::new(&[Reply::Status(404)]);
     let stage = with_backup();

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use drplan::effect::Inspector;
-use drplan::jobs::{Asked, Scheduler, Sign, StampAsked, Standing, look};
+use drplan::jobs::{Asked, Here, Scheduler, Sign, StampAsked, Standing, look};
 use drplan::value::{Length, Moment};
 
+use crate::jobs::look_from_afar;
 use crate::servers::Systemd;
 use crate::stage::until;
 
@@ -52,8 +53,8 @@ impl Asking<'_> {
     fn signs(&self, name: &str) -> Vec<Sign> {
         let root: PathBuf = self.systemd.root();
         let scheduler = Scheduler::Timer(format!("{name}.timer"));
-        look(&Asked {
-            root: &root,
+        let asked = Asked {
+            machine: &Here { root: &root, ask: &|words| self.systemd.ask(words) },
             scheduler: &scheduler,
             user: None,
             runs: None,
@@ -61,9 +62,17 @@ impl Asking<'_> {
             stamp: self.stamp,
             log: None,
             due: self.due,
-            ask: &|words| self.systemd.ask(words),
             now: now(),
-        })
+        };
+        let signs = look(&asked);
+        let (afar, rounds) = look_from_afar(&asked, &|words| self.systemd.ask(words)).unwrap();
+        let plainly = |signs: &[Sign]| -> Vec<(Standing, String)> {
+            let words = |sign: &Sign| sign.what.split(" ago (").next().unwrap_or_default().to_owned();
+            signs.iter().map(|sign| (sign.standing, words(sign))).collect()
+        };
+        assert_eq!(plainly(&afar), plainly(&signs), "{name} is seen otherwise from afar");
+        assert!(rounds < 12, "{rounds} rounds");
+        signs
     }
 
     /// Holds what is said of a timer to what must be said: in which standing, and with which words.

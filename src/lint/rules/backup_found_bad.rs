@@ -1,4 +1,4 @@
-//! A copy that `drplan verify` has found bad.
+//! A copy that `drplan verify` has found bad, or the job that makes one.
 
 use crate::document::{KeyPath, Part};
 use crate::finding::{Finding, RuleMeta};
@@ -11,7 +11,7 @@ rule!(
     BackupFoundBad,
     "backup-found-bad",
     Deny,
-    "A copy on which the plan relies is bad, by what drplan verify has seen of it."
+    "A copy on which the plan relies is bad, or what makes it does not run, by what drplan verify has seen."
 );
 
 impl Rule for BackupFoundBad {
@@ -28,6 +28,20 @@ impl Rule for BackupFoundBad {
             let finding = Finding::error(Self::META.name, message)
                 .at(context.place(&path, Part::Key), "is bad, as it really is")
                 .help(format!("mend it, then look again: `drplan verify --copy {copy} --record`"));
+            sink.add(finding, Subject::default());
+        }
+        for (backup, body) in context.plan.backups.iter().filter(|_| context.environment.is_none()) {
+            let job = body.job.as_ref().and_then(|_| seen.job(&context.plan.plan, backup));
+            let Some((seen, Wrong::Fails(what))) = job.and_then(|seen| Some((seen, seen.wrong.as_ref()?)))
+            else {
+                continue;
+            };
+            let path = KeyPath::root().key("backups").key(backup.as_str()).key("job");
+            let message =
+                format!("the job of `{backup}` failed when it was looked at on {}: {what}", day_of(seen.at));
+            let finding = Finding::error(Self::META.name, message)
+                .at(context.place(&path, Part::Key), "does not make it, as it really is")
+                .help("mend it, then look again: `drplan verify --record`");
             sink.add(finding, Subject::default());
         }
     }

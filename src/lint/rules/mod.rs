@@ -29,6 +29,7 @@ mod recovery_point_missed;
 mod recovery_time_missed;
 mod reserved_id;
 mod reserved_variable;
+mod restore_not_ready;
 mod retention;
 mod role_unfilled;
 mod step_without_estimate;
@@ -81,6 +82,7 @@ pub const RULES: &[&dyn Rule] = &[
     &recovery_time_missed::RecoveryTimeMissed,
     &reserved_id::ReservedId,
     &reserved_variable::ReservedVariable,
+    &restore_not_ready::RestoreNotReady,
     &retention::Retention,
     &role_unfilled::RoleUnfilled,
     &step_without_estimate::StepWithoutEstimate,

@@ -3,6 +3,7 @@
 mod backups;
 mod ends;
 mod failover;
+mod jobs;
 mod links;
 mod loopback;
 mod net;

@@ -10,6 +10,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 use crate::clocks::faketime;
+use crate::servers::cron::Cron;
 use crate::stage::{Stage, until};
 
 /// A host of a test on the loopback interface: the same machine, in a home of its own. It ends with the test.
@@ -25,8 +26,18 @@ impl Sshd {
         Self::with("")
     }
 
+    /// Starts an `sshd` on which the files of a system of cron are those of the host.
+    pub(crate) fn inside(cron: &Cron) -> Self {
+        fs::create_dir_all(cron.root().join("run/sshd")).unwrap();
+        Self::launched_by("", |words| cron.inside(words))
+    }
+
     /// Starts an `sshd` with more lines in its configuration.
     pub(crate) fn with(more: &str) -> Self {
+        Self::launched_by(more, plainly)
+    }
+
+    fn launched_by(more: &str, command: impl Fn(&[&str]) -> Command) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let path = |name: &str| dir.path().join(name);
         for key in ["host_key", "user_key"] {
@@ -44,7 +55,7 @@ impl Sshd {
             dir.path().display()
         );
         fs::write(path("sshd_config"), config).unwrap();
-        let daemon = launch(dir.path());
+        let daemon = launch(dir.path(), command);
         let sshd = Self { dir, port, daemon };
         sshd.wait_until_it_answers();
         sshd
@@ -138,7 +149,7 @@ impl Sshd {
 
     /// Starts the `sshd` again, as it was.
     pub(crate) fn start_again(&mut self) {
-        self.daemon = launch(self.dir.path());
+        self.daemon = launch(self.dir.path(), plainly);
         self.wait_until_it_answers();
     }
 
@@ -184,11 +195,16 @@ pub(super) fn give_ssh(stage: &Stage, config: &str) {
     fs::set_permissions(stage.path().join("bin/ssh"), fs::Permissions::from_mode(0o755)).unwrap();
 }
 
-fn launch(dir: &Path) -> Child {
+fn plainly(words: &[&str]) -> Command {
+    let mut command = Command::new(words[0]);
+    command.args(&words[1..]);
+    command
+}
+
+fn launch(dir: &Path, command: impl Fn(&[&str]) -> Command) -> Child {
     // As root it wants a folder to lock itself into.
     let _ = fs::create_dir_all("/run/sshd");
-    Command::new("/usr/sbin/sshd")
-        .args(["-D", "-e", "-f"])
+    command(&["/usr/sbin/sshd", "-D", "-e", "-f"])
         .arg(dir.join("sshd_config"))
         .stdin(Stdio::null())
         .stdout(Stdio::null())

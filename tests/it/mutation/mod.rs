@@ -244,6 +244,7 @@ fn the_plans_themselves_are_clean() {
 
 /// Rules that no single fault of these two plans can make fire, and why.
 const OUT_OF_REACH: &[(&str, &str)] = &[
+    ("restore-not-ready", "no fault of a plan, but of what is there; tests/it/verify/record.rs has it"),
     ("backup-found-bad", "no fault of a plan, but of its backups; tests/it/verify/folder.rs has it"),
     ("backup-not-looked-at", "no fault of a plan either; it stands beside the other"),
     ("unused-import", "neither plan imports another; tests/it/imports.rs has it"),

@@ -10,7 +10,7 @@ pub(crate) mod s3;
 mod systemd;
 
 pub(crate) use mariadb::MariaDb;
-pub(crate) use postgres::{Postgres, program};
+pub(crate) use postgres::{Edition, Postgres, program};
 pub(crate) use process::{as_account, give_to, said};
 pub(crate) use redis::Redis;
 pub(crate) use systemd::Systemd;

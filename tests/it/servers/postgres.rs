@@ -16,16 +16,66 @@ pub(crate) const ACCOUNT: &str = "postgres";
 #[derive(Debug)]
 pub(crate) struct Postgres {
     folder: TempDir,
+    bin: PathBuf,
     process: Option<Process>,
+}
+
+/// Programs of one version.
+#[derive(Clone, Debug)]
+pub(crate) struct Edition {
+    pub(crate) bin: PathBuf,
+    pub(crate) major: u32,
+}
+
+/// Returns the folder of the server's own programs.
+fn bin() -> PathBuf {
+    let mut versions: Vec<PathBuf> =
+        fs::read_dir("/usr/lib/postgresql").unwrap().map(|entry| entry.unwrap().path()).collect();
+    versions.sort();
+    versions.pop().expect("PostgreSQL is installed").join("bin")
 }
 
 /// Returns the path of one of the server's own programs.
 pub(crate) fn program(name: &str) -> String {
-    let mut versions: Vec<PathBuf> =
-        fs::read_dir("/usr/lib/postgresql").unwrap().map(|entry| entry.unwrap().path()).collect();
-    versions.sort();
-    let newest = versions.pop().expect("PostgreSQL is installed");
-    newest.join("bin").join(name).display().to_string()
+    bin().join(name).display().to_string()
+}
+
+impl Edition {
+    /// The machine's own, without pgvector.
+    pub(crate) fn of_the_machine() -> Self {
+        Self::in_folder(bin())
+    }
+
+    /// Another than the machine's, with pgvector.
+    pub(crate) fn of_the_tools() -> Self {
+        let target = Path::new(env!("CARGO_BIN_EXE_drplan")).ancestors().nth(2).unwrap();
+        let bin = target.join("tools/postgresql/bin");
+        assert!(bin.join("postgres").exists(), "no PostgreSQL in {}: run `tests/run tools`", bin.display());
+        Self::in_folder(bin)
+    }
+
+    /// The older and the newer of the two.
+    pub(crate) fn both() -> (Self, Self) {
+        let (one, other) = (Self::of_the_machine(), Self::of_the_tools());
+        assert_ne!(
+            one.major, other.major,
+            "the machine has the same version of PostgreSQL as the wheel: install another of the two"
+        );
+        if one.major < other.major { (one, other) } else { (other, one) }
+    }
+
+    fn in_folder(bin: PathBuf) -> Self {
+        let version = said(Command::new(bin.join("postgres")).arg("--version"));
+        let major = version.split(|c: char| !c.is_ascii_digit()).find_map(|word| word.parse().ok());
+        Self { bin, major: major.unwrap_or_else(|| panic!("no version in {version}")) }
+    }
+
+    /// Makes a cluster and starts it.
+    pub(crate) fn start(&self) -> Postgres {
+        let mut server = Postgres::made_by(&self.bin, &[]);
+        server.up();
+        server
+    }
 }
 
 impl Postgres {
@@ -43,8 +93,12 @@ impl Postgres {
 
     /// Makes a cluster, and does not start it.
     pub(crate) fn make(settings: &[&str]) -> Self {
-        let server = Self::bare();
-        let mut initdb = as_account(ACCOUNT, &program("initdb"));
+        Self::made_by(&bin(), settings)
+    }
+
+    fn made_by(bin: &Path, settings: &[&str]) -> Self {
+        let server = Self::bare_of(bin);
+        let mut initdb = as_account(ACCOUNT, &server.program("initdb"));
         initdb.args(["--username=postgres", "--auth=trust", "--no-sync", "--wal-segsize=1"]);
         initdb.args(["--encoding=UTF8", "--locale=C.UTF-8", "-D"]).arg(server.data());
         said(initdb.current_dir("/"));
@@ -57,9 +111,17 @@ impl Postgres {
 
     /// Makes the folder of a cluster, and nothing in it.
     pub(crate) fn bare() -> Self {
+        Self::bare_of(&bin())
+    }
+
+    fn bare_of(bin: &Path) -> Self {
         let folder = tempfile::tempdir().unwrap();
         give_to(ACCOUNT, folder.path());
-        Self { folder, process: None }
+        Self { folder, bin: bin.to_owned(), process: None }
+    }
+
+    fn program(&self, name: &str) -> String {
+        self.bin.join(name).display().to_string()
     }
 
     /// Gives a cluster that came from elsewhere the socket of this one.
@@ -86,7 +148,7 @@ impl Postgres {
     /// Starts the server and waits until it answers.
     #[track_caller]
     pub(crate) fn up(&mut self) {
-        let mut command = as_account(ACCOUNT, &program("postgres"));
+        let mut command = as_account(ACCOUNT, &self.program("postgres"));
         command.arg("-D").arg(self.data()).current_dir("/");
         // SIGINT is the fast shutdown: in good order, and waiting for no session.
         let mut process = Process::start(command, &self.folder.path().join("log"), Signal::INT);
@@ -104,8 +166,17 @@ impl Postgres {
         }
     }
 
-    /// Returns a client program that reaches the server.
+    /// Returns a client program of the machine that reaches the server.
     pub(crate) fn client(&self, program: &str) -> Command {
+        self.reached_by(program)
+    }
+
+    /// Returns a client program of the server's own version that reaches it.
+    pub(crate) fn own_client(&self, program: &str) -> Command {
+        self.reached_by(&self.program(program))
+    }
+
+    fn reached_by(&self, program: &str) -> Command {
         let mut command = Command::new(program);
         command.env("PGHOST", self.socket()).env("PGUSER", "postgres").current_dir("/");
         command

@@ -106,7 +106,7 @@ impl Systemd {
     /// Runs a program that looks; what it prints, or its complaint.
     pub(crate) fn ask(&self, words: &[&str]) -> Result<String, String> {
         let Output { status, stdout, stderr } = self.inside(words).output().unwrap();
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
         if status.success() { Ok(text(stdout)) } else { Err(text(stderr)) }
     }
 

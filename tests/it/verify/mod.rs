@@ -12,6 +12,7 @@ mod pg_dump;
 mod pgbackrest;
 mod postgres;
 mod preconditions;
+mod record;
 mod replica;
 mod speed;
 mod tools;

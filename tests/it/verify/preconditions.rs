@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 
 use super::of_now;
-use crate::servers::{Postgres, said};
+use crate::servers::{Edition, Postgres, said};
 use crate::stage::Stage;
 
 /// A repository whose database comes back from a dump.
@@ -30,17 +30,28 @@ impl Bed {
     fn new(dump: &[&str], with: &str) -> Self {
         let source = Postgres::start();
         crate::recipes::fill_postgres(&source);
-        let server = Postgres::start();
+        Self::of(&source, dump, Postgres::start(), "", with)
+    }
+
+    /// The same between two servers, with these programs first in PATH.
+    fn between(from: &Edition, fill: impl Fn(&Postgres), dump: &[&str], to: &Edition, with: &str) -> Self {
+        let source = from.start();
+        crate::recipes::fill_postgres(&source);
+        fill(&source);
+        Self::of(&source, dump, to.start(), &format!(", PATH: '{}:/usr/bin:/bin'", to.bin.display()), with)
+    }
+
+    fn of(source: &Postgres, dump: &[&str], server: Postgres, vars: &str, with: &str) -> Self {
         server.sql("postgres", "create role app login; create role reader");
         let stage = Stage::new(&format!(
-            "vars: {{ {} }}\n{}steps:\n  back: {{ restores: [db], from: [nightly.local], use: postgres/restore-dump, takes: 5m, \
+            "vars: {{ {}{vars} }}\n{}steps:\n  back: {{ restores: [db], from: [nightly.local], use: postgres/restore-dump, takes: 5m, \
              with: {{ dump: $POINT_PATH, database: shop{with} }} }}\n",
             server.vars(),
             head("vps")
         ));
         fs::create_dir(stage.path().join("points")).unwrap();
         let point = stage.path().join("points").join(of_now());
-        said(source.client("pg_dump").args(["-d", "shop"]).args(dump).arg("-f").arg(&point));
+        said(source.own_client("pg_dump").args(["-d", "shop"]).args(dump).arg("-f").arg(&point));
         Self { stage, server, point }
     }
 
@@ -58,7 +69,7 @@ impl Bed {
         has(&step, "failure", "not-ready", words);
         assert_eq!(code, 1);
         let told = step["good"].as_array().unwrap().len() + step["problems"].as_array().unwrap().len();
-        assert_eq!(told, 8, "three tools and five preconditions: {step:#}");
+        assert_eq!(told, 9, "three tools and six preconditions: {step:#}");
     }
 }
 
@@ -112,25 +123,40 @@ fn a_server_without_what_a_dump_needs_is_found_before_the_disaster() {
     bed.stage.write("plan.yaml", &plan.replace("PGUSER: postgres", "PGUSER: clerk"));
     bed.lacks("The server lets databases be made");
     bed.stage.write("plan.yaml", &plan);
+    bed.is_ready();
+}
 
-    // A dump of a newer pg_dump than the one here.
-    let good = fs::read(&bed.point).unwrap();
-    let mut newer = good.clone();
-    newer[6] = 99;
-    fs::write(&bed.point, newer).unwrap();
-    bed.lacks("unsupported version");
-    fs::write(&bed.point, good).unwrap();
+#[test]
+fn a_dump_for_a_newer_server_or_newer_programs_is_found_before_the_disaster() {
+    let (older, newer) = Edition::both();
+    Bed::between(&older, |_| {}, &["-Fc"], &newer, "").is_ready();
+    Bed::between(&older, |_| {}, &["-Fp"], &newer, "").is_ready();
+    Bed::between(&newer, |_| {}, &["-Fc"], &older, "").lacks("unsupported version");
+    let bed = Bed::between(&newer, |_| {}, &["-Fp"], &older, "");
+    bed.lacks(&format!("is of PostgreSQL {}, and the server is PostgreSQL {}", newer.major, older.major));
+    // Whoever wants to try it may.
+    let plan = bed.stage.read("plan.yaml");
+    bed.stage.write("plan.yaml", &plan.replace("database: shop", "database: shop, older_server: yes"));
     bed.is_ready();
 }
 
 #[test]
 fn an_extension_or_a_disk_that_is_not_there_is_found_before_the_disaster() {
+    let (with_vector, without) = (Edition::of_the_tools(), Edition::of_the_machine());
+    let vectors = |source: &Postgres| {
+        source.sql("shop", "create extension vector; create table s.places (at vector(3)); insert into s.places values ('[1,2,3]')");
+    };
+    Bed::between(&with_vector, vectors, &["-Fc"], &with_vector, "").is_ready();
+    let bed = Bed::between(&with_vector, vectors, &["-Fp"], &without, ", older_server: yes");
+    assert_eq!(
+        bed.server.sql("postgres", "select count(*) from pg_available_extensions where name = 'vector'"),
+        "0",
+        "this test wants the machine's own PostgreSQL without pgvector"
+    );
+    bed.lacks("no such extension on the server: vector");
+
     let bed = Bed::new(&["-Fp"], "");
     bed.is_ready();
-    let text = fs::read_to_string(&bed.point).unwrap();
-    fs::write(&bed.point, text.replace("hstore", "vectors")).unwrap();
-    bed.lacks("no such extension on the server: vectors");
-    fs::write(&bed.point, text).unwrap();
     let plan = bed.stage.read("plan.yaml");
     bed.stage.write("plan.yaml", &plan.replace("database: shop", "database: shop, size_mb: 900000000"));
     bed.lacks("MiB needed");
@@ -167,7 +193,7 @@ fn a_key_is_fetched_and_really_tried_before_the_disaster() {
     has(&asked(&stage, "decrypt").1, "failure", "not-ready", "cannot be decrypted with this key");
     fs::remove_file(stage.path().join("key")).unwrap();
     let (code, step) = asked(&stage, "decrypt");
-    has(&step, "failure", "not-ready", "secrets AGE_KEY: ");
+    has(&step, "failure", "not-ready", "secret AGE_KEY: it cannot be fetched: /");
     assert_eq!(code, 1);
     // A key that a person will type cannot be asked for by cron.
     let plan = stage.read("plan.yaml");
@@ -183,15 +209,22 @@ fn a_key_is_fetched_and_really_tried_before_the_disaster() {
 #[test]
 fn that_one_secret_cannot_be_had_hides_no_other() {
     let stage = Stage::new(&format!(
-        "secrets: {{ TOKEN: {{ file: token }}, AGE_KEY: {{ file: key }} }}\n{}steps:\n  \
+        "secrets: {{ TOKEN: {{ file: token }}, AGE_KEY: {{ file: key }}, OTHER: {{ env: NOBODY_SETS_THIS }} }}\n{}steps:\n  \
          allow: {{ run: 'true', secrets: [TOKEN], takes: 1m }}\n  \
-         back: {{ needs: [allow], restores: [db], from: [nightly.local], run: 'true', secrets: [AGE_KEY], takes: 5m }}\n",
+         back: {{ needs: [allow], restores: [db], from: [nightly.local], run: 'true', secrets: [AGE_KEY, OTHER], takes: 5m }}\n",
         head("vps")
     ));
     fs::create_dir(stage.path().join("points")).unwrap();
     stage.write(&format!("points/{}", of_now()), "content");
-    has(&asked(&stage, "allow").1, "failure", "not-ready", "secrets TOKEN: ");
-    has(&asked(&stage, "back").1, "failure", "not-ready", "secrets AGE_KEY: ");
+    has(&asked(&stage, "allow").1, "failure", "not-ready", "secret TOKEN: it cannot be fetched: /");
+    let (_, back) = asked(&stage, "back");
+    has(&back, "failure", "not-ready", "secret AGE_KEY: it cannot be fetched: /");
+    has(
+        &back,
+        "failure",
+        "not-ready",
+        "secret OTHER: it cannot be fetched: the variable NOBODY_SETS_THIS is not set",
+    );
 }
 
 /// A plan whose restore has this precondition.
@@ -256,7 +289,8 @@ fn what_cannot_be_asked_before_is_told_and_each_scenario_is_asked() {
     human
         .says("back (spoiled)")
         .says("It is so: exit code 1")
-        .says("not asked: It is so: build has not really been done");
+        .says("cannot be known before: It is so: build has not really been done")
+        .says("help: a drill finds out: `drplan execute --drill`");
     let junit = denied.run(&["verify", "plan.yaml", "--preconditions", "--format", "junit"]).exits(1);
     junit.says("restore by back in spoiled").says("not-ready");
     let metrics = denied.run(&["verify", "plan.yaml", "--preconditions", "--format", "openmetrics"]).exits(1);
@@ -277,4 +311,30 @@ fn what_cannot_be_asked_before_is_told_and_each_scenario_is_asked() {
         &more.replace("  build: { provides: [next], run: touch built, takes: 5m }\n", ""),
     );
     has(&asked(&stranded, "db").1, "failure", "not-ready", "no home is left");
+}
+
+#[test]
+fn what_waits_for_another_step_is_asked_as_it_is_now() {
+    let stage = |more: &str| {
+        let stage = Stage::new(&format!(
+            "{}steps:\n  make: {{ run: touch made, takes: 1m{more} }}\n  \
+             back: {{ needs: [make], restores: [db], from: [nightly.local], on: home, takes: 5m, run: touch done, \
+             preconditions: [ {{ title: The first, file: points }}, {{ title: The second, file: made }}, \
+             {{ title: The third, run: no-such-program }} ] }}\n",
+            head("vps")
+        ));
+        fs::create_dir(stage.path().join("points")).unwrap();
+        stage.write(&format!("points/{}", of_now()), "content");
+        stage
+    };
+    let waits = stage("");
+    let (code, step) = asked(&waits, "back");
+    assert!(code == 0 && step["verdict"].is_null(), "{step:#}");
+    assert!(step["good"][0].as_str().unwrap().ends_with("/points is there"), "{step:#}");
+    has(&step, "note", "not-asked", "/made is not there, as it is now; make has not really been done");
+    has(&step, "note", "not-asked", "The third: ");
+    assert!(!waits.path().join("made").exists() && !waits.path().join("done").exists());
+    // A value that only that step will know makes all of them unknown.
+    let (_, step) = asked(&stage(", outputs: [NEW]"), "back");
+    has(&step, "note", "not-asked", "The first: NEW is not known yet");
 }

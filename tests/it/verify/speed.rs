@@ -4,6 +4,7 @@ use std::fs;
 use std::process::Stdio;
 
 use super::{NEWEST, NOW, Shop, daily};
+use crate::servers::http::Server;
 use crate::stage::try_until;
 
 /// A shop with so many copies, each looked at by a recipe that keeps a core busy.
@@ -75,4 +76,46 @@ fn a_large_artifact_is_read_in_the_memory_of_a_small_one() {
     let (small, large): (u64, u64) = (most_memory(1 << 20), most_memory(256 << 20));
     assert!(small > 4_000, "nothing was seen of its memory");
     assert!(large < small + 16_000, "{small} kB with 1 MiB, {large} kB with 256 MiB");
+}
+
+/// A program takes milliseconds to start; what needs none costs no more than a look.
+#[test]
+fn what_needs_no_program_starts_none() {
+    let server = Server::start(200);
+    let started = |copies: usize| {
+        let shop = daily(1..=10).fold(Shop::new("", ""), |shop, name| shop.with(&name, "content"));
+        shop.0.write("drplan.yaml", "defaults: { confine: false }\n");
+        crate::servers::said(
+            std::process::Command::new("bash")
+                .current_dir(shop.point(""))
+                .args(["-c", "sha256sum db* >SHA256SUMS"]),
+        );
+        let port = server.port;
+        let probes = format!(
+            "verify: [ {{ file: $POINT_PATH, expect: {{ min_bytes: 5 }} }}, {{ tcp: '127.0.0.1:{port}' }}, {{ http: 'http://127.0.0.1:{port}/' }} ]"
+        );
+        let copies: String = (0..copies)
+            .map(|number| format!("      c{number}: {{ at: points, keep: 30d, {probes} }}\n"))
+            .collect();
+        let plan = shop.0.read("plan.yaml");
+        let (head, _) = plan.split_once("      local:").unwrap();
+        shop.0.write("plan.yaml", &format!("{head}{copies}"));
+        let drplan = shop.0.drplan(&["verify", "plan.yaml", "--as-of", NOW, "--format", "json"]);
+        let mut strace = std::process::Command::new("strace");
+        strace.args(["-f", "-qq", "-o", "trace", "-e", "trace=execve", "--"]);
+        strace.arg(drplan.get_program()).args(drplan.get_args()).current_dir(shop.0.path()).env_clear();
+        for (name, value) in drplan.get_envs() {
+            strace.env(name, value.unwrap());
+        }
+        let ran = strace.output().unwrap();
+        let seen: serde_json::Value = serde_json::from_slice(&ran.stdout).unwrap();
+        assert!(ran.status.success(), "{seen:#}");
+        let trace = shop.0.read("trace");
+        let begun = trace.lines().filter(|line| line.contains("execve(") && line.contains(" = 0")).count();
+        assert!(begun > 0, "nothing was seen: {trace}");
+        (begun, trace)
+    };
+    let (few, many) = (started(1), started(20));
+    assert_eq!(few.0, many.0, "{}", many.1);
+    assert_eq!(server.asked().len(), 21);
 }
