@@ -5,12 +5,15 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use super::{Shop, of_now};
-use crate::servers::{Postgres, said};
+use crate::servers::{Edition, Postgres, said};
 
 const USE: &str = ", verify: [ { use: pg-dump/verify, with: { tables: [messages] } } ]";
 
 fn server() -> Postgres {
-    let server = Postgres::start();
+    filled(Postgres::start())
+}
+
+fn filled(server: Postgres) -> Postgres {
     server.sql("postgres", "create database shop");
     server.sql("postgres", "create database empty");
     server.sql(
@@ -166,15 +169,25 @@ fn a_dump_on_a_full_disk_is_found() {
 
 #[test]
 fn a_dump_of_a_newer_pg_dump_is_unknown() {
-    let server = server();
-    let shop = shop(&server, USE, &["-Fc", "shop"]);
+    let (older, newer) = Edition::both();
+    let server = filled(newer.start());
+    let read_by = |edition: &Edition| {
+        let shop =
+            Shop::today(USE, &format!("vars: {{ PATH: '{}:/usr/bin:/bin' }}\n", edition.bin.display()));
+        said(server.own_client("pg_dump").args(["-Fc", "shop", "-f"]).arg(shop.point(&of_now())));
+        shop
+    };
+    read_by(&newer).is_good();
+    read_by(&older).has(
+        "unknown",
+        "not-known",
+        &format!("it is of a newer pg_dump than this pg_restore (PostgreSQL) {}", older.major),
+    );
+    // What is of an older one can be read.
+    let server = filled(older.start());
+    let shop = Shop::today(USE, &format!("vars: {{ PATH: '{}:/usr/bin:/bin' }}\n", newer.bin.display()));
+    said(server.own_client("pg_dump").args(["-Fc", "shop", "-f"]).arg(shop.point(&of_now())));
     shop.is_good();
-    let mut bytes = fs::read(shop.path()).unwrap();
-    // Behind the magic number stand the major and the minor version of the format.
-    assert_eq!((&bytes[..5], bytes[5]), (&b"PGDMP"[..], 1));
-    bytes[6] = 99;
-    fs::write(shop.path(), bytes).unwrap();
-    shop.has("unknown", "not-known", "it is of a newer pg_dump than");
 }
 
 #[test]
@@ -200,6 +213,33 @@ fn what_is_empty_or_left_out_is_found() {
     left_out.has("failure", "not-good", "the table messages is not in it");
     let bare = shop(&server, USE, &["-Fp", "--schema-only", "shop"]);
     bare.has("failure", "not-good", "the table messages has no rows in it");
+    // Without being asked for a table: half a dump is none, unless it is said that the other half is elsewhere.
+    let plain = ", verify: [ { use: pg-dump/verify } ]";
+    let with_part = |part: &str| format!(", verify: [ {{ use: pg-dump/verify, with: {{ part: {part} }} }} ]");
+    for format in ["-Fc", "-Fp"] {
+        shop(&server, plain, &[format, "empty"]).is_good();
+        shop(&server, plain, &[format, "--schema-only", "shop"]).has(
+            "failure",
+            "not-good",
+            "it is of pg_dump --schema-only",
+        );
+        shop(&server, plain, &[format, "--data-only", "shop"]).has(
+            "failure",
+            "not-good",
+            "it is of pg_dump --data-only",
+        );
+        shop(&server, &with_part("schema"), &[format, "--schema-only", "shop"]).is_good();
+        shop(&server, &with_part("data"), &[format, "--data-only", "shop"]).is_good();
+        shop(&server, &with_part("data"), &[format, "--schema-only", "shop"]).has(
+            "failure",
+            "not-good",
+            "--schema-only",
+        );
+    }
+    server.sql("empty", "create table without_rows (a int)");
+    for args in [&["-Fc", "empty"][..], &["-Fp", "empty"], &["-Fp", "--inserts", "empty"]] {
+        shop(&server, plain, args).is_good();
+    }
     let floor = ", verify: [ { use: pg-dump/verify } ], floor: { rows: 1000, tables: { users: 10 } }";
     shop(&server, floor, &["-Fc", "shop"]).is_good();
     shop(&server, floor, &["-Fp", "shop"]).is_good();
@@ -232,4 +272,34 @@ fn a_check_that_breaks_is_unknown_and_never_well() {
     stand_in("exit 0").has("unknown", "not-known", "lists nothing");
     let newer = "echo 'pg_restore: error: unsupported version (1.16) in file header' >&2; exit 1";
     stand_in(newer).has("unknown", "not-known", "it is of a newer pg_dump than");
+}
+
+#[test]
+fn a_dump_of_what_one_account_may_see_is_unknown() {
+    let server = server();
+    server.sql(
+        "shop",
+        "create role clerk login; grant select on all tables in schema public to clerk; grant pg_read_all_data to clerk; \
+         alter table messages enable row level security; create policy own on messages to clerk using (id < 10)",
+    );
+    let by = |args: &[&str]| {
+        shop(
+            &server,
+            ", verify: [ { use: pg-dump/verify, with: { tables: [messages] } } ]",
+            &[args, &["shop"]].concat(),
+        )
+    };
+    // By default such a dump fails, and that of the owner holds all.
+    assert!(
+        !server
+            .client("pg_dump")
+            .args(["-U", "clerk", "-Fc", "-f", "/dev/null", "shop"])
+            .status()
+            .unwrap()
+            .success()
+    );
+    assert_eq!(by(&["-Fc"]).is_good()["looked_into"][0]["facts"]["rows"], 3020);
+    let part = by(&["-Fp", "-U", "clerk", "--enable-row-security"]);
+    let copy = part.has("unknown", "not-known", "what its account may not see is not in it");
+    assert_eq!(copy["looked_into"][0]["facts"]["rows"], 29, "{copy:#}");
 }

@@ -187,6 +187,27 @@ fn a_mariadb_dump_is_counted_and_held_to_its_end() {
         "not-good",
         "the table messages has no rows",
     );
+    // Half a dump, unless it is said that the other half is elsewhere; and what nobody has asked for.
+    let with = |with: &str| format!("{{ use: mariadb/verify-dump, with: {{ {with} }} }}");
+    server.sql(
+        "use shop; create procedure p() select 1; create database bare; use bare; create table t (a int)",
+    );
+    let anything = "{ use: mariadb/verify-dump }";
+    shop_of(anything, &dump(&["bare"])).is_good();
+    shop_of(anything, &dump(&["--no-data", "shop"])).has("failure", "not-good", "it is of --no-data");
+    shop_of(anything, &dump(&["--no-create-info", "shop"])).has(
+        "failure",
+        "not-good",
+        "it is of --no-create-info",
+    );
+    shop_of(&with("part: schema"), &dump(&["--no-data", "shop"])).is_good();
+    shop_of(&with("part: data"), &dump(&["--no-create-info", "shop"])).is_good();
+    shop_of(&with("routines: yes"), &dump(&["shop"])).has(
+        "failure",
+        "not-good",
+        "it was made without --routines --events",
+    );
+    shop_of(&with("routines: yes"), &dump(&["--routines", "--events", "shop"])).is_good();
     shop_of(MARIADB, b"hello").has("failure", "not-good", "nothing that mariadb-dump");
 }
 
@@ -220,6 +241,29 @@ fn an_archive_is_read_to_its_mark() {
         "not-good",
         "leads out of the folder",
     );
+    // A disk that was not mounted, and a folder that is a link.
+    let folder = "{ use: files/verify-tar, with: { paths: [uploads] } }";
+    shop_of(folder, &good).is_good();
+    shop_of(folder, &made("mkdir uploads; tar -czf x uploads", "x")).has(
+        "failure",
+        "not-good",
+        "uploads is an empty folder in it",
+    );
+    let link = "mkdir -p real; echo data >real/file; ln -s real uploads; ";
+    shop_of(folder, &made(&format!("{link}tar -czf x uploads"), "x")).has(
+        "failure",
+        "not-good",
+        "uploads is a link to real, which is not in it",
+    );
+    shop_of(folder, &made(&format!("{link}tar -czhf x uploads"), "x")).is_good();
+    shop_of(folder, &made(&format!("{link}tar -czf x uploads real"), "x")).is_good();
+    let absolute =
+        "mkdir -p real; echo data >real/file; ln -s \"$PWD/real\" uploads; tar -czf x ./uploads ./real";
+    shop_of(folder, &made(absolute, "x")).is_good();
+    // Names that look like something else.
+    let odd = "mkdir uploads; for name in 'a -> b' 'a link to b' ' lead' 'x  y' '-rw-r--r-- 0 1 2026-01-01 00:00 z'; do echo >\"uploads/$name\"; done; tar -cf x uploads";
+    let copy = shop_of("{ use: files/verify-tar, with: { paths: ['uploads/a -> b', 'uploads/a link to b', 'uploads/ lead', 'uploads/x  y'] } }", &made(odd, "x")).is_good();
+    assert_eq!(copy["looked_into"][0]["facts"]["files"], 5, "{copy:#}");
     shop_of(TAR, b"<html>not found</html>").has("failure", "not-good", "");
 }
 
@@ -274,6 +318,17 @@ fn what_a_restic_repository_lacks_is_found() {
     // restic ends well where a path is missing.
     restic(RESTIC, "mv uploads away; $r backup \"$PWD/uploads\" \"$PWD/other\" || true")
         .has("failure", "not-good", "uploads");
+    // A disk that was not mounted, and a folder that is a link; what lies within what was backed up is a path too.
+    let path = |path: &str| format!("{{ use: files/verify-restic, with: {{ paths: [$SOURCE/{path}] }} }}");
+    restic(&path("uploads/2"), all).is_good();
+    restic(RESTIC, &format!("rm uploads/*; {all}")).has("failure", "not-good", "uploads was an empty folder");
+    let link = "ln -s uploads linked; ln -s /nowhere/at/all away; $r backup \"$PWD\" --exclude points";
+    restic(&path("linked"), link).is_good();
+    restic(&path("away"), link).has(
+        "failure",
+        "not-good",
+        "away is a link to /nowhere/at/all, which is not in the newest snapshot",
+    );
     restic(RESTIC, &format!("{all}; rm -r points; mkdir points")).has(
         "failure",
         "not-good",
@@ -342,6 +397,25 @@ fn a_borg_repository_is_really_read() {
         "{all}; segment=$(find points/data -type f -size +50k | head -n 1); printf XXXX | dd of=\"$segment\" bs=1 seek=30000 conv=notrunc status=none"
     );
     borg(BORG, &rot).has("failure", "not-good", "its data is damaged");
+    // A repair makes all of it readable, and the file is zeros.
+    let repaired = format!(
+        "{rot}; export BORG_CHECK_I_KNOW_WHAT_I_AM_DOING=YES; borg check --repair points || true; borg check --verify-data points"
+    );
+    borg(BORG, &repaired).has("failure", "not-good", "were filled with zeros by a repair");
+    let path = |path: &str| format!("{{ use: files/verify-borg, with: {{ paths: [{path}] }} }}");
+    borg(&path("uploads"), all).is_good();
+    borg(&path("uploads"), "rm uploads/*; borg create points::a uploads").has(
+        "failure",
+        "not-good",
+        "uploads is an empty folder",
+    );
+    let link = "ln -s uploads linked; ln -s /nowhere/at/all away; borg create points::a uploads linked away";
+    borg(&path("linked"), link).is_good();
+    borg(&path("away"), link).has(
+        "failure",
+        "not-good",
+        "away is a link to /nowhere/at/all, which is not in the newest archive",
+    );
     borg(BORG, "true").has("failure", "not-good", "it has no archive");
     borg(BORG, "rm uploads/1; borg create points::a uploads").has(
         "failure",
