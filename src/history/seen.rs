@@ -69,7 +69,8 @@ struct Verification {
 
 #[derive(Deserialize)]
 struct Plan {
-    plan: Id,
+    #[serde(rename = "plan")]
+    id: Id,
     environment: Option<String>,
     copies: Vec<Copy>,
     #[serde(default)]
@@ -122,7 +123,7 @@ impl Seen {
         let mut seen =
             Self { at: told.as_of, copies: BTreeMap::new(), jobs: BTreeMap::new(), restores: Vec::new() };
         for plan in told.plans.into_iter().filter(|plan| plan.environment.is_none()) {
-            let Plan { plan, copies, jobs, restores, .. } = plan;
+            let Plan { id: plan, copies, jobs, restores, .. } = plan;
             for Copy { id, as_of, limit, problems } in copies {
                 let at = as_of.unwrap_or(told.as_of);
                 seen.copies.insert((plan.clone(), id), SeenCopy { at, wrong: wrong(&problems), limit });

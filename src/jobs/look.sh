@@ -20,7 +20,7 @@ while [ $# -gt 0 ]; do
     beginning) read_with head -c 1048577 -- "$path" ;;
     end)
       bytes=$(stat -L -c %s -- "$path" 2>/dev/null)
-      if [ "${bytes:-0}" -gt 1048576 ]; then
+      if [ "${bytes:-0}" -gt 1048576 ] && [ -r "$path" ]; then
         read_with tail -c 1048576 -- "$path" | sed 1d
       else
         read_with cat -- "$path"

@@ -498,6 +498,25 @@ fn files_are_told_from_afar_as_they_are() {
         assert!(machine.errands().is_empty());
         told
     };
+    // What an account may not read is not taken for empty.
+    fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    for name in ["long", "plain"] {
+        let secret = &path(name);
+        fs::set_permissions(secret, fs::Permissions::from_mode(0o600)).unwrap();
+        let mut machine = Distant::new("another-mark");
+        let _ = machine.end_of(secret);
+        for errand in machine.errands() {
+            let mut shell = Command::new("setpriv");
+            shell.args(["--reuid", "nobody", "--clear-groups", "sh", "-c", errand.text, "drplan"]);
+            let said = shell.args(&errand.arguments).output().unwrap();
+            machine.hear(errand, Ok(String::from_utf8_lossy(&said.stdout).into_owned())).unwrap();
+        }
+        assert_eq!(
+            machine.end_of(secret).unwrap_err().kind(),
+            std::io::ErrorKind::PermissionDenied,
+            "{name}"
+        );
+    }
     let kind = |error: std::io::Error| error.kind();
     for name in [
         "plain",

@@ -13,8 +13,6 @@ use crate::stage::Stage;
 struct Bed {
     stage: Stage,
     server: Postgres,
-    /// The newest point.
-    point: std::path::PathBuf,
 }
 
 const HEAD: &str = "places: { vps: { kind: host }, next: { kind: host, exists: false } }\n\
@@ -52,7 +50,7 @@ impl Bed {
         fs::create_dir(stage.path().join("points")).unwrap();
         let point = stage.path().join("points").join(of_now());
         said(source.own_client("pg_dump").args(["-d", "shop"]).args(dump).arg("-f").arg(&point));
-        Self { stage, server, point }
+        Self { stage, server }
     }
 
     #[track_caller]
