@@ -4,12 +4,12 @@ exec 3<&0 5>&1 6>&2 </dev/null >/dev/null 2>/dev/null
 # Where a login begins.
 cd "${HOME:-/}"
 base=${XDG_STATE_HOME:-${HOME:-/tmp}/.local/state}/drplan
-run=$base/$RUN
-dir=$run/$NAME
-say() { printf '%s %s\n' "$NONCE" "$*" >&5; }
+run=$base/$run_id
+attempt=$run/$name
+say() { printf '%s %s\n' "$nonce" "$*" >&5; }
 # From now on what comes is the command's own.
 here() {
-  printf '%s here\n' "$NONCE" >&6
+  printf '%s here\n' "$nonce" >&6
   say here
 }
 boot() {
@@ -20,5 +20,13 @@ boot() {
     boot_id=$(sysctl -n kern.boottime)
   fi
 }
+# Whether nobody was here before: of all who try to make this file one makes it, which is what makes a start happen once.
+first() {
+  set -C
+  true >"$attempt.out"
+  made=$?
+  set +C
+  return "$made"
+}
 # Whether the attempt has ended, and with which exit code.
-over() { read -r ended code <"$dir/ended" && [ "$ended" = ended ] && [ -n "$code" ]; }
+over() { read -r ended code <"$attempt.ended" && [ "$ended" = ended ] && [ -n "$code" ]; }

@@ -3,17 +3,17 @@ script=$base/look.$$
 told=$base/told.$$
 setsid=$(command -v setsid)
 look() {
-  if [ -n "$SCRIPT" ]; then
+  if [ -n "$text" ]; then
     # On a full disk the text is an argument after all: a look at that very disk must be possible.
-    { mkdir -p "$base" && printf '%s' "$SCRIPT" >"$script"; } || WORDS=$PLAIN
+    { mkdir -p "$base" && printf '%s' "$text" >"$script"; } || words=$plain
   fi
-  if [ -n "$MARK" ]; then
+  if [ -n "$mark" ]; then
     { mkdir -p "$base" && : >"$told"; } || exit 1
     DRPLAN_OUTPUT=$told
     export DRPLAN_OUTPUT
   fi
-  eval "$VALUES
-$WORDS"
+  eval "$values
+$words"
   exec ${setsid:+"$setsid"} "$@"
 }
 here
@@ -26,8 +26,8 @@ wait "$looking"
 code=$?
 kill "$link"
 # What it has written to $DRPLAN_OUTPUT comes behind what it has printed.
-[ ! -f "$told" ] || { printf '\n%s\n' "$MARK"; cat "$told"; } >&5
+[ ! -f "$told" ] || { printf '\n%s\n' "$mark"; cat "$told"; } >&5
 rm -f "$script" "$told"
-printf '%s over\n' "$NONCE" >&6
+printf '%s over\n' "$nonce" >&6
 say over "$code"
 exit 0

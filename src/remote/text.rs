@@ -41,26 +41,26 @@ pub(super) fn visit(
     let (words, script) = words(&attempt.program);
     let mut text = String::new();
     let mut set = |name: &str, value: &str| text.push_str(&format!("{name}={}\n", quote(value)));
-    set("NONCE", nonce);
-    set("RUN", run);
-    set("NAME", &attempt.name);
-    set("MODE", if find { "find" } else { "start" });
-    set("FROM_OUT", &from[0].to_string());
-    set("FROM_ERR", &from[1].to_string());
+    set("nonce", nonce);
+    set("run_id", run);
+    set("name", &attempt.name);
+    set("mode", if find { "find" } else { "start" });
+    set("from_out", &from[0].to_string());
+    set("from_err", &from[1].to_string());
     if !find {
-        set("DONE", &attempt.done.join(" "));
-        set("TOKEN", token);
-        set("TOOLS", TOOLS);
-        set("PROGRAM", needed(attempt));
-        set("LIMIT", &attempt.limit.to_string());
+        set("on_record", &attempt.done.join(" "));
+        set("token", token);
+        set("tools", TOOLS);
+        set("program", needed(attempt));
+        set("limit", &attempt.limit.to_string());
         let values = exports(&attempt.values);
         if values.len() + words.len() > LONGEST_HELD {
             return Err(format!("its values have more than {LONGEST_HELD} bytes, written for a shell"));
         }
-        set("VALUES", &values);
-        set("WORDS", &words);
-        set("SCRIPT", script);
-        set("HOLDER", HOLDER);
+        set("values", &values);
+        set("words", &words);
+        set("text", script);
+        set("holding", HOLDER);
     }
     Ok(whole(&text, VISIT))
 }
@@ -68,7 +68,7 @@ pub(super) fn visit(
 /// The text of a visit that sends a signal to all that an attempt has started.
 pub(super) fn stop(attempt: &Attempt, run: &str, nonce: &str, signal: &str) -> String {
     let mut text = String::new();
-    for (name, value) in [("NONCE", nonce), ("RUN", run), ("NAME", &attempt.name), ("SIGNAL", signal)] {
+    for (name, value) in [("nonce", nonce), ("run_id", run), ("name", &attempt.name), ("signal", signal)] {
         text.push_str(&format!("{name}={}\n", quote(value)));
     }
     whole(&text, STOP)
@@ -81,13 +81,13 @@ pub(super) fn look(look: &Look, run: &str, nonce: &str) -> String {
     let plain = format!("set -- {}", plain.join(" "));
     let mut text = String::new();
     for (name, value) in [
-        ("NONCE", nonce),
-        ("RUN", run),
-        ("MARK", look.mark.as_deref().unwrap_or_default()),
-        ("VALUES", &exports(&look.values)),
-        ("WORDS", &words),
-        ("PLAIN", &plain),
-        ("SCRIPT", script),
+        ("nonce", nonce),
+        ("run_id", run),
+        ("mark", look.mark.as_deref().unwrap_or_default()),
+        ("values", &exports(&look.values)),
+        ("words", &words),
+        ("plain", &plain),
+        ("text", script),
     ] {
         text.push_str(&format!("{name}={}\n", quote(value)));
     }
@@ -96,7 +96,7 @@ pub(super) fn look(look: &Look, run: &str, nonce: &str) -> String {
 
 /// The text of a visit that removes what is left of a run.
 pub(super) fn forget(run: &str, nonce: &str) -> String {
-    whole(&format!("NONCE={}\nRUN={}\n", quote(nonce), quote(run)), FORGET)
+    whole(&format!("nonce={}\nrun_id={}\n", quote(nonce), quote(run)), FORGET)
 }
 
 /// A function is read to its end before anything of it is done, so half a text does nothing.

@@ -1,7 +1,7 @@
 # Starts an attempt unless it was started before, and stays with it until it ends.
 lack() {
   missing=
-  for tool in $TOOLS ${PROGRAM:+"$PROGRAM"}; do
+  for tool in $tools ${program:+"$program"}; do
     command -v "$tool" || missing="$missing $tool"
   done
   [ -z "$missing" ] || { say lacks "$missing"; exit 0; }
@@ -15,28 +15,32 @@ leads() {
 begin() {
   boot
   {
-    printf '%s\n' "$HOLDER" >"$dir/holder" &&
-      printf '%s' "$SCRIPT" >"$dir/script" &&
-      printf '%s\n' "$boot_id" >"$dir/boot" &&
-      printf '%s\n' "$TOKEN" >"$dir/token" &&
-      printf '%200s\n' ' ' >"$dir/holder.pid" &&
-      printf '%200s\n' ' ' >"$dir/ended" &&
-      : >"$dir/out" &&
-      : >"$dir/err"
+    printf '%s' "$text" >"$attempt.script" &&
+      printf '%s\n' "$boot_id" >"$attempt.boot" &&
+      printf '%s\n' "$token" >"$attempt.token" &&
+      printf '%200s\n' ' ' >"$attempt.holder" &&
+      printf '%200s\n' ' ' >"$attempt.ended" &&
+      : >"$attempt.err"
   } || {
-    rm -rf "$dir"
-    say cannot "write to $dir"
+    rm -f "$attempt".*
+    say cannot "write to $run"
     exit 0
   }
-  apart=
-  leads || apart=setsid
-  DRPLAN_HELD="$VALUES
-$WORDS" $apart sh "$dir/holder" "$dir" "$TOKEN" "$LIMIT" 3<&- 5>&- 6>&- &
-  holding=$!
+  held="$values
+$words"
+  if leads; then
+    # A fork is ready sooner than another shell.
+    (eval "$holding") 3<&- 5>&- 6>&- &
+  else
+    DRPLAN_HELD=$held setsid sh -c 'attempt=$1 token=$2 limit=$3 held=$DRPLAN_HELD
+unset DRPLAN_HELD
+eval "$4"' holder "$attempt" "$token" "$limit" "$holding" 3<&- 5>&- 6>&- &
+  fi
+  held_by=$!
 }
 # Whether the holder lives; it is told apart from another process that has its number by the start.
 lives() {
-  read -r holder step begun held <"$dir/holder.pid"
+  read -r holder step begun held <"$attempt.holder"
   [ "$held" = held ] || return 1
   kill -0 "$holder" || return 1
   [ "$begun" = 0 ] || {
@@ -49,7 +53,7 @@ lives() {
 # Whether the step itself is at work, also where its holder is gone.
 works() {
   [ "$held" = held ] && kill -0 "$step" || return 1
-  read -r token <"$dir/token"
+  read -r token <"$attempt.token"
   [ ! -r "/proc/$step/environ" ] || grep -q -s -F "DRPLAN_TOKEN=$token" "/proc/$step/environ"
 }
 # Says when nobody is left who could write its end down.
@@ -70,7 +74,7 @@ measure() {
 # Sends what stands in a file from some byte on: file, byte, stream.
 rest() {
   measure "$1"
-  printf '%s rest %s %s\n' "$NONCE" "$2" "$((size - $2))" >&"$3"
+  printf '%s rest %s %s\n' "$nonce" "$2" "$((size - $2))" >&"$3"
   [ "$size" -le "$2" ] || tail -c "+$(($2 + 1))" "$1" >&"$3"
 }
 # The last part alone, where the rest was followed.
@@ -81,15 +85,15 @@ recent() {
   rest "$1" "$from" "$3"
 }
 finish() {
-  "$1" "$dir/out" "$FROM_OUT" 5
-  "$1" "$dir/err" "$FROM_ERR" 6
-  if [ -s "$dir/output" ]; then
-    measure "$dir/output"
+  "$1" "$attempt.out" "$from_out" 5
+  "$1" "$attempt.err" "$from_err" 6
+  if [ -s "$attempt.output" ]; then
+    measure "$attempt.output"
     say output "$size"
-    cat "$dir/output" >&5
+    cat "$attempt.output" >&5
   fi
-  printf '%s over\n' "$NONCE" >&6
-  if [ "$MODE" = start ] && [ -e "$dir/stopped" ] && [ "$code" != 0 ]; then
+  printf '%s over\n' "$nonce" >&6
+  if [ "$mode" = start ] && [ -e "$attempt.stopped" ] && [ "$code" != 0 ]; then
     say stopped
   else
     say over "$code"
@@ -100,19 +104,19 @@ finish() {
 # sixteen at a time: to start a program takes longer than most steps.
 tidy() {
   cd "$run" || return
-  old=$wake
-  for attempt in $DONE; do
+  old=${wake:+$name.w.$$}
+  for old_name in $on_record; do
     for kept in out err output script; do
-      [ ! -s "$attempt/$kept" ] || true >"$attempt/$kept"
+      [ ! -s "$old_name.$kept" ] || true >"$old_name.$kept"
     done
     # On a full disk it goes now.
-    true >"$attempt/done" || old="$old $attempt"
+    true >"$old_name.done" || old="$old $old_name.*"
   done
-  set -- */done
+  set -- *.done
   if [ "$#" -ge 16 ]; then
-    for attempt; do old="$old ${attempt%/done}"; done
+    for old_name; do old="$old ${old_name%done}*"; done
   fi
-  [ -z "$old" ] || rm -rf $old
+  [ -z "$old" ] || rm -f $old
 }
 # Waits for the end of a short step, or until whoever visits says that it is none.
 short() {
@@ -120,16 +124,16 @@ short() {
   # Told again and again, since the first may come before the wait.
   (read -r late <&3; while kill -s USR1 "$$"; do sleep 1; done) 5>&- 6>&- &
   late=$!
-  wait "$holding"
+  wait "$held_by"
   kill "$late"
   wait "$late"
 }
 # Sees to it that somebody is at work at an attempt that others have started.
 found() {
-  read -r booted <"$dir/boot"
+  read -r booted <"$attempt.boot"
   boot
-  [ "$booted" = "$boot_id" ] || { say rebooted; exit 0; }
   # Somebody may be starting it at this moment.
+  [ -z "$booted" ] || [ "$booted" = "$boot_id" ] || { say rebooted; exit 0; }
   for pause in 1 1 2 4 0; do
     ! lives || break
     ! over || { tidy; finish rest; }
@@ -140,15 +144,15 @@ found() {
 }
 visit() {
   fresh=no
-  if [ ! -d "$dir" ]; then
-    [ "$MODE" = start ] || { say absent; exit 0; }
+  if [ ! -e "$attempt.out" ]; then
+    [ "$mode" = start ] || { say absent; exit 0; }
     lack
     [ -d "$run" ] || mkdir -p "$run" || { say cannot "make the folder $run"; exit 0; }
-    if mkdir "$dir"; then
+    if first; then
       begin
       fresh=yes
-    elif [ ! -d "$dir" ]; then
-      say cannot "make the folder $dir"
+    elif [ ! -e "$attempt.out" ]; then
+      say cannot "write to $run"
       exit 0
     fi
   fi
@@ -158,19 +162,19 @@ visit() {
     # All that a short step gives is sent at its end, without the programs that follow a long one.
     short
   else
-    DONE=
+    on_record=
     # Whoever waits here for a connection that is gone may go.
-    for waiting in "$dir"/w.*; do
+    for waiting in "$attempt".w.*; do
       [ ! -p "$waiting" ] || { echo leave 1<>"$waiting"; rm -f "$waiting"; }
     done
   fi
   ! over || { tidy; finish rest; }
-  wake=$dir/w.$$
+  wake=$attempt.w.$$
   mkfifo "$wake" && exec 8<>"$wake"
   [ "$fresh" = yes ] || found
-  tail -c "+$((FROM_OUT + 1))" -f "$dir/out" >&5 3<&- 6>&- 8<&- &
+  tail -c "+$((from_out + 1))" -f "$attempt.out" >&5 3<&- 6>&- 8<&- &
   out=$!
-  tail -c "+$((FROM_ERR + 1))" -f "$dir/err" >&6 3<&- 5>&- 8<&- &
+  tail -c "+$((from_err + 1))" -f "$attempt.err" >&6 3<&- 5>&- 8<&- &
   err=$!
   (cat <&3; echo cut >&8) 5>&- 6>&- &
   link=$!

@@ -18,7 +18,7 @@ use std::fs;
 use std::process::Command;
 
 pub(crate) use net::Net;
-pub(crate) use sshd::of_folder;
+pub(crate) use sshd::{holders_of, of_folder};
 
 use crate::stage::{Ran, Running, Stage};
 use sshd::Sshd;

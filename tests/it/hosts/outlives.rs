@@ -4,7 +4,7 @@ use std::process::Command;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::sshd::Sshd;
+use super::sshd::{Sshd, file_of};
 use super::{EXECUTE, kept, run, stage_with, start};
 use crate::stage::{Stage, until};
 
@@ -118,7 +118,7 @@ fn a_host_that_was_started_anew_is_known_for_it() {
     // Only its mark is made by hand: all that ran on the host is gone, and its boot is another.
     sshd.end_holders();
     let attempt = sshd.attempts().pop().unwrap();
-    std::fs::write(attempt.join("boot"), "00000000-0000-0000-0000-000000000000\n").unwrap();
+    std::fs::write(file_of(&attempt, "boot"), "00000000-0000-0000-0000-000000000000\n").unwrap();
     run(&stage, &["resume", "latest"]).exits(4);
     let judged = stage.last("step_judged", "long");
     assert_eq!(judged["verdict"], "ask");
@@ -174,7 +174,7 @@ fn a_courier_that_is_killed_is_followed_by_another() {
 
 /// Kills what holds the step of a waiting stage on its host; the step itself goes on.
 fn kill_holder(sshd: &Sshd) {
-    let attempt = sshd.attempts().pop().unwrap().join("holder.pid");
+    let attempt = file_of(&sshd.attempts().pop().unwrap(), "holder");
     let read = || std::fs::read_to_string(&attempt).unwrap_or_default();
     until("the holder is on record there", || read().contains("held"));
     let holder: i32 = read().split(' ').next().unwrap().parse().unwrap();
@@ -232,7 +232,7 @@ fn what_was_told_to_end_when_the_run_was_stopped_has_not_failed() {
     running.signal(Signal::INT);
     until("it is heard", || stage.has_told("stop_asked", ""));
     running.signal(Signal::INT);
-    until("the host is told", || sshd.attempts().iter().any(|attempt| attempt.join("stopped").exists()));
+    until("the host is told", || sshd.attempts().iter().any(|attempt| file_of(attempt, "stopped").exists()));
     // Nobody who has heard how it ended is left.
     let _ = kill_process(Pid::from_raw(courier).unwrap(), Signal::KILL);
     running.crash();

@@ -129,7 +129,7 @@ impl Sshd {
     }
 
     /// Gives every session these variables, and waits until `sshd` knows.
-    fn set_env(&self, variables: &str) {
+    pub(super) fn set_env(&self, variables: &str) {
         let config = fs::read_to_string(self.path("sshd_config")).unwrap();
         let config = config.replace("SetEnv ", &format!("SetEnv {variables} "));
         fs::write(self.path("sshd_config"), config).unwrap();
@@ -156,7 +156,7 @@ impl Sshd {
     /// Ends all that runs on the host.
     pub(crate) fn end_holders(&self) {
         let state = self.state();
-        for pid in of_folder(state.to_str().unwrap()) {
+        for pid in holders_of(&state).into_iter().chain(of_folder(state.to_str().unwrap())) {
             end_tree(pid);
         }
     }
@@ -166,22 +166,14 @@ impl Sshd {
         self.path("state/drplan")
     }
 
-    /// What is kept of attempts on the host, by the names of their folders.
+    /// Where attempts are kept on the host: what their files begin with.
     pub(crate) fn attempts(&self) -> Vec<PathBuf> {
-        let below = |folder: &Path| -> Vec<PathBuf> {
-            fs::read_dir(folder)
-                .map(|entries| entries.flatten().map(|entry| entry.path()).collect())
-                .unwrap_or_default()
-        };
-        below(&self.state()).iter().flat_map(|run| below(run)).collect()
+        attempts_of(&self.state())
     }
 
     /// Whether an attempt that is kept on the host has an outcome there.
     pub(super) fn has_outcome(&self) -> bool {
-        let is_over = |attempt: &PathBuf| {
-            fs::read_to_string(attempt.join("ended")).is_ok_and(|told| told.starts_with("ended "))
-        };
-        self.attempts().iter().any(is_over)
+        self.attempts().iter().any(|attempt| has_ended(attempt))
     }
 }
 
@@ -253,7 +245,7 @@ pub(super) fn connections_of(pid: i32) -> Vec<i32> {
     children_of(pid).into_iter().filter(is_sshd).collect()
 }
 
-/// The processes that have a folder in their arguments: holders are sessions of their own, and found by theirs.
+/// The processes that have a folder in their arguments.
 pub(crate) fn of_folder(folder: &str) -> Vec<i32> {
     let entries = fs::read_dir("/proc").unwrap().flatten();
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
@@ -262,6 +254,44 @@ pub(crate) fn of_folder(folder: &str) -> Vec<i32> {
         String::from_utf8_lossy(&words).contains(folder)
     })
     .collect()
+}
+
+/// Where a host whose state is kept in a folder keeps its attempts: what their files begin with.
+fn attempts_of(state: &Path) -> Vec<PathBuf> {
+    let below = |folder: &Path| -> Vec<PathBuf> {
+        fs::read_dir(folder)
+            .map(|entries| entries.flatten().map(|entry| entry.path()).collect())
+            .unwrap_or_default()
+    };
+    let files = below(state).into_iter().flat_map(|run| below(&run));
+    files.filter(|file| file.extension().is_some_and(|kind| kind == "out")).map(|file| file.with_extension("")).collect()
+}
+
+/// A file of an attempt.
+pub(crate) fn file_of(attempt: &Path, kind: &str) -> PathBuf {
+    let mut path = attempt.as_os_str().to_owned();
+    path.push(".");
+    path.push(kind);
+    path.into()
+}
+
+fn has_ended(attempt: &Path) -> bool {
+    fs::read_to_string(file_of(attempt, "ended")).is_ok_and(|told| told.starts_with("ended "))
+}
+
+/// The holders that are at work on a host whose state is kept in a folder.
+pub(crate) fn holders_of(state: &Path) -> Vec<i32> {
+    let attempts = attempts_of(state).into_iter().filter(|attempt| !has_ended(attempt));
+    let told = attempts.filter_map(|attempt| fs::read_to_string(file_of(&attempt, "holder")).ok());
+    let holder = |told: String| {
+        let words: Vec<&str> = told.split_whitespace().collect();
+        let [holder, _, begun, "held", ..] = words[..] else { return None };
+        let stat = fs::read_to_string(format!("/proc/{holder}/stat")).ok()?;
+        let mut after_name = stat.rsplit_once(')')?.1.split_whitespace();
+        let is_gone = after_name.next() == Some("Z");
+        (!is_gone && after_name.nth(18) == Some(begun)).then(|| holder.parse().ok())?
+    };
+    told.filter_map(holder).collect()
 }
 
 impl Drop for Sshd {

@@ -10,7 +10,7 @@ use super::account::Fault;
 use super::course::HOSTS;
 use super::run::Run;
 use crate::clocks::moved;
-use crate::hosts::of_folder;
+use crate::hosts::holders_of;
 use crate::stage::{keepers_below, try_until};
 
 /// What can happen to a run.
@@ -70,7 +70,7 @@ enum Role {
 }
 
 /// The words of a process, a blank behind each.
-pub(super) fn command_of(pid: i32) -> String {
+fn command_of(pid: i32) -> String {
     let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     String::from_utf8_lossy(&words).replace('\0', " ")
 }
@@ -149,8 +149,8 @@ impl Run<'_> {
                 words.starts_with("/usr/bin/ssh ") || words.starts_with("ssh: ")
             }),
             Role::Holder => {
-                let holders = HOSTS.iter().flat_map(|host| of_folder(&self.state_of(host)));
-                self.one_of(holders.collect(), |words| words.contains("/holder "))
+                let holders = HOSTS.iter().flat_map(|host| holders_of(&self.state_of(host)));
+                self.one_of(holders.collect(), |_| true)
             }
         }
     }

@@ -4,9 +4,8 @@ use std::fs;
 
 use super::account::{Fault, Finding};
 use super::course::HOSTS;
-use super::events::command_of;
 use super::run::{End, Run};
-use crate::hosts::of_folder;
+use crate::hosts::holders_of;
 use crate::stage::{Ran, try_until};
 
 /// How often a person has a step tried again that fails before it begins.
@@ -59,10 +58,9 @@ impl Run<'_> {
     /// Looks what really happened, once nothing of it happens any more, and decides as a person would.
     fn look_and_decide(&mut self, step: &str) {
         let here = format!("DRPLAN_OUTPUT={}/steps/{step}/", self.stage.run_dir().display());
-        let there = HOSTS.map(|host| format!("DRPLAN_OUTPUT={}", self.state_of(host)));
+        let there = HOSTS.map(|host| format!("DRPLAN_OUTPUT={}", self.state_of(host).display()));
         let is_still = try_until(|| {
-            let holders = HOSTS.iter().flat_map(|host| of_folder(&self.state_of(host)));
-            let is_held = holders.into_iter().any(|pid| command_of(pid).contains("/holder "));
+            let is_held = HOSTS.iter().any(|host| !holders_of(&self.state_of(host)).is_empty());
             let is_at_work =
                 is_held || processes_with(&here) || there.iter().any(|there| processes_with(there));
             (!is_at_work).then_some(())

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use super::account::{Fault, Finding, Ledgers, check_chain, compare};
@@ -260,8 +261,8 @@ impl<'n> Run<'n> {
     }
 
     /// Where a host keeps what it holds of runs.
-    pub(super) fn state_of(&self, host: &str) -> String {
-        self.net.folder(host).join("state/drplan").display().to_string()
+    pub(super) fn state_of(&self, host: &str) -> PathBuf {
+        self.net.folder(host).join("state/drplan")
     }
 
     fn ledger_texts(&self) -> Vec<(Option<&'static str>, String)> {
