@@ -17,7 +17,7 @@ step=$!
 if read -r stat </proc/self/stat; then
   self=${stat%% *}
   # The name of the program may hold blanks; after its parenthesis there are only numbers.
-  set -- ${stat##*)}
+  set -- ${stat##*\)}
   begun=${20}
 else
   self=$(exec sh -c 'echo "$PPID"')

@@ -9,7 +9,7 @@ lack() {
 # Whether `sshd` has given us a session of our own, without a terminal: then nothing in it ends with the connection.
 leads() {
   read -r stat <"/proc/$$/stat" || return 1
-  set -- ${stat##*)}
+  set -- ${stat##*\)}
   [ "$4" = "$$" ] && [ "$5" = 0 ]
 }
 begin() {
@@ -45,7 +45,7 @@ lives() {
   kill -0 "$holder" || return 1
   [ "$begun" = 0 ] || {
     read -r stat <"/proc/$holder/stat" || return 1
-    set -- ${stat##*)}
+    set -- ${stat##*\)}
     # One that was killed stays as a zombie while whoever started it is here.
     [ "$1" != Z ] && [ "${20}" = "$begun" ]
   }
