@@ -215,13 +215,11 @@ pub(super) async fn lacking(afar: &Afar, tools: Vec<String>) -> Result<Vec<Strin
 
 /// Removes what a run that is over has left on a host.
 pub(super) async fn sweep(afar: &Afar) -> Result<(), String> {
-    let (program, env) = afar.job(Task::Forget)?;
-    let look = Look { program: &program, env: &env, cwd: Path::new("/"), timeout: SWEEP_LIMIT, mask: None };
-    let why = match run::capture(look).await {
-        Ok(ran) => ran.failure.map(|why| plainly(&why)),
-        Err(why) => Some(why),
-    };
-    why.map_or(Ok(()), |why| {
-        Err(format!("what the run has left on {} could not be removed: {why}", afar.host.place))
+    let forgotten = remote::forget(&afar.host, &afar.run, &afar.inherited);
+    let forgotten = tokio::time::timeout(SWEEP_LIMIT.as_duration(), forgotten).await;
+    let forgotten =
+        forgotten.unwrap_or_else(|_| Err(format!("{} does not answer", afar.host.place)));
+    forgotten.map_err(|why| {
+        format!("what the run has left on {} could not be removed: {why}", afar.host.place)
     })
 }

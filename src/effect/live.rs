@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use secrecy::{ExposeSecret, SecretString};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::JoinSet;
 
 use super::desk::{Answers, Desk};
@@ -73,7 +73,11 @@ pub struct Live {
     tasks: JoinSet<()>,
     /// Hosts that are being tidied up.
     sweeps: JoinSet<Result<(), String>>,
+    sweep_turns: Arc<Semaphore>,
 }
+
+/// How many hosts are tidied up at once: each takes a socket and three pipes.
+const SWEEPS_AT_ONCE: usize = 16;
 
 #[derive(Debug)]
 enum Told {
@@ -142,6 +146,7 @@ impl Live {
             heralds: Heralds::default(),
             tasks,
             sweeps: JoinSet::new(),
+            sweep_turns: Arc::new(Semaphore::new(SWEEPS_AT_ONCE)),
         };
         // What lay there before we came is heard before anything is begun.
         live.look_into_inbox();
@@ -276,7 +281,12 @@ impl Effects for Live {
     }
 
     fn sweep(&mut self, afar: Afar) {
-        self.sweeps.spawn(async move { afar::sweep(&afar).await });
+        let turns = Arc::clone(&self.sweep_turns);
+        self.sweeps.spawn(async move {
+            // Nobody closes it.
+            let _turn = turns.acquire().await;
+            afar::sweep(&afar).await
+        });
     }
 
     fn consult(&mut self, consultation: Consultation) {

@@ -69,7 +69,7 @@ use crate::event::{Check, Confined, Delivery};
 use crate::journal;
 use crate::keeper;
 use crate::probe::Probe;
-pub use crate::remote::{Host, TOOLS as HOST_TOOLS};
+pub use crate::remote::{COURIER, Host, TOOLS as HOST_TOOLS};
 use crate::value::{Id, Length, Moment, Name, Stamp};
 
 /// The values that a command, a probe or a text gets.

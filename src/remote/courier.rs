@@ -1,5 +1,6 @@
 //! Carries out one errand at a host, over as many connections as it takes.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -11,8 +12,9 @@ use super::errand::{Attempt, Errand, Task, VARIABLE};
 use super::note::{self, Note};
 use super::reading::{Reading, Word};
 use super::road::Road;
-use super::sockets::{self, Shared};
-use super::visit::{Deliver, End, Visit};
+use super::sockets::Shared;
+use super::text::{nonce, random};
+use super::visit::{End, visit, visit_once};
 use super::{Host, text};
 use crate::keeper;
 use crate::value::Length;
@@ -72,15 +74,16 @@ impl From<&str> for Failed {
 }
 
 fn try_errand() -> Result<i32, Failed> {
-    let errand: Errand = serde_json::from_str(&variable(VARIABLE).unwrap_or_default())
+    #[expect(clippy::disallowed_methods, reason = "the keeper hands the errand over in the environment")]
+    let mut env: BTreeMap<String, String> = std::env::vars().collect();
+    let errand: Errand = serde_json::from_str(&env.remove(VARIABLE).unwrap_or_default())
         .map_err(|_| format!("{VARIABLE} does not hold an errand of this drplan"))?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| format!("cannot wait for anything: {error}"))?;
-    let runtime_dir = variable("XDG_RUNTIME_DIR").map(PathBuf::from);
-    let shared = sockets::of(&errand.host, &errand.run, runtime_dir.as_deref())
-        .map_err(|error| format!("cannot prepare the connection: {error}"));
+    let folder = env.get("DRPLAN_OUTPUT").map(PathBuf::from);
+    let shared = Shared::of(&errand.host, &errand.run, &env);
     match errand.task {
         Task::Attempt(attempt) => {
             // Without the keeper nobody reads what we print: the next courier finds the attempt again.
@@ -89,7 +92,6 @@ fn try_errand() -> Result<i32, Failed> {
             if getppid() != parent {
                 return Err("the keeper is gone".into());
             }
-            let folder = variable("DRPLAN_OUTPUT").map(PathBuf::from);
             let folder = folder.as_deref().and_then(Path::parent).ok_or("DRPLAN_OUTPUT is not set")?;
             let again = attempt.again;
             let shared = match shared {
@@ -105,6 +107,7 @@ fn try_errand() -> Result<i32, Failed> {
                 host: errand.host,
                 run: errand.run,
                 shared,
+                env,
                 attempt: *attempt,
                 folder,
                 contact: again,
@@ -113,50 +116,13 @@ fn try_errand() -> Result<i32, Failed> {
         }
         Task::Look(look) => {
             let make = |nonce: &str| text::look(&look, &errand.run, nonce);
-            let looked = shared.and_then(|shared| runtime.block_on(visit_once(&errand.host, &shared, make)));
+            let looked = shared.and_then(|shared| {
+                let road = Road { host: &errand.host, shared: &shared, env: &env };
+                runtime.block_on(visit_once(&road, make, &mut hand_on))
+            });
             looked.map_err(|why| Failed { why, is_look: true })
         }
-        Task::Forget => {
-            let make = |nonce: &str| text::forget(&errand.run, nonce);
-            let shared = shared?;
-            let forgotten = runtime.block_on(visit_once(&errand.host, &shared, make));
-            shared.tidy();
-            Ok(forgotten?)
-        }
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "the keeper hands the errand over in the environment")]
-fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok()
-}
-
-/// Carries out what one visit can do; returns the exit code of what was done.
-async fn visit_once(host: &Host, shared: &Shared, text: impl Fn(&str) -> String) -> Result<i32, String> {
-    let nonce = nonce()?;
-    let mut streams = [Reading::new(&nonce, 0), Reading::new(&nonce, 0)];
-    match visit(&Road { host, shared }, &nonce, &text(&nonce), &mut streams, &mut hand_on).await? {
-        End::Said(Word::Over(Some(code))) => Ok(code),
-        End::Said(Word::Cannot(why)) => Err(format!("{} cannot {why}", host.place)),
-        End::Said(_) => Err(format!("what {} says makes no sense", host.place)),
-        End::Broken { why, was_told: false } => Err(format!("{} cannot be reached: {why}", host.place)),
-        End::Broken { why, was_told: true } => {
-            Err(format!("the connection to {} was lost: {why}", host.place))
-        }
-    }
-}
-
-/// Visits a host once.
-async fn visit(
-    road: &Road<'_>,
-    nonce: &str,
-    text: &str,
-    streams: &mut [Reading; 2],
-    deliver: Deliver<'_>,
-) -> Result<End, String> {
-    let line = road.set_out().await.map_err(|error| format!("cannot start ssh: {error}"))?;
-    let end = Visit::begin(line).carry_out(nonce, text, streams, deliver).await;
-    end.map_err(|error| format!("cannot hand on what it prints: {error}"))
 }
 
 /// A courier on its way with an attempt.
@@ -164,6 +130,7 @@ struct Courier<'f> {
     host: Host,
     run: String,
     shared: Shared,
+    env: BTreeMap<String, String>,
     attempt: Attempt,
     /// The attempt's folder on this machine.
     folder: &'f Path,
@@ -227,7 +194,7 @@ impl Courier<'_> {
         let mut stopping = if self.attempt.find { Stopping::Asked } else { Stopping::No };
         let (mut was_broken, mut was_untold) = (false, false);
         loop {
-            let road = Road { host: &self.host, shared: &self.shared };
+            let road = Road { host: &self.host, shared: &self.shared, env: &self.env };
             let nonce = nonce()?;
             let mut streams = [Reading::new(&nonce, counts[0]), Reading::new(&nonce, counts[1])];
             let signal = stopping.signal();
@@ -373,16 +340,4 @@ pub(super) async fn wait(millis: u64) {
         )]
         tokio::time::sleep(Duration::from_millis(millis)).await;
     }
-}
-
-/// What marks the words of a visit: nothing that a step prints can hold it.
-fn nonce() -> Result<String, String> {
-    Ok(format!("~drplan~{}~", random()?))
-}
-
-fn random() -> Result<String, String> {
-    let mut bytes = [0u8; 16];
-    rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())
-        .map_err(|error| format!("cannot get random numbers: {error}"))?;
-    Ok(format!("{:032x}", u128::from_le_bytes(bytes)))
 }

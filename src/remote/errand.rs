@@ -10,8 +10,8 @@ use super::Host;
 /// The variable that hands the errand over; never an argument, because anybody may read those.
 pub(super) const VARIABLE: &str = "DRPLAN_COURIER";
 
-/// The hidden subcommand that carries it out.
-const SUBCOMMAND: &str = "courier";
+/// The word after the program's name by which it carries one out; not for people.
+pub const COURIER: &str = "courier";
 
 /// Linux takes no longer variable, here and on the host.
 const LONGEST: usize = 128 * 1024 - 64;
@@ -35,8 +35,6 @@ pub enum Task {
     Attempt(Box<Attempt>),
     /// Carries out a command that only looks, once, and ends it with the connection.
     Look(Box<Look>),
-    /// Removes what is left of the run.
-    Forget,
 }
 
 /// An attempt of a step on a host.
@@ -95,5 +93,5 @@ pub fn job(
     env.insert(VARIABLE.to_owned(), text);
     // A courier needs little memory, and to clear a huge page takes it a third of its start.
     env.insert("MIMALLOC_ALLOW_THP".to_owned(), "0".to_owned());
-    Ok((vec![exe.to_owned(), SUBCOMMAND.to_owned()], env))
+    Ok((vec![exe.to_owned(), COURIER.to_owned()], env))
 }

@@ -11,6 +11,7 @@
 
 mod courier;
 mod errand;
+mod forget;
 mod host;
 mod note;
 mod reading;
@@ -20,7 +21,8 @@ mod text;
 mod visit;
 
 pub use courier::run_errand;
-pub use errand::{Attempt, Errand, Look, Task, job};
+pub use errand::{Attempt, COURIER, Errand, Look, Task, job};
+pub use forget::forget;
 pub use host::Host;
 pub use note::{Note, note};
 pub use text::TOOLS;

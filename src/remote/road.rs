@@ -1,6 +1,7 @@
 //! The road to a host: its shared connection where that is there and will do, else the client of OpenSSH.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -19,6 +20,8 @@ use super::sockets::{SESSION, Shared};
 pub(super) struct Road<'r> {
     pub(super) host: &'r Host,
     pub(super) shared: &'r Shared,
+    /// The whole environment of the client.
+    pub(super) env: &'r BTreeMap<String, String>,
 }
 
 /// A shell at the host; dropping it ends it.
@@ -90,10 +93,10 @@ impl Road<'_> {
         if let Ok(kept) = fs::read_to_string(&kept) {
             return kept == PLAIN;
         }
-        let mut command = Command::new("ssh");
-        command.arg("-G").args(self.host.arguments(&self.shared.control, self.shared.known.as_deref()));
-        command.env_remove(super::errand::VARIABLE).stdin(Stdio::null()).kill_on_drop(true);
-        let Ok(told) = command.output().await else { return false };
+        let mut client = Command::new("ssh");
+        client.arg("-G").args(self.host.arguments(&self.shared.control, self.shared.known.as_deref()));
+        client.env_clear().envs(self.env).stdin(Stdio::null()).kill_on_drop(true);
+        let Ok(told) = client.output().await else { return false };
         let is_plain = told.status.success() && is_plain(&String::from_utf8_lossy(&told.stdout));
         // Without it the next visit asks again.
         let _ = fs::write(&kept, if is_plain { PLAIN } else { "special" });
@@ -111,20 +114,16 @@ impl Road<'_> {
             .arg("-E")
             .arg(log.path())
             .args(self.host.arguments(&self.shared.control, known))
+            .env_clear()
+            // The language is of this machine, and in Debian's own `SendEnv`: a step's language is its host's.
+            .envs(self.env.iter().filter(|(name, _)| !is_of_language(name)))
             // A connection that others share is not of this step's family, and must not be ended with it.
             .env("DRPLAN_TOKEN", "shared")
             .process_group(0)
-            .env_remove(super::errand::VARIABLE)
             .stdin(ends.stdin)
             .stdout(ends.stdout)
             .stderr(ends.stderr)
             .kill_on_drop(true);
-        // Of this machine, and in Debian's own `SendEnv`: a step's language is its host's.
-        for (name, _) in std::env::vars_os() {
-            if name.to_str().is_some_and(is_of_language) {
-                command.env_remove(name);
-            }
-        }
         let child = command.spawn().map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => io::Error::new(error.kind(), "ssh is not in PATH"),
             _ => error,

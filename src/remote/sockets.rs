@@ -1,5 +1,6 @@
 //! The folder for what visits share on this machine: sockets of connections, and keys of hosts.
 
+use std::collections::BTreeMap;
 use std::fs::DirBuilder;
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
@@ -26,6 +27,32 @@ pub(super) struct Shared {
 }
 
 impl Shared {
+    /// Finds the place for a host's connection in a run.
+    ///
+    /// # Errors
+    ///
+    /// When there is no folder that is ours alone.
+    pub(super) fn of(host: &Host, run: &str, env: &BTreeMap<String, String>) -> Result<Self, String> {
+        let runtime_dir = env.get("XDG_RUNTIME_DIR").map(Path::new);
+        Self::try_of(host, run, runtime_dir).map_err(|error| format!("cannot prepare the connection: {error}"))
+    }
+
+    fn try_of(host: &Host, run: &str, runtime_dir: Option<&Path>) -> io::Result<Self> {
+        let folder = folder(runtime_dir)?;
+        let control = folder.join(name_of(host, run));
+        let known = match host.known_hosts() {
+            Some(line) => {
+                let path = control.with_extension(KEY);
+                let mut file = tempfile::NamedTempFile::new_in(&folder)?;
+                file.write_all(line.as_bytes())?;
+                file.persist(&path).map_err(|error| error.error)?;
+                Some(path)
+            }
+            None => None,
+        };
+        Ok(Self { folder, control, known })
+    }
+
     /// Returns the path of something that belongs to the connection and is called after it.
     pub(super) fn beside(&self, what: &str) -> PathBuf {
         self.control.with_extension(what)
@@ -38,27 +65,6 @@ impl Shared {
             let _ = std::fs::remove_file(self.beside(what));
         }
     }
-}
-
-/// Finds the place for a host's connection in a run.
-///
-/// # Errors
-///
-/// When there is no folder that is ours alone.
-pub(super) fn of(host: &Host, run: &str, runtime_dir: Option<&Path>) -> io::Result<Shared> {
-    let folder = folder(runtime_dir)?;
-    let control = folder.join(name_of(host, run));
-    let known = match host.known_hosts() {
-        Some(line) => {
-            let path = control.with_extension(KEY);
-            let mut file = tempfile::NamedTempFile::new_in(&folder)?;
-            file.write_all(line.as_bytes())?;
-            file.persist(&path).map_err(|error| error.error)?;
-            Some(path)
-        }
-        None => None,
-    };
-    Ok(Shared { folder, control, known })
 }
 
 /// Runs do not share connections: another may expect another key of the same address.

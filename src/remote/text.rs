@@ -20,6 +20,18 @@ const LONGEST_HELD: usize = 120 * 1024;
 /// Shells that take a file where they take a text after `-c`.
 const SHELLS: [&str; 7] = ["sh", "bash", "dash", "ksh", "mksh", "zsh", "ash"];
 
+/// What marks the words of a visit: nothing that a step prints can hold it.
+pub(super) fn nonce() -> Result<String, String> {
+    Ok(format!("~drplan~{}~", random()?))
+}
+
+pub(super) fn random() -> Result<String, String> {
+    let mut bytes = [0u8; 16];
+    rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())
+        .map_err(|error| format!("cannot get random numbers: {error}"))?;
+    Ok(format!("{:032x}", u128::from_le_bytes(bytes)))
+}
+
 /// What a visit begins with: the host has a shell, and nothing was done yet.
 pub(super) fn greeting(nonce: &str) -> String {
     format!("echo '{nonce} ready'\n")

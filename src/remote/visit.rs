@@ -6,7 +6,7 @@ use std::pin::Pin;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::reading::{Reading, Word};
-use super::road::Line;
+use super::road::{Line, Road};
 use super::text;
 
 /// How many milliseconds a step may take of which all output is sent at its end: starting what follows it takes time.
@@ -21,18 +21,49 @@ pub(super) enum End {
     Broken { why: String, was_told: bool },
 }
 
+/// Carries out what one visit can do; returns the exit code of what was done.
+pub(super) async fn visit_once(
+    road: &Road<'_>,
+    text: impl Fn(&str) -> String,
+    deliver: Deliver<'_>,
+) -> Result<i32, String> {
+    let place = &road.host.place;
+    let nonce = text::nonce()?;
+    let mut streams = [Reading::new(&nonce, 0), Reading::new(&nonce, 0)];
+    match visit(road, &nonce, &text(&nonce), &mut streams, deliver).await? {
+        End::Said(Word::Over(Some(code))) => Ok(code),
+        End::Said(Word::Cannot(why)) => Err(format!("{place} cannot {why}")),
+        End::Said(_) => Err(format!("what {place} says makes no sense")),
+        End::Broken { why, was_told: false } => Err(format!("{place} cannot be reached: {why}")),
+        End::Broken { why, was_told: true } => Err(format!("the connection to {place} was lost: {why}")),
+    }
+}
+
+/// Visits a host once.
+pub(super) async fn visit(
+    road: &Road<'_>,
+    nonce: &str,
+    text: &str,
+    streams: &mut [Reading; 2],
+    deliver: Deliver<'_>,
+) -> Result<End, String> {
+    let line = road.set_out().await.map_err(|error| format!("cannot start ssh: {error}"))?;
+    let end = Visit::begin(line).carry_out(nonce, text, streams, deliver).await;
+    end.map_err(|error| format!("cannot hand on what it prints: {error}"))
+}
+
 /// A visit that is under way; dropping it ends it.
-pub(super) struct Visit {
+struct Visit {
     line: Line,
     was_told: bool,
 }
 
 /// What is done with the step's own output: stream (0 is standard output), bytes.
-pub(super) type Deliver<'d> = &'d mut dyn FnMut(usize, &[u8]) -> std::io::Result<()>;
+pub(super) type Deliver<'d> = &'d mut (dyn FnMut(usize, &[u8]) -> std::io::Result<()> + Send);
 
 impl Visit {
     /// Begins with a shell at the host, or what will say why there is none.
-    pub(super) const fn begin(line: Line) -> Self {
+    const fn begin(line: Line) -> Self {
         Self { line, was_told: false }
     }
 
@@ -41,7 +72,7 @@ impl Visit {
     /// # Errors
     ///
     /// When what the step has printed cannot be handed on.
-    pub(super) async fn carry_out(
+    async fn carry_out(
         mut self,
         nonce: &str,
         text: &str,
@@ -55,7 +86,7 @@ impl Visit {
         let (mut out, mut err) = (vec![0; 32 << 10], vec![0; 32 << 10]);
         let (mut out_open, mut err_open) = (true, true);
         let (mut ended, mut err_over) = (None, false);
-        let mut late: Pin<Box<dyn Future<Output = ()>>> = Box::pin(pending());
+        let mut late: Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(pending());
         while out_open || err_open {
             let (stream, words, own) = tokio::select! {
                 read = self.line.stdout.read(&mut out), if out_open => {
