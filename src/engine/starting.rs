@@ -57,7 +57,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         let Some(step) = self.step(at) else { return true };
         if matches!(*step.action, Action::Run { .. } | Action::Http { .. })
             && !step.is_group()
-            && self.acting + self.about_to_act() >= self.setup.max_parallel
+            && !self.has_slot()
         {
             return false;
         }
@@ -69,6 +69,12 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         std::iter::once(step).chain(self.groups(at)).all(has_room)
             && step.common.lock.as_deref().is_none_or(|lock| !self.held_locks.contains_key(lock))
             && self.has_hands(at)
+    }
+
+    /// Whether one more may act. Asked of all that is ready, so the short answer comes first.
+    fn has_slot(&self) -> bool {
+        let most = self.setup.max_parallel;
+        self.acting < most && self.acting + self.about_to_act() < most
     }
 
     /// Counts what is looked at before it starts: it has its slot already, so that nobody overtakes it.

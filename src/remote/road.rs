@@ -133,6 +133,11 @@ impl Road<'_> {
 }
 
 impl Line {
+    /// Whether the host has opened it by a connection that was there before.
+    pub(super) const fn is_joined(&self) -> bool {
+        matches!(self.carrier, Carrier::Session(_))
+    }
+
     /// Waits for the end of a line that has broken, and says why it has.
     pub(super) async fn why_it_broke(self) -> String {
         drop(self.stdin);

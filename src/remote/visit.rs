@@ -79,8 +79,13 @@ impl Visit {
         streams: &mut [Reading; 2],
         deliver: Deliver<'_>,
     ) -> std::io::Result<End> {
-        let greeting = text::greeting(nonce);
-        if self.send(&greeting).await.is_err() {
+        let mut first = text::greeting(nonce);
+        if self.line.is_joined() {
+            // The host has just opened the session: that its shell is there needs not be heard first.
+            self.was_told = true;
+            first.push_str(text);
+        }
+        if self.send(&first).await.is_err() {
             return Ok(self.broken().await);
         }
         let (mut out, mut err) = (vec![0; 32 << 10], vec![0; 32 << 10]);
