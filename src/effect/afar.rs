@@ -217,9 +217,7 @@ pub(super) async fn lacking(afar: &Afar, tools: Vec<String>) -> Result<Vec<Strin
 pub(super) async fn sweep(afar: &Afar) -> Result<(), String> {
     let forgotten = remote::forget(&afar.host, &afar.run, &afar.inherited);
     let forgotten = tokio::time::timeout(SWEEP_LIMIT.as_duration(), forgotten).await;
-    let forgotten =
-        forgotten.unwrap_or_else(|_| Err(format!("{} does not answer", afar.host.place)));
-    forgotten.map_err(|why| {
-        format!("what the run has left on {} could not be removed: {why}", afar.host.place)
-    })
+    let forgotten = forgotten.unwrap_or_else(|_| Err(format!("{} does not answer", afar.host.place)));
+    forgotten
+        .map_err(|why| format!("what the run has left on {} could not be removed: {why}", afar.host.place))
 }

@@ -26,8 +26,10 @@ pub struct RemoteStep<'s> {
     pub again: bool,
     /// Whether it is given up: it is ended where it is found, and never started.
     pub find: bool,
-    /// Attempts of which the host may forget everything.
+    /// Attempts of which the outcome is on record: the host empties them.
     pub done: Vec<String>,
+    /// Attempts that were emptied: the host removes them.
+    pub emptied: Vec<String>,
 }
 
 /// Returns the name of an attempt on a host.
@@ -44,11 +46,11 @@ pub fn remote_job(
     afar: &Afar,
     step: RemoteStep<'_>,
 ) -> Result<(Vec<String>, BTreeMap<String, String>), String> {
-    let RemoteStep { step, attempt, program, values, timeout, again, find, done } = step;
+    let RemoteStep { step, attempt, program, values, timeout, again, find, done, emptied } = step;
     let seconds = |limit: Length| (limit.as_millis() + LATER.as_millis()).div_ceil(1000);
     let (name, limit) = (attempt_name(step, attempt), timeout.map_or(0, seconds));
     let values = afar.values(values);
-    afar.job(Task::Attempt(Box::new(Attempt { name, program, values, limit, again, find, done })))
+    afar.job(Task::Attempt(Box::new(Attempt { name, program, values, limit, again, find, done, emptied })))
 }
 
 /// Carries out the errand in the environment, and returns the exit code: of a step, its own.

@@ -26,7 +26,12 @@ pub(super) struct Abroad {
     followed: BTreeMap<usize, u32>,
     /// Nodes whose outcome is on record, and of which their host still keeps something.
     pub(super) done: Vec<usize>,
+    /// Attempts that a host was told to empty, by its place.
+    emptied: BTreeMap<Id, Vec<String>>,
 }
+
+/// How many emptied attempts a host removes at once: to start a program takes it longer than most steps.
+const REMOVED_AT_ONCE: usize = 16;
 
 impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
     /// Returns how a place is reached, unless it is acted on from here.
@@ -58,7 +63,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
             self.act_on(at, work);
             return Ok(());
         }
-        let done = self.done_at(self.setup.course.nodes[at].place.as_ref());
+        let (done, emptied) = self.done_at(self.setup.course.nodes[at].place.as_ref());
         let timeout = step.common.timeout.map(|limit| if again { self.left_of(at, limit) } else { limit });
         let Some(afar) = self.afar(at, self.setup.course.nodes[at].place.as_ref(), &env.values) else {
             return Ok(());
@@ -73,6 +78,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
                 again,
                 find: given_up,
                 done,
+                emptied,
             };
             remote_job(&afar, step)
         });
@@ -159,18 +165,25 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         hosts.into_iter().filter_map(demand).collect()
     }
 
-    /// Returns the attempts of which a host still keeps something although their outcome is on record.
-    fn done_at(&mut self, place: Option<&Id>) -> Vec<String> {
+    /// Returns the attempts that a host is to empty, since their outcome is on record, and those that it is to remove.
+    ///
+    /// What it is never told to remove goes when the run is over.
+    fn done_at(&mut self, place: Option<&Id>) -> (Vec<String>, Vec<String>) {
+        let Some(place) = place else { return Default::default() };
         let nodes = &self.setup.course.nodes;
         let (done, kept) = std::mem::take(&mut self.abroad.done)
             .into_iter()
-            .partition::<Vec<usize>, _>(|at| nodes[*at].place.as_ref() == place);
+            .partition::<Vec<usize>, _>(|at| nodes[*at].place.as_ref() == Some(place));
         self.abroad.done = kept;
         let names = |at: &usize| {
             let (id, attempts) = (self.id(*at), 1..=self.attempt(*at));
             attempts.map(|attempt| attempt_name(id, attempt)).collect::<Vec<_>>()
         };
-        done.iter().flat_map(names).collect()
+        let done: Vec<String> = done.iter().flat_map(names).collect();
+        let emptied = self.abroad.emptied.entry(place.clone()).or_default();
+        let removed = if emptied.len() >= REMOVED_AT_ONCE { std::mem::take(emptied) } else { Vec::new() };
+        emptied.extend(done.iter().cloned());
+        (done, removed)
     }
 
     /// The run is over: what its hosts still keep of it is removed.

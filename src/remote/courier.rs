@@ -175,7 +175,7 @@ impl Courier<'_> {
     /// Goes, and leaves a note where there is no exit code of the step to bring.
     async fn go(mut self) -> Result<i32, String> {
         // Until the host has said how it ended, nobody may take it for ended.
-        self.write(&Note::Underway)?;
+        note::begin(self.folder).map_err(|error| format!("cannot write the note: {error}"))?;
         let gone = self.try_go().await;
         match gone {
             Ok(Ok(code)) => self.leave(Note::Ended(code)),
@@ -307,16 +307,12 @@ impl Courier<'_> {
     }
 
     fn leave(&self, note: Note) -> Result<i32, String> {
-        self.write(&note)?;
+        note::leave(self.folder, &note).map_err(|error| format!("cannot write the note: {error}"))?;
         match note {
             Note::NotStarted(why) | Note::Interrupted(why) => Err(why),
             Note::Ended(code) => Ok(code),
             Note::Underway => Err("nothing was heard of its end".to_owned()),
         }
-    }
-
-    fn write(&self, note: &Note) -> Result<(), String> {
-        note::leave(self.folder, note).map_err(|error| format!("cannot write the note: {error}"))
     }
 }
 

@@ -52,8 +52,10 @@ pub struct Attempt {
     pub again: bool,
     /// Whether it is given up: it is ended where it is found, and never started.
     pub find: bool,
-    /// Attempts of which the host may forget everything.
+    /// Attempts of which the outcome is on record: the host empties them.
     pub done: Vec<String>,
+    /// Attempts that were emptied: the host removes them.
+    pub emptied: Vec<String>,
 }
 
 /// A command that only looks.

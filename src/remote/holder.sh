@@ -38,6 +38,6 @@ done
 [ -z "$guard" ] || kill -s TERM -- "-$guard" 2>/dev/null
 # The file has had its room since before the start: a full disk cannot take the outcome away.
 printf 'ended %s \n' "$code" 1<>"$attempt.ended"
-for waiting in "$attempt".w.*; do
+[ ! -e "$attempt.awaited" ] || for waiting in "$attempt".w.*; do
   [ ! -p "$waiting" ] || echo end 1<>"$waiting"
 done

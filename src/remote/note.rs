@@ -8,7 +8,6 @@ use crate::keeper;
 use crate::value::Id;
 
 const FILE: &str = "remote.json";
-const NEXT: &str = "remote.json.next";
 
 /// What a courier knows of the end of a step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,16 +23,20 @@ pub enum Note {
     Interrupted(String),
 }
 
-/// Returns what the courier of an attempt has left, if it has left anything.
+/// Returns what the courier of an attempt has left, if it was one.
 pub fn note(run_dir: &Path, step: &Id, attempt: u32) -> Option<Note> {
     let text = std::fs::read(keeper::attempt_folder(run_dir, step, attempt).join(FILE)).ok()?;
-    serde_json::from_slice(&text).ok()
+    // A courier may be killed at any moment, and its disk be full.
+    Some(serde_json::from_slice(&text).unwrap_or(Note::Underway))
+}
+
+/// Says that a courier is underway: nothing is known yet, and nothing stands in the file.
+#[expect(clippy::disallowed_methods, reason = "the courier writes into the attempt's folder")]
+pub(super) fn begin(folder: &Path) -> std::io::Result<()> {
+    std::fs::write(folder.join(FILE), "")
 }
 
 #[expect(clippy::disallowed_methods, reason = "the courier writes into the attempt's folder")]
 pub(super) fn leave(folder: &Path, note: &Note) -> std::io::Result<()> {
-    // A courier may be killed at any moment: what is there is one note or the other.
-    let (file, next) = (folder.join(FILE), folder.join(NEXT));
-    std::fs::write(&next, serde_json::to_vec(note)?)?;
-    std::fs::rename(next, file)
+    std::fs::write(folder.join(FILE), serde_json::to_vec(note)?)
 }

@@ -34,7 +34,8 @@ impl Shared {
     /// When there is no folder that is ours alone.
     pub(super) fn of(host: &Host, run: &str, env: &BTreeMap<String, String>) -> Result<Self, String> {
         let runtime_dir = env.get("XDG_RUNTIME_DIR").map(Path::new);
-        Self::try_of(host, run, runtime_dir).map_err(|error| format!("cannot prepare the connection: {error}"))
+        Self::try_of(host, run, runtime_dir)
+            .map_err(|error| format!("cannot prepare the connection: {error}"))
     }
 
     fn try_of(host: &Host, run: &str, runtime_dir: Option<&Path>) -> io::Result<Self> {

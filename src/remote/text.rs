@@ -61,6 +61,7 @@ pub(super) fn visit(
     set("from_err", &from[1].to_string());
     if !find {
         set("on_record", &attempt.done.join(" "));
+        set("emptied", &attempt.emptied.join(" "));
         set("token", token);
         set("tools", TOOLS);
         set("program", needed(attempt));

@@ -100,23 +100,23 @@ finish() {
   fi
   exit 0
 }
-# Removes our pipe, and attempts of which the outcome is on record. Each of these is emptied at once, and they are removed
-# sixteen at a time: to start a program takes longer than most steps.
+# Empties attempts of which the outcome is on record, and removes those that are emptied, and our pipe. Nothing is looked for
+# in the folder: it may hold much.
 tidy() {
   cd "$run" || return
-  old=${wake:+$name.w.$$}
-  for old_name in $on_record; do
+  for old in $on_record; do
     for kept in out err output script; do
-      [ ! -s "$old_name.$kept" ] || true >"$old_name.$kept"
+      [ ! -s "$old.$kept" ] || true >"$old.$kept"
     done
-    # On a full disk it goes now.
-    true >"$old_name.done" || old="$old $old_name.*"
   done
-  set -- *.done
-  if [ "$#" -ge 16 ]; then
-    for old_name; do old="$old ${old_name%done}*"; done
-  fi
-  [ -z "$old" ] || rm -f $old
+  set --
+  for old in $emptied; do
+    for kept in out err output script boot token holder ended stopped awaited; do
+      set -- "$@" "$old.$kept"
+    done
+  done
+  [ -z "$wake" ] || set -- "$@" "$wake"
+  [ "$#" = 0 ] || rm -f "$@"
 }
 # Waits for the end of a short step, or until whoever visits says that it is none.
 short() {
@@ -162,7 +162,7 @@ visit() {
     # All that a short step gives is sent at its end, without the programs that follow a long one.
     short
   else
-    on_record=
+    on_record= emptied=
     # Whoever waits here for a connection that is gone may go.
     for waiting in "$attempt".w.*; do
       [ ! -p "$waiting" ] || { echo leave 1<>"$waiting"; rm -f "$waiting"; }
@@ -170,6 +170,7 @@ visit() {
   fi
   ! over || { tidy; finish rest; }
   wake=$attempt.w.$$
+  true >"$attempt.awaited"
   mkfifo "$wake" && exec 8<>"$wake"
   [ "$fresh" = yes ] || found
   tail -c "+$((from_out + 1))" -f "$attempt.out" >&5 3<&- 6>&- 8<&- &

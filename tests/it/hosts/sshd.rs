@@ -264,7 +264,10 @@ fn attempts_of(state: &Path) -> Vec<PathBuf> {
             .unwrap_or_default()
     };
     let files = below(state).into_iter().flat_map(|run| below(&run));
-    files.filter(|file| file.extension().is_some_and(|kind| kind == "out")).map(|file| file.with_extension("")).collect()
+    files
+        .filter(|file| file.extension().is_some_and(|kind| kind == "out"))
+        .map(|file| file.with_extension(""))
+        .collect()
 }
 
 /// A file of an attempt.
