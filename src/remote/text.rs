@@ -165,3 +165,47 @@ fn exports(values: &BTreeMap<String, String>) -> String {
 fn quote(text: &str) -> String {
     format!("'{}'", text.replace('\'', "'\\''"))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::process::{Command, Stdio};
+
+    use super::*;
+
+    #[test]
+    fn of_many_visits_at_once_one_starts_the_attempt() {
+        let host = tempfile::tempdir().unwrap();
+        let attempt = Attempt {
+            name: "s.1".to_owned(),
+            program: ["sh", "-c", "echo begun >>ledger"].map(str::to_owned).to_vec(),
+            values: BTreeMap::new(),
+            limit: 0,
+            again: false,
+            find: false,
+            done: Vec::new(),
+            emptied: Vec::new(),
+        };
+        let text = visit(&attempt, "r1", "~", "token", [0, 0], false).unwrap();
+        #[expect(clippy::disallowed_methods, reason = "the shells of a host")]
+        let shell = || {
+            let mut shell = Command::new("sh");
+            shell.env("HOME", host.path()).env_remove("XDG_STATE_HOME");
+            shell.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap()
+        };
+        let mut visits: Vec<_> = (0..16).map(|_| shell()).collect();
+        // The input stays open: its end is that of the connection.
+        let mut connections: Vec<_> = visits.iter_mut().map(|visit| visit.stdin.take().unwrap()).collect();
+        let (all, last) = text.split_at(text.len() - 1);
+        for part in [all, last] {
+            for connection in &mut connections {
+                connection.write_all(part.as_bytes()).unwrap();
+            }
+        }
+        for visit in visits {
+            let said = visit.wait_with_output().unwrap().stdout;
+            assert!(said.ends_with(b"~ over 0\n"), "{}", String::from_utf8_lossy(&said));
+        }
+        assert_eq!(std::fs::read_to_string(host.path().join("ledger")).unwrap(), "begun\n");
+    }
+}
