@@ -171,7 +171,6 @@ fn parse() -> Result<Cli, clap::Error> {
 pub fn main() -> Exit {
     // Each step on another host starts one: what people can type takes longer to make than the way there.
     if std::env::args_os().nth(1).is_some_and(|word| word == effect::COURIER) {
-        #[expect(clippy::exit, reason = "the exit code is that of the step, which may be any")]
         std::process::exit(effect::carry_out_errand());
     }
     let cli = match parse() {

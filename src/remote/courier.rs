@@ -74,7 +74,6 @@ impl From<&str> for Failed {
 }
 
 fn try_errand() -> Result<i32, Failed> {
-    #[expect(clippy::disallowed_methods, reason = "the keeper hands the errand over in the environment")]
     let mut env: BTreeMap<String, String> = std::env::vars().collect();
     let errand: Errand = serde_json::from_str(&env.remove(VARIABLE).unwrap_or_default())
         .map_err(|_| format!("{VARIABLE} does not hold an errand of this drplan"))?;
