@@ -1,6 +1,7 @@
 //! Carries out one errand at a host, over as many connections as it takes.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -74,7 +75,9 @@ impl From<&str> for Failed {
 }
 
 fn try_errand() -> Result<i32, Failed> {
-    let mut env: BTreeMap<String, String> = std::env::vars().collect();
+    let in_words =
+        |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+    let mut env: BTreeMap<String, String> = std::env::vars_os().filter_map(in_words).collect();
     let errand: Errand = serde_json::from_str(&env.remove(VARIABLE).unwrap_or_default())
         .map_err(|_| format!("{VARIABLE} does not hold an errand of this drplan"))?;
     let runtime = tokio::runtime::Builder::new_current_thread()
