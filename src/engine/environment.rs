@@ -150,9 +150,6 @@ fn add_vars(values: &mut BTreeMap<String, String>, vars: &Table<Name, Scalar>) {
     values.extend(vars.iter().map(|(name, value)| (name.to_string(), value.to_string())));
 }
 
-/// The variables of a recovery point.
-const POINT: [&str; 5] = ["POINT_COPY", "POINT_PATH", "POINT_ID", "POINT_TIME", "POINT_BEFORE"];
-
 /// Adds what is known of the point that a node restores from; the rest of it is not known yet.
 fn add_point(env: &mut Env, point: Option<&Point>) {
     if let Some(point) = point {
@@ -168,6 +165,7 @@ fn add_point(env: &mut Env, point: Option<&Point>) {
         let before = point.before.map(|before| before.to_string()).unwrap_or_default();
         env.values.insert("POINT_BEFORE".into(), before);
     }
-    env.unknown
-        .extend(POINT.iter().filter(|name| !env.values.contains_key(**name)).map(|name| (*name).to_owned()));
+    env.unknown.extend(
+        Name::OF_POINT.iter().filter(|name| !env.values.contains_key(**name)).map(|name| (*name).to_owned()),
+    );
 }

@@ -183,12 +183,20 @@ fn known_names<'a>(recipe: &'a Recipe, user: Option<&'a Plan>) -> HashSet<&'a st
 fn asked(recipe: &Recipe) -> Vec<Asked> {
     let root = Trail::root();
     let steps = root.key("steps");
+    let functions = root.key("functions");
     let mut asked = Vec::new();
+    for (name, body) in &recipe.functions {
+        of_shell(&functions.key(name.as_str()), body, &mut asked);
+    }
+    // A command begins with the functions that it names; what these ask for is told where they stand.
+    let by_functions: HashSet<String> = asked.iter().map(|asked| asked.name.clone()).collect();
     for (id, step) in &recipe.steps {
         let path = steps.key(id.as_str());
         asked.extend(of_step(&path, step));
-        if let Action::Run { command, .. } = &*step.action {
-            of_command(&path.key("run"), command, &mut asked);
+        if let Action::Run { command: Command::Shell(text), .. } = &*step.action {
+            let mut own = Vec::new();
+            of_shell(&path.key("run"), text, &mut own);
+            asked.extend(own.into_iter().filter(|asked| !by_functions.contains(&asked.name)));
         }
     }
     for (at, probe) in recipe.verify.iter().enumerate() {
@@ -204,10 +212,9 @@ fn asked(recipe: &Recipe) -> Vec<Asked> {
 }
 
 /// A command may have variables of its own; those of inputs come from the recipe alone.
-fn of_command(path: &Trail<'_>, command: &Command, asked: &mut Vec<Asked>) {
-    let Command::Shell(text) = command else { return };
+fn of_shell(path: &Trail<'_>, text: &str, asked: &mut Vec<Asked>) {
     let mut seen = HashSet::new();
-    let text = Text::new(Arc::clone(text));
+    let text = Text::new(text);
     for name in text.names().filter(|name| name.starts_with(INPUT) && seen.insert((*name).to_owned())) {
         asked.push(Asked { path: path.to_path(), name: name.to_owned() });
     }

@@ -27,7 +27,8 @@ pub fn load(source: SourceId, sources: &Sources) -> Loaded<Plan> {
 
 /// Loads a recipe.
 pub fn load_recipe(source: SourceId, sources: &Sources) -> Loaded<Recipe> {
-    load_as(source, sources, Shape::Recipe)
+    let loaded: Loaded<Recipe> = load_as(source, sources, Shape::Recipe);
+    Loaded { value: loaded.value.map(Recipe::with_functions), ..loaded }
 }
 
 fn load_as<T: DeserializeOwned>(source: SourceId, sources: &Sources, shape: Shape) -> Loaded<T> {

@@ -5,8 +5,12 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Step, Undo};
-use crate::probe::{Probe, Scope};
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::sync::Arc;
+
+use super::{Action, Step, Undo, Wait};
+use crate::probe::{Command, Probe, ProbeKind, Scope};
 use crate::value::{Field, Id, LanguageVersion, OneOrMany, Scalar, Table, Tool};
 
 /// A recipe: steps to carry out, or a probe to ask.
@@ -27,6 +31,9 @@ pub struct Recipe {
     /// The tools that must be there, such as `tar` or `psql >=15`.
     #[serde(default)]
     pub tools: Vec<Tool>,
+    /// Functions of the shell, by name. A command that names one begins with it, and with those that it names in turn.
+    #[serde(default)]
+    pub functions: Table<Field, String>,
     /// What is carried out.
     #[serde(default)]
     pub steps: Table<Id, Step>,
@@ -51,6 +58,69 @@ pub struct Recipe {
     /// What it cannot detect.
     #[serde(default)]
     pub misses: Vec<String>,
+}
+
+impl Recipe {
+    /// Lets each command of the recipe begin with the functions that it names.
+    #[must_use]
+    pub(super) fn with_functions(mut self) -> Self {
+        let functions = std::mem::take(&mut self.functions);
+        if functions.is_empty() {
+            return self;
+        }
+        for step in self.steps.values_mut() {
+            let common = Arc::make_mut(&mut step.common);
+            let probes = common.preconditions.iter_mut().chain(&mut common.verify);
+            probes.chain(common.unless.as_deref_mut()).for_each(|probe| begin_probe(probe, &functions));
+            if let Some(Undo::Run(command)) = common.undo.as_deref_mut() {
+                begin(command, &functions);
+            }
+            match Arc::make_mut(&mut step.action) {
+                Action::Run { command, shell: None } => begin(command, &functions),
+                Action::Wait(Wait::Until(probe)) => begin_probe(probe, &functions),
+                _ => {}
+            }
+        }
+        self.verify.iter_mut().chain(&mut self.probe).for_each(|probe| begin_probe(probe, &functions));
+        if let Some(Undo::Run(command)) = &mut self.undo {
+            begin(command, &functions);
+        }
+        self.functions = functions;
+        self
+    }
+}
+
+fn begin_probe(probe: &mut Probe, functions: &Table<Field, String>) {
+    if let ProbeKind::Run(command) = &mut probe.kind {
+        begin(command, functions);
+    }
+}
+
+/// Puts the functions that a command names before it, in the order in which they are written.
+fn begin(command: &mut Command, functions: &Table<Field, String>) {
+    let Command::Shell(text) = command else { return };
+    let mut named = BTreeSet::new();
+    let mut texts = vec![text.as_str()];
+    while let Some(text) = texts.pop() {
+        for (at, (name, body)) in functions.iter().enumerate() {
+            if names(text, name.as_str()) && named.insert(at) {
+                texts.push(body);
+            }
+        }
+    }
+    let mut whole = String::new();
+    for (name, body) in named.iter().filter_map(|at| functions.get_index(*at)) {
+        let _ = writeln!(whole, "{}() {{\n{}\n}}", name.as_str(), body.trim_end());
+    }
+    text.insert_str(0, &whole);
+}
+
+/// Whether a text holds a name as a word of its own.
+fn names(text: &str, name: &str) -> bool {
+    let is_part = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == '-');
+    text.match_indices(name).any(|(at, _)| {
+        !is_part(text[..at].chars().next_back()) && !is_part(text[at + name.len()..].chars().next())
+    })
 }
 
 /// An input of a recipe.

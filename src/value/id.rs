@@ -226,6 +226,10 @@ impl Id {
 }
 
 impl Name {
+    /// What a step that restores from a copy is told of the recovery point.
+    pub const OF_POINT: [&'static str; 5] =
+        ["POINT_PATH", "POINT_TIME", "POINT_ID", "POINT_COPY", "POINT_BEFORE"];
+
     /// Returns the name under which commands know it: that of an imported plan has a path, which no shell takes.
     pub fn in_commands(&self) -> &str {
         self.as_str().rsplit('/').next().unwrap_or_default()

@@ -66,3 +66,23 @@ fn every_rule_has_its_page_and_every_page_its_rule() {
     rules.sort();
     assert_eq!(pages, rules);
 }
+
+#[test]
+fn every_recipe_has_the_page_that_the_program_shows() {
+    let book = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("book/src");
+    let shipped: Vec<&str> = drplan::resolve::Recipes::shipped().iter().map(|recipe| recipe.name).collect();
+    let index = fs::read_to_string(book.join("recipes.md")).unwrap();
+    for name in &shipped {
+        let page = format!("recipes/{name}.md");
+        let committed = fs::read_to_string(book.join(&page)).unwrap_or_default();
+        let shown = drplan(&["recipes", "show", name]);
+        assert!(committed == shown, "book/src/{page} is not what drplan shows now. Repair it with `tests/accept`, and read the difference.");
+        assert!(index.contains(&format!("](recipes/{name}.md)")), "recipes.md does not list {name}");
+    }
+    for family in fs::read_dir(book.join("recipes")).unwrap().map(|entry| entry.unwrap().path()) {
+        for page in fs::read_dir(&family).unwrap().map(|entry| entry.unwrap().path()) {
+            let name = page.strip_prefix(book.join("recipes")).unwrap().with_extension("");
+            assert!(shipped.contains(&name.to_str().unwrap()), "no recipe has the page {}", page.display());
+        }
+    }
+}

@@ -5,6 +5,7 @@ use crate::finding::{Finding, RuleMeta};
 use crate::lint::rule::rule;
 use crate::lint::{Context, Rule, Sink, Subject};
 use crate::plan::Plan;
+use crate::value::Name;
 
 rule!(
     ReservedVariable,
@@ -13,8 +14,7 @@ rule!(
     "A variable, secret or output has a name that drplan, the shell or the system needs for itself."
 );
 
-/// What drplan itself sets: the values of a run, of a recovery point, and the inputs of a recipe.
-const OURS: [&str; 5] = ["POINT_PATH", "POINT_TIME", "POINT_ID", "POINT_COPY", "POINT_BEFORE"];
+/// How the values of a run and the inputs of a recipe begin, which drplan itself sets as it does those of a recovery point.
 const OUR_PREFIXES: [&str; 2] = ["DRPLAN_", "INPUT_"];
 
 /// What bash sets itself when it starts, whatever the environment says.
@@ -72,7 +72,7 @@ impl Rule for ReservedVariable {
         for given in given(context.plan) {
             let name = given.name;
             let starts = |prefixes: &[&str]| prefixes.iter().any(|prefix| name.starts_with(prefix));
-            let (why, help) = if OURS.contains(&name) || starts(&OUR_PREFIXES) {
+            let (why, help) = if Name::OF_POINT.contains(&name) || starts(&OUR_PREFIXES) {
                 (
                     "drplan itself sets it and would replace this value",
                     "give it another name, such as one with the plan's name in front",

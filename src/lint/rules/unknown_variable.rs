@@ -2,31 +2,20 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::document::{KeyPath, Part, Trail};
+use crate::document::{KeyPath, Part, Segment, Trail};
 use crate::finding::{Finding, Fix, RuleMeta};
 use crate::lint::rule::rule;
 use crate::lint::variables::{Asked, of_probes, of_step};
 use crate::lint::{Context, NameKind, Routed, Rule, Sink, Subject, in_scenario};
-use crate::plan::{Plan, Step};
+use crate::plan::{Action, Plan, Step};
 use crate::resolve::NodeKind;
 use crate::value::{Id, Name};
 
 rule!(UnknownVariable, "unknown-variable", Deny, "A text asks for a `$NAME` that has no value there.");
 
 /// What the engine itself gives.
-const GIVEN: [&str; 11] = [
-    "DRPLAN_RUN",
-    "DRPLAN_SCENARIO",
-    "DRPLAN_ENVIRONMENT",
-    "DRPLAN_HOME",
-    "DRPLAN_EACH",
-    "DRPLAN_OUTPUT",
-    "POINT_PATH",
-    "POINT_TIME",
-    "POINT_BEFORE",
-    "POINT_ID",
-    "POINT_COPY",
-];
+const GIVEN: [&str; 6] =
+    ["DRPLAN_RUN", "DRPLAN_SCENARIO", "DRPLAN_ENVIRONMENT", "DRPLAN_HOME", "DRPLAN_EACH", "DRPLAN_OUTPUT"];
 /// How the inputs of a recipe begin.
 const INPUT: &str = "INPUT_";
 
@@ -38,7 +27,10 @@ impl Rule for UnknownVariable {
     fn check(&self, context: &Context<'_>, sink: &mut Sink) {
         let Outputs { names, asked } = &*context.once(|| Outputs::of(context));
         for asked in of_probes(context.plan) {
-            if !is_given(context, &asked.name) && !names.contains(asked.name.as_str()) {
+            let section = asked.path.segments().first();
+            let is_of_copy = matches!(section, Some(Segment::Key(section)) if &**section == "backups")
+                && is_of_point(&asked.name);
+            if !is_of_copy && !is_given(context, &asked.name) && !names.contains(asked.name.as_str()) {
                 sink.add(tell(context, &asked, String::new()), Subject::default());
             }
         }
@@ -76,17 +68,45 @@ impl Outputs {
         let names = context.resolved.steps.iter().flat_map(|step| &step.common.outputs).cloned().collect();
         let mut asked = Vec::new();
         for (section, id, step) in all_steps(context.plan) {
+            let has_point = !step.common.from.is_empty();
             let is_own = |name: &str| {
-                step.common.env.contains_key(name)
+                (has_point && is_of_point(name))
+                    || step.common.env.contains_key(name)
                     || step.common.secrets.iter().chain(&step.common.outputs).any(|own| own.as_str() == name)
             };
             let open = of_step(&Trail::root().key(section).key(id.as_str()), step)
                 .into_iter()
                 .filter(|asked| !is_own(&asked.name) && !is_given(context, &asked.name));
             asked.extend(open.map(|asked| (id.clone(), asked)));
+            if !has_point {
+                asked.extend(by_default(context, section, step, id).map(|asked| (id.clone(), asked)));
+            }
         }
         Self { names, asked }
     }
+}
+
+/// Finds what of a recovery point a recipe asks for by itself, where its step restores from none.
+fn by_default<'a>(
+    context: &'a Context<'_>,
+    section: &'static str,
+    step: &'a Step,
+    id: &'a Id,
+) -> impl Iterator<Item = Asked> + 'a {
+    let whole = context.groups.get(id.as_str()).map(|at| &context.resolved.steps[*at]);
+    let inputs = whole.into_iter().flat_map(|whole| &whole.inputs);
+    let defaults = inputs.filter(|(input, _)| {
+        let Action::Use { with, .. } = &*step.action else { return false };
+        let field = input.as_str().trim_start_matches(INPUT).to_ascii_lowercase();
+        !with.contains_key(field.as_str())
+    });
+    let names = defaults.flat_map(|(_, text)| text.names()).filter(|name| is_of_point(name));
+    let path = KeyPath::root().key(section).key(id.as_str()).key("use");
+    names.map(move |name| Asked { path: path.clone(), name: name.to_owned() })
+}
+
+fn is_of_point(name: &str) -> bool {
+    Name::OF_POINT.contains(&name)
 }
 
 fn all_steps(plan: &Plan) -> impl Iterator<Item = (&'static str, &Id, &Step)> {
@@ -141,7 +161,9 @@ fn tell(context: &Context<'_>, asked: &Asked, why: String) -> Finding {
     let name = &asked.name;
     let known = context.names.of_kinds(&[NameKind::Var]).chain(GIVEN);
     let is_secret = context.names.kinds(name).has(NameKind::Secret);
-    let help = if is_secret {
+    let help = if is_of_point(name) {
+        "only a step with `from` gets it; that step can put it out under a name of its own (`outputs`) for those that need it".to_owned()
+    } else if is_secret {
         format!("it is a secret; a step gets it only if it names it: `secrets: [{name}]`")
     } else if why.is_empty() {
         context.guess(name, known).unwrap_or_else(|| {

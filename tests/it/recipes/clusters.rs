@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use super::postgres::fill;
-use super::{given_up, held, refused, undo};
+use super::{given_up, held, refused, undo, untouched};
 use crate::servers::{Postgres, give_to, program, said};
 use crate::stage::{Stage, until};
 
@@ -86,9 +86,12 @@ impl Archived {
     #[track_caller]
     fn comes_back(&self) -> Stage {
         let stage = self.plan(&format!(", replace: yes, until: '{}'", self.harm));
+        let base = || untouched(self.folder.path(), "wal");
+        let copy = base();
         stage.run(&["execute", "plan.yaml", "--dry-run"]).exits(0);
         stage.execute(&[]).exits(0);
         assert_eq!(self.server.truth("shop"), self.truth);
+        assert_eq!(base(), copy, "the only copy was touched");
         assert_eq!(
             self.server.sql("postgres", "select pg_is_in_recovery(), current_setting('restore_command')"),
             "f|"

@@ -7,8 +7,8 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
-use super::refused;
-use crate::servers::said;
+use super::{on_a_full_disk, refused, undo, untouched};
+use crate::servers::{Postgres, said};
 use crate::stage::Stage;
 
 /// An archive, encrypted, and the key beside it.
@@ -53,12 +53,14 @@ impl Vault {
 
     #[track_caller]
     fn comes_back(&self, stage: &Stage) {
+        let copy = untouched(&self.path("point"), "");
         stage.run(&["execute", "plan.yaml", "--dry-run"]).exits(0);
         assert!(!self.path("plain").exists());
         stage.execute(&[]).exits(0);
         assert_eq!(fs::read(self.path("srv/a")).unwrap(), fs::read(self.path("data/a")).unwrap());
         assert_eq!(stage.read("modes"), "700\n600\n");
         assert!(!self.path("plain").exists(), "what was decrypted is left behind");
+        assert_eq!(untouched(&self.path("point"), ""), copy, "the only copy was touched");
     }
 }
 
@@ -186,4 +188,74 @@ fn only_what_was_decrypted_is_removed() {
     ));
     refused(&stage, "was not made by a recipe of crypt");
     assert!(vault.path("data/a").exists());
+}
+
+#[test]
+fn what_was_decrypted_is_taken_back_and_a_folder_of_others_is_not() {
+    let vault = Vault::new();
+    let encrypted = vault.shown("point/uploads.tar.gpg");
+    gpg(&vault, &["-o", &encrypted, "-c", &vault.shown("uploads.tar")]);
+    fs::write(vault.path("GPG_PASSPHRASE"), "open sesame").unwrap();
+    fs::create_dir(vault.path("plain")).unwrap();
+    fs::write(vault.path("plain/mine"), "mine").unwrap();
+    let stage = vault.plan("gpg-decrypt", &["GPG_PASSPHRASE"]);
+    refused(&stage, "is there already, and not of this recipe");
+    undo("crypt/gpg-decrypt", &stage, "decrypt");
+    assert!(vault.path("plain/mine").exists());
+    fs::remove_dir_all(vault.path("plain")).unwrap();
+    refused(&on_a_full_disk(vault.plan("gpg-decrypt", &["GPG_PASSPHRASE"])), "only 0 MiB free");
+    let text = stage.read("plan.yaml");
+    stage.write("plan.yaml", text.split("  look:").next().unwrap());
+    stage.execute(&[]).exits(0);
+    assert!(vault.path("plain/uploads.tar").exists());
+    undo("crypt/gpg-decrypt", &stage, "decrypt");
+    assert!(!vault.path("plain").exists() && vault.path("point/uploads.tar.gpg").exists());
+}
+
+/// A plan that decrypts what lies in the vault, restores it by a recipe, and removes it again.
+fn before(vault: &Vault, crypt: &str, secret: &str, vars: &str, restore: &str) -> Stage {
+    let (point, plain) = (vault.shown("point"), vault.shown("plain"));
+    Stage::new(&format!(
+        "vars: {{ {vars} }}\n\
+         secrets: {{ {secret}: {{ file: '{}' }} }}\n\
+         steps:\n\
+         \x20 decrypt: {{ use: crypt/{crypt}, with: {{ source: {point}, into: {plain} }}, secrets: [{secret}] }}\n\
+         \x20 db: {{ needs: [decrypt], {restore} }}\n\
+         \x20 remove: {{ needs: [db], use: crypt/remove-plaintext, with: {{ into: {plain} }} }}\n",
+        vault.shown(secret),
+    ))
+}
+
+#[test]
+fn an_encrypted_dump_comes_back_into_a_server() {
+    let vault = Vault::new();
+    let recipient = age_key(&vault, "AGE_KEY");
+    let server = Postgres::start();
+    super::postgres::fill(&server);
+    let truth = server.truth("shop");
+    let dump = vault.shown("shop.dump");
+    said(server.client("pg_dump").args(["-Fc", "-d", "shop", "-f", &dump]));
+    said(Command::new("age").args(["-r", &recipient, "-o", &vault.shown("point/shop.dump.age"), &dump]));
+    server.sql("postgres", "drop database shop");
+    let restore = format!(
+        "use: postgres/restore-dump, with: {{ dump: {}/shop.dump, database: shop }}",
+        vault.shown("plain")
+    );
+    before(&vault, "age-decrypt", "AGE_KEY", &server.vars(), &restore).execute(&[]).exits(0);
+    assert_eq!(server.truth("shop"), truth);
+    assert!(!vault.path("plain").exists());
+}
+
+#[test]
+fn an_encrypted_database_of_sqlite_comes_back() {
+    let vault = Vault::new();
+    let (db, target) = (vault.shown("app.db"), vault.shown("srv/app.db"));
+    said(Command::new("sqlite3").args([&db, "create table notes (body); insert into notes values ('mine')"]));
+    gpg(&vault, &["-o", &vault.shown("point/app.db.gpg"), "-c", &db]);
+    fs::write(vault.path("GPG_PASSPHRASE"), "open sesame").unwrap();
+    let restore =
+        format!("use: sqlite/restore, with: {{ backup: {}/app.db, target: {target} }}", vault.shown("plain"));
+    before(&vault, "gpg-decrypt", "GPG_PASSPHRASE", "", &restore).execute(&[]).exits(0);
+    assert_eq!(said(Command::new("sqlite3").args([&target, "select body from notes"])), "mine\n");
+    assert!(!vault.path("plain").exists());
 }

@@ -5,10 +5,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
-use drplan::resolve::Recipes;
-use serde_yaml::Value;
+use drplan::plan::{Action, Recipe};
+use drplan::probe::Command as Asked;
 use tempfile::TempDir;
 
+use super::{default_of, shipped, undo_of};
 use crate::servers::said;
 
 /// A program that asks the server whether it answers; here a file says so, since what is tested is what becomes of the data.
@@ -17,7 +18,7 @@ const ASK: &str = "#!/bin/sh\ntest -e \"$RUNNING\" && echo PONG\n";
 /// A recipe with a target that holds old data and, beside it, new data that is about to be put in its place.
 struct Restore {
     folder: TempDir,
-    recipe: Value,
+    recipe: Recipe,
     /// What lies in the target, below it; the target is `data`.
     holds: &'static [&'static str],
     /// Whether the new data lies in the target, and not beside it.
@@ -26,9 +27,8 @@ struct Restore {
 
 impl Restore {
     fn new(recipe: &str, holds: &'static [&'static str], is_within: bool) -> Self {
-        let shipped = Recipes::shipped().iter().find(|shipped| shipped.name == recipe).unwrap();
         let folder = tempfile::tempdir().unwrap();
-        let restore = Self { folder, recipe: serde_yaml::from_str(shipped.text).unwrap(), holds, is_within };
+        let restore = Self { folder, recipe: shipped(recipe), holds, is_within };
         restore.lay("data", "old");
         restore.lay(if is_within { "data/restoring" } else { "data.restoring" }, "new");
         fs::write(restore.path("running"), "").unwrap();
@@ -54,13 +54,12 @@ impl Restore {
     }
 
     /// Runs a text of the recipe, cut off before its command of that number; tells whether it was.
-    fn run(&self, text: &Value, cut: Option<usize>) -> bool {
+    fn run(&self, text: &str, cut: Option<usize>) -> bool {
         let mut bash = Command::new("bash");
         let trap = "at=0; trap 'if [ $((at++)) = \"$CUT\" ]; then trap - DEBUG; exit 99; fi' DEBUG\n";
-        bash.args(["-euo", "pipefail", "-c", &format!("{trap}{}", text.as_str().unwrap())]);
-        for (name, input) in self.recipe["inputs"].as_mapping().unwrap() {
-            let value = input.get("default").and_then(Value::as_str).unwrap_or_default();
-            bash.env(format!("INPUT_{}", name.as_str().unwrap().to_uppercase()), value);
+        bash.args(["-euo", "pipefail", "-c", &format!("{trap}{text}")]);
+        for name in self.recipe.inputs.keys().map(|name| name.as_str()) {
+            bash.env(format!("INPUT_{}", name.to_uppercase()), default_of(&self.recipe, name));
         }
         // Of the inputs only those count that say where the target is.
         let path = format!("{}:{}", self.path("bin").display(), std::env::var("PATH").unwrap());
@@ -80,11 +79,15 @@ impl Restore {
     }
 
     fn put_in_place(&self, cut: Option<usize>) -> bool {
-        self.run(&self.recipe["steps"]["put-in-place"]["run"], cut)
+        let Action::Run { command: Asked::Shell(text), .. } = &*self.recipe.steps["put-in-place"].action
+        else {
+            panic!("it is no command")
+        };
+        self.run(text, cut)
     }
 
     fn undo(&self, cut: Option<usize>) -> bool {
-        self.run(&self.recipe["undo"]["run"], cut)
+        self.run(undo_of(&self.recipe), cut)
     }
 
     #[track_caller]

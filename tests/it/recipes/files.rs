@@ -7,19 +7,21 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use super::{given_up, held, refused, undo};
+use super::{given_up, held, on_a_full_disk, refused, undo, untouched};
 use crate::servers::said;
 use crate::stage::Stage;
 
 /// A folder with what makes files hard: owners, modes, links, odd names, empty folders.
 struct Files {
     folder: TempDir,
+    /// What is compared of them; not every tool keeps all of it.
+    look: fn(&Path) -> String,
 }
 
 impl Files {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let files = Self { folder };
+        let files = Self { folder, look: truth };
         let target = files.target();
         fs::create_dir_all(target.join("deep/er")).unwrap();
         fs::create_dir(target.join("empty")).unwrap();
@@ -48,7 +50,12 @@ impl Files {
     }
 
     fn truth(&self) -> String {
-        truth(&self.target())
+        (self.look)(&self.target())
+    }
+
+    /// All that lies there besides the files themselves: the backup.
+    fn backup(&self) -> String {
+        untouched(self.folder.path(), "srv")
     }
 
     fn destroy(&self) {
@@ -90,14 +97,16 @@ fn content(folder: &Path) -> String {
 
 #[track_caller]
 fn comes_back(files: &Files, recipe: &str, inputs: &str) -> Stage {
-    let truth = files.truth();
+    let (truth, backup) = (files.truth(), files.backup());
     files.destroy();
+    refused(&on_a_full_disk(files.plan(recipe, inputs)), "only 0 MiB free");
     let stage = files.plan(recipe, inputs);
     stage.run(&["execute", "plan.yaml", "--dry-run"]).exits(0);
     assert!(!files.path("srv").exists(), "a dry run has done something");
     stage.execute(&[]).exits(0);
     assert_eq!(files.truth(), truth);
     assert_eq!(files.beside(), ["uploads", "uploads.restored-in"]);
+    assert_eq!(files.backup(), backup, "the only copy was touched");
     stage
 }
 
@@ -111,11 +120,11 @@ fn is_careful(files: &Files, recipe: &str, inputs: &str, restored: &str) {
     let stage = files.plan(recipe, &format!("replace: yes, {inputs}"));
     stage.execute(&[]).exits(0);
     assert_eq!(files.truth(), restored);
-    assert_eq!(truth(&files.path("srv/uploads.before-restore")), late);
+    assert_eq!((files.look)(&files.path("srv/uploads.before-restore")), late);
     refused(&files.plan(recipe, &format!("replace: yes, {inputs}")), "before-restore is kept");
     undo(&format!("files/{recipe}"), &stage, "files");
     assert_eq!(files.truth(), late);
-    assert_eq!(truth(&files.path("srv/uploads.undone")), restored);
+    assert_eq!((files.look)(&files.path("srv/uploads.undone")), restored);
 }
 
 /// A restore that waits for leave to stay is taken back, twice: what was there before is there again each time.
@@ -216,20 +225,17 @@ fn a_mirror_comes_back() {
 
 #[test]
 fn a_remote_comes_back() {
-    let files = Files::new();
-    let truth = content(&files.target());
+    let files = Files { look: content, ..Files::new() };
+    let truth = files.truth();
     let remote = files.shown("remote");
     said(Command::new("rclone").args(["copy", &files.shown("srv/uploads"), &remote]));
-    files.destroy();
-    let stage = files.plan("restore-rclone", &format!("source: ':local:{remote}', owner: '1234:4321'"));
-    stage.run(&["execute", "plan.yaml", "--dry-run"]).exits(0);
-    stage.execute(&[]).exits(0);
-    assert_eq!(content(&files.target()), truth);
+    let inputs = format!("source: ':local:{remote}', owner: '1234:4321'");
+    comes_back(&files, "restore-rclone", &inputs);
     assert_eq!(
         said(Command::new("stat").args(["-c", "%u:%g", &files.shown("srv/uploads/.marker")])),
         "1234:4321\n"
     );
-    refused(&files.plan("restore-rclone", &format!("source: ':local:{remote}'")), "holds files already");
+    is_careful(&files, "restore-rclone", &inputs, &truth);
     files.destroy();
     fs::create_dir(files.path("nothing")).unwrap();
     refused(
@@ -251,7 +257,9 @@ fn a_restic_snapshot_comes_back() {
     let target = files.shown("srv/uploads");
     restic(&files, &["backup", "--time", "2026-11-01 10:00:00", &target]);
     let inputs = format!("repository: {}, path: {target}", files.shown("restic"));
+    let truth = files.truth();
     comes_back(&files, "restore-restic", &inputs);
+    is_careful(&files, "restore-restic", &inputs, &truth);
     files.destroy();
     refused(
         &files.plan("restore-restic", &format!("{inputs}, before: '2026-10-01T00:00:00Z'")),
@@ -332,7 +340,9 @@ fn with_two_archives() -> (Files, String, String) {
 #[test]
 fn a_borg_archive_comes_back() {
     let (files, truth, inputs) = with_two_archives();
+    let newest = files.truth();
     comes_back(&files, "restore-borg", &inputs);
+    is_careful(&files, "restore-borg", &inputs, &newest);
     files.destroy();
     files.plan("restore-borg", &format!("{inputs}, before: '2026-11-01T23:59:00Z'")).execute(&[]).exits(0);
     assert_eq!(files.truth(), truth);

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use super::{refused, undo};
+use super::{on_a_full_disk, refused, undo, untouched};
 use crate::servers::{MariaDb, said};
 use crate::stage::Stage;
 
@@ -117,20 +117,26 @@ fn a_backup_comes_back_and_the_logs_lead_to_a_point_in_time() {
         let name = log.split('\t').next().unwrap();
         fs::copy(server.data().join(name), folder.path().join("logs").join(name)).unwrap();
     }
-    let full = fs::read(path("full/xtrabackup_checkpoints")).unwrap();
+    let copy = untouched(folder.path(), "");
 
     let (backup, incremental, logs) = (path("full"), path("incremental"), path("logs"));
     let (data, reach) = (server.data().display().to_string(), connection(&server));
     let (stop, start) = (server.stop_command(), server.start_command());
-    let stage = Stage::new(&format!(
-        "steps:\n\
-         \x20 db: {{ use: mariadb/restore-mariabackup, with: {{ backup: {backup}, incrementals: [{incremental}], folder: {data}, replace: yes, {reach}, stop: '{stop}', start: '{start}' }} }}\n\
-         \x20 logs: {{ needs: [db], use: mariadb/replay-binlog, with: {{ logs: {logs}, base: {incremental}, until: '{harm}', {reach} }} }}\n"
-    ));
+    let plan = |replace: &str| {
+        Stage::new(&format!(
+            "steps:\n\
+             \x20 db: {{ use: mariadb/restore-mariabackup, with: {{ backup: {backup}, incrementals: [{incremental}], folder: {data}, replace: {replace}, {reach}, stop: '{stop}', start: '{start}' }} }}\n\
+             \x20 logs: {{ needs: [db], use: mariadb/replay-binlog, with: {{ logs: {logs}, base: {incremental}, until: '{harm}', {reach} }} }}\n"
+        ))
+    };
+    refused(&plan("no"), "holds data");
+    refused(&on_a_full_disk(plan("yes")), "only 0 MiB free");
+    let stage = plan("yes");
     stage.run(&["execute", "plan.yaml", "--dry-run"]).exits(0);
     stage.execute(&[]).exits(0);
     assert_eq!(server.truth("shop"), truth);
-    assert_eq!(fs::read(path("full/xtrabackup_checkpoints")).unwrap(), full, "the only copy was touched");
+    assert_eq!(untouched(folder.path(), ""), copy, "the only copy was touched");
+    refused(&stage, "before-restore is kept");
 
     // Without the logs it is what the backup holds; and what was there comes back.
     undo("mariadb/restore-mariabackup", &stage, "db");

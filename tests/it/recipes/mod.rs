@@ -13,11 +13,17 @@ mod sqlite;
 mod timelines;
 mod truth;
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::Command;
 
 pub(crate) use postgres::fill as fill_postgres;
 
-use drplan::resolve::Recipes;
+use drplan::document::Sources;
+use drplan::plan::{Recipe, Undo};
+use drplan::probe::Command as Asked;
+use drplan::workspace::recipes_beside;
 use serde_yaml::Value;
 
 use crate::servers::said;
@@ -46,20 +52,58 @@ fn given_up(stage: &Stage) {
     stage.run(&["abort", "latest", "--undo", "--reason", "the wrong copy"]).exits(0).says("1 undone");
 }
 
+/// The same plan on a machine whose disks are full.
+fn on_a_full_disk(stage: Stage) -> Stage {
+    stage.write("bin/df", "#!/bin/sh\necho Avail\necho 0\n");
+    fs::set_permissions(stage.path().join("bin/df"), fs::Permissions::from_mode(0o755)).unwrap();
+    let mut plan: Value = serde_yaml::from_str(&stage.read("plan.yaml")).unwrap();
+    plan["vars"]["PATH"] = "./bin:/usr/sbin:/usr/bin:/sbin:/bin".into();
+    stage.write("plan.yaml", &serde_yaml::to_string(&plan).unwrap());
+    stage
+}
+
+/// Everything below a folder but one: kind, mode, owner, size, time, link and content. What is the only copy stays what it is.
+fn untouched(folder: &Path, but: &str) -> String {
+    let script = "cd \"$1\"; find . -path \"./$2\" -prune -o -printf '%P %y %m %U:%G %l %T@ ' -type f -printf '%s ' \
+        -exec sha256sum {} \\; -o -printf '\\n' | grep -v '^ ' | sort";
+    said(Command::new("bash").args(["-euo", "pipefail", "-c", script, "-"]).arg(folder).arg(but))
+}
+
+/// A recipe that is shipped, with its functions in its commands.
+fn shipped(name: &str) -> Recipe {
+    let recipes = recipes_beside(Path::new("no-such-folder"), &mut Sources::default()).unwrap();
+    recipes.get(name).unwrap().1.clone()
+}
+
+/// The default of an input, one item a line.
+fn default_of(recipe: &Recipe, input: &str) -> String {
+    let values = recipe.inputs.get(input).and_then(|input| input.default.as_ref());
+    let values = values.into_iter().flat_map(|values| values.iter());
+    values.map(|value| value.as_str()).collect::<Vec<_>>().join("\n")
+}
+
+/// The command by which a recipe takes its work back.
+fn undo_of(recipe: &Recipe) -> &str {
+    let Some(Undo::Run(Asked::Shell(text))) = &recipe.undo else {
+        panic!("{} has no command", recipe.recipe)
+    };
+    text
+}
+
 /// Takes back what a step did by a recipe, by the recipe's own words.
 #[track_caller]
 fn undo(recipe: &str, stage: &Stage, step: &str) {
-    let shipped = Recipes::shipped().iter().find(|shipped| shipped.name == recipe).unwrap();
-    let recipe: Value = serde_yaml::from_str(shipped.text).unwrap();
+    let recipe = shipped(recipe);
     let plan: Value = serde_yaml::from_str(&stage.read("plan.yaml")).unwrap();
     let text = |value: &Value| serde_yaml::to_string(value).unwrap().trim_end().trim_matches('\'').to_owned();
     let mut bash = Command::new("bash");
-    bash.args(["-euo", "pipefail", "-c", recipe["undo"]["run"].as_str().unwrap()]).current_dir(stage.path());
+    bash.args(["-euo", "pipefail", "-c", undo_of(&recipe)]).current_dir(stage.path());
     bash.env("DRPLAN_RUN", stage.run_dir().file_name().unwrap());
-    for (name, input) in recipe["inputs"].as_mapping().unwrap() {
-        let given = plan["steps"][step]["with"].get(name).or_else(|| input.get("default"));
+    for name in recipe.inputs.keys() {
+        let given = plan["steps"][step]["with"].get(name.as_str());
         let value = given.map(|value| value.as_str().map_or_else(|| text(value), str::to_owned));
-        bash.env(format!("INPUT_{}", name.as_str().unwrap().to_uppercase()), value.unwrap_or_default());
+        let value = value.unwrap_or_else(|| default_of(&recipe, name.as_str()));
+        bash.env(format!("INPUT_{}", name.as_str().to_uppercase()), value);
     }
     for (name, value) in plan["vars"].as_mapping().into_iter().flatten() {
         bash.env(name.as_str().unwrap(), text(value));

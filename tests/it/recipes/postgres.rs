@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use super::{given_up, held, refused};
+use super::{given_up, held, refused, untouched};
 use crate::servers::{Postgres, said};
 use crate::stage::Stage;
 
@@ -71,8 +71,10 @@ fn destroyed_and_restored(args: &[&str], name: &str, after: &[&str], more: &str)
     let dump = dump.map_or_else(|| path(name), |found| found.display().to_string());
     let stage =
         plan(&server, &dump, &format!(", globals: {}, tables: [s.messages]{more}", path("globals.sql")));
+    let copy = untouched(folder.path(), "");
     stage.execute(&[]).exits(0);
     assert_eq!(server.truth("shop"), truth);
+    assert_eq!(untouched(folder.path(), ""), copy, "the only copy was touched");
     if !args.contains(&"-Fp") {
         assert_eq!(beside_the_tables(&server), beside);
         assert_eq!(

@@ -1,6 +1,9 @@
 //! Recipes for buckets that keep versions.
 
-use super::refused;
+use std::collections::BTreeSet;
+use std::fs;
+
+use super::{on_a_full_disk, refused, undo};
 use crate::servers::s3::{ADMIN, S3};
 use crate::stage::Stage;
 
@@ -39,6 +42,13 @@ impl Bucket {
         (answer.status == 200).then_some(answer.text)
     }
 
+    /// Every version of every object, and every mark of a deletion.
+    fn versions(&self) -> BTreeSet<String> {
+        let answer = self.server.request("GET", "/vault", &[("versions", "")], "", &[]).done();
+        let ids = answer.text.split("<VersionId>").skip(1).filter_map(|rest| rest.split('<').next());
+        ids.map(str::to_owned).collect()
+    }
+
     fn plan(&self, recipe: &str, at: &str, more: &str) -> Stage {
         let url = self.server.url();
         let stage = Stage::new(&format!(
@@ -55,7 +65,10 @@ impl Bucket {
 #[test]
 fn deleted_objects_come_back_and_others_are_left_alone() {
     let bucket = Bucket::new();
+    let versions = bucket.versions();
+    assert!(versions.len() >= 8, "{versions:?}");
     let stage = bucket.plan("undelete", &bucket.before, "");
+    refused(&on_a_full_disk(bucket.plan("undelete", &bucket.before, "")), "only 0 MiB free");
     stage.run(&["execute", "plan.yaml", "--dry-run"]).exits(0);
     assert_eq!(bucket.read("deleted"), None);
     stage.execute(&[]).exits(0);
@@ -64,24 +77,98 @@ fn deleted_objects_come_back_and_others_are_left_alone() {
     assert_eq!(bucket.read("changed").as_deref(), Some("encrypted by somebody"));
     assert_eq!(bucket.read("ransom note").as_deref(), Some("pay"));
     assert!(!stage.has("staging"));
+    assert!(bucket.versions().is_superset(&versions), "an older version is gone");
+    refused(&bucket.plan("undelete", "2999-01-01T00:00:00Z", ""), "is still to come");
     refused(&bucket.plan("undelete", "2001-01-01T00:00:00Z", ""), "held nothing at");
 }
 
 #[test]
 fn a_prefix_comes_back_as_it_was() {
     let bucket = Bucket::new();
-    bucket.plan("rollback-prefix", &bucket.before, "").execute(&[]).exits(0);
+    let versions = bucket.versions();
+    let stage = bucket.plan("rollback-prefix", &bucket.before, "");
+    // A folder of somebody else is neither used nor removed.
+    stage.write("staging/mine", "mine");
+    refused(&stage, "is there already, and not of this recipe");
+    undo("s3/rollback-prefix", &stage, "s3");
+    assert_eq!(stage.read("staging/mine"), "mine");
+    fs::remove_dir_all(stage.path().join("staging")).unwrap();
+    stage.run(&["execute", "plan.yaml", "--dry-run"]).exits(0);
+    assert_eq!(bucket.read("changed").as_deref(), Some("encrypted by somebody"));
+    assert_eq!(bucket.versions(), versions);
+    stage.execute(&[]).exits(0);
     for name in ["kept", "changed", "deleted", "deep/deleted [1] too"] {
         assert_eq!(bucket.read(name).as_deref(), Some(name));
     }
     assert_eq!(bucket.read("ransom note").as_deref(), Some("pay"));
     bucket.plan("rollback-prefix", &bucket.before, ", remove_newer: yes").execute(&[]).exits(0);
     assert_eq!(bucket.read("ransom note"), None);
+    // What was there in between is kept, and brings the harm back as it was, for whoever has chosen the wrong moment.
+    assert!(bucket.versions().is_superset(&versions), "an older version is gone");
     bucket.server.request("PUT", "/plain", &[], "", &[]).done();
     bucket.server.request("PUT", "/plain/nightly/a", &[], "a", &[]).done();
     let stage = bucket.plan("rollback-prefix", &bucket.before, "");
     stage.write("plan.yaml", &stage.read("plan.yaml").replace("vault:vault/", "vault:plain/"));
     refused(&stage, "keeps no versions");
+}
+
+#[test]
+fn a_point_is_brought_to_hand_as_it_was_before_the_harm() {
+    let bucket = Bucket::new();
+    let put = |name: &str, text: &str| {
+        bucket.server.request("PUT", &format!("/vault/points/one/{name}"), &[], text, &[]).done();
+    };
+    let digest = |text: &str| {
+        crate::servers::said(std::process::Command::new("bash").args([
+            "-c",
+            "printf %s \"$1\" | sha256sum",
+            "-",
+            text,
+        ]))
+    };
+    let line = |name: &str, text: &str| format!("{}  {name}\n", digest(text).split(' ').next().unwrap());
+    put("shop.dump", "the dump");
+    put("uploads/a b", "a file");
+    put("SHA256SUMS", &(line("shop.dump", "the dump") + &line("uploads/a b", "a file")));
+    let plan = |point: &str, more: &str| {
+        let stage = Stage::new(&format!(
+            "vars: {{ AWS_ENDPOINT_URL: '{}', AWS_ACCESS_KEY_ID: {} }}\n\
+             secrets: {{ AWS_SECRET_ACCESS_KEY: {{ file: vault/key }} }}\n\
+             steps: {{ point: {{ use: s3/fetch-point, secrets: [AWS_SECRET_ACCESS_KEY], with: {{ folder: here, point: {point}{more} }} }} }}\n",
+            bucket.server.url(),
+            ADMIN.0
+        ));
+        stage.write("vault/key", ADMIN.1);
+        stage
+    };
+    let now = || crate::servers::said(std::process::Command::new("date").args(["-u", "+%Y-%m-%dT%H:%M:%SZ"]));
+    let second = now();
+    crate::stage::until("a second has passed", || now() > second);
+    let before = now().trim().to_owned();
+    crate::stage::until("a second has passed", || now().trim() > before.as_str());
+    put("shop.dump", "encrypted by somebody");
+
+    let versions = bucket.versions();
+    let point = "s3://vault/points/one";
+    refused(&on_a_full_disk(plan(point, ", before: ''")), "only 0 MiB free");
+    refused(&plan("s3://vault/points/other", ", before: ''"), "is not there");
+    let now_it_is = plan(point, ", before: ''");
+    now_it_is.execute(&[]).exits(3).says("shop.dump: FAILED");
+    let stage = plan(point, &format!(", before: '{before}'"));
+    stage.run(&["execute", "plan.yaml", "--dry-run"]).exits(0);
+    assert!(!stage.has("here"));
+    stage.execute(&[]).exits(0);
+    assert_eq!(stage.read("here/one/shop.dump"), "the dump");
+    assert_eq!(stage.read("here/one/uploads/a b"), "a file");
+    assert_eq!(bucket.versions(), versions);
+    // What lies on this machine is only read.
+    let stage = plan("mine", ", before: ''");
+    stage.write("mine/shop.dump", "the dump");
+    stage.write("mine/SHA256SUMS", &line("shop.dump", "the dump"));
+    stage.execute(&[]).exits(0);
+    assert!(!stage.has("here"));
+    stage.write("mine/shop.dump", "cut o");
+    stage.execute(&[]).exits(3).says("shop.dump: FAILED");
 }
 
 /// What a probe of the bucket sees since a moment: the exit code and the copy.

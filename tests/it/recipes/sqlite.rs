@@ -6,7 +6,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use super::{refused, undo};
+use super::{on_a_full_disk, refused, undo, untouched};
 use crate::servers::said;
 use crate::stage::Stage;
 
@@ -60,10 +60,16 @@ fn a_database_comes_back_beside_its_old_journal() {
     said(Command::new("bash").args(["-c", script, "-"]).arg(database.path("app.db")));
     assert!(fs::metadata(database.path("app.db-wal")).unwrap().len() > 0);
     refused(&database.plan("backup.db.gz", ""), "holds data");
+    refused(&on_a_full_disk(database.plan("backup.db.gz", ", replace: yes")), "only 0 MiB free");
+    fs::create_dir(database.path("vault")).unwrap();
+    fs::rename(format!("{backup}.gz"), database.path("vault/backup.db.gz")).unwrap();
+    std::os::unix::fs::symlink("vault/backup.db.gz", format!("{backup}.gz")).unwrap();
+    let copy = untouched(&database.path("vault"), "");
     let stage = database.plan("backup.db.gz", ", replace: yes");
     stage.run(&["execute", "plan.yaml", "--dry-run"]).exits(0);
     stage.execute(&[]).exits(0);
     assert_eq!(database.truth(), truth);
+    assert_eq!(untouched(&database.path("vault"), ""), copy, "the only copy was touched");
     refused(&database.plan("backup.db.gz", ", replace: yes"), "before-restore is kept");
     undo("sqlite/restore", &stage, "db");
     assert_eq!(database.sql("app.db", "select count(*) from notes"), "10\n");

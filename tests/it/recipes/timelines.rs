@@ -6,6 +6,7 @@ use std::process::Command;
 
 use super::clusters::{archiving, service};
 use super::postgres::fill;
+use super::{refused, undo};
 use crate::servers::{Postgres, as_account, give_to, said};
 use crate::stage::{Stage, until};
 
@@ -202,5 +203,15 @@ fn pgbackrest_brings_a_cluster_back_to_a_moment_of_the_timeline_that_is_meant() 
     backrest.comes_back(&given_up, "current");
     backrest.comes_back(&second, "2");
     assert_eq!(timeline(server), "5");
+    // What is there is put aside only if that is said, and comes back.
+    server.sql("shop", "insert into s.messages (body) values ('of today')");
+    let today = server.truth("shop");
+    refused(&backrest.plan("main", ""), "holds data");
+    assert_eq!(server.truth("shop"), today);
+    let stage = backrest.plan("main", &format!(", replace: yes, until: '{}', timeline: 2", second.moment));
+    stage.execute(&[]).exits(0);
+    assert_eq!(server.truth("shop"), second.truth);
+    undo("postgres/restore-pgbackrest", &stage, "db");
+    assert_eq!(server.truth("shop"), today);
     backrest.run("check");
 }

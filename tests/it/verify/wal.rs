@@ -245,3 +245,33 @@ fn a_server_that_only_says_that_it_archives_is_found() {
     until("it has failed", || source.server.sql("postgres", failed) == "t");
     source.shop(&server).bad("archive_command of the server fails");
 }
+
+#[test]
+fn an_archive_is_not_old_because_nothing_is_written() {
+    let source = Source::new();
+    let server = format!("server: 'host={} user=postgres dbname=postgres'", source.server.socket().display());
+    let newest = |with: &str| source.shop(with).0.is_good()["newest"].as_str().unwrap().to_owned();
+    let timeout = |seconds: u32| {
+        source.server.sql("postgres", &format!("alter system set archive_timeout = {seconds}"));
+        source.server.sql("postgres", "select pg_reload_conf()");
+        let wanted = format!("{seconds}{}", if seconds == 0 { "" } else { "s" });
+        until("it is read", || source.server.sql("postgres", "show archive_timeout") == wanted);
+    };
+    let of_the_last_commit = newest("");
+    // Nobody knows when what was written since would come into the archive.
+    timeout(0);
+    assert_eq!(newest(&server), of_the_last_commit);
+    timeout(1);
+    until("the server has had time to archive what it would have", || newest(&server) > of_the_last_commit);
+    assert_eq!(newest(""), of_the_last_commit);
+    // What lies in the server alone for longer than that is not in the archive.
+    source.server.sql("postgres", "alter system set archive_command = 'sleep 1000'");
+    source.server.sql("postgres", "select pg_reload_conf(); insert into t values (1)");
+    until("it waits", || {
+        source
+            .server
+            .sql("postgres", "select count(*) from pg_ls_archive_statusdir() where name like '%.ready'")
+            != "0"
+    });
+    assert_eq!(newest(&server), of_the_last_commit);
+}
