@@ -124,7 +124,9 @@ fn asked(probe: &Probe) -> String {
 fn undo(recipe: &Recipe) -> String {
     match &recipe.undo {
         Some(Undo::Run(_)) => "drplan takes it back by itself.".to_owned(),
-        Some(Undo::Manual(text)) => format!("A person is asked:\n\n{}", text.as_str().trim_end()),
+        Some(Undo::Manual(text)) => {
+            format!("A person is asked:\n\n```text\n{}\n```", text.as_str().trim_end())
+        }
         None => "There is nothing to take back.".to_owned(),
     }
 }

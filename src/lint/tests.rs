@@ -442,3 +442,33 @@ fn what_is_wrong_on_several_routes_is_told_of_the_first() {
     };
     assert_eq!(told, [says("first"), says("second")]);
 }
+
+#[test]
+fn what_is_told_of_a_point_is_known_where_a_step_restores_from_one() {
+    let plan = |steps: &str| {
+        format!(
+            "version: 1\nplan: shop\nowner: ops\nplaces: {{ h: {{ kind: host, exists: true }} }}\n\
+             people: {{ ana: {{ name: Ana, roles: [lead] }} }}\n\
+             assets: {{ db: {{ kind: files, homes: [h], health: [{{ http: http://x/$POINT_ID }}] }} }}\n\
+             backups:\n  nightly:\n    of: [db]\n    points: {{ every: 24h }}\n    copies:\n      \
+             local: {{ in: h, at: /b, keep: 30d, verify: [{{ file: $POINT_PATH/db }}] }}\n\
+             steps:\n{steps}"
+        )
+    };
+    let told = |steps: &str| -> Vec<String> {
+        let found = check_with(&plan(steps), &Levels::default());
+        let told = found.iter().filter(|finding| finding.code == "unknown-variable");
+        told.map(|finding| finding.message.clone()).collect()
+    };
+    let health = "`$POINT_ID` has no value".to_owned();
+    let from = "  r: { restores: [db], from: [nightly.local], manual: Copy $POINT_PATH of $POINT_TIME, takes: 1m }\n";
+    assert_eq!(told(from), [health.clone()]);
+    let leave = "  go: { needs: [r], approve: { by: [lead], ask: As of $POINT_TIME }, takes: 1m }\n";
+    assert_eq!(told(&format!("{from}{leave}")), [health.clone(), "`$POINT_TIME` has no value".into()]);
+    // A recipe asks for it by itself, where nothing else is said.
+    let fetch = "  f: { use: s3/fetch-point, with: { folder: /f }, takes: 1m }\n";
+    let missing = ["`$POINT_BEFORE` has no value".into(), "`$POINT_PATH` has no value".into()];
+    assert_eq!(told(fetch), [&[health.clone()][..], &missing].concat());
+    let said = "  f: { use: s3/fetch-point, with: { folder: /f, point: /p, before: '' }, takes: 1m }\n";
+    assert_eq!(told(said), [health]);
+}

@@ -167,3 +167,50 @@ impl InputKind {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(text: &str) -> Recipe {
+        let mut sources = crate::document::Sources::default();
+        let source = sources.add("recipe.yaml", text);
+        super::super::load_recipe(source, &sources).value.unwrap()
+    }
+
+    fn text(command: &Command) -> &str {
+        let Command::Shell(text) = command else { panic!("it is no text") };
+        text
+    }
+
+    #[test]
+    fn a_command_begins_with_the_functions_that_it_names() {
+        let recipe = load(
+            "recipe: r\nversion: 1\ntitle: R\n\
+             functions:\n  inner: echo inner\n  outer: |\n    inner\n    cat <<E\n    as it stands\n    E\n  other: echo other\n\
+             steps:\n  a:\n    preconditions: [{ run: test -n \"$(inner)\" }]\n    run: outer && ./other-thing\n    unless: { run: other }\n  \
+             b: { run: print(inner), shell: [python3, -c] }\n  c: { run: [inner, other] }\n\
+             verify: [{ run: another }]\nundo: { run: other; other }\n",
+        );
+        let inner = "inner() {\necho inner\n}\n";
+        let outer = "outer() {\ninner\ncat <<E\nas it stands\nE\n}\n";
+        let other = "other() {\necho other\n}\n";
+        let run = |id: &str| match &*recipe.steps[id].action {
+            Action::Run { command, .. } => command.clone(),
+            _ => panic!("it is no command"),
+        };
+        let probe = |probe: &Probe| match &probe.kind {
+            ProbeKind::Run(command) => text(command).to_owned(),
+            _ => panic!("it is no command"),
+        };
+        assert_eq!(text(&run("a")), format!("{inner}{outer}outer && ./other-thing"));
+        let common = &recipe.steps["a"].common;
+        assert_eq!(probe(&common.preconditions[0]), format!("{inner}test -n \"$(inner)\""));
+        assert_eq!(probe(common.unless.as_deref().unwrap()), format!("{other}other"));
+        assert_eq!(text(&run("b")), "print(inner)");
+        assert!(matches!(run("c"), Command::Program(_)));
+        assert_eq!(probe(&recipe.verify[0]), "another");
+        let Some(Undo::Run(undo)) = &recipe.undo else { panic!("it has no command") };
+        assert_eq!(text(undo), format!("{other}other; other"));
+    }
+}

@@ -76,7 +76,10 @@ fn every_recipe_has_the_page_that_the_program_shows() {
         let page = format!("recipes/{name}.md");
         let committed = fs::read_to_string(book.join(&page)).unwrap_or_default();
         let shown = drplan(&["recipes", "show", name]);
-        assert!(committed == shown, "book/src/{page} is not what drplan shows now. Repair it with `tests/accept`, and read the difference.");
+        assert!(
+            committed == shown,
+            "book/src/{page} is not what drplan shows now. Repair it with `tests/accept`, and read the difference."
+        );
         assert!(index.contains(&format!("](recipes/{name}.md)")), "recipes.md does not list {name}");
     }
     for family in fs::read_dir(book.join("recipes")).unwrap().map(|entry| entry.unwrap().path()) {
