@@ -460,14 +460,14 @@ fn what_is_told_of_a_point_is_known_where_a_step_restores_from_one() {
         let told = found.iter().filter(|finding| finding.code == "unknown-variable");
         told.map(|finding| finding.message.clone()).collect()
     };
-    let health = "`$POINT_ID` has no value".to_owned();
+    let health = "`$POINT_ID` has no value here".to_owned();
     let from = "  r: { restores: [db], from: [nightly.local], manual: Copy $POINT_PATH of $POINT_TIME, takes: 1m }\n";
     assert_eq!(told(from), [health.clone()]);
     let leave = "  go: { needs: [r], approve: { by: [lead], ask: As of $POINT_TIME }, takes: 1m }\n";
-    assert_eq!(told(&format!("{from}{leave}")), [health.clone(), "`$POINT_TIME` has no value".into()]);
+    assert_eq!(told(&format!("{from}{leave}")), [health.clone(), "`$POINT_TIME` has no value here".into()]);
     // A recipe asks for it by itself, where nothing else is said.
     let fetch = "  f: { use: s3/fetch-point, with: { folder: /f }, takes: 1m }\n";
-    let missing = ["`$POINT_BEFORE` has no value".into(), "`$POINT_PATH` has no value".into()];
+    let missing = ["`$POINT_BEFORE` has no value here".into(), "`$POINT_PATH` has no value here".into()];
     assert_eq!(told(fetch), [&[health.clone()][..], &missing].concat());
     let said = "  f: { use: s3/fetch-point, with: { folder: /f, point: /p, before: '' }, takes: 1m }\n";
     assert_eq!(told(said), [health]);

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use super::postgres::fill;
-use super::{given_up, held, refused, undo, untouched};
+use super::{given_up, held, is_as_it_was, refused, undo, untouched};
 use crate::servers::{Postgres, give_to, program, said};
 use crate::stage::{Stage, until};
 
@@ -91,7 +91,7 @@ impl Archived {
         stage.run(&["execute", "plan.yaml", "--dry-run"]).exits(0);
         stage.execute(&[]).exits(0);
         assert_eq!(self.server.truth("shop"), self.truth);
-        assert_eq!(base(), copy, "the only copy was touched");
+        is_as_it_was(&copy, &base());
         assert_eq!(
             self.server.sql("postgres", "select pg_is_in_recovery(), current_setting('restore_command')"),
             "f|"

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use super::{given_up, held, on_a_full_disk, refused, undo, untouched};
+use super::{given_up, held, is_as_it_was, on_a_full_disk, refused, undo, untouched};
 use crate::servers::said;
 use crate::stage::Stage;
 
@@ -106,7 +106,7 @@ fn comes_back(files: &Files, recipe: &str, inputs: &str) -> Stage {
     stage.execute(&[]).exits(0);
     assert_eq!(files.truth(), truth);
     assert_eq!(files.beside(), ["uploads", "uploads.restored-in"]);
-    assert_eq!(files.backup(), backup, "the only copy was touched");
+    is_as_it_was(&backup, &files.backup());
     stage
 }
 

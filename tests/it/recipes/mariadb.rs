@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use super::{on_a_full_disk, refused, undo, untouched};
+use super::{is_as_it_was, on_a_full_disk, refused, undo, untouched};
 use crate::servers::{MariaDb, said};
 use crate::stage::Stage;
 
@@ -135,8 +135,8 @@ fn a_backup_comes_back_and_the_logs_lead_to_a_point_in_time() {
     stage.run(&["execute", "plan.yaml", "--dry-run"]).exits(0);
     stage.execute(&[]).exits(0);
     assert_eq!(server.truth("shop"), truth);
-    assert_eq!(untouched(folder.path(), ""), copy, "the only copy was touched");
-    refused(&stage, "before-restore is kept");
+    is_as_it_was(&copy, &untouched(folder.path(), ""));
+    refused(&plan("yes"), "before-restore is kept");
 
     // Without the logs it is what the backup holds; and what was there comes back.
     undo("mariadb/restore-mariabackup", &stage, "db");

@@ -69,6 +69,17 @@ fn untouched(folder: &Path, but: &str) -> String {
     said(Command::new("bash").args(["-euo", "pipefail", "-c", script, "-"]).arg(folder).arg(but))
 }
 
+/// Holds what is the only copy to be what it was.
+#[track_caller]
+fn is_as_it_was(before: &str, now: &str) {
+    let only = |one: &str, other: &str| {
+        let lines = one.lines().filter(|line| !other.lines().any(|same| same == *line));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let (gone, new) = (only(before, now), only(now, before));
+    assert!(gone.is_empty() && new.is_empty(), "the only copy was touched: {gone:#?} became {new:#?}");
+}
+
 /// A recipe that is shipped, with its functions in its commands.
 fn shipped(name: &str) -> Recipe {
     let recipes = recipes_beside(Path::new("no-such-folder"), &mut Sources::default()).unwrap();

@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use super::{given_up, held, refused, untouched};
+use super::{given_up, held, is_as_it_was, refused, untouched};
 use crate::servers::{Postgres, said};
 use crate::stage::Stage;
 
@@ -74,7 +74,7 @@ fn destroyed_and_restored(args: &[&str], name: &str, after: &[&str], more: &str)
     let copy = untouched(folder.path(), "");
     stage.execute(&[]).exits(0);
     assert_eq!(server.truth("shop"), truth);
-    assert_eq!(untouched(folder.path(), ""), copy, "the only copy was touched");
+    is_as_it_was(&copy, &untouched(folder.path(), ""));
     if !args.contains(&"-Fp") {
         assert_eq!(beside_the_tables(&server), beside);
         assert_eq!(

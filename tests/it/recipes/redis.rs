@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{refused, untouched};
+use super::{is_as_it_was, refused, untouched};
 use crate::servers::{Redis, said};
 use crate::stage::Stage;
 
@@ -60,7 +60,7 @@ fn comes_back(recipe: &str, backup: &Backup, name: &str, settings: &[&str]) -> R
     stage.run(&["execute", "plan.yaml", "--dry-run"]).exits(0);
     stage.execute(&[]).exits(0);
     assert_eq!(server.truth(), backup.truth);
-    assert_eq!(untouched(backup.folder.path(), ""), copy, "the only copy was touched");
+    is_as_it_was(&copy, &untouched(backup.folder.path(), ""));
     // It stays, whichever way the server is started again: neither the memory nor an empty file is laid over it.
     for _ in 0..2 {
         server.down();

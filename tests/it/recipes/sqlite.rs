@@ -6,7 +6,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use super::{on_a_full_disk, refused, undo, untouched};
+use super::{is_as_it_was, on_a_full_disk, refused, undo, untouched};
 use crate::servers::said;
 use crate::stage::Stage;
 
@@ -69,7 +69,7 @@ fn a_database_comes_back_beside_its_old_journal() {
     stage.run(&["execute", "plan.yaml", "--dry-run"]).exits(0);
     stage.execute(&[]).exits(0);
     assert_eq!(database.truth(), truth);
-    assert_eq!(untouched(&database.path("vault"), ""), copy, "the only copy was touched");
+    is_as_it_was(&copy, &untouched(&database.path("vault"), ""));
     refused(&database.plan("backup.db.gz", ", replace: yes"), "before-restore is kept");
     undo("sqlite/restore", &stage, "db");
     assert_eq!(database.sql("app.db", "select count(*) from notes"), "10\n");
