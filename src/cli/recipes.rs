@@ -28,11 +28,12 @@ pub(super) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// Show what a recipe takes, does, detects and cannot
+    /// Show what recipes take, do, detect and cannot
     Show {
-        /// The recipe, such as `pg-dump/verify`
-        name: String,
-        /// Show its YAML instead, from which one of your own can be made
+        /// The recipes, such as `pg-dump/verify`
+        #[arg(required = true)]
+        names: Vec<String>,
+        /// Show the YAML instead, from which one of your own can be made
         #[arg(long)]
         yaml: bool,
     },
@@ -43,7 +44,9 @@ pub(super) fn run(args: &Args, terminal: &Terminal) -> Result<Exit, Error> {
     let recipes = recipes_beside(&args.beside, &mut sources)?;
     let text = match &args.command {
         None => list(&recipes),
-        Some(Command::Show { name, yaml }) => show(&recipes, &sources, name, *yaml)?,
+        Some(Command::Show { names, yaml }) => {
+            names.iter().map(|name| show(&recipes, &sources, name, *yaml)).collect::<Result<_, _>>()?
+        }
     };
     terminal.print(&text)?;
     Ok(Exit::Done)

@@ -172,14 +172,14 @@ impl Backrest {
         self.plan(stanza, more).run(&["execute", "plan.yaml", "--dry-run"]).exits(1).says(why);
     }
 
-    fn comes_back(&self, then: &Then, follow: &str) {
+    fn comes_back(&self, then: &Then, follow: &str) -> Stage {
         let stage =
             self.plan("main", &format!(", replace: yes, until: '{}', timeline: {follow}", then.moment));
         stage.run(&["execute", "plan.yaml", "--dry-run"]).exits(0);
         stage.execute(&[]).exits(0);
         assert_eq!(self.server.truth("shop"), then.truth, "of {follow}");
         assert_eq!(self.server.sql("postgres", "select current_setting('restore_command')"), "");
-        forget_the_old(&self.server);
+        stage
     }
 }
 
@@ -196,22 +196,20 @@ fn pgbackrest_brings_a_cluster_back_to_a_moment_of_the_timeline_that_is_meant() 
     // What the server still holds is archived first.
     backrest.comes_back(&first, "latest");
     assert_eq!(timeline(server), "2");
+    forget_the_old(server);
     let second = write(server, "after the restore");
     server.sql("shop", "delete from s.messages");
     backrest.comes_back(&second, "latest");
     assert_eq!(timeline(server), "3");
+    forget_the_old(server);
     backrest.comes_back(&given_up, "current");
-    backrest.comes_back(&second, "2");
-    assert_eq!(timeline(server), "5");
     // What is there is put aside only if that is said, and comes back.
-    server.sql("shop", "insert into s.messages (body) values ('of today')");
-    let today = server.truth("shop");
+    forget_the_old(server);
     refused(&backrest.plan("main", ""), "holds data");
-    assert_eq!(server.truth("shop"), today);
-    let stage = backrest.plan("main", &format!(", replace: yes, until: '{}', timeline: 2", second.moment));
-    stage.execute(&[]).exits(0);
-    assert_eq!(server.truth("shop"), second.truth);
+    let stage = backrest.comes_back(&second, "2");
+    assert_eq!(timeline(server), "5");
     undo("postgres/restore-pgbackrest", &stage, "db");
-    assert_eq!(server.truth("shop"), today);
+    assert_eq!(server.truth("shop"), given_up.truth);
+    assert_eq!(timeline(server), "4");
     backrest.run("check");
 }
