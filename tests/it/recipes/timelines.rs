@@ -208,8 +208,8 @@ fn pgbackrest_brings_a_cluster_back_to_a_moment_of_the_timeline_that_is_meant() 
     refused(&backrest.plan("main", ""), "holds data");
     let stage = backrest.comes_back(&second, "2");
     assert_eq!(timeline(server), "5");
+    backrest.run("check");
     undo("postgres/restore-pgbackrest", &stage, "db");
     assert_eq!(server.truth("shop"), given_up.truth);
     assert_eq!(timeline(server), "4");
-    backrest.run("check");
 }
