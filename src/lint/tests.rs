@@ -462,7 +462,7 @@ fn what_is_told_of_a_point_is_known_where_a_step_restores_from_one() {
     };
     let health = "`$POINT_ID` has no value here".to_owned();
     let from = "  r: { restores: [db], from: [nightly.local], manual: Copy $POINT_PATH of $POINT_TIME, takes: 1m }\n";
-    assert_eq!(told(from), [health.clone()]);
+    assert_eq!(told(from), [health.as_str()]);
     let leave = "  go: { needs: [r], approve: { by: [lead], ask: As of $POINT_TIME }, takes: 1m }\n";
     assert_eq!(told(&format!("{from}{leave}")), [health.clone(), "`$POINT_TIME` has no value here".into()]);
     // A recipe asks for it by itself, where nothing else is said.
