@@ -81,13 +81,16 @@ fn page(recipe: &Recipe) -> String {
     text += &section("Inputs", recipe.inputs.iter().map(|(field, input)| told(field, input)));
     text += &section("Tools", recipe.tools.iter().map(|tool| format!("`{tool}`")));
     let preconditions = recipe.steps.values().flat_map(|step| &step.common.preconditions);
-    text += &section("Asked before anything is done, by a dry run as well", preconditions.map(asked));
+    text += &section(
+        "Asked before anything is done, by a dry run as well",
+        preconditions.map(|probe| asked(probe)),
+    );
     let steps = recipe.steps.iter().map(|(id, step)| {
         let title = step.common.title.as_deref();
         title.map_or_else(|| format!("`{id}`"), |title| format!("`{id}`: {title}"))
     });
     text += &section("Steps", steps);
-    text += &section("Asked when it is done", recipe.verify.iter().map(asked));
+    text += &section("Asked when it is done", recipe.verify.iter().map(|probe| asked(probe)));
     if !recipe.steps.is_empty() {
         text += &format!("\n## Undo\n\n{}\n", undo(recipe));
     }
@@ -125,7 +128,7 @@ fn asked(probe: &Probe) -> String {
 }
 
 fn undo(recipe: &Recipe) -> String {
-    match &recipe.undo {
+    match recipe.undo.as_deref() {
         Some(Undo::Run(_)) => "drplan takes it back by itself.".to_owned(),
         Some(Undo::Manual(text)) => {
             format!("A person is asked:\n\n```text\n{}\n```", text.as_str().trim_end())

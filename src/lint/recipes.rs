@@ -1,7 +1,6 @@
 //! What is wrong inside of a recipe, told where it stands: in the recipe's own file.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 
 use super::variables::{Asked, of_probe, of_step, of_undo};
 use crate::document::{Document, KeyPath, Limits, Part, Place, SourceId, Sources, Span, Trail};

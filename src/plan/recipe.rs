@@ -1,13 +1,11 @@
 //! Recipes: tested steps or a probe, with typed inputs, written in YAML.
 
+use std::collections::BTreeSet;
+use std::fmt::Write;
 use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-use std::collections::BTreeSet;
-use std::fmt::Write;
-use std::sync::Arc;
 
 use super::{Action, Step, Undo, Wait};
 use crate::probe::{Command, Probe, ProbeKind, Scope};
@@ -70,21 +68,18 @@ impl Recipe {
         }
         for step in self.steps.values_mut() {
             let common = Arc::make_mut(&mut step.common);
-            let probes = common.preconditions.iter_mut().chain(&mut common.verify);
-            probes.chain(common.unless.as_deref_mut()).for_each(|probe| begin_probe(probe, &functions));
-            if let Some(Undo::Run(command)) = common.undo.as_deref_mut() {
-                begin(command, &functions);
-            }
+            let probes = common.preconditions.iter_mut().chain(&mut common.verify).chain(&mut common.unless);
+            probes.for_each(|probe| begin_probe(Arc::make_mut(probe), &functions));
+            begin_undo(common.undo.as_mut(), &functions);
             match Arc::make_mut(&mut step.action) {
                 Action::Run { command, shell: None } => begin(command, &functions),
-                Action::Wait(Wait::Until(probe)) => begin_probe(probe, &functions),
+                Action::Wait(Wait::Until(probe)) => begin_probe(Arc::make_mut(probe), &functions),
                 _ => {}
             }
         }
-        self.verify.iter_mut().chain(&mut self.probe).for_each(|probe| begin_probe(probe, &functions));
-        if let Some(Undo::Run(command)) = &mut self.undo {
-            begin(command, &functions);
-        }
+        let verify = self.verify.iter_mut().map(Arc::make_mut);
+        verify.chain(&mut self.probe).for_each(|probe| begin_probe(probe, &functions));
+        begin_undo(self.undo.as_mut(), &functions);
         self.functions = functions;
         self
     }
@@ -96,11 +91,17 @@ fn begin_probe(probe: &mut Probe, functions: &Table<Field, String>) {
     }
 }
 
+fn begin_undo(undo: Option<&mut Arc<Undo>>, functions: &Table<Field, String>) {
+    if let Some(Undo::Run(command)) = undo.map(Arc::make_mut) {
+        begin(command, functions);
+    }
+}
+
 /// Puts the functions that a command names before it, in the order in which they are written.
 fn begin(command: &mut Command, functions: &Table<Field, String>) {
     let Command::Shell(text) = command else { return };
     let mut named = BTreeSet::new();
-    let mut texts = vec![text.as_str()];
+    let mut texts = vec![&**text];
     while let Some(text) = texts.pop() {
         for (at, (name, body)) in functions.iter().enumerate() {
             if names(text, name.as_str()) && named.insert(at) {
@@ -112,7 +113,9 @@ fn begin(command: &mut Command, functions: &Table<Field, String>) {
     for (name, body) in named.iter().filter_map(|at| functions.get_index(*at)) {
         let _ = writeln!(whole, "{}() {{\n{}\n}}", name.as_str(), body.trim_end());
     }
-    text.insert_str(0, &whole);
+    if !whole.is_empty() {
+        *text = (whole + text).into();
+    }
 }
 
 /// Whether a text holds a name as a word of its own.
@@ -210,7 +213,7 @@ mod tests {
         assert_eq!(text(&run("b")), "print(inner)");
         assert!(matches!(run("c"), Command::Program(_)));
         assert_eq!(probe(&recipe.verify[0]), "another");
-        let Some(Undo::Run(undo)) = &recipe.undo else { panic!("it has no command") };
+        let Some(Undo::Run(undo)) = recipe.undo.as_deref() else { panic!("it has no command") };
         assert_eq!(text(undo), format!("{other}other; other"));
     }
 }

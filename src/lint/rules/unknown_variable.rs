@@ -94,7 +94,7 @@ fn by_default<'a>(
     id: &'a Id,
 ) -> impl Iterator<Item = Asked> + 'a {
     let whole = context.groups.get(id.as_str()).map(|at| &context.resolved.steps[*at]);
-    let inputs = whole.into_iter().flat_map(|whole| &whole.inputs);
+    let inputs = whole.into_iter().flat_map(|whole| &*whole.inputs);
     let defaults = inputs.filter(|(input, _)| {
         let Action::Use { with, .. } = &*step.action else { return false };
         let field = input.as_str().trim_start_matches(INPUT).to_ascii_lowercase();

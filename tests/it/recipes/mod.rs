@@ -95,7 +95,7 @@ fn default_of(recipe: &Recipe, input: &str) -> String {
 
 /// The command by which a recipe takes its work back.
 fn undo_of(recipe: &Recipe) -> &str {
-    let Some(Undo::Run(Asked::Shell(text))) = &recipe.undo else {
+    let Some(Undo::Run(Asked::Shell(text))) = recipe.undo.as_deref() else {
         panic!("{} has no command", recipe.recipe)
     };
     text
