@@ -58,7 +58,7 @@ impl Restore {
         let mut bash = Command::new("bash");
         let trap = "at=0; trap 'if [ $((at++)) = \"$CUT\" ]; then trap - DEBUG; exit 99; fi' DEBUG\n";
         bash.args(["-euo", "pipefail", "-c", &format!("{trap}{text}")]);
-        for name in self.recipe.inputs.keys().map(|name| name.as_str()) {
+        for name in self.recipe.inputs.keys().map(drplan::value::Field::as_str) {
             bash.env(format!("INPUT_{}", name.to_uppercase()), default_of(&self.recipe, name));
         }
         // Of the inputs only those count that say where the target is.

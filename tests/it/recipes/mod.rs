@@ -90,7 +90,7 @@ fn shipped(name: &str) -> Recipe {
 fn default_of(recipe: &Recipe, input: &str) -> String {
     let values = recipe.inputs.get(input).and_then(|input| input.default.as_ref());
     let values = values.into_iter().flat_map(|values| values.iter());
-    values.map(|value| value.as_str()).collect::<Vec<_>>().join("\n")
+    values.map(drplan::value::Scalar::as_str).collect::<Vec<_>>().join("\n")
 }
 
 /// The command by which a recipe takes its work back.
