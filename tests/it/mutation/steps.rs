@@ -65,7 +65,7 @@ pub(super) fn mutations() -> Vec<Mutation> {
             .put("    manual: |\n      In the DNS console set the A record of chat.example.com to $HOST_IP, TTL 300.\n      Then on the new host: sudo certbot --nginx --non-interactive --domain chat.example.com\n", "    manual: Set DNS.\n")
             .gives("manual-step-incomplete", "manual: «Set DNS.»"),
         metachat("an approval that does not say of what")
-            .put("      ask: Messages and files are back as of $POINT_TIME. Send the customers there?", "      ask: Go on?")
+            .put("      ask: Messages and files are back as of $DATA_AS_OF. Send the customers there?", "      ask: Go on?")
             .gives("manual-step-incomplete", "ask: «Go on?»"),
         metachat("a destruction that cannot be taken back")
             .drop("    undo: $SERVICE disable --now metachat-api\n")
@@ -96,8 +96,8 @@ pub(super) fn mutations() -> Vec<Mutation> {
             .put("chat.example.com to $HOST_IP, TTL", "chat.example.com to $HOST_IPS, TTL")
             .gives("unknown-variable", "    manual: |\n      «In the DNS console"),
         metachat("a question asks for a variable that nobody sets")
-            .put("are back as of $POINT_TIME. Send", "are back as of $POINT_TIEM. Send")
-            .gives("unknown-variable", "      ask: «Messages and files are back as of $POINT_TIEM. Send the customers there?»")
+            .put("are back as of $DATA_AS_OF. Send", "are back as of $DATA_AS_FO. Send")
+            .gives("unknown-variable", "      ask: «Messages and files are back as of $DATA_AS_FO. Send the customers there?»")
             .says(&["did you mean `POINT_TIME`?"]),
         quickstart("a probe asks for a variable that nobody sets")
             .put("file: $ROOT/database/records.tsv", "file: $ROOTS/database/records.tsv")
