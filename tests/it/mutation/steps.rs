@@ -98,7 +98,7 @@ pub(super) fn mutations() -> Vec<Mutation> {
         metachat("a question asks for a variable that nobody sets")
             .put("are back as of $DATA_AS_OF. Send", "are back as of $DATA_AS_FO. Send")
             .gives("unknown-variable", "      ask: «Messages and files are back as of $DATA_AS_FO. Send the customers there?»")
-            .says(&["did you mean `POINT_TIME`?"]),
+            .says(&["did you mean `DATA_AS_OF`?"]),
         quickstart("a probe asks for a variable that nobody sets")
             .put("file: $ROOT/database/records.tsv", "file: $ROOTS/database/records.tsv")
             .gives("unknown-variable", "file: «$ROOTS/database/records.tsv»")
