@@ -26,30 +26,22 @@ pub(super) enum Bound {
     Arrival(u32),
 }
 
-/// What a run on paper leaves of a node. Ranks are 32 bits wide, so that all of it lies in one line of the cache.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Begun {
-    /// In milliseconds from the start of the recovery.
-    pub(super) start: u64,
-    pub(super) end: u64,
-    pub(super) bound: Bound,
-    /// Who had the slot, or what its person did, before it.
-    pub(super) handed_by: u32,
-    /// Who held the lock before it.
-    pub(super) locked_by: u32,
-    /// Who does it.
-    pub(super) done_by: u32,
-    /// For how many nodes it waits yet.
-    open: u32,
-}
-
 /// What a run on paper leaves, and what it works with: kept from run to run, so that a run allocates nothing.
 #[derive(Clone, Debug)]
 pub struct Scratch {
-    /// By rank.
-    pub(super) nodes: Vec<Begun>,
+    /// By rank, in milliseconds from the start of the recovery.
+    pub(super) starts: Vec<u64>,
+    pub(super) ends: Vec<u64>,
+    pub(super) bounds: Vec<Bound>,
+    /// Who had the slot, or what its person did, before each node.
+    pub(super) handed_by: Vec<u32>,
+    /// Who held the lock before each node.
+    pub(super) locked_by: Vec<u32>,
+    /// Who does each node.
+    pub(super) done_by: Vec<u32>,
     /// The nodes in the order in which they began.
     pub(super) sequence: Vec<u32>,
+    open: Vec<u32>,
     ready: Queue,
     free_slots: usize,
     /// Who had the free slots last, the one that has been free longest first.
@@ -73,18 +65,15 @@ impl Scratch {
     /// Makes room for the runs of a network.
     pub fn new(network: &Network) -> Self {
         let len = network.len();
-        let untouched = Begun {
-            start: 0,
-            end: 0,
-            bound: Bound::Nothing,
-            handed_by: NONE,
-            locked_by: NONE,
-            done_by: NONE,
-            open: 0,
-        };
         Self {
-            nodes: vec![untouched; len],
+            starts: vec![0; len],
+            ends: vec![0; len],
+            bounds: vec![Bound::Nothing; len],
+            handed_by: vec![NONE; len],
+            locked_by: vec![NONE; len],
+            done_by: vec![NONE; len],
             sequence: Vec::with_capacity(len),
+            open: vec![0; len],
             ready: Queue::new(len),
             free_slots: 0,
             last_in_slot: VecDeque::with_capacity(network.slots.min(len) + 1),
@@ -107,6 +96,7 @@ impl Network {
     ///
     /// `lengths` has the milliseconds of each node by rank, `arrivals` those of each person.
     pub fn run(&self, lengths: &[u64], arrivals: &[u64], scratch: &mut Scratch) -> u64 {
+        scratch.open.copy_from_slice(&self.open);
         scratch.sequence.clear();
         scratch.free_slots = self.slots;
         scratch.last_in_slot.clear();
@@ -120,10 +110,9 @@ impl Network {
             }
         }
         self.time_gates(arrivals, scratch);
-        for ((rank, open), node) in (0..).zip(&self.open).zip(&mut scratch.nodes) {
-            node.open = *open;
+        for (rank, open) in (0..).zip(&self.open) {
             if *open == 0 {
-                node.bound = Bound::Nothing;
+                scratch.bounds[rank as usize] = Bound::Nothing;
                 scratch.ready.insert(rank);
             }
         }
@@ -143,7 +132,7 @@ impl Network {
                 self.happens(subject_of(next), scratch);
             }
         }
-        scratch.nodes.iter().map(|node| node.end).max().unwrap_or(0)
+        scratch.ends.iter().copied().max().unwrap_or(0)
     }
 
     /// Works out when enough people are there for each gate.
@@ -179,7 +168,7 @@ impl Network {
         let member = &self.members[at];
         let lock = member.lock as usize;
         if scratch.held.get(lock).is_some_and(|held| *held >= self.holders[lock]) {
-            scratch.nodes[at].bound = Bound::Lock(NONE);
+            scratch.bounds[at] = Bound::Lock(NONE);
             scratch.lock_waits[lock].insert(rank);
             // What it was offered is there for another.
             match member.demand {
@@ -195,7 +184,7 @@ impl Network {
         let waits = match member.demand {
             Demand::Nothing => false,
             Demand::Slot if scratch.free_slots == 0 => {
-                scratch.nodes[at].bound = Bound::Slot(NONE);
+                scratch.bounds[at] = Bound::Slot(NONE);
                 scratch.slot_waits.insert(rank);
                 true
             }
@@ -209,13 +198,13 @@ impl Network {
             }
             Demand::Person(crew) => match self.free_person(crew, scratch) {
                 None => {
-                    scratch.nodes[at].bound = Bound::Person(NONE);
+                    scratch.bounds[at] = Bound::Person(NONE);
                     scratch.crew_waits[crew as usize].insert(rank);
                     true
                 }
                 Some(person) => {
                     scratch.free[person as usize] = false;
-                    scratch.nodes[at].done_by = person;
+                    scratch.done_by[at] = person;
                     handed_by = scratch.last_of_person[person as usize];
                     false
                 }
@@ -223,7 +212,7 @@ impl Network {
             Demand::Answers(gate) => {
                 let (time, person) = scratch.gates[gate as usize];
                 if time > now {
-                    scratch.nodes[at].bound = Bound::Arrival(person);
+                    scratch.bounds[at] = Bound::Arrival(person);
                     let gates = small(self.len() + self.people.len());
                     scratch.events.push(event(time, gates + rank));
                 }
@@ -236,23 +225,23 @@ impl Network {
             }
             return;
         }
-        let mut locked_by = NONE;
+        scratch.handed_by[at] = handed_by;
+        scratch.locked_by[at] = NONE;
         if let Some(held) = scratch.held.get_mut(lock) {
             *held += 1;
-            locked_by = scratch.last_in_lock[lock];
+            scratch.locked_by[at] = scratch.last_in_lock[lock];
         }
-        scratch.sequence.push(rank);
-        let end = now.saturating_add(lengths[at]);
-        let node = &mut scratch.nodes[at];
-        node.bound = match node.bound {
+        scratch.bounds[at] = match scratch.bounds[at] {
             Bound::Slot(_) => Bound::Slot(handed_by),
-            Bound::Lock(_) => Bound::Lock(locked_by),
-            Bound::Person(_) if handed_by == NONE => Bound::Arrival(node.done_by),
+            Bound::Lock(_) => Bound::Lock(scratch.locked_by[at]),
+            Bound::Person(_) if handed_by == NONE => Bound::Arrival(scratch.done_by[at]),
             Bound::Person(_) => Bound::Person(handed_by),
             bound => bound,
         };
-        (node.handed_by, node.locked_by) = (handed_by, locked_by);
-        (node.start, node.end) = (now, end);
+        scratch.sequence.push(rank);
+        scratch.starts[at] = now;
+        let end = now.saturating_add(lengths[at]);
+        scratch.ends[at] = end;
         if end == now {
             self.end(rank, scratch);
         } else {
@@ -268,10 +257,10 @@ impl Network {
     fn end(&self, rank: u32, scratch: &mut Scratch) {
         let at = rank as usize;
         for next in self.after(at) {
-            let node = &mut scratch.nodes[*next as usize];
-            node.open -= 1;
-            if node.open == 0 {
-                node.bound = Bound::Before(rank);
+            let open = &mut scratch.open[*next as usize];
+            *open -= 1;
+            if *open == 0 {
+                scratch.bounds[*next as usize] = Bound::Before(rank);
                 scratch.ready.insert(*next);
             }
         }
@@ -288,7 +277,7 @@ impl Network {
                 offer(&mut scratch.slot_waits, &mut scratch.ready);
             }
             Demand::Person(_) => {
-                let person = scratch.nodes[at].done_by as usize;
+                let person = scratch.done_by[at] as usize;
                 scratch.free[person] = true;
                 scratch.last_of_person[person] = rank;
                 for crew in &self.crews_of[person] {

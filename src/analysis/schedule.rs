@@ -86,10 +86,10 @@ pub fn schedule(plan: &ResolvedPlan, route: &Route, basis: &Basis) -> Result<Sch
     let slack = slack(&network, &scratch, total);
     let timings = (0..network.len()).map(|at| {
         let rank = network.rank_of[at] as usize;
-        let person = network.people.get(scratch.nodes[rank].done_by as usize);
+        let person = network.people.get(scratch.done_by[rank] as usize);
         Timing {
-            start: Length::from_millis(scratch.nodes[rank].start),
-            end: Length::from_millis(scratch.nodes[rank].end),
+            start: Length::from_millis(scratch.starts[rank]),
+            end: Length::from_millis(scratch.ends[rank]),
             slack: Length::from_millis(slack[rank]),
             waited_for: waited_for(route, &network, &scratch, rank),
             estimate: network.estimates[at],
@@ -128,12 +128,11 @@ fn waited_for(route: &Route, network: &Network, scratch: &Scratch, rank: usize) 
     let node_at = |rank: usize| network.node_of[rank] as usize;
     let node = |rank: u32| node_at(rank as usize);
     let person = |number: u32| network.people[number as usize].clone();
-    match scratch.nodes[rank].bound {
+    match scratch.bounds[rank] {
         Bound::Nothing => WaitedFor::Nothing,
         Bound::Before(before) => {
             // Of several that end at the same time, the first in the plan is as good as any, and easier to follow.
-            let last =
-                |at: &usize| scratch.nodes[network.rank_of[*at] as usize].end == scratch.nodes[rank].start;
+            let last = |at: &usize| scratch.ends[network.rank_of[*at] as usize] == scratch.starts[rank];
             let after = route.nodes[node_at(rank)].after.iter().map(|(at, _)| *at);
             WaitedFor::Node(after.filter(last).min().unwrap_or(node(before)))
         }
@@ -142,7 +141,7 @@ fn waited_for(route: &Route, network: &Network, scratch: &Scratch, rank: usize) 
             Some(lock) => WaitedFor::Lock(lock.clone(), node(before)),
             None => WaitedFor::Slot(node(before)),
         },
-        Bound::Person(before) => WaitedFor::Person(person(scratch.nodes[rank].done_by), node(before)),
+        Bound::Person(before) => WaitedFor::Person(person(scratch.done_by[rank]), node(before)),
         Bound::Arrival(number) => WaitedFor::Arrival(person(number)),
     }
 }
@@ -152,20 +151,17 @@ fn waited_for(route: &Route, network: &Network, scratch: &Scratch, rank: usize) 
 pub(super) fn slack(network: &Network, scratch: &Scratch, total: u64) -> Vec<u64> {
     let mut latest = vec![total; network.len()];
     let latest_start =
-        |latest: &[u64], rank: usize| latest[rank] - (scratch.nodes[rank].end - scratch.nodes[rank].start);
+        |latest: &[u64], rank: usize| latest[rank] - (scratch.ends[rank] - scratch.starts[rank]);
     // Whatever is waited for begins before the one that waits.
     for rank in scratch.sequence.iter().rev().map(|rank| *rank as usize) {
         for next in network.after(rank) {
             latest[rank] = latest[rank].min(latest_start(&latest, *next as usize));
         }
         let start = latest_start(&latest, rank);
-        for by in [scratch.nodes[rank].handed_by, scratch.nodes[rank].locked_by]
-            .into_iter()
-            .filter(|by| *by != NONE)
-        {
+        for by in [scratch.handed_by[rank], scratch.locked_by[rank]].into_iter().filter(|by| *by != NONE) {
             let by = &mut latest[by as usize];
             *by = (*by).min(start);
         }
     }
-    latest.iter().zip(&scratch.nodes).map(|(latest, node)| latest - node.end).collect()
+    latest.iter().zip(&scratch.ends).map(|(latest, end)| latest - end).collect()
 }
