@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::account::Account;
 use super::machine::{Machine, Meta};
-use super::sign::Sign;
+use super::sign::{NO_RIGHT, Sign};
 
 /// The PATH of cron where the crontab sets none.
 pub(super) const CRON_PATH: &str = "/usr/bin:/bin";
@@ -76,7 +76,7 @@ pub(super) fn check(system: &dyn Machine, program: &str, path: &str, account: Op
 }
 
 fn cannot_see(file: &Path) -> Sign {
-    Sign::unknown(format!("{} cannot be seen", file.display()), "let the account that looks see it")
+    Sign::unknown(format!("{} cannot be seen", file.display()), NO_RIGHT)
 }
 
 /// Returns where a program is: where its path says, else the first in PATH that is a file.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::account::{self, Lookup};
 use super::cron_table::{Entry, read};
 use super::machine::Machine;
-use super::sign::Sign;
+use super::sign::{NO_RIGHT, Sign};
 
 /// Where the crontabs of users are.
 const SPOOL: &str = "/var/spool/cron/crontabs";
@@ -45,7 +45,7 @@ pub(super) fn entries(system: &dyn Machine, file: &CronFile) -> Result<Vec<Entry
             format!("{shown} is not there: the job is not installed"),
             "install the job, or say where it is",
         ),
-        _ => Sign::unknown(format!("{shown} cannot be read: {error}"), "let the account that looks read it"),
+        _ => Sign::unknown(format!("{shown} cannot be read: {error}"), NO_RIGHT),
     })?;
     if !text.is_empty() && !text.ends_with('\n') {
         return Err(Sign::wrong(

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::machine::{Machine, Meta};
-use super::sign::Sign;
+use super::sign::{NO_RIGHT, Sign};
 use crate::value::{Length, Moment};
 
 /// Clocks of a machine and of whoever writes a time may differ by this.
@@ -111,7 +111,7 @@ fn with_rotated(system: &dyn Machine, asked: LogAsked<'_>, text: String) -> Stri
 }
 
 fn cannot_read(file: &Path, error: &std::io::Error) -> Sign {
-    Sign::unknown(format!("{} cannot be read: {error}", file.display()), "let the account that looks read it")
+    Sign::unknown(format!("{} cannot be read: {error}", file.display()), NO_RIGHT)
 }
 
 fn aged(said: &str, time: Moment, max_age: Option<Length>, now: Moment) -> Sign {

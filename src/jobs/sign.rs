@@ -22,6 +22,9 @@ pub struct Sign {
     pub help: String,
 }
 
+/// What to do where something is there that drplan may not see.
+pub(super) const NO_RIGHT: &str = "let the account see it under which drplan looks on that machine (`ls -l` shows who may), or look as one that may";
+
 impl Sign {
     pub(super) fn good(what: impl Into<String>) -> Self {
         Self { standing: Standing::Good, what: what.into(), help: String::new() }

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use super::machine::Machine;
 use super::manager::{Manager, Run, Shown};
-use super::sign::Sign;
+use super::sign::{NO_RIGHT, Sign};
 use crate::value::{Length, Moment};
 
 /// A timer may start its service this much before the plan says, as clocks and schedules differ.
@@ -37,7 +37,7 @@ pub(super) fn look(system: &dyn Machine, asked: Asked<'_>, signs: &mut Vec<Sign>
         }
         Err(error) => {
             let what = format!("whether systemd runs cannot be seen: {error}");
-            return signs.push(Sign::unknown(what, "let the account that looks see it"));
+            return signs.push(Sign::unknown(what, NO_RIGHT));
         }
     }
     let unit = match manager.show(timer) {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::command;
 use super::machine::Machine;
-use super::sign::Sign;
+use super::sign::{NO_RIGHT, Sign};
 use crate::value::Moment;
 
 /// Where unit files are, the strongest first (systemd.unit(5)).
@@ -152,7 +152,7 @@ fn read(system: &dyn Machine, name: &str) -> Result<Unit, Sign> {
     for path in [vec![path], of_template, drop_ins(system, name)].concat() {
         let text = system.text(&path).map_err(|error| {
             let what = format!("{} cannot be read: {error}", path.display());
-            Sign::unknown(what, "let the account that looks read it")
+            Sign::unknown(what, NO_RIGHT)
         })?;
         parse(&text, &mut unit);
     }

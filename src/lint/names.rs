@@ -29,7 +29,7 @@ pub enum NameKind {
 }
 
 impl NameKind {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; Self::Var as usize + 1] = [
         Self::Place,
         Self::Asset,
         Self::Person,

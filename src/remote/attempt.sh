@@ -20,13 +20,7 @@ boot() {
     boot_id=$(sysctl -n kern.boottime)
   fi
 }
-# Whether nobody was here before: of all who try to make this file one makes it, which is what makes a start happen once.
-first() {
-  set -C
-  true >"$attempt.out"
-  made=$?
-  set +C
-  return "$made"
-}
+# Whether nobody was here before: of all who try to make this folder one makes it, which is what makes a start happen once.
+first() { mkdir "$attempt"; }
 # Whether the attempt has ended, and with which exit code.
-over() { read -r ended code <"$attempt.ended" && [ "$ended" = ended ] && [ -n "$code" ]; }
+over() { read -r ended code <"$attempt/ended" && [ "$ended" = ended ] && [ -n "$code" ]; }

@@ -1,15 +1,16 @@
 # Sends a signal to all that an attempt has started: its group, and those that left it, by the token in their environment.
-if [ ! -e "$attempt.out" ] && mkdir -p "$run" && first; then
+if [ ! -d "$attempt" ] && mkdir -p "$run" && first; then
   # Whoever is still on the way to start it comes too late.
-  : >"$attempt.err"
-  : >"$attempt.stopped"
-  echo 'ended 143 ' >"$attempt.ended"
+  : >"$attempt/out"
+  : >"$attempt/err"
+  : >"$attempt/stopped"
+  echo 'ended 143 ' >"$attempt/ended"
 elif ! over; then
   # Whoever looks for it later learns that it did not end by itself.
-  : >"$attempt.stopped"
+  : >"$attempt/stopped"
 fi
-read -r holder step begun held <"$attempt.holder"
-read -r token <"$attempt.token"
+read -r holder step begun held <"$attempt/holder"
+read -r token <"$attempt/token"
 if [ "$held" = held ]; then
   over || kill -s "$signal" -- "-$step"
   for left in $(grep -l -s -F "DRPLAN_TOKEN=$token" /proc/[0-9]*/environ); do

@@ -12,7 +12,7 @@ const FORGET: &str = include_str!("forget.sh");
 const STOP: &str = include_str!("stop.sh");
 
 /// The programs that a host must have, with blanks between.
-pub const TOOLS: &str = "setsid mkfifo tail wc cat rm sleep grep";
+pub const TOOLS: &str = "setsid mkdir mkfifo tail wc cat rm sleep grep";
 
 /// Linux takes no longer variable.
 const LONGEST_HELD: usize = 120 * 1024;
@@ -169,31 +169,38 @@ fn quote(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use std::io::Write;
-    use std::process::{Command, Stdio};
+    use std::path::Path;
+    use std::process::{Child, Command, Stdio};
 
     use super::*;
 
-    #[test]
-    fn of_many_visits_at_once_one_starts_the_attempt() {
-        let host = tempfile::tempdir().unwrap();
-        let attempt = Attempt {
+    fn shell(home: &Path) -> Child {
+        #[expect(clippy::disallowed_methods, reason = "the shell of a host")]
+        let mut shell = Command::new("sh");
+        shell.env("HOME", home).env_remove("XDG_STATE_HOME");
+        shell.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        #[expect(clippy::disallowed_methods, reason = "the shell of a host")]
+        shell.spawn().unwrap()
+    }
+
+    fn attempt(script: &str) -> Attempt {
+        Attempt {
             name: "s.1".to_owned(),
-            program: ["sh", "-c", "echo begun >>ledger"].map(str::to_owned).to_vec(),
+            program: ["sh", "-c", script].map(str::to_owned).to_vec(),
             values: BTreeMap::new(),
             limit: 0,
             again: false,
             find: false,
             done: Vec::new(),
             emptied: Vec::new(),
-        };
-        let text = visit(&attempt, "r1", "~", "token", [0, 0], false).unwrap();
-        #[expect(clippy::disallowed_methods, reason = "the shells of a host")]
-        let shell = || {
-            let mut shell = Command::new("sh");
-            shell.env("HOME", host.path()).env_remove("XDG_STATE_HOME");
-            shell.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap()
-        };
-        let mut visits: Vec<_> = (0..16).map(|_| shell()).collect();
+        }
+    }
+
+    #[test]
+    fn of_many_visits_at_once_one_starts_the_attempt() {
+        let host = tempfile::tempdir().unwrap();
+        let text = visit(&attempt("echo begun >>ledger"), "r1", "~", "token", [0, 0], false).unwrap();
+        let mut visits: Vec<_> = (0..16).map(|_| shell(host.path())).collect();
         // The input stays open: its end is that of the connection.
         let mut connections: Vec<_> = visits.iter_mut().map(|visit| visit.stdin.take().unwrap()).collect();
         let (all, last) = text.split_at(text.len() - 1);
@@ -207,5 +214,28 @@ mod tests {
             assert!(said.ends_with(b"~ over 0\n"), "{}", String::from_utf8_lossy(&said));
         }
         assert_eq!(std::fs::read_to_string(host.path().join("ledger")).unwrap(), "begun\n");
+    }
+
+    #[test]
+    fn of_attempts_on_record_only_those_of_that_name_are_removed() {
+        let host = tempfile::tempdir().unwrap();
+        let run = host.path().join(".local/state/drplan/r1");
+        for folder in ["deploy[a].1", "deploya.1", "deploy[b].1", "deployb.1"] {
+            std::fs::create_dir_all(run.join(folder)).unwrap();
+            std::fs::write(run.join(folder).join("out"), "printed").unwrap();
+        }
+        let mut attempt = attempt("true");
+        attempt.emptied = vec!["deploy[a].1".to_owned()];
+        attempt.done = vec!["deploy[b].1".to_owned()];
+        let text = visit(&attempt, "r1", "~", "token", [0, 0], false).unwrap();
+        let mut visit = shell(host.path());
+        let mut connection = visit.stdin.take().unwrap();
+        connection.write_all(text.as_bytes()).unwrap();
+        let said = visit.wait_with_output().unwrap().stdout;
+        assert!(said.ends_with(b"~ over 0\n"), "{}", String::from_utf8_lossy(&said));
+        let has = |folder: &str| std::fs::metadata(run.join(folder).join("out")).map_or(0, |out| out.len());
+        assert!(!run.join("deploy[a].1").exists());
+        assert_eq!([has("deploya.1"), has("deploy[b].1"), has("deployb.1")], [7, 0, 7]);
+        drop(connection);
     }
 }

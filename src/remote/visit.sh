@@ -15,14 +15,15 @@ leads() {
 begin() {
   boot
   {
-    printf '%s' "$text" >"$attempt.script" &&
-      printf '%s\n' "$boot_id" >"$attempt.boot" &&
-      printf '%s\n' "$token" >"$attempt.token" &&
-      printf '%200s\n' ' ' >"$attempt.holder" &&
-      printf '%200s\n' ' ' >"$attempt.ended" &&
-      : >"$attempt.err"
+    printf '%s' "$text" >"$attempt/script" &&
+      printf '%s\n' "$boot_id" >"$attempt/boot" &&
+      printf '%s\n' "$token" >"$attempt/token" &&
+      printf '%200s\n' ' ' >"$attempt/holder" &&
+      printf '%200s\n' ' ' >"$attempt/ended" &&
+      : >"$attempt/out" &&
+      : >"$attempt/err"
   } || {
-    rm -f "$attempt".*
+    rm -rf "$attempt"
     say cannot "write to $run"
     exit 0
   }
@@ -40,7 +41,7 @@ eval "$4"' holder "$attempt" "$token" "$limit" "$holding" 3<&- 5>&- 6>&- &
 }
 # Whether the holder lives; it is told apart from another process that has its number by the start.
 lives() {
-  read -r holder step begun held <"$attempt.holder"
+  read -r holder step begun held <"$attempt/holder"
   [ "$held" = held ] || return 1
   kill -0 "$holder" || return 1
   [ "$begun" = 0 ] || {
@@ -53,7 +54,7 @@ lives() {
 # Whether the step itself is at work, also where its holder is gone.
 works() {
   [ "$held" = held ] && kill -0 "$step" || return 1
-  read -r token <"$attempt.token"
+  read -r token <"$attempt/token"
   [ ! -r "/proc/$step/environ" ] || grep -q -s -F "DRPLAN_TOKEN=$token" "/proc/$step/environ"
 }
 # Says when nobody is left who could write its end down.
@@ -85,15 +86,15 @@ recent() {
   rest "$1" "$from" "$3"
 }
 finish() {
-  "$1" "$attempt.out" "$from_out" 5
-  "$1" "$attempt.err" "$from_err" 6
-  if [ -s "$attempt.output" ]; then
-    measure "$attempt.output"
+  "$1" "$attempt/out" "$from_out" 5
+  "$1" "$attempt/err" "$from_err" 6
+  if [ -s "$attempt/output" ]; then
+    measure "$attempt/output"
     say output "$size"
-    cat "$attempt.output" >&5
+    cat "$attempt/output" >&5
   fi
   printf '%s over\n' "$nonce" >&6
-  if [ "$mode" = start ] && [ -e "$attempt.stopped" ] && [ "$code" != 0 ]; then
+  if [ "$mode" = start ] && [ -e "$attempt/stopped" ] && [ "$code" != 0 ]; then
     say stopped
   else
     say over "$code"
@@ -104,19 +105,15 @@ finish() {
 # in the folder: it may hold much.
 tidy() {
   cd "$run" || return
+  # Names of attempts have no blanks, but may have the brackets of an item.
+  set -f
   for old in $on_record; do
     for kept in out err output script; do
-      [ ! -s "$old.$kept" ] || true >"$old.$kept"
+      [ ! -s "$old/$kept" ] || true >"$old/$kept"
     done
   done
-  set --
-  for old in $emptied; do
-    for kept in out err output script boot token holder ended stopped awaited; do
-      set -- "$@" "$old.$kept"
-    done
-  done
-  [ -z "$wake" ] || set -- "$@" "$wake"
-  [ "$#" = 0 ] || rm -f "$@"
+  set -- $emptied ${wake:+"$wake"}
+  [ "$#" = 0 ] || rm -rf "$@"
 }
 # Waits for the end of a short step, or until whoever visits says that it is none.
 short() {
@@ -130,7 +127,7 @@ short() {
 }
 # Sees to it that somebody is at work at an attempt that others have started.
 found() {
-  read -r booted <"$attempt.boot"
+  read -r booted <"$attempt/boot"
   boot
   # Somebody may be starting it at this moment.
   [ -z "$booted" ] || [ "$booted" = "$boot_id" ] || { say rebooted; exit 0; }
@@ -144,14 +141,14 @@ found() {
 }
 visit() {
   fresh=no
-  if [ ! -e "$attempt.out" ]; then
+  if [ ! -d "$attempt" ]; then
     [ "$mode" = start ] || { say absent; exit 0; }
     lack
     [ -d "$run" ] || mkdir -p "$run" || { say cannot "make the folder $run"; exit 0; }
     if first; then
       begin
       fresh=yes
-    elif [ ! -e "$attempt.out" ]; then
+    elif [ ! -d "$attempt" ]; then
       say cannot "write to $run"
       exit 0
     fi
@@ -164,18 +161,18 @@ visit() {
   else
     on_record= emptied=
     # Whoever waits here for a connection that is gone may go.
-    for waiting in "$attempt".w.*; do
+    for waiting in "$attempt"/wake.*; do
       [ ! -p "$waiting" ] || { echo leave 1<>"$waiting"; rm -f "$waiting"; }
     done
   fi
   ! over || { tidy; finish rest; }
-  wake=$attempt.w.$$
-  true >"$attempt.awaited"
+  wake=$attempt/wake.$$
+  true >"$attempt/awaited"
   mkfifo "$wake" && exec 8<>"$wake"
   [ "$fresh" = yes ] || found
-  tail -c "+$((from_out + 1))" -f "$attempt.out" >&5 3<&- 6>&- 8<&- &
+  tail -c "+$((from_out + 1))" -f "$attempt/out" >&5 3<&- 6>&- 8<&- &
   out=$!
-  tail -c "+$((from_err + 1))" -f "$attempt.err" >&6 3<&- 5>&- 8<&- &
+  tail -c "+$((from_err + 1))" -f "$attempt/err" >&6 3<&- 5>&- 8<&- &
   err=$!
   (cat <&3; echo cut >&8) 5>&- 6>&- &
   link=$!

@@ -123,7 +123,7 @@ fn a_short_step_starts_few_programs_on_its_host() {
     let (_, second) = calls.split_once("mark\n").expect("the second step comes after the mark");
     // The visit and the step (its session is begun by the path of `setsid`); then the run tidies up.
     let started: Vec<&str> = second.lines().collect();
-    assert_eq!(started, ["sh", "bash", "sh", "rm"]);
+    assert_eq!(started, ["sh", "mkdir", "bash", "sh", "rm"]);
 }
 
 #[test]
@@ -132,8 +132,8 @@ fn what_is_on_record_is_emptied_at_the_next_step_and_removed_with_others() {
     let mut plan = "steps:\n  s0: { on: vps, run: echo word }\n".to_owned();
     for step in 1..20 {
         let look = match step {
-            2 => "cat \"$XDG_STATE_HOME\"/drplan/*/s0.1.out",
-            19 => "cd \"$XDG_STATE_HOME\"/drplan/*; ls *.out",
+            2 => "cat \"$XDG_STATE_HOME\"/drplan/*/s0.1/out",
+            19 => "cd \"$XDG_STATE_HOME\"/drplan/*; ls -d s*",
             _ => "true",
         };
         plan.push_str(&format!("  s{step}: {{ needs: [s{}], on: vps, run: '{look}' }}\n", step - 1));
@@ -142,7 +142,7 @@ fn what_is_on_record_is_emptied_at_the_next_step_and_removed_with_others() {
     run(&stage, &EXECUTE).exits(0);
     assert_eq!(kept(&stage, "s0", "stdout"), "word\n");
     assert_eq!(kept(&stage, "s2", "stdout"), "");
-    assert_eq!(kept(&stage, "s19", "stdout"), "s16.1.out\ns17.1.out\ns18.1.out\ns19.1.out\n");
+    assert_eq!(kept(&stage, "s19", "stdout"), "s16.1\ns17.1\ns18.1\ns19.1\n");
 }
 
 #[test]
