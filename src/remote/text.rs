@@ -174,13 +174,11 @@ mod tests {
 
     use super::*;
 
+    #[expect(clippy::disallowed_methods, reason = "the shell of a host")]
     fn shell(home: &Path) -> Child {
-        #[expect(clippy::disallowed_methods, reason = "the shell of a host")]
         let mut shell = Command::new("sh");
         shell.env("HOME", home).env_remove("XDG_STATE_HOME");
-        shell.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-        #[expect(clippy::disallowed_methods, reason = "the shell of a host")]
-        shell.spawn().unwrap()
+        shell.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap()
     }
 
     fn attempt(script: &str) -> Attempt {
@@ -217,6 +215,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "the files of a host")]
     fn of_attempts_on_record_only_those_of_that_name_are_removed() {
         let host = tempfile::tempdir().unwrap();
         let run = host.path().join(".local/state/drplan/r1");
