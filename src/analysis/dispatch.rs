@@ -27,7 +27,7 @@ pub(super) enum Bound {
 }
 
 /// What a run on paper leaves, and what it works with: kept from run to run, so that a run allocates nothing.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Scratch {
     /// By rank, in milliseconds from the start of the recovery.
     pub(super) starts: Vec<u64>,
@@ -88,6 +88,12 @@ impl Scratch {
             sorted: Vec::with_capacity(network.people.len()),
             events: BinaryHeap::with_capacity(len + network.people.len()),
         }
+    }
+
+    /// Keeps of the last run when each node ran, what it waited for and who did it; nothing can be run with it any more.
+    pub(super) fn keep_times(&mut self) {
+        let Self { starts, ends, bounds, done_by, .. } = std::mem::take(self);
+        *self = Self { starts, ends, bounds, done_by, ..Self::default() };
     }
 }
 

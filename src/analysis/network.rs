@@ -178,6 +178,14 @@ impl Network {
         })
     }
 
+    /// Keeps what tells the numbers of a run apart; nothing can be run on it any more.
+    pub(super) fn keep_names(&mut self) {
+        self.after = Vec::new();
+        self.open = Vec::new();
+        self.lengths = Vec::new();
+        self.groups = Groups::default();
+    }
+
     /// Returns how many nodes there are.
     pub fn len(&self) -> usize {
         self.members.len()

@@ -80,11 +80,14 @@ pub struct Schedule {
 ///
 /// The shortest way round, if there is one.
 pub fn schedule(plan: &ResolvedPlan, route: &Route, basis: &Basis) -> Result<Schedule, Cycle> {
-    let network = Network::new(plan, route, basis)?;
+    let mut network = Network::new(plan, route, basis)?;
     let mut scratch = Scratch::new(&network);
     let total = network.run(&network.lengths, &network.arrivals, &mut scratch);
     let slack = slack(&network, &scratch, total);
-    let timings = (0..network.len()).map(|at| {
+    // On a large route what the run has worked with takes as much room as what comes of it.
+    scratch.keep_times();
+    network.keep_names();
+    let timings = (0..route.nodes.len()).map(|at| {
         let rank = network.rank_of[at] as usize;
         let person = network.people.get(scratch.done_by[rank] as usize);
         Timing {
@@ -98,6 +101,7 @@ pub fn schedule(plan: &ResolvedPlan, route: &Route, basis: &Basis) -> Result<Sch
         }
     });
     let timings: Vec<Timing> = timings.collect();
+    drop((scratch, slack));
     let last = (0..timings.len()).max_by_key(|at| timings[*at].end);
     let without_estimate = (0..timings.len()).filter(|at| timings[*at].estimate.is_unknown()).collect();
     let recoveries = recoveries(plan, route, &timings);
@@ -105,7 +109,7 @@ pub fn schedule(plan: &ResolvedPlan, route: &Route, basis: &Basis) -> Result<Sch
         total: Length::from_millis(total),
         critical_path: last.map(|last| chain(&timings, last)).unwrap_or_default(),
         without_estimate,
-        without_person: network.without_person.clone(),
+        without_person: network.without_person,
         recoveries,
         ranks: network.rank_of,
         timings,

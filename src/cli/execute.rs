@@ -194,7 +194,7 @@ pub(super) fn run(args: &Args, global: &Global, terminal: &Terminal) -> Result<E
     let imports = FrozenImport::all(&workspace, &opened, &sources);
     let mut frozen = Frozen::new(
         plan_file,
-        &sources.get(opened.source).text,
+        &sources.get(opened.source).text(),
         imports,
         plan,
         course,

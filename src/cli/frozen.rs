@@ -65,7 +65,7 @@ impl FrozenImport {
         let frozen = imports.map(|(import, file)| Self {
             prefix: import.prefix.clone(),
             file: relative_to_root(workspace, file),
-            hash: hash_of(sources.get(import.document.source).text.as_bytes()),
+            hash: hash_of(sources.get(import.document.source).text().as_bytes()),
         });
         frozen.collect()
     }
@@ -120,22 +120,22 @@ impl Frozen {
         let failed = |error: io::Error| Error::unable(format!("cannot write {}: {error}", folder.display()));
         fs::create_dir(&folder).map_err(failed)?;
         let hash = self.write_json(&folder.join(FILE)).map_err(failed)?;
-        write(&folder.join("plan.yaml"), sources.get(opened.source).text.as_bytes()).map_err(failed)?;
+        write(&folder.join("plan.yaml"), sources.get(opened.source).text().as_bytes()).map_err(failed)?;
         let mut written = BTreeSet::new();
         for (name, source) in opened.recipes.used_by(&self.plan) {
             written.insert(source);
             let file = folder.join(format!("recipe-{}.yaml", name.replace('/', "-")));
-            write(&file, sources.get(source).text.as_bytes()).map_err(failed)?;
+            write(&file, sources.get(source).text().as_bytes()).map_err(failed)?;
         }
         for (number, import) in (1..).zip(&opened.imports.plans) {
             let file = folder.join(format!("import-{number}.yaml"));
-            write(&file, sources.get(import.document.source).text.as_bytes()).map_err(failed)?;
+            write(&file, sources.get(import.document.source).text().as_bytes()).map_err(failed)?;
             // Recipes beside an imported plan are its own, whatever they are called.
             for (name, source) in import.recipes.used_by(&self.plan) {
                 if written.insert(source) {
                     let name = name.replace('/', "-");
                     let file = folder.join(format!("import-{number}-recipe-{name}.yaml"));
-                    write(&file, sources.get(source).text.as_bytes()).map_err(failed)?;
+                    write(&file, sources.get(source).text().as_bytes()).map_err(failed)?;
                 }
             }
         }

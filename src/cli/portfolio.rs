@@ -118,7 +118,7 @@ pub(super) fn put_together(plans: Vec<Looked>, sources: &mut Sources) -> (Vec<Fi
         for (id, text) in texts {
             let file = file_of(&text.name);
             // A file that was changed meanwhile is another text.
-            let same = known.get(&file).copied().filter(|known| sources.get(*known).text == text.text);
+            let same = known.get(&file).copied().filter(|known| sources.get(*known).text() == text.text());
             let to = same.unwrap_or_else(|| sources.adopt(text));
             known.insert(file, to);
             moved.insert(id, to);

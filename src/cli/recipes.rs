@@ -68,7 +68,7 @@ fn show(recipes: &Recipes, sources: &Sources, name: &str, as_yaml: bool) -> Resu
         let guess = did_you_mean(name, recipes.names());
         return Err(error.hint(guess.unwrap_or_else(|| "`drplan recipes` lists them".to_owned())));
     };
-    Ok(if as_yaml { sources.get(source).text.to_string() } else { page(recipe) })
+    Ok(if as_yaml { sources.get(source).text().to_string() } else { page(recipe) })
 }
 
 /// The recipe's page, as it stands in the book.

@@ -201,7 +201,7 @@ pub(super) fn made_of(path: &Path, workspace: &Workspace, templates: &Templates)
     let markdown = templates.index.fill(&index(&material, entries)).map_err(fault)?;
     let (name, title) = (INDEX.to_owned(), format!("{}: whom to call, and which runbook", plan.title));
     pages.insert(0, MadePage { name, title, marker, markdown, outline: String::new() });
-    let sha256 = sha256(&sources.get(opened.source).text);
+    let sha256 = sha256(&sources.get(opened.source).text());
     Ok(Made { plan: variant.resolved, file, sha256, pages })
 }
 
@@ -223,7 +223,7 @@ fn files_of(
         let source = sources.get(source);
         let is_shipped = source.name.starts_with("drplan:");
         let name = if is_shipped { source.name.clone() } else { named(Path::new(&source.name), workspace) };
-        FileView { name, sha256: sha256(&source.text) }
+        FileView { name, sha256: sha256(&source.text()) }
     };
     let mut files = vec![of(opened.source)];
     files.extend(opened.imports.plans.iter().map(|import| of(import.document.source)));

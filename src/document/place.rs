@@ -1,8 +1,8 @@
 //! A document: a tree, the comments that matter, and what was wrong in the text.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
-use super::{Allow, Issue, KeyPath, Kind, Limits, Node, SourceId, Sources, Span, parse};
+use super::{Allow, FileText, Issue, KeyPath, Kind, Limits, Node, SourceId, Sources, Span, parse};
 
 /// A document.
 #[derive(Clone, Debug)]
@@ -14,7 +14,7 @@ pub struct Document {
     /// Comments that allow what rules would find.
     pub allows: Vec<Allow>,
     /// The text itself.
-    pub text: Arc<str>,
+    text: FileText,
 }
 
 /// Which part of an entry is meant.
@@ -43,7 +43,7 @@ impl Document {
     /// What is wrong, if no tree could be made; else the document comes with what is wrong beside it.
     pub fn parse(source: SourceId, sources: &Sources, limits: &Limits) -> (Option<Self>, Vec<Issue>) {
         let text = sources.get(source).text.clone();
-        let parsed = parse(&text, limits);
+        let parsed = parse(&text.read(), limits);
         let document =
             parsed.root.map(|root| Self { source, root: root.into(), allows: parsed.allows, text });
         (document, parsed.issues)
@@ -55,7 +55,7 @@ impl Document {
     /// large plan is large.
     pub fn root(&self) -> &Node {
         self.root.get_or_init(|| {
-            let parsed = parse(&self.text, &Limits::default());
+            let parsed = parse(&self.text.read(), &Limits::default());
             parsed.root.unwrap_or(Node { kind: Kind::Null, span: Span::default() })
         })
     }
@@ -66,9 +66,10 @@ impl Document {
         self.root.get_mut().unwrap_or_else(|| unreachable!("it was made above"))
     }
 
-    /// Takes the tree away, to be used up.
+    /// Takes the tree away, to be used up, and packs the text: from now on both are wanted where something is wrong.
     pub fn take_root(&mut self) -> Node {
         self.root();
+        self.text.pack();
         self.root.take().unwrap_or_else(|| unreachable!("it was made above"))
     }
 
@@ -78,8 +79,8 @@ impl Document {
     }
 
     /// Returns a stretch of the text; nothing for what is none.
-    pub fn raw(&self, span: Span) -> &str {
-        self.text.get(span.start as usize..span.end as usize).unwrap_or_default()
+    pub fn raw(&self, span: Span) -> String {
+        self.text.read().get(span.start as usize..span.end as usize).unwrap_or_default().to_owned()
     }
 
     /// Returns where in a stretch a text stands letter by letter: all of it, or what is between two quotes.
@@ -96,13 +97,14 @@ impl Document {
 
     /// Whether a name stands in the text just once, be it as a value, in a comment or in a command.
     pub fn names_once(&self, name: &str) -> bool {
+        let text = self.text.read();
         let is_part = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_');
         let is_whole = |at: usize| {
-            let before = self.text.get(..at).and_then(|before| before.chars().next_back());
-            let after = self.text.get(at + name.len()..).and_then(|after| after.chars().next());
+            let before = text.get(..at).and_then(|before| before.chars().next_back());
+            let after = text.get(at + name.len()..).and_then(|after| after.chars().next());
             !before.is_some_and(is_part) && !after.is_some_and(is_part)
         };
-        !name.is_empty() && self.text.match_indices(name).filter(|(at, _)| is_whole(*at)).count() == 1
+        !name.is_empty() && text.match_indices(name).filter(|(at, _)| is_whole(*at)).count() == 1
     }
 
     /// Returns the place of a value, or of the key that leads to it.

@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, OnceLock};
 
+use super::FileText;
+
 /// Which text a place is in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SourceId(u32);
@@ -12,19 +14,25 @@ pub struct Source {
     /// The name as people know it: the path as it was given.
     pub name: String,
     /// The text, exactly as it was read.
-    pub text: Arc<str>,
+    pub(super) text: FileText,
     /// Where the lines begin; most texts are never asked.
     line_starts: OnceLock<Vec<u32>>,
 }
 
 impl Source {
-    const fn new(name: String, text: Arc<str>) -> Self {
-        Self { name, text, line_starts: OnceLock::new() }
+    fn new(name: String, text: Arc<str>) -> Self {
+        Self { name, text: FileText::new(text), line_starts: OnceLock::new() }
+    }
+
+    /// Returns the text, exactly as it was read.
+    pub fn text(&self) -> Arc<str> {
+        self.text.read()
     }
 
     fn line_starts(&self) -> &[u32] {
         self.line_starts.get_or_init(|| {
-            let breaks = self.text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
+            let text = self.text();
+            let breaks = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
             let behind = breaks.map(|(at, _)| u32::try_from(at + 1).unwrap_or(u32::MAX));
             std::iter::once(0).chain(behind).collect()
         })
@@ -37,7 +45,7 @@ impl Source {
 
     /// Returns where a line (counted from 0) begins; the text's end for lines beyond it.
     pub fn line_start(&self, line: usize) -> usize {
-        self.line_starts().get(line).map_or(self.text.len(), |start| *start as usize)
+        self.line_starts().get(line).map_or_else(|| self.text().len(), |start| *start as usize)
     }
 
     /// Returns the number of lines.
@@ -49,8 +57,9 @@ impl Source {
     pub fn line_column(&self, offset: u32) -> (usize, usize) {
         let line = self.line_of(offset);
         let start = self.line_start(line);
-        let end = (offset as usize).min(self.text.len());
-        let column = self.text.get(start..end).map_or(0, |before| before.chars().count());
+        let text = self.text();
+        let end = (offset as usize).min(text.len());
+        let column = text.get(start..end).map_or(0, |before| before.chars().count());
         (line + 1, column + 1)
     }
 }

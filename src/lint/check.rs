@@ -47,7 +47,7 @@ pub fn check(opened: &Opened, sources: &Sources, request: &Request<'_>) -> Vec<F
     let (variants, findings) = variants(opened, request.environment);
     told.extend(findings);
     let guesses = AtomicUsize::new(0);
-    let contexts: Vec<Context<'_>> = variants
+    let mut contexts: Vec<Context<'_>> = variants
         .iter()
         .map(|(environment, variant)| Context::new(opened, variant, *environment, sources, &guesses))
         .map(|context| context.on(request.as_of, request.history))
@@ -73,6 +73,7 @@ pub fn check(opened: &Opened, sources: &Sources, request: &Request<'_>) -> Vec<F
         if stage == Stage::Names && !(is_sound && opened.imports.is_whole()) {
             break;
         }
+        contexts.iter_mut().for_each(Context::forget_names);
         if stage == Stage::Deep && request.environment.is_none() {
             told.extend(allows.unused(request.levels));
         }

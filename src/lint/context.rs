@@ -39,8 +39,7 @@ pub struct Context<'a> {
     pub placement: &'a Placement,
     /// Every text.
     pub sources: &'a Sources,
-    /// Everything that has a name.
-    pub names: Names<'a>,
+    names: OnceLock<Names<'a>>,
     /// What earlier drills have shown.
     pub history: &'a History,
     /// The day for which the plan is checked; none where only names are.
@@ -78,7 +77,7 @@ impl<'a> Context<'a> {
             sources,
             history: &NO_HISTORY,
             as_of: None,
-            names: Names::of(&variant.plan, &variant.resolved),
+            names: OnceLock::new(),
             entries: OnceLock::new(),
             router: OnceLock::new(),
             basis: OnceLock::new(),
@@ -86,6 +85,16 @@ impl<'a> Context<'a> {
             memo: Memo::default(),
             guesses,
         }
+    }
+
+    /// Returns everything that has a name.
+    pub fn names(&self) -> &Names<'a> {
+        self.names.get_or_init(|| Names::of(self.plan, self.resolved))
+    }
+
+    /// Lets the names go: once none of them is wrong nobody asks for them, and a large plan has many.
+    pub(super) fn forget_names(&mut self) {
+        self.names.take();
     }
 
     /// Tells the context of earlier drills, and for which day the plan is checked.

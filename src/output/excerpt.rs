@@ -131,6 +131,7 @@ impl Excerpt {
     fn push(&mut self, id: SourceId, number: usize, source: &Source, spots: &[Spot], cut: Cut) {
         let start = self.text.len();
         self.lines.push(Line { source: id, number, start });
+        let text = source.text();
         let whole = line_range(source, number);
         let here = |spot: &Spot| (spot.source, spot.line) == (id, number);
         let inside: Vec<&Spot> = spots.iter().filter(|spot| here(spot)).collect();
@@ -138,12 +139,12 @@ impl Excerpt {
         // Where each character went: its byte in the file, and its byte here.
         let mut moves = Vec::new();
         let mut done = whole.start;
-        for kept in kept(&source.text, &whole, &inside, cut.room) {
+        for kept in kept(&text, &whole, &inside, cut.room) {
             if done < kept.start {
                 self.text.push_str(cut.gap);
             }
             done = kept.end;
-            for (at, c) in source.text[kept.clone()].char_indices() {
+            for (at, c) in text[kept.clone()].char_indices() {
                 moves.push((kept.start + at, self.text.len()));
                 // Tabs are drawn as what they are.
                 if c == '\t' { self.text.push(c) } else { visible::push(&mut self.text, c) }
@@ -170,7 +171,7 @@ impl Spot {
     fn new(label: &Label, sources: &Sources) -> Self {
         let place = label.place;
         let source = sources.get(place.source);
-        let text = &source.text;
+        let text = source.text();
         let line = source.line_of(place.span.start);
         let whole = line_range(source, line);
         let start = text.floor_char_boundary((place.span.start as usize).min(whole.end));
@@ -185,7 +186,8 @@ impl Spot {
 /// Returns where a line is, without its line break.
 fn line_range(source: &Source, line: usize) -> Range<usize> {
     let start = source.line_start(line);
-    let text = &source.text[start..source.line_start(line + 1)];
+    let text = source.text();
+    let text = &text[start..source.line_start(line + 1)];
     let text = text.strip_suffix('\n').unwrap_or(text);
     start..start + text.strip_suffix('\r').unwrap_or(text).len()
 }
@@ -200,7 +202,7 @@ fn wanted(spots: &[Spot], sources: &Sources) -> Vec<(SourceId, usize)> {
     let mut lines: Vec<(SourceId, usize)> = Vec::new();
     for spot in spots {
         let source = sources.get(spot.source);
-        let is_there = |line: usize| line < source.lines() && source.line_start(line) < source.text.len();
+        let is_there = |line: usize| line < source.lines() && source.line_start(line) < source.text().len();
         let around = spot.line.saturating_sub(CONTEXT)..=spot.line + CONTEXT;
         lines.extend(
             around.filter(|line| *line == spot.line || is_there(*line)).map(|line| (spot.source, line)),

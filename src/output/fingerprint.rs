@@ -51,13 +51,13 @@ impl<'a> Fingerprints<'a> {
     /// Returns the keys that lead to a place; the words of its line where there is no tree.
     fn way_to(&mut self, place: Place) -> Vec<String> {
         let source = self.sources.get(place.source);
-        let read = || parse(&source.text, &Limits::default()).root;
+        let read = || parse(&source.text(), &Limits::default()).root;
         match self.trees.entry(place.source).or_insert_with(read) {
             Some(root) => way(root, place.span),
             None => {
                 let line = Region::new(place, self.sources).line - 1;
                 let range = source.line_start(line)..source.line_start(line + 1);
-                vec![source.text.get(range).unwrap_or_default().trim().to_owned()]
+                vec![source.text().get(range).unwrap_or_default().trim().to_owned()]
             }
         }
     }

@@ -28,7 +28,8 @@ impl Region {
 /// Returns the byte after the last character of a place that is no white space.
 fn end_of(place: Place, source: &Source) -> u32 {
     let (start, end) = (place.span.start as usize, place.span.end as usize);
-    let text = source.text.get(start..end.min(source.text.len())).unwrap_or_default();
+    let text = source.text();
+    let text = text.get(start..end.min(text.len())).unwrap_or_default();
     place.span.start.saturating_add(u32::try_from(text.trim_end().len()).unwrap_or(u32::MAX))
 }
 

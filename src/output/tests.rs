@@ -28,7 +28,7 @@ pub(super) fn about() -> About<'static> {
 
 /// Returns the place of the `nth` occurrence of `words`.
 pub(super) fn nth(sources: &Sources, source: SourceId, words: &str, nth: usize) -> Place {
-    let (start, _) = sources.get(source).text.match_indices(words).nth(nth).unwrap();
+    let (start, _) = sources.get(source).text().match_indices(words).nth(nth).unwrap();
     let byte = |at: usize| u32::try_from(at).unwrap();
     Place { source, span: Span { start: byte(start), end: byte(start + words.len()) } }
 }

@@ -6,6 +6,7 @@ use super::shape::{Shape, check_shape};
 use super::{Plan, Recipe};
 use crate::document::{Document, KeyPath, Limits, Node, Part, Place, SourceId, Sources, from_node};
 use crate::finding::{Finding, Severity};
+use crate::value::sharing_names;
 
 /// What became of a text.
 #[derive(Debug)]
@@ -65,7 +66,7 @@ fn load_as<T: DeserializeOwned>(source: SourceId, sources: &Sources, shape: Shap
 /// Whether a finding is about what an alias without an anchor has left empty; the alias itself is told already.
 fn stands_at_a_dangling_alias(finding: &Finding, told: &[Finding], sources: &Sources) -> bool {
     let place = finding.primary.place;
-    let text = &sources.get(place.source).text;
+    let text = sources.get(place.source).text();
     told.iter().filter(|told| told.code == "yaml-unknown-anchor").any(|told| {
         let alias = told.primary.place.span;
         let between = text.get(place.span.end as usize..alias.start as usize);
@@ -85,7 +86,7 @@ pub fn retype(document: &Document) -> Result<Plan, Vec<Finding>> {
 
 /// What the schema has let through and the types refuse, such as a regular expression that is none.
 fn read<T: DeserializeOwned>(root: Node, mut place: Place) -> Result<T, Box<Finding>> {
-    from_node(root).map_err(|error| {
+    sharing_names(|| from_node(root)).map_err(|error| {
         if let Some(span) = error.span {
             place.span = span;
         }

@@ -31,7 +31,7 @@ pub struct Node {
 }
 
 /// Why a node comes after another. It is put into words where somebody reads it: a large route has as many reasons as
-/// it has steps.
+/// it has steps, and three words for each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Reason {
     why: Why,
@@ -51,7 +51,8 @@ enum Why {
     Controller,
     From,
     NeededBy(Thing),
-    Holds(Thing),
+    /// The place, by position.
+    Holds(u32),
 }
 
 impl Reason {
@@ -67,7 +68,7 @@ impl Reason {
             Why::Controller => "drplan runs from there".to_owned(),
             Why::From => "restored from there".to_owned(),
             Why::NeededBy(thing) => format!("{} needs it", thing.name(plan)),
-            Why::Holds(thing) => format!("{} is in it", thing.name(plan)),
+            Why::Holds(place) => format!("{} is in it", Thing::Place(place as usize).name(plan)),
         };
         match self.provides {
             Some(place) => format!("provides {}, {why}", Thing::Place(place as usize).name(plan)),
@@ -261,7 +262,7 @@ const fn why(kind: Kind) -> Why {
         Kind::RestoredBy => Why::Restores,
         Kind::Controller => Why::Controller,
         Kind::From => Why::From,
-        Kind::Within(place, _) => Why::Holds(Thing::Place(place as usize)),
+        Kind::Within(place, _) => Why::Holds(place),
         _ => Why::Needed,
     }
 }

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+use super::shared;
+
 macro_rules! text_newtype {
     ($(#[$doc:meta])* $name:ident, $check:path) => {
         text_newtype! { $(#[$doc])* $name, $check, $check }
@@ -79,7 +81,7 @@ macro_rules! text_newtype {
 
                     fn visit_str<E: de::Error>(self, text: &str) -> Result<$name, E> {
                         $stored(text).map_err(E::custom)?;
-                        Ok($name::trusted(text))
+                        Ok($name(shared::name(text)))
                     }
                 }
                 deserializer.deserialize_str(Visitor)

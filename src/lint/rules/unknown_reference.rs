@@ -56,7 +56,7 @@ impl Rule for UnknownReference {
 fn is_known(context: &Context<'_>, name: &str, wanted: Wanted) -> bool {
     match wanted {
         Wanted::Kinds(kinds, words) => {
-            !name.contains('/') && (words.contains(&name) || context.names.has(name, kinds))
+            !name.contains('/') && (words.contains(&name) || context.names().has(name, kinds))
         }
         Wanted::Copy => name.split_once('.').is_some_and(|(backup, copy)| {
             context.plan.backups.get(backup).is_some_and(|backup| backup.copies.contains_key(copy))
@@ -156,13 +156,13 @@ fn imported(context: &Context<'_>, reference: &Reference<'_>) -> Option<Wrong> {
             ("copy".to_owned(), known.collect())
         }
         Wanted::Kinds(kinds, _) => {
-            if context.names.has(&whole, kinds) {
+            if context.names().has(&whole, kinds) {
                 return None;
             }
-            if let Some(other) = context.names.kinds(&whole).iter().next() {
+            if let Some(other) = context.names().kinds(&whole).iter().next() {
                 return Some(Wrong { message: wrong_kind(reference, other, kinds), help: None, slip: None });
             }
-            (kinds_in_words(kinds), context.names.of_kinds(kinds).map(str::to_owned).collect())
+            (kinds_in_words(kinds), context.names().of_kinds(kinds).map(str::to_owned).collect())
         }
         Wanted::Sibling => return None,
     };
@@ -199,10 +199,10 @@ fn kinds_in_words(kinds: &[NameKind]) -> String {
 
 fn of_kinds(context: &Context<'_>, reference: &Reference<'_>, wanted: &[NameKind], words: &[&str]) -> Wrong {
     let name = reference.name;
-    if let Some(other) = context.names.kinds(name).iter().next() {
+    if let Some(other) = context.names().kinds(name).iter().next() {
         return Wrong { message: wrong_kind(reference, other, wanted), help: None, slip: None };
     }
-    let known: Vec<&str> = context.names.of_kinds(wanted).chain(words.iter().copied()).collect();
+    let known: Vec<&str> = context.names().of_kinds(wanted).chain(words.iter().copied()).collect();
     let message = if wanted == NameKind::THINGS {
         format!("there is no step, asset, place, person or secret `{name}`")
     } else {

@@ -153,15 +153,15 @@ fn places(context: &Context<'_>, outputs: &HashSet<Name>, sink: &mut Sink) {
 fn is_given(context: &Context<'_>, name: &str) -> bool {
     GIVEN.contains(&name)
         || name.starts_with(INPUT)
-        || context.names.kinds(name).has(NameKind::Var)
+        || context.names().kinds(name).has(NameKind::Var)
         || context.plan.pass_env.iter().any(|passed| passed == name)
 }
 
 fn tell(context: &Context<'_>, asked: &Asked, why: String) -> Finding {
     let name = &asked.name;
     let outputs = context.resolved.steps.iter().flat_map(|step| &step.common.outputs).map(Name::as_str);
-    let known = context.names.of_kinds(&[NameKind::Var]).chain(GIVEN).chain(outputs);
-    let is_secret = context.names.kinds(name).has(NameKind::Secret);
+    let known = context.names().of_kinds(&[NameKind::Var]).chain(GIVEN).chain(outputs);
+    let is_secret = context.names().kinds(name).has(NameKind::Secret);
     let help = if is_of_point(name) {
         "only a step with `from` gets it; that step can put it out under a name of its own (`outputs`) for those that need it".to_owned()
     } else if is_secret {
