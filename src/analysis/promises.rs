@@ -1,6 +1,7 @@
 //! What a plan promises in a scenario, asset by asset: what is left, how much is lost, when it is back.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -53,7 +54,7 @@ pub struct Promise {
     /// Its recovery point objective in the scenario.
     pub rpo: Option<Objective>,
     /// The most that can be lost, line by line; or why that cannot be told.
-    pub point: Option<Result<PointLoss, String>>,
+    pub point: Option<Result<Arc<PointLoss>, String>>,
     /// Its recovery time objective in the scenario.
     pub rto: Option<Objective>,
     /// When it is back; nothing if it never is, or if that cannot be told.
@@ -114,11 +115,12 @@ pub fn promises(plan: &ResolvedPlan, route: &Route, basis: &Basis) -> Result<Pro
     let mut survived: HashMap<Id, Survival, ahash::RandomState> =
         survival(plan, route).into_iter().map(|survival| (survival.asset.clone(), survival)).collect();
     let never = never_over(route)?;
+    let mut losses = Losses { plan, known: HashMap::default() };
     let mut assets = Vec::new();
     let is_hit = |of: &AssetRoute| !matches!(of.state, AssetState::Untouched | AssetState::LeftOut);
     for (id, of) in route.assets.iter().filter(|(_, of)| is_hit(of)) {
         let survival = survived.remove(id);
-        let (data, point) = data_of(plan, route, scenario, id, survival.as_ref());
+        let (data, point) = data_of(&mut losses, route, scenario, id, survival.as_ref());
         let recovery = schedule.recoveries.get(id).filter(|recovery| !never.contains(&recovery.node));
         assets.push(Promise {
             asset: id.clone(),
@@ -155,12 +157,12 @@ fn never_over(route: &Route) -> Result<HashSet<usize, ahash::RandomState>, Cycle
 
 /// Returns what becomes of an asset's data, and how much of it is lost.
 fn data_of(
-    plan: &ResolvedPlan,
+    losses: &mut Losses<'_>,
     route: &Route,
     scenario: Option<&Scenario>,
     id: &Id,
     survival: Option<&Survival>,
-) -> (Data, Option<Result<PointLoss, String>>) {
+) -> (Data, Option<Result<Arc<PointLoss>, String>>) {
     let Some(of) = route.assets.get(id) else { return (Data::Kept, None) };
     if !matches!(of.state, AssetState::Lost | AssetState::Damaged | AssetState::Wanted) {
         return (Data::Kept, None);
@@ -168,7 +170,7 @@ fn data_of(
     let chosen = of.restored_by.as_ref().and_then(|step| route.chosen.get(step)?.copy.as_ref());
     let chosen = chosen.map(|choice| choice.copy.clone());
     let harms = harms(route, scenario, id);
-    let lost_from = |copy: &Id| worst(plan, copy, &harms);
+    let mut lost_from = |copy: &Id| losses.worst(copy, &harms);
     // A step that names no copy restores from whatever is left: the best of it counts.
     let best = || {
         let left = survival.into_iter().flat_map(Survival::left);
@@ -203,13 +205,22 @@ fn harms(route: &Route, scenario: Option<&Scenario>, id: &Id) -> Vec<Harmful> {
     harms
 }
 
-fn worst(plan: &ResolvedPlan, copy: &Id, harms: &[Harmful]) -> Result<PointLoss, String> {
-    let mut worst: Option<PointLoss> = None;
-    for harm in harms {
-        let loss = point_loss(plan, copy.as_str(), *harm)?;
-        if worst.as_ref().is_none_or(|worst| loss.total() > worst.total()) {
-            worst = Some(loss);
+/// What is lost by restoring from each copy, worked out once for all assets that it holds.
+struct Losses<'a> {
+    plan: &'a ResolvedPlan,
+    known: HashMap<(Id, Harmful), Result<Arc<PointLoss>, String>, ahash::RandomState>,
+}
+
+impl Losses<'_> {
+    fn worst(&mut self, copy: &Id, harms: &[Harmful]) -> Result<Arc<PointLoss>, String> {
+        let mut worst: Option<Arc<PointLoss>> = None;
+        for harm in harms {
+            let work_out = || point_loss(self.plan, copy.as_str(), *harm).map(Arc::new);
+            let loss = self.known.entry((copy.clone(), *harm)).or_insert_with(work_out).clone()?;
+            if worst.as_ref().is_none_or(|worst| loss.total() > worst.total()) {
+                worst = Some(loss);
+            }
         }
+        worst.ok_or_else(|| "nothing happens to it".to_owned())
     }
-    worst.ok_or_else(|| "nothing happens to it".to_owned())
 }

@@ -161,6 +161,10 @@ fn on_routes(rules: &[(&dyn Rule, Severity)], context: &Context<'_>) -> (Vec<Sin
         scenarios.into_iter().map(look).collect()
     } else {
         let side_by_side = |some: &[Option<&Id>]| -> Vec<_> {
+            // What one thread has let go of serves the next route alone on that thread.
+            if let [alone] = some {
+                return vec![look(*alone)];
+            }
             on_all_cores(|| some.par_iter().with_max_len(1).map(|scenario| look(*scenario)).collect())
         };
         scenarios.chunks((MOST_STEPS_HELD / steps).max(1)).flat_map(side_by_side).collect()

@@ -24,6 +24,11 @@ macro_rules! text_newtype {
                 &self.0
             }
 
+            /// Takes a text that is known to be well formed, and holds it once with its equals while names are shared.
+            pub(super) fn shared(text: &str) -> Self {
+                Self(shared::name(text))
+            }
+
             /// Takes a text that is known to be well formed, such as one made by joining two names.
             pub fn trusted(text: impl AsRef<str>) -> Self {
                 Self(Arc::from(text.as_ref()))
@@ -81,7 +86,7 @@ macro_rules! text_newtype {
 
                     fn visit_str<E: de::Error>(self, text: &str) -> Result<$name, E> {
                         $stored(text).map_err(E::custom)?;
-                        Ok($name(shared::name(text)))
+                        Ok($name::shared(text))
                     }
                 }
                 deserializer.deserialize_str(Visitor)

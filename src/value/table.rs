@@ -28,7 +28,7 @@ impl Key for Id {
     fn parse_key(text: &str) -> Result<Self, String> {
         // In the plan that is frozen into a run, the things of imported plans have a path.
         id::check_behind_prefix(text, id::check_id)?;
-        Ok(Self::trusted(text))
+        Ok(Self::shared(text))
     }
 }
 
@@ -37,7 +37,7 @@ impl Key for Name {
 
     fn parse_key(text: &str) -> Result<Self, String> {
         id::check_behind_prefix(text, id::check_name)?;
-        Ok(Self::trusted(text))
+        Ok(Self::shared(text))
     }
 }
 

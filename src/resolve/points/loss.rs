@@ -30,7 +30,7 @@ impl Term {
 }
 
 /// What happens to the data.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Harmful {
     /// The place is lost: nothing more is carried from it.
     Loss,
