@@ -1,6 +1,7 @@
 //! What is left of an asset's data after a scenario.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use crate::plan::{Backup, Objective};
 use crate::resolve::{AssetState, Loss, LossKind, Losses, ResolvedPlan, Route};
@@ -49,7 +50,7 @@ pub fn survival(plan: &ResolvedPlan, route: &Route) -> Vec<Survival> {
     let Some(scenario) = scenario else { return Vec::new() };
     let mut backups_of: HashMap<&Id, Vec<usize>, ahash::RandomState> = HashMap::default();
     // Each copy is named once, however many assets it holds.
-    let names = |(backup, declared): (&Id, &Backup)| -> Vec<Id> {
+    let names = |(backup, declared): (&Id, &Arc<Backup>)| -> Vec<Id> {
         declared.copies.keys().map(|copy| Id::trusted(format!("{backup}.{copy}"))).collect()
     };
     let names: Vec<Vec<Id>> = plan.backups.iter().map(names).collect();

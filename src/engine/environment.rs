@@ -7,7 +7,7 @@ use super::Setup;
 use super::secrets::Held;
 use crate::effect::Env;
 use crate::event::{Point, RunState, StepState};
-use crate::plan::{Action, Place};
+use crate::plan::Action;
 use crate::resolve::{CourseKind, ResolvedStep, copy_of};
 use crate::value::{Id, Name, NameError, Scalar, Table};
 
@@ -130,8 +130,8 @@ impl<'a> Values<'a> {
 
     /// Returns the environment of a probe that names a place of its own.
     pub(super) fn at_place(&self, mut env: Env, place: &Id) -> Env {
-        if let Some(Place { vars, .. }) = self.setup.plan.places.get(place) {
-            add_vars(&mut env.values, vars);
+        if let Some(place) = self.setup.plan.places.get(place) {
+            add_vars(&mut env.values, &place.vars);
         }
         env
     }

@@ -15,8 +15,7 @@
 //! words, never read past. Renaming, removing or giving a field another meaning raises the
 //! version, and the reader keeps reading every version that was ever released.
 
-use std::sync::Arc;
-
+use arcstr::ArcStr;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -69,7 +68,7 @@ struct ReadLine {
     n: u64,
     at: crate::value::Moment,
     boot_ms: u64,
-    boot_id: Arc<str>,
+    boot_id: ArcStr,
     event: Event,
     prev: String,
     hash: String,

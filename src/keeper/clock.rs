@@ -1,8 +1,9 @@
 //! Reads the clocks, and waits by the one that no change of the calendar moves.
 
 use std::io;
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
+use arcstr::ArcStr;
 use jiff::Timestamp;
 use rustix::time::{
     ClockId, Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, clock_gettime,
@@ -22,13 +23,13 @@ pub fn boot_ms() -> u64 {
 }
 
 /// Returns which start of the machine this is; `unknown` where `/proc` does not say.
-pub fn boot_id() -> Arc<str> {
-    static ID: OnceLock<Arc<str>> = OnceLock::new();
+pub fn boot_id() -> ArcStr {
+    static ID: OnceLock<ArcStr> = OnceLock::new();
     let id = ID.get_or_init(|| match std::fs::read_to_string("/proc/sys/kernel/random/boot_id") {
         Ok(text) => text.trim().into(),
         Err(_) => "unknown".into(),
     });
-    Arc::clone(id)
+    id.clone()
 }
 
 /// Returns what both clocks say now.

@@ -76,14 +76,14 @@ impl<'a> Renaming<'a> {
     pub fn things(&self, plan: &mut Plan) {
         plan.people.values_mut().for_each(|person| self.person(person));
         plan.secrets.values_mut().for_each(|secret| self.secret(secret));
-        plan.places.values_mut().for_each(|place| self.place(place));
+        plan.places.values_mut().map(Arc::make_mut).for_each(|place| self.place(place));
         for asset in plan.assets.values_mut().map(Arc::make_mut) {
             self.ids(&mut asset.homes);
             self.needs(&mut asset.needs);
             self.needs(&mut asset.wants);
             self.probes(&mut asset.health);
         }
-        plan.backups.values_mut().for_each(|backup| self.backup(backup));
+        plan.backups.values_mut().map(Arc::make_mut).for_each(|backup| self.backup(backup));
         for Consistent { assets, .. } in &mut plan.consistent {
             self.ids(assets);
         }

@@ -35,13 +35,13 @@ pub struct Plan {
     pub secrets: Table<Name, Secret>,
     /// Failure domains: what can be lost as one.
     #[serde(default)]
-    pub places: Table<Id, Place>,
+    pub places: Table<Id, Arc<Place>>,
     /// What must come back.
     #[serde(default)]
     pub assets: Table<Id, Arc<Asset>>,
     /// What it comes back from.
     #[serde(default)]
-    pub backups: Table<Id, Backup>,
+    pub backups: Table<Id, Arc<Backup>>,
     /// Assets that must be of one moment.
     #[serde(default)]
     pub consistent: Vec<Consistent>,

@@ -3,6 +3,7 @@
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
+use arcstr::ArcStr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thin_vec::ThinVec;
@@ -150,13 +151,13 @@ impl RawStep {
 pub struct Common {
     /// Its name for people.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub title: Option<Box<str>>,
+    pub title: Option<ArcStr>,
     /// More about it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub description: Option<Box<str>>,
+    pub description: Option<ArcStr>,
     /// The heading under which the runbook shows it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub phase: Option<Box<str>>,
+    pub phase: Option<ArcStr>,
     /// What must be there first: steps, assets, places, people, secrets.
     #[serde(default, skip_serializing_if = "ThinVec::is_empty")]
     pub needs: ThinVec<Need>,

@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::Arc;
 
+use arcstr::ArcStr;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::value::SeqAccessDeserializer;
 use serde::{Deserialize, Deserializer, Serialize, de};
@@ -13,7 +13,7 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 #[serde(untagged)]
 pub enum Command {
     /// A text for the shell (`bash -euo pipefail` unless the plan names another).
-    Shell(Arc<str>),
+    Shell(ArcStr),
     /// A program and its arguments.
     Program(Vec<String>),
 }

@@ -3,6 +3,8 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
+use arcstr::ArcStr;
+
 use super::child;
 use super::each::{self, Item};
 use super::inputs::{Inputs, Spot, of_plan, of_recipe, unknown_recipe};
@@ -60,7 +62,7 @@ struct Scope<'a> {
     /// The step that it is part of.
     group: Option<Id>,
     /// The prefix of the child plan in which it is written.
-    child: Option<Arc<str>>,
+    child: Option<ArcStr>,
     /// The inputs of what it is part of.
     inputs: Arc<Inputs>,
     /// The recipes and child plans around it.
@@ -259,7 +261,7 @@ impl<'a> Expansion<'a> {
             new: Some(&new),
         };
         let steps = KeyPath::root().key(Section::Steps.key());
-        let prefix: Arc<str> = import.prefix.as_str().into();
+        let prefix: ArcStr = import.prefix.as_str().into();
         let before = std::mem::take(&mut common.preconditions);
         for (own_id, inner) in own {
             let mut inner = inner.clone();
@@ -275,7 +277,7 @@ impl<'a> Expansion<'a> {
                 spot: Spot::new(&import.document, steps.key(own_id.as_str())),
                 root: scope.root.clone().or_else(|| Some(id.clone())),
                 group: Some(id.clone()),
-                child: Some(Arc::clone(&prefix)),
+                child: Some(prefix.clone()),
                 inputs,
                 around: around.clone(),
             };

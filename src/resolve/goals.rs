@@ -78,16 +78,17 @@ impl Finder<'_> {
         route.home = None;
         let other = self.other_home(asset);
         for home in homes {
-            match self.against_place(home) {
-                None if other.is_some_and(|other| other != home) => {
-                    route.homes_passed_over.push((home.clone(), WAITS.to_owned()));
-                }
+            let why = match self.against_place(home) {
+                None if other.is_some_and(|other| other != home) => WAITS.to_owned(),
                 None => {
                     route.home = Some(home.clone());
                     return;
                 }
-                Some(why) => route.homes_passed_over.push((home.clone(), why)),
-            }
+                Some(why) => why,
+            };
+            // Most assets have a second home and no third.
+            route.homes_passed_over.reserve_exact(1);
+            route.homes_passed_over.push((home.clone(), why));
         }
         let reasons: Vec<String> =
             route.homes_passed_over.iter().map(|(home, why)| format!("{home} {why}")).collect();

@@ -138,7 +138,7 @@ impl<'a> Index<'a> {
         let plan = self.plan;
         self.assets = plan.assets.values().map(|asset| self.needed(&asset.needs, Kind::Needs)).collect();
         self.places = plan.places.values().map(|place| self.needed(&place.needs, Kind::Needs)).collect();
-        let within = |(at, place): (usize, &crate::plan::Place)| {
+        let within = |(at, place): (usize, &Arc<crate::plan::Place>)| {
             self.needed(&place.in_, |need| Kind::Within(small(at), need))
         };
         self.within = plan.places.values().enumerate().map(within).collect();

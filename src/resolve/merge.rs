@@ -1,5 +1,7 @@
 //! Puts imported plans and the plan that imports them together, under names of which each stands for one thing.
 
+use std::sync::Arc;
+
 use super::expand::laid_over;
 use super::expansion::{Expansion, File, PlaceVars};
 use super::imports::{Imports, Owner};
@@ -79,7 +81,7 @@ fn stand_in(resolved: &mut ResolvedPlan) {
         else {
             continue;
         };
-        if let Some(place) = resolved.places.get_mut(&place) {
+        if let Some(place) = resolved.places.get_mut(&place).map(Arc::make_mut) {
             (place.ssh, place.vars) = (ssh, vars);
         }
     }

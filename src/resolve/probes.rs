@@ -21,8 +21,12 @@ pub(super) fn expand_probes(document: &Document, recipes: &Recipes, plan: &mut P
         }
     }
     for (id, backup) in plan.backups.iter_mut() {
+        let mut probes = backup.copies.values().flat_map(|copy| &copy.verify);
+        if !probes.any(|probe| asks_recipe(probe)) {
+            continue;
+        }
         let copies = root.key("backups").key(id.as_str()).key("copies");
-        for (copy, body) in backup.copies.iter_mut() {
+        for (copy, body) in Arc::make_mut(backup).copies.iter_mut() {
             all(&mut body.verify, &copies.key(copy.as_str()).key("verify"), recipes, &mut findings);
         }
     }

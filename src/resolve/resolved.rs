@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
+use arcstr::ArcStr;
 use serde::{Deserialize, Serialize};
 
 use crate::document::KeyPath;
@@ -37,7 +38,7 @@ pub struct ResolvedPlan {
     /// Secrets.
     pub secrets: Table<Name, Secret>,
     /// Places.
-    pub places: Table<Id, Place>,
+    pub places: Table<Id, Arc<Place>>,
     /// Places for which another stands in, in this environment.
     pub mapped: BTreeMap<Id, Id>,
     /// Places and secrets that this environment replaces or changes.
@@ -49,7 +50,7 @@ pub struct ResolvedPlan {
     /// Assets.
     pub assets: Table<Id, Arc<Asset>>,
     /// Backups.
-    pub backups: Table<Id, Backup>,
+    pub backups: Table<Id, Arc<Backup>>,
     /// Assets that must be of one moment.
     pub consistent: Vec<Consistent>,
     /// Demands of the owners.
@@ -127,7 +128,7 @@ pub struct ResolvedStep {
     pub within: Option<Id>,
     /// The prefix of the child plan in which it is written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub child: Option<Arc<str>>,
+    pub child: Option<ArcStr>,
     /// The fields that every step may have. A part has taken over those of the step that uses the recipe.
     pub common: Arc<Common>,
     /// What it does. `use` stays on the step that closes the recipe's parts.

@@ -2,8 +2,8 @@
 
 use std::borrow::Borrow;
 use std::fmt;
-use std::sync::Arc;
 
+use arcstr::ArcStr;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
@@ -16,7 +16,7 @@ macro_rules! text_newtype {
     ($(#[$doc:meta])* $name:ident, $check:path, $stored:path) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name(Arc<str>);
+        pub struct $name(ArcStr);
 
         impl $name {
             /// Returns the name as text.
@@ -31,7 +31,7 @@ macro_rules! text_newtype {
 
             /// Takes a text that is known to be well formed, such as one made by joining two names.
             pub fn trusted(text: impl AsRef<str>) -> Self {
-                Self(Arc::from(text.as_ref()))
+                Self(ArcStr::from(text.as_ref()))
             }
         }
 
@@ -64,7 +64,7 @@ macro_rules! text_newtype {
 
             fn from_str(text: &str) -> Result<Self, String> {
                 $check(text)?;
-                Ok(Self(Arc::from(text)))
+                Ok(Self(ArcStr::from(text)))
             }
         }
 

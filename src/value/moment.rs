@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
-use std::sync::Arc;
 
+use arcstr::ArcStr;
 use jiff::Timestamp;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
@@ -147,7 +147,8 @@ pub struct Stamp {
     /// Milliseconds since the machine's start, suspended time included (`CLOCK_BOOTTIME`).
     pub boot_ms: u64,
     /// Which start of the machine `boot_ms` counts from (`/proc/sys/kernel/random/boot_id`).
-    pub boot_id: Arc<str>,
+    #[schemars(with = "String")]
+    pub boot_id: ArcStr,
 }
 
 impl Stamp {

@@ -2,9 +2,10 @@
 
 use std::cell::RefCell;
 use std::collections::HashSet;
-use std::sync::Arc;
 
-type Known = HashSet<Arc<str>, ahash::RandomState>;
+use arcstr::ArcStr;
+
+type Known = HashSet<ArcStr, ahash::RandomState>;
 
 thread_local! {
     /// The names that have been read on this thread; none while nobody shares them.
@@ -27,13 +28,13 @@ pub fn sharing_names<T>(read: impl FnOnce() -> T) -> T {
 }
 
 /// Returns a name that is held by itself, or with those that are equal.
-pub(super) fn name(text: &str) -> Arc<str> {
+pub(super) fn name(text: &str) -> ArcStr {
     KNOWN.with_borrow_mut(|known| {
-        let Some(known) = known else { return Arc::from(text) };
+        let Some(known) = known else { return ArcStr::from(text) };
         if let Some(known) = known.get(text) {
             return known.clone();
         }
-        let name: Arc<str> = Arc::from(text);
+        let name: ArcStr = ArcStr::from(text);
         known.insert(name.clone());
         name
     })
@@ -45,7 +46,7 @@ mod tests {
 
     #[test]
     fn equal_names_are_one_while_they_are_shared() {
-        let is_one = |first: Arc<str>, second: Arc<str>| Arc::ptr_eq(&first, &second);
+        let is_one = |first: ArcStr, second: ArcStr| ArcStr::ptr_eq(&first, &second);
         assert!(!is_one(name("db"), name("db")));
         let first = sharing_names(|| {
             let first = name("db");

@@ -1,8 +1,8 @@
 //! Texts for people and addresses that may carry `$NAME`.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
+use arcstr::ArcStr;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 /// Commands are not such texts: they get their values from the environment.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Text(Arc<str>);
+pub struct Text(ArcStr);
 
 /// A name in a [`Text`] that has no value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -25,7 +25,7 @@ enum Piece<'a> {
 
 impl Text {
     /// Makes a text.
-    pub fn new(text: impl Into<Arc<str>>) -> Self {
+    pub fn new(text: impl Into<ArcStr>) -> Self {
         Self(text.into())
     }
 

@@ -45,7 +45,7 @@ fn wanted<'a>(
         assets.is_empty()
             || backup.of.iter().any(|asset| assets.iter().any(|wanted| wanted == asset.as_str()))
     });
-    of_assets.filter_map(|(id, backup)| Some((id, backup, backup.job.as_ref()?)))
+    of_assets.filter_map(|(id, backup)| Some((id, &**backup, backup.job.as_ref()?)))
 }
 
 async fn look_at(asking: Asking<'_>, placement: &Placement, id: &Id, backup: &Backup, job: &Job) -> JobSeen {

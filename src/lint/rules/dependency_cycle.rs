@@ -2,6 +2,7 @@
 
 use std::borrow::Borrow;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use petgraph::algo::toposort;
 use petgraph::graph::DiGraph;
@@ -134,7 +135,7 @@ fn written(context: &Context<'_>) -> Vec<Vec<Link>> {
 /// for that.
 fn goes_round(plan: &Plan) -> bool {
     let steps = |table: &Table<Id, Step>| leads_round(table, |step| ones(&step.common.needs));
-    let copies = |backup: &Backup| leads_round(&backup.copies, |copy| copy.from.iter());
+    let copies = |backup: &Arc<Backup>| leads_round(&backup.copies, |copy| copy.from.iter());
     [&plan.steps, &plan.prepare, &plan.cleanup].into_iter().any(steps)
         || leads_round(&plan.assets, |asset| ones(&asset.needs))
         || leads_round(&plan.secrets, |secret| ones(&secret.needs))
