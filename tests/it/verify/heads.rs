@@ -40,7 +40,7 @@ impl Looker {
         Self { inspector: Inspector::new(exe, Path::new("/tmp"), false), runtime }
     }
 
-    fn look(&self, file: &Path, pg_dump: Value) -> Inspection {
+    fn look(&self, file: &Path, pg_dump: &Value) -> Inspection {
         let probe = json!({ "file": file, "expect": { "pg_dump": pg_dump } });
         let probe = serde_json::from_value(probe).unwrap();
         let (env, cwd, shell) = (Env::default(), PathBuf::from("/"), Vec::new());
@@ -84,7 +84,7 @@ fn a_head_tells_what_pg_restore_lists() {
             let archive = dir.path().join(format!("{}-{at}", edition.major));
             said(server.own_client("pg_dump").args(way).arg("-f").arg(&archive).arg("shop"));
             let list = listed(&edition, &archive, "UTC");
-            let Inspection { verdict, note, facts } = looker.look(&archive, json!("shop"));
+            let Inspection { verdict, note, facts } = looker.look(&archive, &json!("shop"));
             assert_eq!(verdict, Verdict::Good, "{way:?}: {note}");
             let time = facts.time.unwrap().for_people();
             assert_eq!(
@@ -144,17 +144,17 @@ fn an_archive_that_is_cut_in_its_head_is_bad_at_every_byte() {
         let end = ends.nth(1).expect("both versions are in it").0 + version.len();
         for count in 0..end {
             fs::write(&file, &whole[..count]).unwrap();
-            let Inspection { verdict, note, .. } = looker.look(&archive, json!({}));
+            let Inspection { verdict, note, .. } = looker.look(&archive, &json!({}));
             assert_eq!(verdict, Verdict::Bad, "{way}, {count} bytes: {note}");
         }
         fs::write(&file, &whole[..end]).unwrap();
-        assert_eq!(looker.look(&archive, json!({})).verdict, Verdict::Good, "{way}");
+        assert_eq!(looker.look(&archive, &json!({})).verdict, Verdict::Good, "{way}");
     }
     fs::remove_file(dir.path().join("-Fd/toc.dat")).unwrap();
-    let bare = looker.look(&dir.path().join("-Fd"), json!({}));
+    let bare = looker.look(&dir.path().join("-Fd"), &json!({}));
     assert!(bare.verdict == Verdict::Bad && bare.note.contains("is a folder without toc.dat"), "{bare:?}");
     // No permission is no verdict; root has every one.
-    let held = looker.look(Path::new("/proc/1/mem"), json!({}));
+    let held = looker.look(Path::new("/proc/1/mem"), &json!({}));
     assert_eq!(held.verdict, Verdict::Unknown, "{held:?}");
 }
 
