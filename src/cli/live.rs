@@ -75,17 +75,22 @@ impl Listening {
         // A dry run is over at once, and its lines are what it is for.
         let acts = matches!(session.start.mode, Mode::Real | Mode::Drill);
         if session.plain || !terminal.is_screen || !acts {
-            return Self::Printed(Box::new(Lines::new(out(), look)));
+            return Self::Printed(Box::new(Lines::new(out(), look, &session.run_dir)));
         }
         let earlier = earlier.iter().map(|record| (record.stamp.clone(), record.event.clone())).collect();
         let scene = scene(&session.run_dir, expiries(&session.frozen), Role::Controls, terminal, earlier);
         match LiveView::begin(scene) {
             Ok(view) => {
                 let teller = Box::new(view.listener());
-                Self::Seen(Box::new(Seen { teller, recap: Recap::new(look), view, warnings: Arc::default() }))
+                Self::Seen(Box::new(Seen {
+                    teller,
+                    recap: Recap::new(look, &session.run_dir),
+                    view,
+                    warnings: Arc::default(),
+                }))
             }
             // A terminal that cannot do it still shows lines.
-            Err(_) => Self::Printed(Box::new(Lines::new(out(), look))),
+            Err(_) => Self::Printed(Box::new(Lines::new(out(), look, &session.run_dir))),
         }
     }
 
@@ -170,7 +175,7 @@ pub(super) fn watch(run: &RunId, run_dir: &Path, plain: bool, terminal: &Termina
     };
     let mut lines: Box<dyn Listener> = match &view {
         Some(view) => Box::new(view.listener()),
-        None => Box::new(Lines::new(Box::new(io::stdout()), look(terminal))),
+        None => Box::new(Lines::new(Box::new(io::stdout()), look(terminal), run_dir)),
     };
     let (_open, never) = std::sync::mpsc::channel::<()>();
     loop {

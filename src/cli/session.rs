@@ -135,6 +135,7 @@ impl Session<'_> {
         let moved = scribe.moved;
         // The report is made of the journal alone; of a large plan the rest would double what is in memory.
         let (run_dir, format) = (self.run_dir, self.format);
+        let way_on = state.result.and_then(|_| super::status::way_on(&state, &self.start.run));
         drop(setup);
         let recap = listener.end();
         drop((state, self.frozen, self.start));
@@ -145,7 +146,8 @@ impl Session<'_> {
         }
         if format == EventFormat::Human {
             let shown = super::shown(&markdown);
-            terminal.print(&format!("{recap}\n{}\nreport: {shown}\n", report::summary(&report)))?;
+            let way_on = way_on.map(|way| format!("{way}\n")).unwrap_or_default();
+            terminal.print(&format!("{recap}\n{}{way_on}\nreport: {shown}\n", report::summary(&report)))?;
         }
         // What could not be recorded is told, and does not make a recovery that has succeeded a failed one.
         match moved {

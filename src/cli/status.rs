@@ -6,8 +6,9 @@ use clap::ValueEnum;
 
 use super::session;
 use super::{Global, Terminal};
+use crate::display::last_words;
 use crate::error::Error;
-use crate::event::{RunResult, RunState, StepState};
+use crate::event::{Mode, RunResult, RunState, StepState};
 use crate::exit::Exit;
 use crate::journal::{LockError, Runs, Writer};
 use crate::report;
@@ -84,7 +85,12 @@ pub(super) fn status(args: &StatusArgs, global: &Global, terminal: &Terminal) ->
         };
         let undone = if state.is_undone(node.id.as_str()) { ", undone" } else { "" };
         text.push_str(&format!("  {:width$}  {}{undone}{note}\n", node.id.as_str(), record.state.title()));
-        for (_, line) in waiting.iter().filter(|(step, _)| *step == node.id) {
+        let mut more: Vec<String> =
+            waiting.iter().filter(|(step, _)| *step == node.id).map(|(_, line)| line.clone()).collect();
+        if let StepState::Failed { attempt } = record.state {
+            more.extend(last_words(&run_dir, &node.id, attempt));
+        }
+        for line in more {
             text.push_str(&format!("  {:width$}    {line}\n", ""));
         }
     }
@@ -97,7 +103,10 @@ fn standing(state: &RunState, runs: &Runs, run: &RunId) -> String {
     if let Some(result) = state.result {
         let how = match result {
             RunResult::Done => "done",
-            RunResult::Failed => "ended with a step that failed or was skipped",
+            RunResult::Failed => match way_on(state, run) {
+                Some(way) => return format!("ended with a step that failed or was skipped\n{way}"),
+                None => "ended with a step that failed or was skipped",
+            },
             RunResult::Aborted => match state.taken_back() {
                 Some(taken) if taken.left.is_empty() => "given up, and taken back",
                 Some(_) => "given up; `drplan report` says what is left to be taken back by hand",
@@ -127,6 +136,25 @@ fn standing(state: &RunState, runs: &Runs, run: &RunId) -> String {
             ),
             None => format!("its controller is gone\ngo on with: drplan resume {run}"),
         },
+    }
+}
+
+/// Says how to go on after a step has failed; nothing if no step has, or the run is over for good.
+pub(super) fn way_on(state: &RunState, run: &RunId) -> Option<String> {
+    let start = state.start.as_ref()?;
+    let steps = state.nodes().iter().zip(&state.steps);
+    let mut failed = steps.filter(|(_, record)| matches!(record.state, StepState::Failed { .. }));
+    let (node, _) = failed.next()?;
+    match start.mode {
+        Mode::DryRun | Mode::DryPlan => None,
+        Mode::Drill => {
+            Some("mend the cause and begin another drill: this one has tidied up and is over".to_owned())
+        }
+        Mode::Real => Some(format!(
+            "mend the cause, then: drplan retry {run} {} --reason \"…\" && drplan resume {run}\n\
+             or take back what was done: drplan abort {run} --undo --reason \"…\"",
+            node.id
+        )),
     }
 }
 

@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
+use std::path::{Path, PathBuf};
 
 use anstyle::{AnsiColor, Style};
 
 use super::phrase::{Mark, header, phrase};
-use crate::event::{Event, Listener, RunState};
+use super::tail::last_words;
+use crate::event::{Event, Listener, Outcome, RunState};
 use crate::value::{Id, Stamp};
 
 /// What the other end can show.
@@ -22,6 +24,8 @@ pub struct Look {
 pub struct Lines {
     out: Box<dyn Write>,
     look: Look,
+    /// Where the output of the steps lies.
+    run_dir: PathBuf,
     gone: bool,
     told_points: BTreeSet<Id>,
     /// Why something is waited for, as it was told last; how often it was heard since, and after how often it is told again.
@@ -35,9 +39,10 @@ const WIDEST: usize = 28;
 const RAREST: u32 = 60;
 
 impl Lines {
-    /// Makes a listener that writes to `out`.
-    pub fn new(out: Box<dyn Write>, look: Look) -> Self {
-        Self { out, look, gone: false, told_points: BTreeSet::new(), told_waits: BTreeMap::new() }
+    /// Makes a listener that writes to `out`, of the run in a folder.
+    pub fn new(out: Box<dyn Write>, look: Look, run_dir: &Path) -> Self {
+        let run_dir = run_dir.to_owned();
+        Self { out, look, run_dir, gone: false, told_points: BTreeSet::new(), told_waits: BTreeMap::new() }
     }
 
     /// Whether it is time to tell once more why something is waited for: at once if the reason is new, else ever more rarely.
@@ -61,8 +66,8 @@ impl Lines {
     }
 }
 
-/// Says an event in a line with its break.
-pub(super) fn line_of(look: Look, stamp: &Stamp, event: &Event, state: &RunState) -> String {
+/// Says an event in a line with its break; of a step that has failed, its last words follow.
+pub(super) fn line_of(look: Look, stamp: &Stamp, event: &Event, state: &RunState, run_dir: &Path) -> String {
     let phrase = phrase(stamp, event, state);
     let mark = if look.unicode { phrase.mark.letter() } else { phrase.mark.ascii() };
     let style = if look.colour { style(phrase.mark) } else { Style::new() };
@@ -81,6 +86,11 @@ pub(super) fn line_of(look: Look, stamp: &Stamp, event: &Event, state: &RunState
     };
     if let Event::RunStarted(start) = event {
         for line in header(start) {
+            text.push_str(&format!("            {line}\n"));
+        }
+    }
+    if let Event::StepFinished { step, attempt, outcome: Outcome::Failed { .. }, .. } = event {
+        for line in last_words(run_dir, step, *attempt) {
             text.push_str(&format!("            {line}\n"));
         }
     }
@@ -117,7 +127,7 @@ impl Listener for Lines {
         {
             return;
         }
-        let line = line_of(self.look, stamp, event, state);
+        let line = line_of(self.look, stamp, event, state, &self.run_dir);
         self.gone = self.out.write_all(line.as_bytes()).and_then(|()| self.out.flush()).is_err();
     }
 }
@@ -155,7 +165,7 @@ pub(super) mod tests {
 
     fn shown(sample: &Sample, look: Look) -> String {
         let out = Shared::default();
-        let mut lines = Lines::new(Box::new(out.clone()), look);
+        let mut lines = Lines::new(Box::new(out.clone()), look, Path::new("no-such-run"));
         for ((stamp, event), state) in sample.events.iter().zip(sample.states()) {
             lines.hear(stamp, event, &state);
         }
@@ -174,7 +184,7 @@ pub(super) mod tests {
     #[test]
     fn what_is_still_waited_for_is_told_ever_more_rarely() {
         let out = Shared::default();
-        let mut lines = Lines::new(Box::new(out.clone()), Look::default());
+        let mut lines = Lines::new(Box::new(out.clone()), Look::default(), Path::new("no-such-run"));
         let mut sample = Sample::begin(start());
         sample.until_restore();
         let state = sample.states().pop().unwrap();
@@ -292,7 +302,7 @@ pub(super) mod tests {
         let tries = Rc::default();
         let mut sample = Sample::begin(start());
         sample.until_good_end();
-        let mut lines = Lines::new(Box::new(Closed(Rc::clone(&tries))), UNICODE);
+        let mut lines = Lines::new(Box::new(Closed(Rc::clone(&tries))), UNICODE, Path::new("no-such-run"));
         for ((stamp, event), state) in sample.events.iter().zip(sample.states()) {
             lines.hear(stamp, event, &state);
         }

@@ -7,8 +7,10 @@ mod line;
 mod live;
 mod phrase;
 mod recap;
+mod tail;
 
 pub use json::{JsonLines, LineOut, schema};
 pub use line::{Lines, Look};
 pub use live::{Handle, LiveView, Role, Scene};
 pub use recap::Recap;
+pub use tail::last_words;

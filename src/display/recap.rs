@@ -1,5 +1,7 @@
 //! What stays on the normal screen after a live view: how the run ended, and what went wrong on the way.
 
+use std::path::{Path, PathBuf};
+
 use super::line::{Look, line_of};
 use crate::event::{Event, Listener, Outcome, RunState, Verdict};
 use crate::value::Stamp;
@@ -8,13 +10,14 @@ use crate::value::Stamp;
 #[derive(Clone, Debug)]
 pub struct Recap {
     look: Look,
+    run_dir: PathBuf,
     text: String,
 }
 
 impl Recap {
-    /// Makes one that has heard nothing.
-    pub const fn new(look: Look) -> Self {
-        Self { look, text: String::new() }
+    /// Makes one that has heard nothing of the run in a folder.
+    pub fn new(look: Look, run_dir: &Path) -> Self {
+        Self { look, run_dir: run_dir.to_owned(), text: String::new() }
     }
 
     /// Returns the lines, each with its break.
@@ -26,7 +29,7 @@ impl Recap {
 impl Listener for Recap {
     fn hear(&mut self, stamp: &Stamp, event: &Event, state: &RunState) {
         if stays(event) {
-            self.text.push_str(&line_of(self.look, stamp, event, state));
+            self.text.push_str(&line_of(self.look, stamp, event, state, &self.run_dir));
         }
     }
 }
@@ -62,7 +65,7 @@ mod tests {
     fn the_end_and_what_went_wrong_stay() {
         let mut sample = Sample::begin(start());
         sample.until_restore().fails(12, "restore-db", Failure::Exit { code: 3 }).over(RunResult::Failed);
-        let mut recap = Recap::new(Look::default());
+        let mut recap = Recap::new(Look::default(), Path::new("no-such-run"));
         for ((stamp, event), state) in sample.events.iter().zip(sample.states()) {
             recap.hear(stamp, event, &state);
         }

@@ -211,10 +211,12 @@ fn timeline(report: &Report, text: &mut String) {
         } else {
             cell(&step.title)
         };
+        // What has parts began with the first of them.
+        let began = step.ended.zip(step.whole).map(|(ended, whole)| ended.minus(whole)).or(step.started);
         text.push_str(&format!(
             "| `{}` {title} | {} | {} | {} | {} | {state} |\n",
             step.id,
-            moment(step.started),
+            moment(began),
             moment(step.ended),
             length(step.whole.or(step.duration)),
             length(step.estimate)

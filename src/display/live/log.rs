@@ -4,8 +4,8 @@ use ratatui::text::Line;
 
 use super::model::Model;
 use super::paint::{Paint, Tone, wrap};
-use super::tail::{Stream, Tail};
 use super::view::View;
+use crate::display::tail::{Stream, Tail};
 use crate::event::StepState;
 
 /// Draws the log: its title, and as many of its last lines as there is room for.

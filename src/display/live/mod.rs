@@ -19,7 +19,6 @@ mod people;
 mod rows;
 mod screen;
 mod show;
-mod tail;
 #[cfg(test)]
 mod tests;
 mod view;

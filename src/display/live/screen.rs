@@ -8,9 +8,9 @@ use super::assets::{clocks, incident_clock};
 use super::model::Model;
 use super::outlook::Outlook;
 use super::paint::{Paint, Tone, secs, wrap};
-use super::tail::Tail;
 use super::view::{Role, View};
 use super::{log, people, rows};
+use crate::display::tail::Tail;
 use crate::event::{RunResult, StepState, StopHow};
 use crate::value::{Length, Stamp, plain};
 

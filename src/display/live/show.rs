@@ -24,10 +24,10 @@ use super::outlook::Outlook;
 use super::paint::Paint;
 use super::rows::natural;
 use super::screen::Picture;
-use super::tail;
 pub use super::view::Role;
 use super::view::View;
 use crate::display::line::Look;
+use crate::display::tail;
 use crate::event::{Event, Listener, RunState};
 use crate::value::{Id, Length, Stamp};
 

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::tail::Stream;
+use crate::display::tail::Stream;
 use crate::value::Id;
 
 /// Who looks.

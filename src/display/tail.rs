@@ -10,6 +10,10 @@ use crate::value::{Id, steers};
 /// No more of a file is read: many screens full.
 const MOST: u64 = 64 << 10;
 
+/// So many lines are shown of a step that has failed, and no more of each.
+const WORDS: usize = 5;
+const WIDEST: usize = 300;
+
 /// Which output is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub(super) enum Stream {
@@ -80,6 +84,21 @@ impl Reader {
     }
 }
 
+/// Returns the last lines that an attempt of a step has written to standard error, else to standard output; safe to show.
+///
+/// They are shown where a step has failed, and stand in no journal, report or evidence: nobody knows what a program says.
+pub fn last_words(run_dir: &Path, step: &Id, attempt: u32) -> Vec<String> {
+    let mut reader = Reader::default();
+    let mut said = |stream| -> Vec<String> {
+        let lines = &reader.read(run_dir, step, attempt, stream).lines;
+        let lines: Vec<&String> = lines.iter().filter(|line| !line.trim().is_empty()).collect();
+        let last = &lines[lines.len().saturating_sub(WORDS)..];
+        last.iter().map(|line| line.chars().take(WIDEST).collect()).collect()
+    };
+    let errors = said(Stream::Err);
+    if errors.is_empty() { said(Stream::Out) } else { errors }
+}
+
 fn last_lines(path: &Path, length: u64, name: &'static str) -> Tail {
     let from = length.saturating_sub(MOST);
     let mut bytes = Vec::new();
@@ -129,6 +148,20 @@ mod tests {
         assert_eq!(shown("10%\r50%\r100%\r"), "100%");
         assert_eq!(shown("\u{1b}]0;title"), "\\u{1b}]0;title");
         assert_eq!(shown("\u{1b}["), "");
+    }
+
+    #[test]
+    fn the_last_words_are_those_of_standard_error_if_there_are_any() {
+        let dir = tempfile::tempdir().unwrap();
+        let step: Id = "load".parse().unwrap();
+        assert_eq!(last_words(dir.path(), &step, 1), [""; 0]);
+        let folder = dir.path().join("steps/load/1");
+        std::fs::create_dir_all(&folder).unwrap();
+        write!(File::create(folder.join("stdout")).unwrap(), "table 1\ntable 2\n\n").unwrap();
+        let mut errors = File::create(folder.join("stderr")).unwrap();
+        assert_eq!(last_words(dir.path(), &step, 1), ["table 1", "table 2"]);
+        write!(errors, "1\n2\n3\n4\n10%\r5\n{}\n", "6".repeat(900)).unwrap();
+        assert_eq!(last_words(dir.path(), &step, 1), ["2", "3", "4", "5", &"6".repeat(300)]);
     }
 
     #[test]
