@@ -60,6 +60,7 @@ mod security_key;
 mod servers;
 mod signers;
 mod simulate;
+mod small_disk;
 mod soak;
 mod stage;
 mod stored_points;

@@ -1,13 +1,11 @@
 //! Crashes, signals, damaged files, full disks: nothing runs twice, nothing is lost, nothing is guessed.
 
 use std::fs;
-use std::path::PathBuf;
-use std::process::Command;
 
 use drplan::keeper::start_time;
 use rustix::process::Signal;
-use tempfile::TempDir;
 
+use crate::small_disk::SmallDisk;
 use crate::stage::{Running, Stage, until};
 
 /// A step `a` whose first attempt is held at the gate, and a step `b` after it.
@@ -389,33 +387,9 @@ fn a_request_to_a_run_without_a_controller_says_so() {
 
 // Full disks.
 
-/// A small file system of its own, which goes away with the test.
-struct SmallDisk(TempDir);
-
-impl SmallDisk {
-    fn mount() -> Self {
-        assert!(rustix::process::geteuid().is_root(), "this test mounts a small file system: it needs root");
-        let disk = Self(tempfile::tempdir().unwrap());
-        let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", "size=256k,mode=0700", "drplan-test"]).arg(disk.path());
-        assert!(mount.status().unwrap().success(), "this test mounts a small file system: it needs root");
-        disk
-    }
-
-    fn path(&self) -> PathBuf {
-        self.0.path().to_owned()
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("--lazy").arg(self.path()).status();
-    }
-}
-
 #[test]
 fn a_full_disk_starts_nothing_more_and_loses_nothing() {
-    let disk = SmallDisk::mount();
+    let disk = SmallDisk::of(256);
     let fill = disk.path().join("fill");
     // Two long outputs make a record that fits into no page that is there already.
     let stage = Stage::new(&format!(

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use super::postgres::fill;
-use super::{given_up, held, is_as_it_was, refused, undo, untouched};
+use super::{given_up, held, is_as_it_was, refused, tells, undo, untouched};
 use crate::servers::{Postgres, give_to, program, said};
 use crate::stage::{Stage, until};
 
@@ -61,6 +61,9 @@ impl Archived {
         let settings = archiving(&wal);
         let server = Postgres::start_with(&settings.iter().map(String::as_str).collect::<Vec<_>>());
         fill(&server);
+        // So much that the copy of it tells how far it is.
+        fs::File::create(server.data().join("large")).unwrap().set_len(120 << 20).unwrap();
+        give_to("postgres", &server.data().join("large"));
         // As an earlier restore may have left it: every base backup takes it along.
         server.sql("postgres", "alter system set restore_command = 'false'");
         said(
@@ -92,6 +95,7 @@ impl Archived {
         stage.execute(&[]).exits(0);
         assert_eq!(self.server.truth("shop"), self.truth);
         is_as_it_was(&copy, &base());
+        tells(&stage, "db/fetch", "MiB/s");
         assert_eq!(
             self.server.sql("postgres", "select pg_is_in_recovery(), current_setting('restore_command')"),
             "f|"

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
-use super::{is_as_it_was, on_a_full_disk, refused, undo, untouched};
+use super::{is_as_it_was, on_a_full_disk, refused, tells, undo, untouched};
 use crate::servers::{Postgres, said};
 use crate::stage::Stage;
 
@@ -58,6 +58,7 @@ impl Vault {
         assert!(!self.path("plain").exists());
         stage.execute(&[]).exits(0);
         assert_eq!(fs::read(self.path("srv/a")).unwrap(), fs::read(self.path("data/a")).unwrap());
+        tells(stage, "decrypt/decrypt", " copied, ");
         assert_eq!(stage.read("modes"), "700\n600\n");
         assert!(!self.path("plain").exists(), "what was decrypted is left behind");
         is_as_it_was(&copy, &untouched(&self.path("point"), ""));

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use super::{given_up, held, is_as_it_was, on_a_full_disk, refused, undo, untouched};
+use super::{given_up, held, is_as_it_was, on_a_full_disk, refused, tells, undo, untouched};
 use crate::servers::said;
 use crate::stage::Stage;
 
@@ -87,7 +87,7 @@ fn truth(folder: &Path) -> String {
 }
 
 /// Names and content alone, for what keeps nothing else.
-fn content(folder: &Path) -> String {
+pub(super) fn content(folder: &Path) -> String {
     said(
         Command::new("bash")
             .args(["-c", "cd \"$1\"; find . -type f -exec sha256sum {} + | sort", "-"])
@@ -190,6 +190,18 @@ fn a_tar_archive_comes_back() {
     is_careful(&files, "restore-tar", &inputs, &truth);
 }
 
+/// GNU tar tells after each 100 MiB.
+#[test]
+fn a_large_archive_tells_how_far_it_is() {
+    let files = Files::new();
+    let archive = files.shown("uploads.tar");
+    fs::File::create(files.target().join("large")).unwrap().set_len(120 << 20).unwrap();
+    said(Command::new("tar").args(["-cf", &archive, "-C"]).arg(files.target()).arg("."));
+    let stage = files.plan("restore-tar", &format!("replace: yes, archive: {archive}"));
+    stage.execute(&[]).exits(0);
+    tells(&stage, "files/unpack", "MiB/s");
+}
+
 #[test]
 fn a_damaged_archive_is_refused_before_anything_is_done() {
     let files = Files::new();
@@ -216,7 +228,7 @@ fn a_mirror_comes_back() {
             .arg(&mirror),
     );
     let inputs = format!("source: {mirror}");
-    comes_back(&files, "restore-rsync", &inputs);
+    tells(&comes_back(&files, "restore-rsync", &inputs), "files/copy", "to-chk=0/");
     is_careful(&files, "restore-rsync", &inputs, &truth);
     let empty = files.shown("nothing");
     fs::create_dir(&empty).unwrap();
@@ -230,7 +242,7 @@ fn a_remote_comes_back() {
     let remote = files.shown("remote");
     said(Command::new("rclone").args(["copy", &files.shown("srv/uploads"), &remote]));
     let inputs = format!("source: ':local:{remote}', owner: '1234:4321'");
-    comes_back(&files, "restore-rclone", &inputs);
+    tells(&comes_back(&files, "restore-rclone", &inputs), "files/copy", "100%");
     assert_eq!(
         said(Command::new("stat").args(["-c", "%u:%g", &files.shown("srv/uploads/.marker")])),
         "1234:4321\n"
@@ -341,7 +353,7 @@ fn with_two_archives() -> (Files, String, String) {
 fn a_borg_archive_comes_back() {
     let (files, truth, inputs) = with_two_archives();
     let newest = files.truth();
-    comes_back(&files, "restore-borg", &inputs);
+    tells(&comes_back(&files, "restore-borg", &inputs), "files/fetch", "% Extracting");
     is_careful(&files, "restore-borg", &inputs, &newest);
     files.destroy();
     files.plan("restore-borg", &format!("{inputs}, before: '2026-11-01T23:59:00Z'")).execute(&[]).exits(0);

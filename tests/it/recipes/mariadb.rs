@@ -4,11 +4,11 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use super::{is_as_it_was, on_a_full_disk, refused, undo, untouched};
+use super::{is_as_it_was, on_a_full_disk, refused, tells, undo, untouched};
 use crate::servers::{MariaDb, said};
 use crate::stage::Stage;
 
-fn fill(server: &MariaDb) {
+pub(super) fn fill(server: &MariaDb) {
     server.sql(
         "create user app@localhost identified by 'x'; create database shop character set utf8mb4; grant all on shop.* to app@localhost; use shop; \
          create table messages (id int primary key auto_increment, body varchar(100), at timestamp(3) default now(3)) engine=innodb; \
@@ -20,11 +20,11 @@ fn fill(server: &MariaDb) {
     );
 }
 
-fn connection(server: &MariaDb) -> String {
+pub(super) fn connection(server: &MariaDb) -> String {
     format!("socket: {}", server.socket().display())
 }
 
-fn plan(server: &MariaDb, dump: &Path, more: &str) -> Stage {
+pub(super) fn plan(server: &MariaDb, dump: &Path, more: &str) -> Stage {
     Stage::new(&format!(
         "steps: {{ db: {{ use: mariadb/restore-dump, with: {{ dump: {}, database: shop, tables: [messages], {}{more} }} }} }}\n",
         dump.display(),
@@ -32,12 +32,12 @@ fn plan(server: &MariaDb, dump: &Path, more: &str) -> Stage {
     ))
 }
 
-fn dump(server: &MariaDb, args: &[&str], to: &Path) {
+pub(super) fn dump(server: &MariaDb, args: &[&str], to: &Path) {
     let mut command = server.client("mariadb-dump");
     fs::write(to, said(command.args(args).args(["--hex-blob"]))).unwrap();
 }
 
-const WHOLE: &[&str] = &["--single-transaction", "--routines", "--triggers", "shop"];
+pub(super) const WHOLE: &[&str] = &["--single-transaction", "--routines", "--triggers", "shop"];
 
 #[test]
 fn a_dump_comes_back_with_its_accounts() {
@@ -50,6 +50,7 @@ fn a_dump_comes_back_with_its_accounts() {
     dump(&server, &["--system=users"], &folder.path().join("users.sql"));
     said(Command::new("gzip").arg(&path));
     let path = folder.path().join("shop.sql.gz");
+    let copy = untouched(folder.path(), "");
     server.sql("drop database shop; drop user app@localhost");
 
     refused(&plan(&server, &path, ""), "no such account: `app`@`localhost`");
@@ -67,11 +68,14 @@ fn a_dump_comes_back_with_its_accounts() {
     let late = server.truth("shop");
     refused(&plan(&server, &path, ""), "shop holds data");
     assert_eq!(server.truth("shop"), late);
-    let stage = plan(&server, &path, &format!(", replace: yes, keep: {}", folder.path().display()));
+    let keep = tempfile::tempdir().unwrap();
+    let stage = plan(&server, &path, &format!(", replace: yes, keep: {}", keep.path().display()));
     stage.execute(&[]).exits(0);
     assert_eq!(server.truth("shop"), truth);
+    tells(&stage, "db/load", " copied, ");
     undo("mariadb/restore-dump", &stage, "db");
     assert_eq!(server.truth("shop"), late);
+    is_as_it_was(&copy, &untouched(folder.path(), ""));
 }
 
 #[test]
@@ -89,7 +93,7 @@ fn a_dump_that_is_cut_off_or_of_other_databases_is_refused() {
     assert_eq!(server.sql("show databases like 'shop'"), "");
 }
 
-fn mariabackup(server: &MariaDb, args: &[&str]) {
+pub(super) fn mariabackup(server: &MariaDb, args: &[&str]) {
     let mut command = Command::new("mariabackup");
     command.arg(format!("--defaults-file={}", server.config().display()));
     command.args(["--backup", "--user=root"]).arg(format!("--socket={}", server.socket().display()));
@@ -106,6 +110,12 @@ fn a_backup_comes_back_and_the_logs_lead_to_a_point_in_time() {
     server.sql("insert into shop.messages (body) values ('second')");
     let to = format!("--target-dir={}", path("incremental"));
     mariabackup(&server, &[&to, &format!("--incremental-basedir={}", path("full"))]);
+    // So much that the copy of it tells how far it is.
+    said(
+        Command::new("dd")
+            .args(["if=/dev/zero", "bs=1M", "count=120", "status=none"])
+            .arg(format!("of={}", path("full/large"))),
+    );
     server.sql("insert into shop.messages (body) values ('third'); flush binary logs; insert into shop.messages (body) values ('fourth')");
     let truth = server.truth("shop");
     // A log says when by the second: what is to come back and the harm lie in two of them.
@@ -135,6 +145,8 @@ fn a_backup_comes_back_and_the_logs_lead_to_a_point_in_time() {
     stage.run(&["execute", "plan.yaml", "--dry-run"]).exits(0);
     stage.execute(&[]).exits(0);
     assert_eq!(server.truth("shop"), truth);
+    tells(&stage, "db/prepare", "MiB/s");
+    tells(&stage, "logs/replay", " copied, ");
     is_as_it_was(&copy, &untouched(folder.path(), ""));
     refused(&plan("yes"), "before-restore is kept");
 

@@ -5,6 +5,7 @@ mod clusters;
 mod crypt;
 mod cut_off;
 mod files;
+mod full_disk;
 mod mariadb;
 mod postgres;
 mod redis;
@@ -34,6 +35,15 @@ use crate::stage::{Ran, Stage};
 fn refused(stage: &Stage, words: &str) -> Ran {
     stage.run(&["execute", "plan.yaml", "--dry-run"]).exits(1).says(words);
     stage.execute(&[]).exits(3).says(words)
+}
+
+/// Holds a part of a restore to having told how far it was, in the words of its tool.
+#[track_caller]
+fn tells(stage: &Stage, part: &str, words: &str) {
+    let attempt = stage.run_dir().join("steps").join(part).join("1");
+    let said =
+        ["stdout", "stderr"].map(|name| fs::read_to_string(attempt.join(name)).unwrap_or_default()).concat();
+    assert!(said.contains(words), "{part} does not tell how far it is: {said}");
 }
 
 /// The same plan, which waits at its end for the decision whether what was done stays.

@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use super::{given_up, held, is_as_it_was, refused, untouched};
+use super::{given_up, held, is_as_it_was, refused, tells, untouched};
 use crate::servers::{Postgres, said};
 use crate::stage::Stage;
 
@@ -50,7 +50,7 @@ fn dump(server: &Postgres, args: &[&str]) {
 }
 
 #[track_caller]
-fn destroyed_and_restored(args: &[&str], name: &str, after: &[&str], more: &str) {
+fn destroyed_and_restored(args: &[&str], name: &str, after: &[&str], more: &str, how_far: &str) {
     let server = Postgres::start();
     fill(&server);
     let (truth, beside) = (server.truth("shop"), beside_the_tables(&server));
@@ -75,6 +75,7 @@ fn destroyed_and_restored(args: &[&str], name: &str, after: &[&str], more: &str)
     stage.execute(&[]).exits(0);
     assert_eq!(server.truth("shop"), truth);
     is_as_it_was(&copy, &untouched(folder.path(), ""));
+    tells(&stage, "db/load", how_far);
     if !args.contains(&"-Fp") {
         assert_eq!(beside_the_tables(&server), beside);
         assert_eq!(
@@ -87,22 +88,22 @@ fn destroyed_and_restored(args: &[&str], name: &str, after: &[&str], more: &str)
 
 #[test]
 fn a_custom_archive_comes_back_on_an_empty_server() {
-    destroyed_and_restored(&["-Fc"], "shop.dump", &[], "");
+    destroyed_and_restored(&["-Fc"], "shop.dump", &[], "", "processing data for table \"s.messages\"");
 }
 
 #[test]
 fn a_folder_comes_back_with_several_jobs() {
-    destroyed_and_restored(&["-Fd"], "shop", &[], ", jobs: 3");
+    destroyed_and_restored(&["-Fd"], "shop", &[], ", jobs: 3", "processing data for table \"s.messages\"");
 }
 
 #[test]
 fn plain_sql_comes_back_from_gzip() {
-    destroyed_and_restored(&["-Fp"], "shop.sql", &["gzip"], "");
+    destroyed_and_restored(&["-Fp"], "shop.sql", &["gzip"], "", " copied, ");
 }
 
 #[test]
 fn plain_sql_comes_back_from_zstd() {
-    destroyed_and_restored(&["-Fp"], "shop.sql", &["zstd"], "");
+    destroyed_and_restored(&["-Fp"], "shop.sql", &["zstd"], "", " copied, ");
 }
 
 #[test]

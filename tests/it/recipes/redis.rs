@@ -1,10 +1,11 @@
 //! Recipes for Redis.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{is_as_it_was, refused, untouched};
+use super::{is_as_it_was, refused, tells, untouched};
 use crate::servers::{Redis, said};
 use crate::stage::Stage;
 
@@ -15,7 +16,7 @@ fn fill(server: &Redis) {
     server.run(&["eval", script, "0"]);
 }
 
-fn plan(server: &Redis, recipe: &str, dump: &Path, more: &str) -> Stage {
+pub(super) fn plan(server: &Redis, recipe: &str, dump: &Path, more: &str) -> Stage {
     let inputs = format!("dump: {}, {}{more}", dump.display(), server.inputs());
     Stage::new(&format!("steps: {{ redis: {{ use: redis/{recipe}, with: {{ {inputs} }} }} }}\n"))
 }
@@ -36,8 +37,19 @@ impl Backup {
     }
 
     fn aof() -> Self {
+        Self::aof_with(0)
+    }
+
+    /// The same, with so many keys more.
+    fn aof_with(more: usize) -> Self {
         let mut server = Redis::start(&["appendonly yes"]);
         fill(&server);
+        server.run(&[
+            "eval",
+            "for i = 1, ARGV[1] do redis.call('set', 'more:' .. i, i) end",
+            "0",
+            &more.to_string(),
+        ]);
         server.run(&["set", "last", "one"]);
         let truth = server.truth();
         server.down();
@@ -89,6 +101,29 @@ fn an_append_only_file_comes_back() {
 #[test]
 fn an_append_only_file_comes_back_where_it_would_be_ignored() {
     comes_back("restore-aof", &Backup::aof(), "aof", &[]);
+}
+
+/// Lets Redis load so slowly that it can be asked meanwhile.
+fn slow(stage: &Stage) {
+    let script = "#!/bin/sh\ncase \"$*\" in *--port*0*) set -- \"$@\" --key-load-delay 100 --loading-process-events-interval-bytes 1024 ;; esac\n\
+        exec /usr/bin/redis-server \"$@\"\n";
+    stage.write("bin/redis-server", script);
+    fs::set_permissions(stage.path().join("bin/redis-server"), fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("vars: {{ PATH: '{}/bin:/usr/bin:/bin' }}\n", stage.path().display());
+    stage.write("plan.yaml", &(stage.read("plan.yaml") + &path));
+}
+
+#[test]
+fn what_loads_slowly_tells_how_far_it_is() {
+    for (recipe, backup, name) in
+        [("restore-rdb", Backup::rdb(), "backup.rdb"), ("restore-aof", Backup::aof_with(20_000), "aof")]
+    {
+        let server = Redis::start(&[]);
+        let stage = plan(&server, recipe, &backup.path(name), "");
+        slow(&stage);
+        stage.execute(&[]).exits(0);
+        tells(&stage, "redis/stage", "% is loaded");
+    }
 }
 
 #[test]

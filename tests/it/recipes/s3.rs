@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use super::{on_a_full_disk, refused, undo};
+use super::{on_a_full_disk, refused, tells, undo};
 use crate::servers::s3::{ADMIN, S3};
 use crate::stage::Stage;
 
@@ -76,6 +76,8 @@ fn deleted_objects_come_back_and_others_are_left_alone() {
     assert_eq!(bucket.read("deep/deleted [1] too").as_deref(), Some("deep/deleted [1] too"));
     assert_eq!(bucket.read("changed").as_deref(), Some("encrypted by somebody"));
     assert_eq!(bucket.read("ransom note").as_deref(), Some("pay"));
+    tells(&stage, "s3/fetch", "100%");
+    tells(&stage, "s3/put-back", "100%");
     assert!(!stage.has("staging"));
     assert!(bucket.versions().is_superset(&versions), "an older version is gone");
     refused(&bucket.plan("undelete", "2999-01-01T00:00:00Z", ""), "is still to come");
@@ -101,6 +103,8 @@ fn a_prefix_comes_back_as_it_was() {
         assert_eq!(bucket.read(name).as_deref(), Some(name));
     }
     assert_eq!(bucket.read("ransom note").as_deref(), Some("pay"));
+    tells(&stage, "s3/fetch", "100%");
+    tells(&stage, "s3/put-back", "100%");
     bucket.plan("rollback-prefix", &bucket.before, ", remove_newer: yes").execute(&[]).exits(0);
     assert_eq!(bucket.read("ransom note"), None);
     // What was there in between is kept, and brings the harm back as it was, for whoever has chosen the wrong moment.
@@ -153,7 +157,13 @@ fn a_point_is_brought_to_hand_as_it_was_before_the_harm() {
     refused(&on_a_full_disk(plan(point, ", before: ''")), "only 0 MiB free");
     refused(&plan("s3://vault/points/other", ", before: ''"), "is not there");
     let now_it_is = plan(point, ", before: ''");
-    now_it_is.execute(&[]).exits(3);
+    // Nothing chooses another point where the step has no `from`: a person is told what is wrong, and what to do.
+    now_it_is
+        .execute(&[])
+        .exits(3)
+        .says("the point s3://vault/points/one is bad: it is not what its producer made: shop.dump: FAILED")
+        .says("Give `point` an earlier one");
+    now_it_is.run(&["status"]).exits(0).says("Give `point` an earlier one").says("drplan retry ");
     let said =
         |stage: &Stage| fs::read_to_string(stage.run_dir().join("steps/point/fetch/1/stdout")).unwrap();
     assert!(said(&now_it_is).contains("shop.dump: FAILED"), "{}", said(&now_it_is));
@@ -161,6 +171,7 @@ fn a_point_is_brought_to_hand_as_it_was_before_the_harm() {
     stage.run(&["execute", "plan.yaml", "--dry-run"]).exits(0);
     assert!(!stage.has("here"));
     stage.execute(&[]).exits(0);
+    tells(&stage, "point/fetch", "100%");
     assert_eq!(stage.read("here/one/shop.dump"), "the dump");
     assert_eq!(stage.read("here/one/uploads/a b"), "a file");
     assert_eq!(bucket.versions(), versions);

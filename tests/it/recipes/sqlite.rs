@@ -6,7 +6,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use super::{is_as_it_was, on_a_full_disk, refused, undo, untouched};
+use super::{is_as_it_was, on_a_full_disk, refused, tells, undo, untouched};
 use crate::servers::said;
 use crate::stage::Stage;
 
@@ -68,6 +68,7 @@ fn a_database_comes_back_beside_its_old_journal() {
     let stage = database.plan("backup.db.gz", ", replace: yes");
     stage.run(&["execute", "plan.yaml", "--dry-run"]).exits(0);
     stage.execute(&[]).exits(0);
+    tells(&stage, "db/copy", " copied, ");
     assert_eq!(database.truth(), truth);
     is_as_it_was(&copy, &untouched(&database.path("vault"), ""));
     refused(&database.plan("backup.db.gz", ", replace: yes"), "before-restore is kept");

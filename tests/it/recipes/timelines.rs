@@ -1,23 +1,24 @@
 //! A recovery follows the timeline that is meant: that of a restore, of a failover, or the one that was given up.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
 use super::clusters::{archiving, service};
 use super::postgres::fill;
-use super::{refused, undo};
+use super::{is_as_it_was, refused, tells, undo, untouched};
 use crate::servers::{Postgres, as_account, give_to, said};
 use crate::stage::{Stage, until};
 
 /// A moment, and what there was at it.
-struct Then {
-    truth: String,
-    moment: String,
+pub(super) struct Then {
+    pub(super) truth: String,
+    pub(super) moment: String,
 }
 
 /// Writes a message; what comes after it is of a later moment than the one that is returned.
-fn write(server: &Postgres, body: &str) -> Then {
+pub(super) fn write(server: &Postgres, body: &str) -> Then {
     server.sql("shop", &format!("insert into s.messages (body) values ('{body}')"));
     let truth = server.truth("shop");
     let moment = server.sql("shop", "select pg_sleep(0.05); select to_json(clock_timestamp())#>>'{}'");
@@ -115,13 +116,18 @@ fn after_a_failover_moments_of_the_new_timeline_come_back_and_of_the_old_one() {
 }
 
 /// A server that is backed up by pgBackRest.
-struct Backrest {
-    server: Postgres,
+pub(super) struct Backrest {
+    pub(super) server: Postgres,
     folder: tempfile::TempDir,
 }
 
 impl Backrest {
     fn new() -> Self {
+        Self::below(&std::env::temp_dir())
+    }
+
+    /// The same, with the server in a folder of its own below this one.
+    pub(super) fn below(disk: &Path) -> Self {
         let folder = tempfile::tempdir().unwrap();
         give_to("postgres", folder.path());
         let config = folder.path().join("pgbackrest.conf");
@@ -130,7 +136,7 @@ impl Backrest {
             config.display()
         );
         // What fills the database is not archived, segment by segment: the backup holds it.
-        let server = Postgres::start_with(&["archive_mode = on", "archive_command = '/bin/true'"]);
+        let server = Postgres::start_below(disk, &["archive_mode = on", "archive_command = '/bin/true'"]);
         fill(&server);
         let base = folder.path().display();
         let text = format!(
@@ -159,13 +165,20 @@ impl Backrest {
         said(command.current_dir("/"));
     }
 
-    fn plan(&self, stanza: &str, more: &str) -> Stage {
+    pub(super) fn plan(&self, stanza: &str, more: &str) -> Stage {
         Stage::new(&format!(
             "vars: {{ {} }}\nsteps: {{ db: {{ use: postgres/restore-pgbackrest, with: {{ stanza: {stanza}, config: {}/pgbackrest.conf, {}{more} }} }} }}\n",
             self.server.vars(),
             self.folder.path().display(),
             service(&self.server)
         ))
+    }
+
+    /// The WAL that is archived, a line each.
+    fn segments(&self) -> BTreeSet<String> {
+        let all = untouched(&self.folder.path().join("repo/archive"), "");
+        let files = all.lines().filter(|line| line.contains(" f ") && !line.contains("archive.info"));
+        files.map(str::to_owned).collect()
     }
 
     fn impossible(&self, stanza: &str, more: &str, why: &str) {
@@ -175,9 +188,15 @@ impl Backrest {
     fn comes_back(&self, then: &Then, follow: &str) -> Stage {
         let stage =
             self.plan("main", &format!(", replace: yes, until: '{}', timeline: {follow}", then.moment));
+        let backups = || untouched(&self.folder.path().join("repo/backup"), "");
+        let (copy, had) = (backups(), self.segments());
         stage.run(&["execute", "plan.yaml", "--dry-run"]).exits(0);
         stage.execute(&[]).exits(0);
         assert_eq!(self.server.truth("shop"), then.truth, "of {follow}");
+        is_as_it_was(&copy, &backups());
+        tells(&stage, "db/fetch", "%) checksum");
+        // The server archives meanwhile; what was there stays as it was.
+        assert!(self.segments().is_superset(&had), "{had:?}");
         assert_eq!(self.server.sql("postgres", "select current_setting('restore_command')"), "");
         stage
     }

@@ -1,50 +1,17 @@
 //! Disks that are full, that fail to sync, and journals that have lost their end.
 
 use std::fs;
-use std::path::Path;
-use std::process::Command;
 
 use rustix::process::{Signal, kill_process};
 
 use super::Everything;
 use super::crash::hurt;
+use crate::small_disk::SmallDisk;
 use crate::stage::keepers_below;
-
-/// A file system of its own, of a few pages. Needs root.
-pub(crate) struct Small {
-    at: tempfile::TempDir,
-}
-
-impl Small {
-    pub(crate) fn of(kib: usize) -> Self {
-        let small = Self { at: tempfile::tempdir().unwrap() };
-        small.mount(&["-t", "tmpfs", "-o", &format!("size={kib}k"), "tmpfs"]);
-        small
-    }
-
-    pub(crate) fn path(&self) -> &Path {
-        self.at.path()
-    }
-
-    fn grow(&self) {
-        self.mount(&["-o", "remount,size=64m"]);
-    }
-
-    fn mount(&self, args: &[&str]) {
-        let mounted = Command::new("mount").args(args).arg(self.at.path()).status().unwrap();
-        assert!(mounted.success(), "cannot mount a small tmpfs; this test needs root");
-    }
-}
-
-impl Drop for Small {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").args(["--lazy"]).arg(self.at.path()).status();
-    }
-}
 
 /// Runs on a disk of so many KiB, then gives it room; returns whether it was too small.
 fn full_at(kib: usize) -> bool {
-    let small = Small::of(kib);
+    let small = SmallDisk::of(kib);
     let state = small.path().join("state");
     let all = Everything::on(|stage| stage.with_state(&state));
     let what = format!("a disk of {kib} KiB");

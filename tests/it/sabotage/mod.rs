@@ -9,7 +9,6 @@ mod disk;
 mod undo;
 
 pub(crate) use crash::hurt;
-pub(crate) use disk::Small;
 
 use std::process::Command;
 

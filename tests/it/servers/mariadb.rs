@@ -1,7 +1,7 @@
 //! A MariaDB server in a folder of its own, reached by a socket in it alone.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -23,7 +23,12 @@ pub(crate) struct MariaDb {
 impl MariaDb {
     /// Makes a server with these lines in its configuration, and starts it.
     pub(crate) fn start(settings: &[&str]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::start_below(&std::env::temp_dir(), settings)
+    }
+
+    /// The same, with all that it has in a folder of its own below this one.
+    pub(crate) fn start_below(folder: &Path, settings: &[&str]) -> Self {
+        let folder = tempfile::tempdir_in(folder).unwrap();
         give_to(ACCOUNT, folder.path());
         let mut server = Self { folder, process: None };
         let path = |name: &str| server.folder.path().join(name).display().to_string();
@@ -77,6 +82,14 @@ impl MariaDb {
     pub(crate) fn wait(&self) {
         let answers = || self.client("mariadb-admin").arg("ping").output().unwrap().status.success();
         assert!(try_until(|| answers().then_some(())).is_some(), "the server does not answer");
+    }
+
+    /// Ends the server as a crash would; one that waits for room on its disk ends in no other way.
+    pub(crate) fn crash(&mut self) {
+        if let Some(process) = self.process.take() {
+            process.crash();
+        }
+        let _ = fs::remove_file(self.folder.path().join("pid"));
     }
 
     /// Stops the server in good order.

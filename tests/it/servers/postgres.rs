@@ -72,7 +72,7 @@ impl Edition {
 
     /// Makes a cluster and starts it.
     pub(crate) fn start(&self) -> Postgres {
-        let mut server = Postgres::made_by(&self.bin, &[]);
+        let mut server = Postgres::made_by(&self.bin, &std::env::temp_dir(), &[]);
         server.up();
         server
     }
@@ -86,18 +86,28 @@ impl Postgres {
 
     /// Makes a cluster with these lines in its `postgresql.conf`, and starts it.
     pub(crate) fn start_with(settings: &[&str]) -> Self {
-        let mut server = Self::make(settings);
+        Self::start_below(&std::env::temp_dir(), settings)
+    }
+
+    /// The same, with all that it has in a folder of its own below this one.
+    pub(crate) fn start_below(folder: &Path, settings: &[&str]) -> Self {
+        let mut server = Self::make_below(folder, settings);
         server.up();
         server
     }
 
     /// Makes a cluster, and does not start it.
     pub(crate) fn make(settings: &[&str]) -> Self {
-        Self::made_by(&bin(), settings)
+        Self::make_below(&std::env::temp_dir(), settings)
     }
 
-    fn made_by(bin: &Path, settings: &[&str]) -> Self {
-        let server = Self::bare_of(bin);
+    /// The same, with all that it has in a folder of its own below this one.
+    pub(crate) fn make_below(folder: &Path, settings: &[&str]) -> Self {
+        Self::made_by(&bin(), folder, settings)
+    }
+
+    fn made_by(bin: &Path, folder: &Path, settings: &[&str]) -> Self {
+        let server = Self::bare_of(bin, folder);
         let mut initdb = as_account(ACCOUNT, &server.program("initdb"));
         initdb.args(["--username=postgres", "--auth=trust", "--no-sync", "--wal-segsize=1"]);
         initdb.args(["--encoding=UTF8", "--locale=C.UTF-8", "-D"]).arg(server.data());
@@ -111,11 +121,11 @@ impl Postgres {
 
     /// Makes the folder of a cluster, and nothing in it.
     pub(crate) fn bare() -> Self {
-        Self::bare_of(&bin())
+        Self::bare_of(&bin(), &std::env::temp_dir())
     }
 
-    fn bare_of(bin: &Path) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+    fn bare_of(bin: &Path, folder: &Path) -> Self {
+        let folder = tempfile::tempdir_in(folder).unwrap();
         give_to(ACCOUNT, folder.path());
         Self { folder, bin: bin.to_owned(), process: None }
     }

@@ -53,6 +53,11 @@ impl Process {
         self.end_with(self.end);
     }
 
+    /// Ends it as a crash would.
+    pub(crate) fn crash(mut self) {
+        self.end_with(Signal::KILL);
+    }
+
     fn end_with(&mut self, signal: Signal) {
         if self.child.try_wait().is_ok_and(|status| status.is_none()) {
             let _ = kill_process(self.pid(), signal);

@@ -1,7 +1,7 @@
 //! A Redis server in a folder of its own, reached by a socket in it alone.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -20,7 +20,12 @@ pub(crate) struct Redis {
 impl Redis {
     /// Starts a server with these lines in its configuration.
     pub(crate) fn start(settings: &[&str]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::start_below(&std::env::temp_dir(), settings)
+    }
+
+    /// The same, with all that it has in a folder of its own below this one.
+    pub(crate) fn start_below(folder: &Path, settings: &[&str]) -> Self {
+        let folder = tempfile::tempdir_in(folder).unwrap();
         let mut server = Self { folder, process: None };
         fs::create_dir(server.data()).unwrap();
         let own = format!(

@@ -11,7 +11,7 @@ use super::chance::Chance;
 use super::course::{Course, HOSTS, PROGRAM};
 use super::events::{KINDS, Kind};
 use crate::hosts::{Net, of_folder};
-use crate::sabotage::Small;
+use crate::small_disk::SmallDisk;
 use crate::stage::{Ran, Running, Stage, try_until};
 
 /// How often a run is taken up again before it is said that it never ends.
@@ -52,7 +52,7 @@ pub(super) struct Account {
 /// A run under way.
 pub(super) struct Run<'n> {
     pub(super) net: &'n mut Net,
-    pub(super) disk: Small,
+    pub(super) disk: SmallDisk,
     pub(super) stage: Stage,
     pub(super) chance: Chance,
     pub(super) controller: Option<Running>,
@@ -68,7 +68,7 @@ impl<'n> Run<'n> {
     /// Makes the plan and the place of a run.
     pub(super) fn new(net: &'n mut Net, seed: u64, number: usize) -> Self {
         let mut chance = Chance::of(seed, number);
-        let disk = Small::of(8192);
+        let disk = SmallDisk::of(8192);
         let stage = Stage::new("").with_state(&disk.path().join("state"));
         stage.write("work", PROGRAM);
         let program = stage.path().join("work");

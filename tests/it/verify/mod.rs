@@ -6,7 +6,6 @@ mod barman;
 mod bucket;
 mod crypt;
 mod folder;
-mod heads;
 mod mariadb;
 mod mirrors;
 mod pg_dump;
