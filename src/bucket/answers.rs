@@ -60,6 +60,8 @@ pub(super) struct ListedVersion {
     pub(super) size: u64,
     #[serde(default, rename = "ETag")]
     pub(super) etag: Option<String>,
+    #[serde(default)]
+    pub(super) storage_class: Option<String>,
 }
 
 /// The answer of `GetBucketVersioning`.

@@ -37,7 +37,7 @@ pub(super) struct Question<'a> {
     key: Option<&'a str>,
     /// By name, as the signature wants it.
     query: BTreeMap<&'static str, Cow<'a, str>>,
-    headers: BTreeMap<&'static str, &'static str>,
+    headers: BTreeMap<&'static str, Cow<'a, str>>,
 }
 
 impl<'a> Question<'a> {
@@ -58,7 +58,13 @@ impl<'a> Question<'a> {
 
     /// Has the server send the digest that it keeps.
     pub(super) fn with_digest(mut self) -> Self {
-        self.headers.insert("x-amz-checksum-mode", "ENABLED");
+        self.headers.insert("x-amz-checksum-mode", Cow::Borrowed("ENABLED"));
+        self
+    }
+
+    /// Has the server send some of its bytes alone, such as `bytes=0-4095`.
+    pub(super) fn of_range(mut self, range: &'a str) -> Self {
+        self.headers.insert("range", Cow::Borrowed(range));
         self
     }
 
@@ -153,11 +159,11 @@ impl Bucket {
             &self.access.region,
             SIGNED_FOR,
             question.query.iter().map(|(name, value)| (*name, value.as_ref())),
-            question.headers.iter().map(|(name, value)| (*name, *value)),
+            question.headers.iter().map(|(name, value)| (*name, value.as_ref())),
         );
         let mut builder = Request::builder().method(question.method.to_str()).uri(url.as_str());
         for (name, value) in &question.headers {
-            builder = builder.header(*name, *value);
+            builder = builder.header(*name, value.as_ref());
         }
         // The URL holds the signature, so it is not repeated.
         let request = builder.body(()).map_err(|_| Fault::BadAccess("the key makes no URL".to_owned()))?;

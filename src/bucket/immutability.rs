@@ -25,6 +25,8 @@ pub struct Promise {
     pub reach: Option<Length>,
     /// Whether all points are on legal hold.
     pub legal_hold: bool,
+    /// Whether the plan counts the time that getting a point back takes.
+    pub counts_fetch: bool,
 }
 
 impl Promise {
@@ -55,6 +57,8 @@ pub enum Weakness {
     Overwritten,
     /// The bucket throws it away before the plan says.
     ThrownAway,
+    /// It lies in cold storage, and the plan counts no time for getting it back.
+    Cold,
     /// It could not be found out.
     NotKnown,
 }
@@ -116,6 +120,7 @@ pub fn judge(survey: &Survey, promise: &Promise) -> Vec<Concern> {
     }
     hidden(survey, promise, &mut found);
     lifecycle(survey, promise, &mut found);
+    cold(survey, promise, &mut found);
     found.into_concerns()
 }
 
@@ -194,6 +199,26 @@ fn hidden(survey: &Survey, promise: &Promise, found: &mut Found) {
             why.push_str(&format!(", and unless they are locked the bucket destroys them {after} after"));
         }
         found.add(Weakness::Hidden, Certainty::Broken, Some(point), &why);
+    }
+}
+
+/// Looks for points that no plain read gets.
+fn cold(survey: &Survey, promise: &Promise, found: &mut Found) {
+    if promise.counts_fetch {
+        return;
+    }
+    let is_cold =
+        |point: &&StoredPoint| point.objects.iter().filter_map(Object::shown).any(|version| version.is_cold);
+    let newest = survey.points.last().map(|point| &point.name);
+    for point in survey.points.iter().filter(is_cold) {
+        let why = "it lies in cold storage: a read is refused until it was fetched back, which takes hours, and the copy has no `fetch`";
+        let is_newest = Some(&point.name) == newest;
+        found.add(
+            Weakness::Cold,
+            if is_newest { Certainty::Broken } else { Certainty::Suspicious },
+            Some(point),
+            why,
+        );
     }
 }
 
@@ -283,6 +308,9 @@ const fn help(weakness: Weakness) -> &'static str {
             "compare the versions before you trust the newest; a backup has no reason to be written twice"
         }
         Weakness::ThrownAway => "make the rule as long as `keep`, or narrow it to another prefix",
+        Weakness::Cold => {
+            "say in `fetch` how long getting it back takes, or keep the newest points where they can be read at once"
+        }
         Weakness::NotKnown => {
             "give the key s3:GetBucketObjectLockConfiguration, s3:GetObjectRetention, s3:GetObjectLegalHold and s3:GetLifecycleConfiguration"
         }

@@ -27,6 +27,8 @@ pub struct Version {
     pub stored: Moment,
     /// The server's digest: MD5 where the object came in one piece without KMS.
     pub etag: Option<String>,
+    /// Whether it lies where a plain read is refused until somebody has had it fetched, which takes hours.
+    pub is_cold: bool,
 }
 
 impl Bucket {
@@ -108,6 +110,7 @@ fn version_of(listed: ListedVersion, key: String, is_delete_marker: bool) -> Res
         size: listed.size,
         stored: listed.last_modified.parse().map_err(Fault::Malformed)?,
         etag: listed.etag.map(|etag| etag.trim_matches('"').to_owned()).filter(|etag| !etag.is_empty()),
+        is_cold: matches!(listed.storage_class.as_deref(), Some("GLACIER" | "DEEP_ARCHIVE")),
     })
 }
 

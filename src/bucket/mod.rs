@@ -24,7 +24,7 @@ pub use client::Bucket;
 pub use fault::Fault;
 pub use immutability::{Certainty, Concern, Promise, Weakness, judge};
 pub use listing::Version;
-pub use object::{Proof, Reading};
+pub use object::{Beginning, Proof, Reading};
 pub use points::{Object, StoredPoint, points_of};
 pub use protection::{Mode, Protection, Retention};
 pub use settings::{Expiry, LifecycleRule, ObjectLock, Versioning};

@@ -11,6 +11,7 @@ use ureq::http::HeaderMap;
 
 use super::client::{Question, from_transport};
 use super::{Bucket, Fault, Version};
+use crate::value::Moment;
 
 /// What an object was held to when all of it was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +35,17 @@ pub struct Reading {
     expected: Option<String>,
     digest: Running,
     proof: Proof,
+}
+
+/// How an object begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Beginning {
+    /// Its first bytes; fewer than were asked for are all that it has.
+    pub bytes: Vec<u8>,
+    /// How many bytes it has.
+    pub size: u64,
+    /// When it was stored.
+    pub stored: Moment,
 }
 
 enum Running {
@@ -60,6 +72,49 @@ impl Bucket {
         let length =
             text_of(&head, "content-length").and_then(|length| length.parse().ok()).or(Some(version.size));
         Ok(Reading { body: body.into_reader(), read: 0, length, expected, digest, proof })
+    }
+
+    /// Reads the first bytes of an object as a plain read meets it, and no more of it.
+    ///
+    /// # Errors
+    ///
+    /// As every question.
+    pub fn beginning(&self, key: &str, most: usize) -> Result<Beginning, Fault> {
+        let range = format!("bytes=0-{}", most.saturating_sub(1));
+        let (head, body) = match self.start(&Question::of_object(key, None, None).of_range(&range)) {
+            // There is no first byte of what is empty.
+            Err(Fault::Refused { status: 416, .. }) => self.start(&Question::of_object(key, None, None))?,
+            started => started?,
+        };
+        let mut bytes = Vec::with_capacity(most);
+        let mut body = body.into_reader().take(most as u64);
+        body.read_to_end(&mut bytes).map_err(|error| fault_of(key, error))?;
+        // A server that does not know of ranges sends all of it, and says how long that is.
+        let whole =
+            text_of(&head, "content-range").and_then(|range| range.rsplit_once('/')).map(|(_, size)| size);
+        let size = whole.or_else(|| text_of(&head, "content-length")).and_then(|size| size.parse().ok());
+        let size =
+            size.ok_or_else(|| Fault::Malformed("it does not say how long the object is".to_owned()))?;
+        let stored = text_of(&head, "last-modified").and_then(Moment::of_http);
+        let stored = stored
+            .ok_or_else(|| Fault::Malformed("it does not say when the object was stored".to_owned()))?;
+        Ok(Beginning { bytes, size, stored })
+    }
+
+    /// Reads all of an object as a plain read meets it, and returns its SHA-256 in hexadecimal.
+    ///
+    /// # Errors
+    ///
+    /// As every question; [`Fault::Unreachable`] if it breaks off.
+    pub fn sha256(&self, key: &str) -> Result<String, Fault> {
+        let (_, body) = self.start(&Question::of_object(key, None, None))?;
+        let (mut body, mut sum, mut part) = (body.into_reader(), Sha256::new(), vec![0; 128 << 10]);
+        loop {
+            match body.read(&mut part).map_err(|error| fault_of(key, error))? {
+                0 => return Ok(hex(&sum.finalize())),
+                count => sum.update(part.get(..count).unwrap_or_default()),
+            }
+        }
     }
 
     /// Reads all of a version and throws it away; returns what it was held to.

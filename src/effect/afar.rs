@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::digest::{self, Digests};
 use super::listing::{self, Stored, Unlisted};
 use super::run::{self, Look, MOST_OUTPUT};
-use super::{Reply, file};
+use super::{Reply, archive, file};
 use crate::keeper::Mask;
 use crate::probe::Expect;
 use crate::remote::{self, Host, Task};
@@ -101,7 +101,11 @@ pub(super) fn plainly(why: &str) -> String {
     why.split_once(": drplan: ").map_or(why, |(_, why)| why).to_owned()
 }
 
-/// Looks at a file of a host.
+/// Returns what a host tells of a file.
+///
+/// # Errors
+///
+/// Why it cannot be asked.
 pub(super) async fn file(
     afar: &Afar,
     path: &str,
@@ -109,21 +113,16 @@ pub(super) async fn file(
     timeout: Length,
     mask: Option<Mask>,
     expect: &Expect,
-) -> Reply {
+) -> Result<String, String> {
     let wants_sum = if expect.sha256.is_some() { "yes" } else { "no" };
-    let values = [("DRPLAN_FILE", path), ("DRPLAN_SUM", wants_sum)];
+    let head = if expect.pg_dump.is_some() { archive::MOST } else { 0 }.to_string();
+    let values = [("DRPLAN_FILE", path), ("DRPLAN_SUM", wants_sum), ("DRPLAN_HEAD", head.as_str())];
     let values = values.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-    let told = match afar.look(shell(file::TELL), values) {
-        Ok((program, env)) => run::capture(Look { program: &program, env: &env, cwd, timeout, mask }).await,
-        Err(why) => Err(why),
-    };
-    let told = told.and_then(|ran| match ran.failure {
+    let (program, env) = afar.look(shell(file::TELL), values)?;
+    let ran = run::capture(Look { program: &program, env: &env, cwd, timeout, mask }).await?;
+    match ran.failure {
         Some(why) => Err(plainly(&why)),
         None => Ok(String::from_utf8_lossy(&ran.out).into_owned()),
-    });
-    match told.and_then(|told| file::judge_told(path, told.trim(), expect)) {
-        Ok(found) => Reply::Yes(found),
-        Err(why) => Reply::No(why),
     }
 }
 

@@ -4,7 +4,7 @@ use tokio::net::TcpStream;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-use super::inspect::{Inspection, Verdict, inspect};
+use super::inspect::inspect;
 use super::run::{self, Look};
 use super::words::{fill, short, unknown_in};
 use super::{Env, Question, Reply, afar, file, http};
@@ -24,14 +24,7 @@ pub(super) async fn ask_after(before: &[String], question: Question) -> Reply {
     }
     if question.probe.asked.is_some() {
         let confine = question.probe.asked.as_ref().is_some_and(|asked| asked.confine);
-        let Inspection { verdict, note, .. } =
-            Box::pin(inspect(if confine { before } else { &[] }, question)).await;
-        return match verdict {
-            Verdict::Good => Reply::Yes(note),
-            Verdict::Bad => Reply::No(note),
-            // A look that failed is no answer, and never a good one.
-            Verdict::Unknown => Reply::Broken(format!("cannot be known: {note}")),
-        };
+        return Box::pin(inspect(if confine { before } else { &[] }, question)).await.into();
     }
     match mask_of(&question.env) {
         Ok(None) => look(before, question, None).await,
@@ -90,12 +83,9 @@ async fn look(before: &[String], question: Question, mask: Option<Mask>) -> Repl
         },
         ProbeKind::File(path) => match fill(&path, &env) {
             Ok(path) => {
-                if let Some(afar) = afar {
-                    return afar::file(&afar, &path, &cwd, limit, mask, &probe.expect).await;
-                }
-                let path = cwd.join(path);
-                let looked = spawn_blocking(move || file::look(&path, &probe.expect, limit));
-                within(limit, async { looked.await.unwrap_or_else(|error| Err(error.to_string())) }).await
+                let afar = afar.as_deref();
+                let look = file::Look { expect: &probe.expect, env: &env, cwd: &cwd, limit, afar, mask };
+                return file::look(&path, look).await.into();
             }
             Err(reply) => return reply,
         },

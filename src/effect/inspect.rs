@@ -13,10 +13,10 @@ use super::demand::{Site, look_for};
 use super::digest::{self, Digests};
 use super::listing::{Listing, Stored, Unlisted, list};
 use super::run::{self, Examined, Look, MOST_OUTPUT};
-use super::words::unknown_in;
-use super::{Afar, Env, Errand, Fetched, Question, Reply, Unfetched, afar, ask, facts, secrets};
+use super::words::{fill, unknown_in};
+use super::{Afar, Env, Errand, Fetched, Question, Reply, Unfetched, afar, ask, facts, file, secrets};
 use crate::keeper::Mask;
-use crate::probe::{Asked, Command, Expect, Facts, Probe, ProbeKind};
+use crate::probe::{Asked, Command, Expect, Facts, Integrity, Probe, ProbeKind};
 use crate::value::{Length, Text};
 
 /// What came of a look.
@@ -42,8 +42,56 @@ pub struct Inspection {
 }
 
 impl Inspection {
-    fn unknown(note: impl Into<String>) -> Self {
-        Self { verdict: Verdict::Unknown, note: note.into(), facts: Facts::default() }
+    fn of(verdict: Verdict, note: impl Into<String>) -> Self {
+        Self { verdict, note: note.into(), facts: Facts::default() }
+    }
+
+    pub(super) fn good(note: impl Into<String>) -> Self {
+        Self::of(Verdict::Good, note)
+    }
+
+    pub(super) fn bad(note: impl Into<String>) -> Self {
+        Self::of(Verdict::Bad, note)
+    }
+
+    pub(super) fn unknown(note: impl Into<String>) -> Self {
+        Self::of(Verdict::Unknown, note)
+    }
+
+    /// Says how far a good answer has looked into a point.
+    pub(super) fn reaching(mut self, level: Integrity) -> Self {
+        self.facts.integrity = (self.verdict == Verdict::Good).then_some(level);
+        self
+    }
+
+    /// Takes secrets out of all that it says.
+    fn masked(mut self, mask: &Mask) -> Self {
+        self.note = mask.hide(&self.note);
+        for line in self.facts.problems.iter_mut().chain(&mut self.facts.unknown) {
+            *line = mask.hide(line);
+        }
+        self
+    }
+}
+
+impl From<Reply> for Inspection {
+    fn from(reply: Reply) -> Self {
+        match reply {
+            Reply::Yes(note) => Self::good(note),
+            Reply::No(note) => Self::bad(note),
+            Reply::Unknown(note) | Reply::Broken(note) => Self::unknown(note),
+        }
+    }
+}
+
+impl From<Inspection> for Reply {
+    fn from(Inspection { verdict, note, .. }: Inspection) -> Self {
+        match verdict {
+            Verdict::Good => Self::Yes(note),
+            Verdict::Bad => Self::No(note),
+            // A look that failed is no answer, and never a good one.
+            Verdict::Unknown => Self::Broken(format!("cannot be known: {note}")),
+        }
     }
 }
 
@@ -179,16 +227,29 @@ pub(super) async fn inspect(before: &[String], mut question: Question) -> Inspec
             Err(why) => Inspection::unknown(why),
         };
     }
-    let ProbeKind::Run(command) = &question.probe.kind else {
-        return match ask::ask_after(before, question).await {
-            Reply::Yes(note) => Inspection { verdict: Verdict::Good, note, facts: Facts::default() },
-            Reply::No(note) => Inspection { verdict: Verdict::Bad, note, facts: Facts::default() },
-            Reply::Unknown(note) | Reply::Broken(note) => Inspection::unknown(note),
-        };
-    };
     let mask = match ask::mask_of(&question.env) {
         Ok(mask) => mask,
         Err(why) => return Inspection::unknown(why),
+    };
+    let command = match &question.probe.kind {
+        ProbeKind::Run(command) => command,
+        ProbeKind::File(path) => {
+            let seen = match fill(path, &question.env) {
+                Ok(path) => {
+                    let Question { probe, env, cwd, afar, .. } = &question;
+                    let (expect, limit, afar) = (&probe.expect, probe.timeout, afar.as_deref());
+                    let look = file::Look { expect, env, cwd, limit, afar, mask: mask.clone() };
+                    file::look(&path, look).await
+                }
+                Err(reply) => Inspection::from(reply),
+            };
+            return match &mask {
+                Some(mask) => seen.masked(mask),
+                None => seen,
+            };
+        }
+        // That something answers says nothing of what is in it.
+        _ => return Inspection::from(ask::ask_after(before, question).await).reaching(Integrity::Listed),
     };
     let program: Vec<String> = match command.clone() {
         Command::Shell(text) => question.shell.iter().cloned().chain([text.to_string()]).collect(),
@@ -199,18 +260,15 @@ pub(super) async fn inspect(before: &[String], mut question: Question) -> Inspec
     {
         return Inspection::unknown(why);
     }
-    let mut inspection = match run_for_facts(before, &question, program, mask.clone()).await {
+    let inspection = match run_for_facts(before, &question, program, mask.clone()).await {
         Ok(inspection) => inspection,
         Err(why) if question.afar.is_some() => Inspection::unknown(afar::plainly(&why)),
         Err(why) => Inspection::unknown(why),
     };
-    if let Some(mask) = mask {
-        inspection.note = mask.hide(&inspection.note);
-        for line in inspection.facts.problems.iter_mut().chain(&mut inspection.facts.unknown) {
-            *line = mask.hide(line);
-        }
+    match &mask {
+        Some(mask) => inspection.masked(mask),
+        None => inspection,
     }
-    inspection
 }
 
 /// Puts a recipe's probe in the place of the one that uses it, once its tools are there.

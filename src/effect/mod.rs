@@ -4,6 +4,7 @@
 //! another implementation that never acts, so the engine has no way to tell the two apart.
 
 mod afar;
+mod archive;
 mod ask;
 mod confine;
 mod conversation;

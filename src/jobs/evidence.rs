@@ -36,8 +36,17 @@ pub(super) fn changed(meta: Meta) -> Option<Moment> {
     Some(Moment::from_unix_millis(meta.written.checked_mul(1000)?))
 }
 
+/// When a job should have succeeded last.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wanted {
+    /// By the plan: at or after this moment.
+    pub(super) due: Option<Moment>,
+    /// The present.
+    pub(super) now: Moment,
+}
+
 /// Looks at a stamp: the time in it, else the time at which it was written.
-pub(super) fn stamp(system: &dyn Machine, asked: StampAsked<'_>, now: Moment) -> Sign {
+pub(super) fn stamp(system: &dyn Machine, asked: StampAsked<'_>, wanted: Wanted) -> Sign {
     let shown = asked.file.display();
     let meta = match system.metadata(asked.file) {
         Ok(meta) => meta,
@@ -53,11 +62,11 @@ pub(super) fn stamp(system: &dyn Machine, asked: StampAsked<'_>, now: Moment) ->
     let Some(time) = inside.or_else(|| changed(meta)) else {
         return Sign::unknown(format!("{shown} has no time"), "have the job write its UTC time there");
     };
-    aged(&format!("by {shown} the job last succeeded"), time, asked.max_age, now)
+    wanted.hold(&format!("by {shown} the job last succeeded"), time, asked.max_age)
 }
 
 /// Looks at a log: its last success, and whether it has failed since.
-pub(super) fn log(system: &dyn Machine, asked: LogAsked<'_>, now: Moment) -> Sign {
+pub(super) fn log(system: &dyn Machine, asked: LogAsked<'_>, wanted: Wanted) -> Sign {
     let shown = asked.file.display();
     let text = match system.end_of(asked.file) {
         Ok(text) => text,
@@ -84,17 +93,22 @@ pub(super) fn log(system: &dyn Machine, asked: LogAsked<'_>, now: Moment) -> Sig
     }
     let said = format!("by {shown} the job last succeeded");
     if let Some(time) = time_in(success) {
-        return aged(&said, time, asked.max_age, now);
+        return wanted.hold(&said, time, asked.max_age);
     }
-    let Some(max_age) = asked.max_age else { return Sign::good(format!("{shown} ends with a success")) };
     // No line is younger than the file.
     let written = system.metadata(asked.file).ok().and_then(changed);
-    match written.and_then(|written| now.since(written)) {
-        Some(age) if age > max_age => Sign::wrong(
+    let age = written.and_then(|written| wanted.now.since(written)).unwrap_or(Length::ZERO);
+    let is_old = match asked.max_age {
+        Some(max_age) => age > max_age,
+        None => written.is_some_and(|written| wanted.is_missed_by(written)),
+    };
+    match asked.max_age {
+        _ if is_old => Sign::wrong(
             format!("nothing was written to {shown} for {}", age.rounded()),
             "find out why the job runs no more",
         ),
-        _ => Sign::unknown(
+        None => Sign::good(format!("{shown} ends with a success")),
+        Some(_) => Sign::unknown(
             format!("when the job last succeeded cannot be read from {shown}"),
             "have it write the time into the line, as 2026-11-22T02:00:00Z",
         ),
@@ -114,17 +128,29 @@ fn cannot_read(file: &Path, error: &std::io::Error) -> Sign {
     Sign::unknown(format!("{} cannot be read: {error}", file.display()), NO_RIGHT)
 }
 
-fn aged(said: &str, time: Moment, max_age: Option<Length>, now: Moment) -> Sign {
-    if time > now.plus(CLOCKS_DIFFER) {
-        return Sign::wrong(format!("{said} at {time}, which is in the future"), "set the clock right");
+impl Wanted {
+    /// Whether the plan wants something younger than what is of this moment.
+    pub(super) fn is_missed_by(self, time: Moment) -> bool {
+        self.due.is_some_and(|due| time.plus(CLOCKS_DIFFER) < due)
     }
-    let age = now.since(time).unwrap_or(Length::ZERO);
-    match max_age {
-        Some(max_age) if age > max_age => Sign::wrong(
-            format!("{said} {} ago ({time}); that may be {max_age}", age.rounded()),
-            "find out why the job runs no more, or fails: look at its log",
-        ),
-        _ => Sign::good(format!("{said} {} ago ({time})", age.rounded())),
+
+    /// Holds the last success to how old it may be: as the plan says of it, else by the schedule.
+    fn hold(self, said: &str, time: Moment, max_age: Option<Length>) -> Sign {
+        let help = "find out why the job runs no more, or fails: look at its log";
+        if time > self.now.plus(CLOCKS_DIFFER) {
+            return Sign::wrong(format!("{said} at {time}, which is in the future"), "set the clock right");
+        }
+        let age = self.now.since(time).unwrap_or(Length::ZERO);
+        let said = format!("{said} {} ago ({time})", age.rounded());
+        match (max_age, self.due) {
+            (Some(max_age), _) if age > max_age => {
+                Sign::wrong(format!("{said}; that may be {max_age}"), help)
+            }
+            (None, Some(due)) if self.is_missed_by(time) => {
+                Sign::wrong(format!("{said}; by the plan it should have since {due}"), help)
+            }
+            _ => Sign::good(said),
+        }
     }
 }
 
@@ -134,24 +160,36 @@ pub(super) fn time_in(line: &str) -> Option<Moment> {
     first.trim_matches(['[', ']', ':']).parse().ok().or_else(|| Moment::find_in(line))
 }
 
+/// What the system's log has of a job of cron.
+pub(super) struct Started {
+    /// When cron last started it.
+    pub(super) at: Moment,
+    /// How it has failed right after.
+    pub(super) failed: Option<String>,
+    /// When the last line of the log was written.
+    pub(super) written: Option<Moment>,
+}
+
 /// Returns when cron last started a command, and whether a job has failed right after, by the system's log.
 ///
 /// What stands in the log is not older than its rotation; nothing found says nothing.
-pub(super) fn started_by_cron(system: &dyn Machine, program: &str) -> Option<(Moment, Option<String>)> {
+pub(super) fn started_by_cron(system: &dyn Machine, program: &str) -> Option<Started> {
     for file in ["/var/log/cron.log", "/var/log/cron", "/var/log/syslog"] {
-        let Ok(text) = system.end_of(Path::new(file)) else { continue };
+        let file = Path::new(file);
+        let Ok(text) = system.end_of(file) else { continue };
         let lines: Vec<&str> =
             text.lines().filter(|line| line.to_ascii_uppercase().contains("CRON")).collect();
         let started = |line: &&str| line.contains(") CMD (") && super::command::names_program(line, program);
         let Some(at) = lines.iter().rposition(started) else { continue };
-        let Some(time) = lines.get(at).and_then(|line| time_in(line)) else { continue };
+        let Some(started) = lines.get(at).and_then(|line| time_in(line)) else { continue };
         let job = lines.get(at).and_then(|line| process_of(line));
         let failed = lines.get(at + 1..).unwrap_or_default().iter().find_map(|line| {
             let (_, rest) = line.split_once("error (grandchild #")?;
             let (pid, rest) = rest.split_once(' ')?;
             (Some(pid) == job).then(|| rest.trim_end_matches(')').to_owned())
         });
-        return Some((time, failed));
+        let written = system.metadata(file).ok().and_then(changed);
+        return Some(Started { at: started, failed, written });
     }
     None
 }

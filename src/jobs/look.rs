@@ -6,7 +6,7 @@ use super::account::{self, Lookup};
 use super::command::{self, CRON_PATH};
 use super::cron_file::{CronFile, entries};
 use super::cron_table::{Entry, never};
-use super::evidence::{self, LogAsked, StampAsked};
+use super::evidence::{self, LogAsked, StampAsked, Started, Wanted};
 use super::machine::Machine;
 use super::manager::Manager;
 use super::sign::Sign;
@@ -69,8 +69,9 @@ pub fn look(asked: &Asked<'_>) -> Vec<Sign> {
             }
         }
     }
-    signs.extend(asked.stamp.map(|stamp| evidence::stamp(system, stamp, asked.now)));
-    signs.extend(asked.log.map(|log| evidence::log(system, log, asked.now)));
+    let wanted = Wanted { due: asked.due, now: asked.now };
+    signs.extend(asked.stamp.map(|stamp| evidence::stamp(system, stamp, wanted)));
+    signs.extend(asked.log.map(|log| evidence::log(system, log, wanted)));
     signs
 }
 
@@ -80,14 +81,23 @@ fn cron(system: &dyn Machine, asked: &Asked<'_>, file: &CronFile, signs: &mut Ve
         Ok(found) => cron_entries(system, asked, file, &found, signs),
     }
     signs.push(daemon::cron(system));
-    if let Some((time, failed)) = asked.runs.and_then(|runs| evidence::started_by_cron(system, runs)) {
-        signs.push(match failed {
-            Some(why) => Sign::wrong(
-                format!("cron started it at {time}, and it {why}"),
+    if let Some(Started { at, failed, written }) =
+        asked.runs.and_then(|runs| evidence::started_by_cron(system, runs))
+    {
+        let wanted = Wanted { due: asked.due, now: asked.now };
+        // A log that nobody writes to any more says nothing of what has come since.
+        let goes_on = written.is_some_and(|written| !wanted.is_missed_by(written));
+        signs.push(match (failed, asked.due) {
+            (Some(why), _) => Sign::wrong(
+                format!("cron started it at {at}, and it {why}"),
                 "run it by hand and see what it says",
             ),
+            (None, Some(due)) if goes_on && wanted.is_missed_by(at) => Sign::wrong(
+                format!("cron last started it at {at}; by the plan it should have since {due}"),
+                "see whether the entry was changed, and whether its machine was on at that hour",
+            ),
             // Whether it has succeeded is another question.
-            None => Sign::good(format!("cron last started it at {time}")),
+            (None, _) => Sign::good(format!("cron last started it at {at}")),
         });
     }
 }

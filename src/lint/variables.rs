@@ -115,7 +115,13 @@ pub(super) fn of_probe(path: &Trail<'_>, probe: &Probe, asked: &mut Vec<Asked>) 
         ProbeKind::Run(_) => {}
         ProbeKind::Http(request) => of_request(&path.key("http"), request, asked),
         ProbeKind::Tcp(text) => of_text(&path.key("tcp"), text, asked),
-        ProbeKind::File(text) => of_text(&path.key("file"), text, asked),
+        ProbeKind::File(text) => {
+            of_text(&path.key("file"), text, asked);
+            let database = probe.expect.pg_dump.as_ref().and_then(|archive| archive.database.as_ref());
+            if let Some(database) = database {
+                of_text(&path.key("expect").key("pg_dump"), database, asked);
+            }
+        }
         ProbeKind::Use(_, with) => of_inputs(&path.key("with"), with, asked),
     }
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use super::Fact;
+use super::{Fact, PgDump};
 use crate::value::{Length, OneOrMany, Sha256Hex};
 
 /// A regular expression (syntax of the crate `regex`: linear time, no look-around).
@@ -133,6 +133,9 @@ pub struct Expect {
     /// `file`: the SHA-256 of its content, in hexadecimal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sha256: Option<Sha256Hex>,
+    /// `file`: it is an archive of `pg_dump`, by its head: the database's name, or a mapping.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pg_dump: Option<PgDump>,
 }
 
 /// An empty list would be content with nothing.
@@ -143,8 +146,8 @@ fn at_least_one<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<One
 
 impl Expect {
     /// The names of the fields.
-    pub const FIELDS: [&'static str; 8] =
-        ["exit", "matches", "facts", "status", "exists", "min_bytes", "max_age", "sha256"];
+    pub const FIELDS: [&'static str; 9] =
+        ["exit", "matches", "facts", "status", "exists", "min_bytes", "max_age", "sha256", "pg_dump"];
 
     /// Returns the names of the fields that are given.
     pub fn given(&self) -> impl Iterator<Item = &'static str> {
@@ -157,6 +160,7 @@ impl Expect {
             ("min_bytes", self.min_bytes.is_some()),
             ("max_age", self.max_age.is_some()),
             ("sha256", self.sha256.is_some()),
+            ("pg_dump", self.pg_dump.is_some()),
         ]
         .into_iter()
         .filter_map(|(name, given)| given.then_some(name))

@@ -131,7 +131,7 @@ impl ProbeKind {
         match key {
             "run" => &["exit", "matches", "facts"],
             "http" => &["status", "matches"],
-            "file" => &["exists", "min_bytes", "max_age", "sha256"],
+            "file" => &["exists", "min_bytes", "max_age", "sha256", "pg_dump"],
             _ => &[],
         }
     }

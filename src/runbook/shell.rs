@@ -1,7 +1,7 @@
 //! What a person pastes into bash: variables, commands, probes.
 
 use crate::plan::{SecretSource, Ssh};
-use crate::probe::{Command, HttpRequest, Probe, ProbeKind};
+use crate::probe::{Command, HttpRequest, PgDump, Probe, ProbeKind};
 use crate::value::Text;
 
 /// Quotes a value so that bash takes it for exactly this text.
@@ -93,6 +93,10 @@ pub(super) fn probe(probe: &Probe, shell: Option<&[String]>) -> Option<String> {
             if probe.expect.sha256.is_some() {
                 line.push_str(&format!("\nsha256sum -- {path}"));
             }
+            if probe.expect.pg_dump.is_some() {
+                // All of the list is read: a pipe that closes early would be a failure.
+                line.push_str(&format!("\npg_restore --list -- {path} | sed -n '/^;/p'"));
+            }
             Some(line)
         }
         ProbeKind::Use(..) => None,
@@ -128,6 +132,10 @@ pub(super) fn expectation(probe: &Probe) -> String {
     }
     if let Some(sum) = &expect.sha256 {
         parts.push(format!("has the SHA-256 {}", serde_json::json!(sum).as_str().unwrap_or_default()));
+    }
+    if let Some(PgDump { database, .. }) = &expect.pg_dump {
+        let of = database.as_ref().map(|database| format!(" of the database {}", database.as_str()));
+        parts.push(format!("is an archive of pg_dump{}", of.unwrap_or_default()));
     }
     parts.join(", ")
 }

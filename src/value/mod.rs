@@ -17,6 +17,7 @@ mod suggest;
 mod table;
 mod text;
 mod tool;
+mod zone;
 
 pub use checked::{Date, LanguageVersion, NonEmpty, Sha256Hex};
 pub(crate) use either::short_form;
@@ -35,3 +36,4 @@ pub use suggest::{closest, did_you_mean, slip_of};
 pub use table::{Key, Table};
 pub use text::{NameError, Text};
 pub use tool::Tool;
+pub use zone::{NeverShown, WallTime, Zone};

@@ -47,6 +47,12 @@ impl Moment {
         Self::from_unix_millis(self.as_unix_millis().saturating_sub(millis))
     }
 
+    /// Reads the time that HTTP says: `Sun, 22 Nov 2026 14:05:09 GMT`.
+    pub fn of_http(text: &str) -> Option<Self> {
+        let time = jiff::fmt::rfc2822::parse(text).ok()?.timestamp();
+        Some(Self::from_unix_millis(time.as_millisecond()))
+    }
+
     /// Returns the moment as it stands in the names of files: `20261122T140509Z`.
     pub fn compact(self) -> String {
         self.0.strftime("%Y%m%dT%H%M%SZ").to_string()
@@ -180,6 +186,13 @@ mod tests {
         for name in ["db.dump", "20261122T140509", "20261322T140509Z", "2026-11-22", "9"] {
             assert_eq!(Moment::find_in(name), None, "{name}");
         }
+    }
+
+    #[test]
+    fn reads_the_time_of_http() {
+        let expected = Some("2026-11-22T14:05:09Z".parse().unwrap());
+        assert_eq!(Moment::of_http("Sun, 22 Nov 2026 14:05:09 GMT"), expected);
+        assert_eq!(Moment::of_http("yesterday"), None);
     }
 
     #[test]

@@ -260,6 +260,8 @@ pub enum Kind {
     NoKey,
     /// Its lock, its versions or its lifecycle are not what the plan says.
     NotProtected,
+    /// It cannot be read at once, and the plan counts with that.
+    Cold,
     /// What makes it is not installed, or did not run.
     JobNotRun,
     /// A restore needs something that is not there.

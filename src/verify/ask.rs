@@ -165,7 +165,6 @@ async fn find(asking: Asking<'_>, subject: &Subject<'_>, promise: &Promise<'_>) 
     look_into(asking, promise, &of_point, &env, None, found).await
 }
 
-/// Whether a probe looks at the whole copy.
 /// Lists the points of a folder, or takes a file, or a mirror, for the one point that it is.
 async fn list(
     asking: Asking<'_>,

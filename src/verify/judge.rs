@@ -11,6 +11,7 @@ use crate::value::{Id, Length, Moment};
 
 /// Clocks of two machines differ; a point that is dated further ahead than this is dated wrongly.
 pub(super) const CLOCKS_DIFFER: Length = Length::from_secs(600);
+
 /// Holds what was found of a copy to the plan.
 pub(super) fn judge_copy(
     promise: &Promise<'_>,

@@ -7,7 +7,9 @@ use super::found::{Found, Seen};
 use super::promise::Promise;
 use super::subject::Subject;
 use super::{Kind, Problem, Severity};
-use crate::bucket::{Access, Address, Bucket, Certainty, Concern, Fault, Limits, StoredPoint, Survey};
+use crate::bucket::{
+    Access, Address, Bucket, Certainty, Concern, Fault, Limits, StoredPoint, Survey, Weakness,
+};
 use crate::bucket::{Promise as Kept, judge};
 use crate::effect::{Digests, Env};
 use crate::plan::Keep;
@@ -126,6 +128,7 @@ fn kept(subject: &Subject<'_>) -> Kept {
         keep_each,
         reach: subject.copy.keep.reaches_back(),
         legal_hold: subject.copy.legal_hold == Some(true),
+        counts_fetch: subject.copy.fetch.is_some(),
     }
 }
 
@@ -135,7 +138,8 @@ fn problem(concern: &Concern) -> Problem {
         Certainty::Unknown => Severity::Unknown,
         Certainty::Suspicious => Severity::Warning,
     };
-    Problem::new(Kind::NotProtected, severity, concern.to_string(), concern.help)
+    let kind = if concern.weakness == Weakness::Cold { Kind::Cold } else { Kind::NotProtected };
+    Problem::new(kind, severity, concern.to_string(), concern.help)
 }
 
 /// Reads all objects of a point, each against what its producer or the server says of it.

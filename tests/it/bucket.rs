@@ -327,6 +327,7 @@ fn a_server_that_is_wrong_is_not_taken_for_an_empty_bucket() {
         size: 3,
         stored: now(),
         etag: None,
+        is_cold: false,
     };
     let rotten = open(&values, "s3://kept/", Limits::default()).check(&version);
     assert_eq!(rotten, Err(Fault::Rotten("k: its MD5 is not that of what was stored".to_owned())));

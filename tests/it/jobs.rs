@@ -404,6 +404,29 @@ fn knows_whether_a_job_ran() {
     // A line without a time that can be told is no success of today.
     assert_eq!(log("Nov 23 02:00:09 backup: done\n"), Standing::Unknown);
 
+    // Where nobody has said how old they may be, the schedule of the backup does.
+    let held = |text: &str, due: &str| {
+        tree.file("var/lib/stamp", text, 0o644);
+        tree.file("var/log/backup.log", text, 0o644);
+        let scheduler = Scheduler::Crontab("root".to_owned());
+        let (stamp, is_success) = (Path::new("/var/lib/stamp"), |line: &str| line.ends_with("done"));
+        let log = Path::new("/var/log/backup.log");
+        let log = LogAsked { file: log, is_success: &is_success, is_failure: &|_| false, max_age: None };
+        let stamp = Some(StampAsked { file: stamp, max_age: None });
+        let due = due.parse().ok();
+        let machine = below(tree.0.path());
+        let signs = look(&Asked { stamp, log: Some(log), due, now, ..asked(&machine, &scheduler) });
+        let of = |file: &str| signs.iter().find(|sign| sign.what.contains(file)).unwrap().standing;
+        (of("/var/lib/stamp"), of("/var/log/backup.log"))
+    };
+    let (good, wrong) = (Standing::Good, Standing::Wrong);
+    assert_eq!(held("2026-11-23T02:00:09Z done", "2026-11-23T02:00:00Z"), (good, good));
+    assert_eq!(held("2026-11-22T02:00:09Z done", "2026-11-23T02:00:00Z"), (wrong, wrong));
+    assert_eq!(held("2026-01-22T02:00:09Z done", "no schedule"), (good, good));
+    // A log without times: the file was just written. It is held to that.
+    assert_eq!(held("Nov 23 02:00:09 done", "2026-11-23T02:00:00Z").1, good);
+    assert_eq!(held("Nov 23 02:00:09 done", "2999-11-23T02:00:00Z").1, wrong);
+
     // What cron has noted: that it was started is no success, that it failed is a failure.
     let entry = "0 2 * * * root /usr/local/bin/backup\n";
     let line = "2026-11-23T02:00:01.123456+00:00 vps CRON[1017]: (root) CMD ([1026] /usr/local/bin/backup)\n";
@@ -414,6 +437,17 @@ fn knows_whether_a_job_ran() {
     );
     tree.file("var/log/syslog", &failed, 0o640);
     assert!(tree.cron(entry).contains("failed with exit status 1"), "{}", tree.cron(entry));
+    // That it was started weeks ago is no good sign, unless the log ends there as well.
+    let started = |due: &str| {
+        tree.file("var/log/syslog", line, 0o640);
+        let scheduler = Scheduler::CronFile(PathBuf::from("/etc/cron.d/backup"));
+        let (runs, due) = (Some("/usr/local/bin/backup"), due.parse().ok());
+        let signs = look(&Asked { runs, due, now, ..asked(&below(tree.0.path()), &scheduler) });
+        signs.into_iter().find(|sign| sign.what.contains("cron last started it")).unwrap().standing
+    };
+    assert_eq!(started("2026-11-23T02:00:00Z"), Standing::Good);
+    assert_eq!(started("2026-11-24T02:00:00Z"), Standing::Wrong);
+    assert_eq!(started("2999-11-24T02:00:00Z"), Standing::Good);
 }
 
 #[test]

@@ -59,7 +59,7 @@ fn of_a_bucket_the_newest_is_taken_that_lacks_nothing() {
         point(&s3, day);
     }
     // One lacks a file that its list names, of one that is empty, and one was deleted.
-    s3.put("/kept/nightly/20261105T030000Z/SHA256SUMS", &format!("{}  data\n", "0".repeat(64)));
+    s3.put("/kept/nightly/20261105T030000Z/SHA256SUMS", format!("{}  data\n", "0".repeat(64)));
     s3.put("/kept/nightly/20261104T030000Z/data", "");
     s3.request("DELETE", "/kept/nightly/20261103T030000Z/data", &[], "", &[]).done();
     let stage = stage(&s3);

@@ -18,17 +18,17 @@ fn now() -> Moment {
 }
 
 /// A timer of every night.
-fn nightly() -> String {
+pub(crate) fn nightly() -> String {
     "[Timer]\nOnCalendar=*-*-* 03:30:00\n".to_owned()
 }
 
 /// A timer that elapses when it is started, and then every night.
-fn at_once() -> String {
+pub(crate) fn at_once() -> String {
     format!("{}OnActiveSec=0\nAccuracySec=1us\n", nightly())
 }
 
 /// A service that runs a command and ends, with more lines.
-fn runs(command: &str, more: &str) -> String {
+pub(crate) fn runs(command: &str, more: &str) -> String {
     format!("{more}\n[Service]\nType=oneshot\nExecStart={command}\n")
 }
 
@@ -85,7 +85,7 @@ impl Asking<'_> {
     }
 }
 
-fn boot(jobs: &[(&str, String, String)], disabled: &[&str]) -> Systemd {
+pub(crate) fn boot(jobs: &[(&str, String, String)], disabled: &[&str]) -> Systemd {
     let mut files: Vec<(String, String)> = Vec::new();
     for (name, timer, service) in jobs {
         files.extend(job(name, timer, service));
@@ -98,7 +98,7 @@ fn boot(jobs: &[(&str, String, String)], disabled: &[&str]) -> Systemd {
 }
 
 /// Waits until a timer has elapsed, and nothing is left to do of it.
-fn has_elapsed(systemd: &Systemd, name: &str) {
+pub(crate) fn has_elapsed(systemd: &Systemd, name: &str) {
     let value = |unit: &str, property: &str| {
         systemd.ask(&["systemctl", "show", "--value", "-p", property, &format!("{name}.{unit}")]).unwrap()
     };

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::sshd::Sshd;
 use super::{drplan, run};
-use crate::servers::said;
+use crate::servers::{Edition, said};
 use crate::stage::Stage;
 use crate::verify::of_now;
 
@@ -200,4 +200,48 @@ fn a_repository_on_another_host_is_read_there_with_the_key_of_the_plan() {
     let out = verify.output().unwrap();
     assert_eq!(out.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&out.stdout).contains("does not open it"), "{out:?}");
+}
+
+#[test]
+fn the_head_of_a_dump_is_read_on_its_host_without_a_tool_of_postgresql() {
+    let server = Edition::of_the_machine().start();
+    server.sql("postgres", "create database shop");
+    let dumped = |format: &str| {
+        let far = Far::new(", verify: [ { file: $POINT_PATH, expect: { pg_dump: shop } } ]", "");
+        let point = far.point(&of_now());
+        said(server.client("pg_dump").args([format, "shop", "-f"]).arg(&point));
+        let programs = [
+            "sh",
+            "bash",
+            "cat",
+            "rm",
+            "mkdir",
+            "sed",
+            "setsid",
+            "kill",
+            "head",
+            "od",
+            "stat",
+            "date",
+            "ls",
+            "find",
+            "awk",
+            "wc",
+            "dirname",
+            "sha256sum",
+        ];
+        far.sshd.only_with(&programs);
+        (far, point)
+    };
+    for format in ["-Fc", "-Fd", "-Ft"] {
+        let (far, point) = dumped(format);
+        let (code, copy) = far.verify();
+        assert_eq!((code, &copy["integrity"]), (0, &"header".into()), "{format}: {copy:#}");
+        assert_eq!(copy["looked_into"][0]["dated_by"], "artifact", "{format}: {copy:#}");
+        let head = if format == "-Fd" { point.join("toc.dat") } else { point };
+        fs::File::options().write(true).open(&head).unwrap().set_len(40).unwrap();
+        far.has("failure", "not-good", "ends after 40 bytes, in the middle of its head");
+        fs::write(&head, "").unwrap();
+        far.has("failure", "not-good", "is empty");
+    }
 }

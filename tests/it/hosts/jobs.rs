@@ -8,6 +8,7 @@ use super::run;
 use super::sshd::Sshd;
 use crate::servers::cron::Cron;
 use crate::stage::Stage;
+use crate::timers::{at_once, boot, has_elapsed, nightly, runs};
 use crate::verify::of_now;
 
 /// A host with a cron of its own, and a plan whose backup is made there.
@@ -115,4 +116,72 @@ fn a_host_that_cannot_be_asked_of_its_jobs_is_unknown() {
         "{job:#}"
     );
     assert!(job["problems"][0]["help"].as_str().unwrap().contains("drplan verify --here vps"), "{job:#}");
+}
+
+#[test]
+fn a_timer_on_another_host_is_asked_of_its_systemd_over_ssh() {
+    let echo = || runs("/bin/echo done", "");
+    let systemd = boot(
+        &[
+            ("good", at_once(), echo()),
+            ("fails", at_once(), runs("/bin/sh -c 'exit 3'", "")),
+            ("ignored", at_once(), runs("-/bin/sh -c 'exit 3'", "")),
+            ("idle", nightly(), echo()),
+            ("stopped", at_once(), echo()),
+            ("disabled", nightly(), echo()),
+        ],
+        &["disabled"],
+    );
+    for name in ["good", "fails", "ignored", "stopped"] {
+        has_elapsed(&systemd, name);
+    }
+    systemd.systemctl(&["stop", "stopped.timer"]);
+    let stage = |name: &str| {
+        let stage = Stage::new(&format!(
+            "places: {{ vps: {{ kind: host, ssh: vps }}, shelf: {{ kind: site }} }}\n\
+             assets: {{ db: {{ kind: files, homes: [vps], rpo: 26h }} }}\n\
+             backups:\n  nightly:\n    of: [db]\n    points: {{ every: 24h }}\n    takes: 10m\n    job: {{ timer: {name}.timer }}\n    \
+             copies: {{ local: {{ in: shelf, at: points, keep: 30d }} }}\n"
+        ));
+        fs::create_dir(stage.path().join("points")).unwrap();
+        stage.write(&format!("points/{}", of_now()), "content");
+        stage
+    };
+    let first = stage("good");
+    systemd.reached_as("vps", &first);
+    let look = |name: &str| {
+        let stage = stage(name);
+        stage.write("bin/ssh", "");
+        fs::copy(first.path().join("bin/ssh"), stage.path().join("bin/ssh")).unwrap();
+        let ran = run(&stage, &["verify", "plan.yaml", "--format", "json"]);
+        let seen: Value =
+            serde_json::from_str(&ran.out).unwrap_or_else(|_| panic!("{}\n{}", ran.out, ran.err));
+        (ran.code, seen["plans"][0]["jobs"][0].clone())
+    };
+    let connections = || {
+        systemd.ask(&["journalctl", "--sync"]).unwrap();
+        let log = systemd.ask(&["journalctl", "-u", "ssh.service", "-o", "cat"]).unwrap();
+        log.matches("Accepted publickey").count()
+    };
+    let (code, job) = look("good");
+    assert!(code == 0 && job["verdict"].is_null(), "{job:#}");
+    assert!(job["good"].to_string().contains("good.service last succeeded at"), "{job:#}");
+    // One connection for all questions.
+    assert_eq!(connections(), 1, "{job:#}");
+    for (name, verdict, words) in [
+        ("fails", "failure", ": exit code 3"),
+        ("ignored", "failure", "exit code 3, which its unit tells systemd to ignore"),
+        ("idle", "unknown", "whether idle.service ever ran nobody can say"),
+        ("stopped", "failure", "stopped.timer is not started (inactive)"),
+        ("disabled", "failure", "disabled.timer is installed, but not enabled"),
+        ("missing", "failure", "there is no unit missing.timer"),
+    ] {
+        let (code, job) = look(name);
+        assert!(code == 1 && job["verdict"] == verdict, "{name}: {job:#}");
+        assert!(job["problems"].to_string().contains(words), "{name}: not `{words}` in {job:#}");
+    }
+    // A systemd that cannot be asked is unknown, and no host without a job.
+    systemd.ask(&["mount", "--bind", "/bin/false", "/usr/bin/systemctl"]).unwrap();
+    let (code, job) = look("good");
+    assert!(code == 1 && job["verdict"] == "unknown", "{job:#}");
 }

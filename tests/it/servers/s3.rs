@@ -129,7 +129,7 @@ impl S3 {
         method: &str,
         path: &str,
         query: &[(&str, &str)],
-        body: &str,
+        body: impl ureq::AsSendBody,
         headers: &[(&str, &str)],
     ) -> Answer {
         self.try_request(method, ADMIN, path, query, body, headers).unwrap()
@@ -141,7 +141,7 @@ impl S3 {
         (id, secret): Key,
         path: &str,
         query: &[(&str, &str)],
-        body: &str,
+        body: impl ureq::AsSendBody,
         headers: &[(&str, &str)],
     ) -> Result<Answer, ureq::Error> {
         let (bucket, key) = path.trim_start_matches('/').split_once('/').unwrap_or((&path[1..], ""));
@@ -198,8 +198,8 @@ impl S3 {
 
     /// Stores an object; returns its version.
     #[track_caller]
-    pub(crate) fn put(&self, path: &str, body: &str) -> String {
-        self.request("PUT", path, &[], body, &[]).done().version.unwrap_or_default()
+    pub(crate) fn put(&self, path: &str, body: impl AsRef<[u8]>) -> String {
+        self.request("PUT", path, &[], body.as_ref(), &[]).done().version.unwrap_or_default()
     }
 
     /// The values by which a key opens this server.

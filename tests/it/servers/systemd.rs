@@ -3,12 +3,14 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::stage::{try_until, until};
+use super::said;
+use crate::stage::{Stage, try_until, until};
 
 /// Makes a small system and lets systemd take it over: `$1` its control group, `$2` a folder for its root, `$3` the units,
 /// `$4` the drplan that is looked with.
@@ -113,6 +115,46 @@ impl Systemd {
     /// Starts a unit, or does something else to it, and waits until that is done.
     pub(crate) fn systemctl(&self, words: &[&str]) {
         self.ask(&[&["systemctl"], words].concat()).unwrap();
+    }
+
+    /// Starts an `sshd` as a service of this system, and gives a stage an `ssh` by which it is reached under this name. The
+    /// system has a network of its own, so it is from there that the `ssh` calls.
+    pub(crate) fn reached_as(&self, name: &str, stage: &Stage) {
+        let etc = self.root().join("etc/ssh");
+        fs::create_dir(&etc).unwrap();
+        for key in [etc.join("host_key"), stage.path().join("user_key")] {
+            said(Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(key));
+        }
+        fs::copy(stage.path().join("user_key.pub"), etc.join("authorized_keys")).unwrap();
+        let config = "ListenAddress 127.0.0.1\nHostKey /etc/ssh/host_key\nAuthorizedKeysFile /etc/ssh/authorized_keys\nPidFile none\n\
+                      StrictModes no\nUsePAM no\nPermitRootLogin prohibit-password\nPasswordAuthentication no\n";
+        fs::write(etc.join("sshd_config"), config).unwrap();
+        self.ask(&["mkdir", "-p", "/run/sshd", "/root"]).unwrap();
+        self.ask(&["ip", "link", "set", "lo", "up"]).unwrap();
+        self.write(
+            "ssh.service",
+            "[Unit]\nDefaultDependencies=no\n[Service]\nExecStart=/usr/sbin/sshd -D -e -f /etc/ssh/sshd_config\n",
+        );
+        self.systemctl(&["daemon-reload"]);
+        self.systemctl(&["start", "ssh.service"]);
+        let knock = ["bash", "-c", ": </dev/tcp/127.0.0.1/22"];
+        until("sshd answers", || self.ask(&knock).is_ok());
+
+        let key = fs::read_to_string(etc.join("host_key.pub")).unwrap();
+        stage.write("known_hosts", &format!("127.0.0.1 {key}"));
+        let (folder, pid) = (stage.path().display(), self.pid.as_raw_nonzero());
+        stage.write(
+            "ssh_config",
+            &format!(
+                "Host {name}\n  HostName 127.0.0.1\n  User root\n  IdentityFile {folder}/user_key\n  IdentitiesOnly yes\n  \
+                 UserKnownHostsFile {folder}/known_hosts\n  GlobalKnownHostsFile /dev/null\n"
+            ),
+        );
+        let ssh = format!(
+            "#!/bin/sh\nexec nsenter --net=/proc/{pid}/ns/net /usr/bin/ssh -F '{folder}/ssh_config' \"$@\"\n"
+        );
+        stage.write("bin/ssh", &ssh);
+        fs::set_permissions(stage.path().join("bin/ssh"), fs::Permissions::from_mode(0o755)).unwrap();
     }
 
     /// Waits until a unit has a property.

@@ -73,6 +73,21 @@ fn points_and_locks_of_a_bucket_are_held_to_the_plan() {
     let (code, copy, _) = verify(&stage(&s3, "missing", "", READER.0));
     assert_eq!((code, &copy["problems"][0]["kind"]), (1, &"no-point".into()), "{copy:#}");
 
+    // What lies in cold storage is listed and locked like everything else, and no plain read gets it.
+    let cold = [("x-amz-storage-class", "GLACIER")];
+    s3.request("PUT", &format!("/open/nightly/{name}"), &[], "content", &cold).done();
+    let (code, copy, _) = verify(&stage(&s3, "open", "", READER.0));
+    let first = &copy["problems"][0];
+    assert_eq!(
+        (code, &first["kind"], &first["severity"]),
+        (1, &"cold".into(), &"failure".into()),
+        "{copy:#}"
+    );
+    assert!(first["what"].as_str().unwrap().contains("it lies in cold storage"), "{copy:#}");
+    // Who counts with that has nothing to fear.
+    let (code, copy, _) = verify(&stage(&s3, "open", ", fetch: 5h", READER.0));
+    assert!(code == 0 && copy["verdict"].is_null(), "{copy:#}");
+
     let keyless = stage(&s3, "locked", "", READER.0);
     fs::remove_file(keyless.path().join("vault/key")).unwrap();
     let (code, copy, _) = verify(&keyless);

@@ -6,6 +6,7 @@ mod barman;
 mod bucket;
 mod crypt;
 mod folder;
+mod heads;
 mod mariadb;
 mod mirrors;
 mod pg_dump;

@@ -82,6 +82,15 @@ fn a_large_artifact_is_read_in_the_memory_of_a_small_one() {
 #[test]
 fn what_needs_no_program_starts_none() {
     let server = Server::start(200);
+    let dumps = tempfile::tempdir().unwrap();
+    let dump = dumps.path().join("dump");
+    let base = crate::servers::Postgres::start();
+    let mut dumping = base.client("pg_dump");
+    dumping
+        .env("LD_PRELOAD", crate::clocks::faketime())
+        .env("FAKETIME", "@2026-06-10 03:00:04")
+        .env("TZ", "UTC");
+    crate::servers::said(dumping.args(["-Fc", "postgres", "-f"]).arg(&dump));
     let started = |copies: usize| {
         let shop = daily(1..=10).fold(Shop::new("", ""), |shop, name| shop.with(&name, "content"));
         shop.0.write("drplan.yaml", "defaults: { confine: false }\n");
@@ -92,7 +101,8 @@ fn what_needs_no_program_starts_none() {
         );
         let port = server.port;
         let probes = format!(
-            "verify: [ {{ file: $POINT_PATH, expect: {{ min_bytes: 5 }} }}, {{ tcp: '127.0.0.1:{port}' }}, {{ http: 'http://127.0.0.1:{port}/' }} ]"
+            "verify: [ {{ file: $POINT_PATH, expect: {{ min_bytes: 5 }} }}, {{ tcp: '127.0.0.1:{port}' }}, {{ http: 'http://127.0.0.1:{port}/' }}, {{ file: {}, expect: {{ pg_dump: postgres }} }} ]",
+            dump.display()
         );
         let copies: String = (0..copies)
             .map(|number| format!("      c{number}: {{ at: points, keep: 30d, {probes} }}\n"))

@@ -69,6 +69,44 @@ fn an_rdb_file_without_keys_is_found_by_its_floor() {
     Shop::today(copy, "").with(&of_now(), empty).has("failure", "below-floor", "");
 }
 
+/// Sessions and caches: what was a full Redis is an empty one by the time it is restored.
+#[test]
+fn an_rdb_file_whose_keys_have_run_out_is_found_by_its_floor() {
+    let copy = ", floor: { rows: 1 }, verify: [ { use: redis/verify-rdb } ]";
+    let set =
+        |more: &str| rdb(&format!("for i = 1, 50 do redis.call('set', 'key:' .. i, 'value'{more}) end"));
+    let shop = Shop::today(copy, "").with(&of_now(), set(", 'ex', 2"));
+    let file = fs::read_dir(shop.point("")).unwrap().next().unwrap().unwrap().path();
+    let checked = || said(Command::new("redis-check-rdb").arg(&file));
+    assert!(checked().contains("50 keys read"));
+    crate::stage::until("the keys run out", || checked().contains("50 already expired"));
+    shop.has("failure", "below-floor", "it holds 0 rows");
+    Shop::today(copy, "").with(&of_now(), set(", 'ex', 600")).is_good();
+    Shop::today(copy, "").with(&of_now(), set("")).is_good();
+}
+
+/// The size of a backup, and nothing in it: the power went before the disk had it. And the page of an error under its name.
+#[test]
+fn what_has_the_size_of_a_backup_and_is_none_is_found() {
+    let page = format!(
+        "<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code><Message>{}</Message></Error>",
+        "Request has expired. ".repeat(100)
+    );
+    for recipe in [
+        "{ use: files/verify-tar }",
+        "{ use: pg-dump/verify }",
+        "{ use: postgres/verify-globals }",
+        "{ use: redis/verify-rdb }",
+        "{ use: sqlite/verify }",
+        "{ use: mariadb/verify-dump }",
+    ] {
+        for content in [vec![0; 50_000], page.clone().into_bytes()] {
+            let shop = Shop::today(&format!(", floor: {{ size: 1kB }}, verify: [ {recipe} ]"), "");
+            shop.with(&of_now(), content).has("failure", "not-good", "");
+        }
+    }
+}
+
 /// The newest point is known by the moment inside, an older one by its name; it is the same point all the same.
 #[test]
 fn a_point_that_told_its_moment_itself_is_not_missed_when_it_is_no_more_the_newest() {
@@ -241,6 +279,15 @@ fn an_archive_is_read_to_its_mark() {
         "not-good",
         "leads out of the folder",
     );
+    // Packed by an account that may not read all of it: tar complains to nobody, and goes on.
+    let packed_by = |account: &str| {
+        let pack = format!(
+            "chmod 600 uploads/1; chmod o+x .; setpriv --reuid={account} --clear-groups tar -cz uploads >x || true"
+        );
+        tar(&pack)
+    };
+    shop_of(TAR, &packed_by("nobody")).has("failure", "not-good", "uploads/1 is not in it");
+    shop_of(TAR, &packed_by("root")).is_good();
     // A disk that was not mounted, and a folder that is a link.
     let folder = "{ use: files/verify-tar, with: { paths: [uploads] } }";
     shop_of(folder, &good).is_good();
