@@ -5,7 +5,9 @@ use std::net::TcpListener;
 use std::thread;
 use std::time::Duration;
 
-use drplan::bucket::{Bucket, Certainty, Fault, Limits, Promise, Proof, Survey, Version, Weakness, judge};
+use drplan::bucket::{
+    Bucket, Certainty, Expiry, Fault, LifecycleRule, Limits, Promise, Proof, Survey, Version, Weakness, judge,
+};
 use drplan::value::{Length, Moment};
 
 use crate::servers::s3::{ADMIN, READER, S3, open};
@@ -143,6 +145,13 @@ fn knows_what_nobody_can_destroy() {
     s3.make_locking("unlocked");
     put_point("unlocked");
     assert_eq!(seen("unlocked", &promise), [(Broken, Weakness::NotLocked, 2)]);
+    // A legal hold alone keeps them until somebody takes it away.
+    for object in [format!("{today}/db.dump"), format!("{today}/SHA256SUMS"), format!("{before}/db.dump")] {
+        let on = "<LegalHold><Status>ON</Status></LegalHold>";
+        s3.request("PUT", &format!("/unlocked/nightly/{object}"), &[("legal-hold", "")], on, &[]).done();
+    }
+    assert_eq!(seen("unlocked", &promise), [(Broken, Weakness::OnlyGovernance, 2)]);
+    assert_eq!(seen("unlocked", &Promise { may_be_lifted: true, ..promise }), []);
     s3.make("plain");
     put_point("plain");
     assert_eq!(seen("plain", &promise), [(Broken, Weakness::NotLocked, 0)]);
@@ -188,6 +197,29 @@ fn knows_what_nobody_can_destroy() {
     );
     s3.request("PUT", "/plain", &[("lifecycle", "")], &rule(31), &[]).done();
     assert_eq!(seen("plain", &unlocked), []);
+
+    // A rule with a date, for some objects alone, switched off, or for the keys of others.
+    let ruled = |rule: LifecycleRule| {
+        let survey = Survey { lifecycle: Ok(vec![rule]), ..survey.clone() };
+        let found = judge(&survey, &unlocked);
+        found.iter().map(|found| (found.certainty, found.weakness)).collect::<Vec<_>>()
+    };
+    let dated = LifecycleRule {
+        id: "tidy".to_owned(),
+        is_enabled: true,
+        prefix: String::new(),
+        is_narrowed: false,
+        expires: Some(Expiry::At(now().plus(days(5)))),
+        older_versions: None,
+        older_kept: 0,
+    };
+    assert_eq!(ruled(dated.clone()), [(Broken, Weakness::ThrownAway)]);
+    assert_eq!(
+        ruled(LifecycleRule { is_narrowed: true, ..dated.clone() }),
+        [(Suspicious, Weakness::ThrownAway)]
+    );
+    assert_eq!(ruled(LifecycleRule { is_enabled: false, ..dated.clone() }), []);
+    assert_eq!(ruled(LifecycleRule { prefix: "weekly/".to_owned(), ..dated }), []);
 }
 
 #[test]

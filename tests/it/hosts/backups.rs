@@ -245,3 +245,20 @@ fn the_head_of_a_dump_is_read_on_its_host_without_a_tool_of_postgresql() {
         far.has("failure", "not-good", "is empty");
     }
 }
+
+#[test]
+fn one_host_under_two_names_is_no_other_place() {
+    let (far, _) = Far::new("", "").with_archive();
+    let plan = far.stage.read("plan.yaml");
+    let vault = far.sshd.path("vault");
+    let two = plan.replace(
+        "places: { vps",
+        &format!("places: {{ spare: {{ kind: host, ssh: nas, vars: {{ VAULT: {} }} }}, vps", vault.display()),
+    ) + "      spare: { in: spare, at: $VAULT, keep: 30d }\n";
+    assert_eq!(far.verify().0, 0);
+    far.stage.write("plan.yaml", &two);
+    let ran = run(&far.stage, &["verify", "plan.yaml"]);
+    ran.exits(1).says(
+        "it should lie in `spare`, apart from nightly.nas in `nas`, and both lie on the same host, nas",
+    );
+}

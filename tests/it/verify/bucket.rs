@@ -94,3 +94,46 @@ fn points_and_locks_of_a_bucket_are_held_to_the_plan() {
     assert_eq!((code, &copy["verdict"]), (1, &"unknown".into()), "{copy:#}");
     assert!(copy.to_string().contains("no-key"), "{copy:#}");
 }
+
+#[test]
+fn one_bucket_under_two_names_is_no_other_place_and_what_rots_in_it_is_found() {
+    let s3 = S3::start();
+    s3.make("one");
+    s3.make("two");
+    let name = super::of_now();
+    let verify = |other: &str, policy: &str| {
+        let stage = stage(&s3, "one", "", READER.0);
+        let plan = stage
+            .read("plan.yaml")
+            .replace("s3: { kind: bucket }", "s3: { kind: bucket }, far: { kind: bucket }");
+        let (head, _) = plan.split_once(" } } }\n").unwrap();
+        let far =
+            format!("far: {{ in: far, at: 's3://{other}/nightly/', keep: 12h, key: AWS_SECRET_ACCESS_KEY }}");
+        let (plan, more) = plan.split_at(head.len());
+        stage.write("plan.yaml", &format!("{plan}, {far}{more}{policy}"));
+        let ran = stage.run(&["verify", "plan.yaml", "--format", "json"]);
+        let seen: Value =
+            serde_json::from_str(&ran.out).unwrap_or_else(|_| panic!("{}\n{}", ran.out, ran.err));
+        let kinds = |at: usize| seen["plans"][0]["copies"][at]["problems"].to_string();
+        (kinds(0), kinds(1))
+    };
+    let sum = "ed7002b439e9ac845f22357d822bac1444730fbdb6016d3ec9432297b9ec9f73";
+    for bucket in ["one", "two"] {
+        let headers = [("x-amz-meta-sha256", sum)];
+        s3.request("PUT", &format!("/{bucket}/nightly/{name}"), &[], "content", &headers).done();
+    }
+    assert!(verify("one", "").1.contains("not-elsewhere"));
+    let (one, two) = verify("two", "policy: { integrity: digest }\n");
+    assert!(!two.contains("not-elsewhere"), "{two}");
+    for problems in [&one, &two] {
+        assert!(
+            !problems.contains("digest-differs") && !problems.contains("integrity-too-low"),
+            "{problems}"
+        );
+    }
+    // Somebody has stored another content under the digest of the old one.
+    let headers = [("x-amz-meta-sha256", sum)];
+    s3.request("PUT", &format!("/two/nightly/{name}"), &[], "contenT", &headers).done();
+    let (one, two) = verify("two", "policy: { integrity: read }\n");
+    assert!(two.contains("digest-differs") && !one.contains("digest-differs"), "{one} {two}");
+}

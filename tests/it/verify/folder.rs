@@ -98,6 +98,10 @@ fn the_policy_names_the_level() {
 fn floors_are_of_what_is_there() {
     full(", floor: { size: 5B }").is_good();
     full(", floor: { size: 1kB }").has("failure", "below-floor", "it holds 7B, fewer than the 1kB");
+    // What is not good has not been looked into, whatever was read of it.
+    let looked = |floor: &str| full(&format!(", floor: {{ size: {floor} }}, verify: [ {{ run: 'true' }} ]"));
+    assert_eq!(looked("5B").is_good()["integrity"], "header");
+    assert_eq!(looked("1kB").has("failure", "below-floor", "it holds 7B")["integrity"], "listed");
     full(", floor: { rows: 1 }").has("unknown", "not-known", "nothing tells its rows");
     full(", floor: { tables: [users] }").has("unknown", "not-known", "nothing tells its tables");
     full(", floor: { drop: 20% }").is_good();
@@ -335,4 +339,37 @@ fn a_job_that_was_not_looked_at_is_not_said_to_be_well() {
         .exits(0)
         .says("\n  - nightly  job: crontab of root\n")
         .says("it was not looked for: box stands in for vps, where it runs");
+}
+
+#[test]
+fn a_digest_that_is_missing_or_cannot_be_read_is_told() {
+    let of_one = "7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed  a\n";
+    let of_two = "3fc4ccfe745870e2c0d99f71f30ff0656c8dedd41cc1d7d3d376b0dbe685e2f3  b\n";
+    let shop = daily(1..=9).fold(Shop::new("", ""), |shop, name| shop.with(&name, "content"));
+    let shop = shop.with("20260610T030000Z/a", "one").with("20260610T030000Z/b", "two");
+    let shop = shop.with("20260610T030000Z/SHA256SUMS", of_one);
+    shop.has("warning", "not-covered", "b");
+    let shop = shop.with("20260610T030000Z/SHA256SUMS", "no digests at all\n");
+    shop.has("unknown", "not-known", "its digests cannot be read");
+    let shop = shop.with("20260610T030000Z/SHA256SUMS", format!("{of_one}{of_two}"));
+    assert_eq!(shop.is_good()["integrity"], "digest");
+}
+
+#[test]
+fn what_was_restored_in_a_good_run_of_late_is_told_and_only_of_sound_points() {
+    let steps = "steps: { restore: { restores: [db], from: [nightly.local], run: 'true', takes: 1m } }\n";
+    let more = format!("{steps}policy: {{ integrity: restored }}\n");
+    let name = super::of_now();
+    let shop = Shop::today(", floor: { size: 5B }", &more).with(&name, "content");
+    shop.has("failure", "integrity-too-low", "`listed`; the policy wants `restored`");
+    shop.0.execute(&[]).exits(0);
+    let record = shop.0.run(&["report", "latest", "--format", "record"]).exits(0).out;
+    shop.0.write("evidence/first.json", &record);
+    assert_eq!(shop.is_good()["integrity"], "restored");
+    // It is no word on what lies there now, and none for ever.
+    fs::write(shop.point(&name), "cut").unwrap();
+    assert_eq!(shop.has("failure", "below-floor", "it holds 3B")["integrity"], "listed");
+    fs::write(shop.point(&name), "content").unwrap();
+    let (_, seen) = shop.verify(&["--as-of", "2099-01-01T00:00:00Z"]);
+    assert_eq!(seen["copies"][0]["integrity"], "listed", "{seen:#}");
 }
