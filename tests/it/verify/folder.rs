@@ -235,6 +235,12 @@ fn a_check_cannot_mend_what_it_looks_at() {
 
 #[test]
 fn a_check_whose_program_is_missing_is_unknown() {
+    // One that ends well and says nothing has not looked.
+    full(", verify: [ { run: 'true', expect: { facts: [ROWS] } } ]").has(
+        "unknown",
+        "not-known",
+        "it ended well and has not told ROWS",
+    );
     for probe in ["run: [no-such-program]", "run: no-such-program", "run: 'no-such-program; true'"] {
         let shop = full(&format!(", verify: [ {{ {probe} }} ]"));
         shop.has("unknown", "not-known", "");

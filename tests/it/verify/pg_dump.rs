@@ -244,6 +244,9 @@ fn what_is_empty_or_left_out_is_found() {
     shop(&server, floor, &["-Fc", "shop"]).is_good();
     shop(&server, floor, &["-Fp", "shop"]).is_good();
     shop(&server, floor, &["-Fp", "empty"]).has("failure", "below-floor", "it holds 0 rows");
+    let floor_of_users = floor.replace("users: 10", "users: 21");
+    let few = shop(&server, &floor_of_users, &["-Fc", "shop"]);
+    few.has("failure", "below-floor", "users has 20 rows in it, fewer than 21");
     shop(&server, floor, &["-Fp", "-T", "users", "shop"]).has(
         "failure",
         "below-floor",
