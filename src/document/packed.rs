@@ -5,6 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// Below this, packing is not worth the while.
 const WORTH_PACKING: usize = 4 * 1024 * 1024;
 
+/// A text is packed block by block: in one piece it would take its own size once more on the way.
+const BLOCK: usize = 1024 * 1024;
+
 /// The text of a file. All copies of it are the same one: it can be packed, and is unpacked for whoever reads it next.
 ///
 /// Once the types of a plan have been read, its text is asked for where something is wrong, and that of a large plan is large.
@@ -14,8 +17,8 @@ pub struct FileText(Arc<Mutex<Held>>);
 #[derive(Debug)]
 enum Held {
     Plain(Arc<str>),
-    /// By LZ4, with the length before it.
-    Packed(Box<[u8]>),
+    /// Blocks by LZ4, each with its length before it.
+    Packed(Vec<Vec<u8>>),
 }
 
 impl FileText {
@@ -29,7 +32,7 @@ impl FileText {
         let mut held = self.held();
         let text = match &*held {
             Held::Plain(text) => return text.clone(),
-            Held::Packed(packed) => unpack(packed),
+            Held::Packed(blocks) => unpack(blocks),
         };
         *held = Held::Plain(text.clone());
         text
@@ -41,7 +44,8 @@ impl FileText {
         if let Held::Plain(text) = &*held
             && text.len() >= WORTH_PACKING
         {
-            *held = Held::Packed(lz4_flex::compress_prepend_size(text.as_bytes()).into());
+            let blocks = text.as_bytes().chunks(BLOCK).map(lz4_flex::compress_prepend_size);
+            *held = Held::Packed(blocks.collect());
         }
     }
 
@@ -50,10 +54,11 @@ impl FileText {
     }
 }
 
-fn unpack(packed: &[u8]) -> Arc<str> {
-    let text =
-        lz4_flex::decompress_size_prepended(packed).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-    text.unwrap_or_else(|| unreachable!("it was packed above")).into()
+fn unpack(blocks: &[Vec<u8>]) -> Arc<str> {
+    let blocks = blocks.iter().map(|block| lz4_flex::decompress_size_prepended(block));
+    let text = blocks.collect::<Result<Vec<_>, _>>().map(|blocks| String::from_utf8(blocks.concat()));
+    let Ok(Ok(text)) = text else { unreachable!("it was packed above") };
+    text.into()
 }
 
 #[cfg(test)]
@@ -66,7 +71,7 @@ mod tests {
         let first = FileText::new(text.as_str());
         let second = first.clone();
         first.pack();
-        assert!(matches!(&*second.held(), Held::Packed(packed) if packed.len() < text.len() / 10));
+        assert!(matches!(&*second.held(), Held::Packed(blocks) if blocks.concat().len() < text.len() / 10));
         assert_eq!(&*second.read(), text);
         assert!(matches!(&*first.held(), Held::Plain(_)));
     }
