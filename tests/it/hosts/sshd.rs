@@ -256,26 +256,20 @@ pub(crate) fn of_folder(folder: &str) -> Vec<i32> {
     .collect()
 }
 
-/// Where a host whose state is kept in a folder keeps its attempts: what their files begin with.
+/// The folders of the attempts on a host whose state is kept in a folder.
 fn attempts_of(state: &Path) -> Vec<PathBuf> {
     let below = |folder: &Path| -> Vec<PathBuf> {
         fs::read_dir(folder)
             .map(|entries| entries.flatten().map(|entry| entry.path()).collect())
             .unwrap_or_default()
     };
-    let files = below(state).into_iter().flat_map(|run| below(&run));
-    files
-        .filter(|file| file.extension().is_some_and(|kind| kind == "out"))
-        .map(|file| file.with_extension(""))
-        .collect()
+    let attempts = below(state).into_iter().flat_map(|run| below(&run));
+    attempts.filter(|attempt| attempt.is_dir()).collect()
 }
 
 /// A file of an attempt.
 pub(crate) fn file_of(attempt: &Path, kind: &str) -> PathBuf {
-    let mut path = attempt.as_os_str().to_owned();
-    path.push(".");
-    path.push(kind);
-    path.into()
+    attempt.join(kind)
 }
 
 fn has_ended(attempt: &Path) -> bool {
