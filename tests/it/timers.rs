@@ -134,6 +134,11 @@ fn knows_how_the_last_run_of_a_service_ended() {
     {
         has_elapsed(&systemd, name);
     }
+    // That a job was given up stands in the journal alone, which may come later.
+    until("the journal knows of depends", || {
+        let given_up = ["journalctl", "-q", "-o", "cat", "UNIT=depends.service", "JOB_RESULT=dependency"];
+        systemd.ask(&given_up).is_ok_and(|told| !told.trim().is_empty())
+    });
     systemd.systemctl(&["start", "stopped.service", "hangs.service"]);
     systemd.systemctl(&["stop", "stopped.service"]);
     let asking = Asking { systemd: &systemd, due: Some(now().minus(HOUR)), stamp: None };
