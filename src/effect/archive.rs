@@ -171,7 +171,7 @@ impl<'b> Reader<'b> {
         self.size = usize::from(self.byte()?);
         let offset = self.byte()?;
         if !(1..=8).contains(&self.size) || !(1..=8).contains(&offset) {
-            return self.damaged("the sizes of its numbers are none");
+            return self.damaged("it says a size of its numbers that pg_dump never writes");
         }
         let format = match (self.byte()?, most) {
             (1, None) => "custom",
@@ -241,7 +241,7 @@ impl<'b> Reader<'b> {
         match (sign, value) {
             (0, Some(value)) => Ok(value),
             (1, Some(value)) => Ok(-value),
-            _ => self.damaged("a number in its head is none"),
+            _ => self.damaged("what should be a number is none"),
         }
     }
 
@@ -253,7 +253,7 @@ impl<'b> Reader<'b> {
         };
         let name = self.take(length)?;
         if name.contains(&0) {
-            return self.damaged("a name in its head is none");
+            return self.damaged("a name in its head holds bytes that no name holds");
         }
         Ok(String::from_utf8_lossy(name).into_owned())
     }
@@ -395,11 +395,11 @@ mod tests {
             ),
             (changed(5, 2), Verdict::Unknown, "of the archive format 2.16"),
             (changed(6, 11), Verdict::Unknown, "older than PostgreSQL 9.0"),
-            (changed(8, 0), Verdict::Bad, "the sizes of its numbers"),
-            (changed(9, 33), Verdict::Bad, "the sizes of its numbers"),
+            (changed(8, 0), Verdict::Bad, "a size of its numbers that pg_dump never writes"),
+            (changed(9, 33), Verdict::Bad, "a size of its numbers that pg_dump never writes"),
             (changed(10, 2), Verdict::Bad, "of another format"),
             (changed(11, 4), Verdict::Bad, "nobody knows its compression"),
-            (changed(12, 2), Verdict::Bad, "a number in its head is none"),
+            (changed(12, 2), Verdict::Bad, "what should be a number is none"),
             (changed(13, 61), Verdict::Bad, "a time that no calendar has"),
             (head(16, 1, 13, false), Verdict::Bad, "a time that no calendar has"),
             (packed(TOC, &head(16, 1, 6, false)), Verdict::Bad, "of another format"),

@@ -121,9 +121,17 @@ impl Content for Here<'_> {
     fn head(&mut self) -> Result<Option<Vec<u8>>, String> {
         let toc = self.path.is_dir().then(|| self.path.join(archive::TOC));
         let path = toc.as_deref().unwrap_or(self.path);
-        let mut head = Vec::with_capacity(archive::MOST);
-        match File::open(path).and_then(|file| file.take(archive::MOST as u64).read_to_end(&mut head)) {
-            Ok(_) => Ok(Some(head)),
+        let read = || -> io::Result<Option<Vec<u8>>> {
+            // Opening a pipe waits for somebody to write to it.
+            if !path.metadata()?.is_file() {
+                return Ok(None);
+            }
+            let mut head = Vec::with_capacity(archive::MOST);
+            File::open(path)?.take(archive::MOST as u64).read_to_end(&mut head)?;
+            Ok(Some(head))
+        };
+        match read() {
+            Ok(head) => Ok(head),
             Err(error) if error.kind() == io::ErrorKind::NotFound && toc.is_some() => Ok(None),
             Err(error) => Err(cannot_look(path.display(), &error.to_string())),
         }
@@ -216,7 +224,7 @@ if [ "$DRPLAN_SUM" = yes ] && [ "$kind" = file ]; then
   sum=$(sha256sum <"$DRPLAN_FILE" 2>/dev/null || shasum -a 256 <"$DRPLAN_FILE") || exit 1
 fi
 echo "$kind $bytes $(($(date +%s) - written)) ${sum%% *}"
-if [ "$DRPLAN_HEAD" != 0 ] && [ "$kind" != other ] && [ -e "$head" ]; then
+if [ "$DRPLAN_HEAD" != 0 ] && [ "$kind" != other ] && [ -f "$head" ]; then
   [ -r "$head" ] || { echo "cannot read $head" >&2; exit 1; }
   echo head
   head -c "$DRPLAN_HEAD" "$head" | od -An -v -tx1

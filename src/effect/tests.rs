@@ -170,6 +170,21 @@ async fn a_question_that_is_dropped_ends_its_command() {
 }
 
 #[tokio::test]
+async fn nobody_waits_at_a_pipe_for_the_head_of_a_dump() {
+    let dir = tempfile::tempdir().unwrap();
+    let make = json!({"run": "mkfifo pipe && mkdir folder && mkfifo folder/toc.dat"});
+    assert_eq!(ask(question(make, dir.path())).await, yes("exit code 0"));
+    for (name, why) in [
+        ("pipe", "is not a file"),
+        ("folder", "is a folder without toc.dat: no dump in the directory format"),
+    ] {
+        let probe = json!({"file": name, "expect": {"pg_dump": {}}});
+        let path = dir.path().join(name);
+        assert_eq!(ask(question(probe, dir.path())).await, no(&format!("{} {why}", path.display())));
+    }
+}
+
+#[tokio::test]
 async fn http_answers() {
     let port = serve(http_answer);
     let url = |path: &str| format!("http://127.0.0.1:{port}{path}");

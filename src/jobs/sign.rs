@@ -23,7 +23,7 @@ pub struct Sign {
 }
 
 /// What to do where something is there that drplan may not see.
-pub(super) const NO_RIGHT: &str = "let the account see it under which drplan looks on that machine (`ls -l` shows who may), or look as one that may";
+pub(super) const NO_RIGHT: &str = "give the account under which drplan looks there the right to read it (`ls -l` shows who has it), or run drplan as one that has it";
 
 impl Sign {
     pub(super) fn good(what: impl Into<String>) -> Self {

@@ -69,12 +69,13 @@ pub fn check(opened: &Opened, sources: &Sources, request: &Request<'_>) -> Vec<F
             }
         }
         let is_sound = told[before_names..].iter().all(|finding| finding.severity != Severity::Error);
-        // Of what could not be imported nothing is known, so nothing can be said of the whole.
-        if stage == Stage::Names && !(is_sound && opened.imports.is_whole()) {
-            break;
-        }
-        contexts.iter_mut().for_each(Context::forget_names);
-        if stage == Stage::Deep && request.environment.is_none() {
+        if stage == Stage::Names {
+            // Of what could not be imported nothing is known, so nothing can be said of the whole.
+            if !(is_sound && opened.imports.is_whole()) {
+                break;
+            }
+            contexts.iter_mut().for_each(Context::forget_names);
+        } else if request.environment.is_none() {
             told.extend(allows.unused(request.levels));
         }
     }

@@ -93,3 +93,19 @@ fn read<T: DeserializeOwned>(root: Node, mut place: Place) -> Result<T, Box<Find
         Box::new(Finding::error("bad-value", error.message).at(place, "here"))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_is_written_twice_is_held_once() {
+        let mut sources = Sources::default();
+        let text = "version: 1\nplan: p\ntitle: T\nsteps:\n  build: { run: 'true' }\n  ask: { needs: [build], run: 'true' }\n";
+        let source = sources.add("plan.yaml", text);
+        let plan = load(source, &sources).value.unwrap();
+        let (key, _) = plan.steps.first().unwrap();
+        let needed = plan.steps["ask"].common.needs.iter().flat_map(crate::plan::Need::ids).next().unwrap();
+        assert_eq!(key.as_str().as_ptr(), needed.as_str().as_ptr());
+    }
+}

@@ -260,7 +260,7 @@ pub enum Kind {
     NoKey,
     /// Its lock, its versions or its lifecycle are not what the plan says.
     NotProtected,
-    /// It cannot be read at once, and the plan counts with that.
+    /// It cannot be read at once, and the plan counts no time for getting it back.
     Cold,
     /// What makes it is not installed, or did not run.
     JobNotRun,
