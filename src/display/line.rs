@@ -140,7 +140,7 @@ pub(super) mod tests {
 
     use super::*;
     use crate::event::sample::{Sample, id, start};
-    use crate::event::{Failure, RunResult, StopHow, Verdict};
+    use crate::event::{Failure, OutlineKind, RunResult, StopHow, Verdict};
     use crate::value::Length;
 
     /// A place to write to that the test can read.
@@ -179,6 +179,17 @@ pub(super) mod tests {
         let mut sample = Sample::begin(start());
         sample.until_good_end();
         assert_eq!(shown(&sample, UNICODE), include_str!("good.txt"));
+    }
+
+    #[test]
+    fn a_step_with_parts_begins_when_they_are_done() {
+        let mut begun = start();
+        begun.nodes[2].kind = OutlineKind::Group;
+        let mut sample = Sample::begin(begun);
+        sample.until_restore();
+        let said = shown(&sample, UNICODE);
+        let line = said.lines().find(|line| line.contains("▸ restore-db")).unwrap();
+        assert!(line.ends_with("has all its parts done, and is verified: Restore the database"), "{said}");
     }
 
     #[test]

@@ -307,8 +307,7 @@ fn begins(node: Option<&Outline>, attempt: u32) -> String {
         Some(OutlineKind::Prepare) => format!("begins to set the stage{again}{title}{}", estimate(node)),
         Some(OutlineKind::Cleanup) => format!("begins to tidy up{again}{title}{}", estimate(node)),
         Some(OutlineKind::Undo) => format!("begins to take back{again}{title}"),
-        // Its parts are done by now.
-        Some(OutlineKind::Group) => format!("is complete and is looked at{again}{title}"),
+        Some(OutlineKind::Group) => format!("has all its parts done, and is verified{again}{title}"),
         Some(OutlineKind::Step) | None => format!("begins{again}{title}{}", estimate(node)),
     }
 }

@@ -39,6 +39,18 @@ fn a_good_drill() {
 }
 
 #[test]
+fn a_step_with_parts_began_with_the_first_of_them() {
+    let mut report = report(&good());
+    let restore = report.steps.iter_mut().find(|step| step.id == id("restore-db")).unwrap();
+    let ended = restore.ended.unwrap();
+    restore.whole = Some(Length::from_secs(3600));
+    let (began, row) =
+        (ended.minus(Length::from_secs(3600)).for_people(), "| `restore-db` Restore the database | ");
+    let began = began.trim_end_matches(" UTC");
+    assert!(markdown(&report).contains(&format!("{row}{began} |")), "{began}: {}", markdown(&report));
+}
+
+#[test]
 fn a_failed_run() {
     let mut sample = Sample::begin(start());
     let why = "psql: `x` | *bad*\n<b>".to_owned();

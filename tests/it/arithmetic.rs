@@ -76,3 +76,20 @@ fn each_worked_example_of_the_page_comes_out_as_it_says() {
         );
     }
 }
+
+/// What is lost from a copy depends on what happens to each asset that it holds.
+#[test]
+fn assets_of_one_copy_that_are_harmed_in_different_ways_lose_differently() {
+    let plan = "version: 1\nplan: example\nowner: me\nplaces:\n  old: { kind: host }\n  office: { kind: host }\n  spare: { kind: host }\n  \
+                vault: { kind: bucket, erasable_by: [] }\nassets:\n  \
+                mail: { kind: files, owner: me, homes: [old, spare], rto: 9d, rpo: 1ms, health: [ { run: ./look.sh } ] }\n  \
+                wiki: { kind: files, owner: me, homes: [office], rto: 9d, rpo: 1ms, health: [ { run: ./look.sh } ] }\nbackups:\n  \
+                nightly: { of: [mail, wiki], points: { every: 1d }, takes: 2h, copies: { last: { in: vault, keep: 1y } } }\nscenarios:\n  \
+                s: { title: T, lose: [old], damage: [wiki], found_after: 3d }\nsteps:\n  \
+                m: { restores: [mail], from: [nightly.last], on: home, run: ./m.sh, takes: 1m, rerun: safe }\n  \
+                w: { restores: [wiki], from: [nightly.last], on: home, run: ./w.sh, takes: 1m, rerun: safe }\n";
+    let outcome = Drplan::new().plan(plan).args(["check", "plan.yaml"]).expect(1, &[], &[]);
+    for lost in ["`mail` may lose 1d2h ", "`wiki` may lose 1d "] {
+        assert!(outcome.stdout.contains(lost), "not {lost}: {}", outcome.stdout);
+    }
+}

@@ -24,8 +24,8 @@ struct Thief {
 }
 
 impl Thief {
-    /// Puts itself before a program, and all but a MiB of the disk is gone when that is called in such a way.
-    fn before(program: &str, when: &str, stage: &Stage, disk: &SmallDisk) -> Self {
+    /// Puts itself before a program, and all but so many KiB of the disk are gone when that is called in such a way.
+    fn before(program: &str, when: &str, stage: &Stage, disk: &SmallDisk, spare: u64) -> Self {
         let real =
             said(Command::new("bash").args(["-c", "PATH=$PATH:/usr/sbin; command -v \"$1\"", "-", program]));
         let shim = stage.path().join("bin").join(program);
@@ -34,7 +34,8 @@ impl Thief {
             &format!("bin/{program}"),
             &format!(
                 "#!/bin/bash\nif [ ! -e {disk}/fill ] && [[ {when} ]]; then\n\
-                 fallocate -l $(($(df --output=avail -B1 {disk} | tail -n 1) - 1048576)) {disk}/fill\nfi\nexec {} \"$@\"\n",
+                 fallocate -l $(($(df --output=avail -B1 {disk} | tail -n 1) - {})) {disk}/fill\nfi\nexec {} \"$@\"\n",
+                spare * 1024,
                 real.trim_end()
             ),
         );
@@ -78,6 +79,8 @@ struct Restore<'a> {
     step: &'a str,
     program: &'a str,
     when: &'a str,
+    /// How many KiB are left for it.
+    spare: u64,
     restoring: PathBuf,
     /// How its tool says that it could not write.
     words: &'a str,
@@ -95,7 +98,7 @@ impl Restore<'_> {
         disk.make_room();
 
         let stage = (self.plan)();
-        let thief = Thief::before(self.program, self.when, &stage, disk);
+        let thief = Thief::before(self.program, self.when, &stage, disk, self.spare);
         stage.execute(&[]).exits(3).says(self.words);
         assert_eq!(stage.last("step_finished", self.step)["outcome"]["result"], "failed");
         assert_eq!((self.truth)(), old);
@@ -123,6 +126,7 @@ fn a_cluster_by_pgbackrest() {
         step: "db/fetch",
         program: "pgbackrest",
         when: "$* == *restore",
+        spare: MIB,
         restoring: server.data().with_extension("restoring"),
         words: "unable to write",
         truth: &|| server.truth("shop"),
@@ -144,6 +148,7 @@ fn a_cluster_by_barman() {
         step: "db/fetch",
         program: "rsync",
         when: "$* == *data.restoring*",
+        spare: MIB,
         restoring: server.data().with_extension("restoring"),
         words: "No space left on device",
         truth: &|| server.truth("shop"),
@@ -174,6 +179,7 @@ fn a_server_by_mariabackup() {
         step: "db/prepare",
         program: "tar",
         when: "$* == *'-x '*data.restoring*",
+        spare: MIB,
         restoring: server.data().with_extension("restoring"),
         words: "No space left on device",
         truth: &rows,
@@ -204,6 +210,7 @@ fn keys_from_an_rdb_file() {
         step: "redis/stage",
         program: "redis-server",
         when: "$* == *'--port 0 '*",
+        spare: MIB,
         restoring: server.data().join("restoring"),
         words: "cannot write the append-only file",
         truth: &|| server.truth(),
@@ -231,6 +238,7 @@ fn keys_from_an_append_only_file() {
         step: "redis/stage",
         program: "cp",
         when: "$PWD == */restoring",
+        spare: MIB,
         restoring: server.data().join("restoring"),
         words: "No space left on device",
         truth: &|| server.truth(),
@@ -262,6 +270,7 @@ fn files_from_an_archive() {
         step: "files/unpack",
         program: "tar",
         when: "$* == *'-x'*uploads.restoring*",
+        spare: 4 * MIB,
         restoring: target.with_extension("restoring"),
         words: "No space left on device",
         truth: &truth,
@@ -315,7 +324,7 @@ fn a_dump_of_mariadb() {
     refused(&it.plan(""), "only 8 MiB free");
     it.disk.make_room();
     let stage = it.plan("");
-    let thief = Thief::before("dd", "$* == *status=progress*", &stage, &it.disk);
+    let thief = Thief::before("dd", "$* == *status=progress*", &stage, &it.disk, MIB);
     stage.execute(&[]).exits(3).says("ERROR 1");
     holds_no_rows(&stage);
     thief.leaves(&it.disk);
@@ -330,7 +339,7 @@ fn a_dump_of_mariadb_in_the_place_of_other_data() {
     let late = it.server.truth("shop");
     let keep = tempfile::tempdir().unwrap();
     let stage = it.replacing(keep.path());
-    let thief = Thief::before("dd", "$* == *status=progress*", &stage, &it.disk);
+    let thief = Thief::before("dd", "$* == *status=progress*", &stage, &it.disk, MIB);
     stage.execute(&[]).exits(3).says("ERROR 1");
     thief.leaves(&it.disk);
     super::given_up(&stage);
@@ -352,7 +361,7 @@ fn a_dump_of_mariadb_where_there_is_no_room_to_keep_what_it_replaces() {
     refused(&it.replacing(disk.path()), "needed to keep what is replaced");
     disk.make_room();
     let stage = it.replacing(disk.path());
-    let thief = Thief::before("gzip", "$# == 0", &stage, &disk);
+    let thief = Thief::before("gzip", "$# == 0", &stage, &disk, MIB);
     stage.execute(&[]).exits(3).says("No space left on device");
     assert_eq!(it.server.truth("shop"), late);
     thief.leaves(&disk);
@@ -366,7 +375,7 @@ fn a_server_that_waits_for_room_is_told_of() {
     let mut it = Dumped::new("aria");
     it.server.sql("drop database shop");
     let stage = it.plan("");
-    let _thief = Thief::before("dd", "$* == *status=progress*", &stage, &it.disk);
+    let _thief = Thief::before("dd", "$* == *status=progress*", &stage, &it.disk, MIB);
     let _run = stage.start(&["execute", "plan.yaml", "--yes"]);
     until("it is told", || {
         let said = stage.runs().pop().map(|run| fs::read_to_string(run.join("steps/db/load/1/stderr")));
