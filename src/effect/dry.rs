@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::OccupiedEntry;
 use std::path::PathBuf;
+use std::pin::pin;
 
+use futures_util::stream::{self, StreamExt};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -17,6 +19,9 @@ use crate::event::{self, Check, Confined};
 use crate::journal::Found;
 use crate::keeper;
 use crate::value::{Id, Length, Stamp};
+
+/// So many tools and hosts are looked for at once: a host takes a socket, a courier and its pipes.
+const LOOKS_AT_ONCE: usize = 16;
 
 /// What a dry run's world needs to know.
 #[derive(Clone, Debug)]
@@ -177,17 +182,20 @@ impl Effects for Dry {
         }
         demands.insert(0, Demand::room_for_the_record(self.run_dir.clone()));
         let before = self.cell.as_ref().map(|cell| cell.before.clone()).unwrap_or_default();
+        let looks = demands.into_iter().map(|demand| demand::check(&before, demand));
+        let mut looks = pin!(stream::iter(looks).buffered(LOOKS_AT_ONCE));
         let mut checks = Vec::new();
-        for demand in demands {
-            let mut interrupted = None;
+        loop {
             tokio::select! {
-                check = demand::check(&before, demand) => checks.push(check),
-                told = self.told.recv() => interrupted = told,
-            }
-            // Nothing else is told before the run has begun.
-            if let Some(Told::Interrupted(count)) = interrupted {
-                self.schedule(Length::ZERO, Happening::Interrupted(count));
-                break;
+                check = looks.next() => match check {
+                    Some(check) => checks.push(check),
+                    None => break,
+                },
+                // Nothing else is told before the run has begun.
+                told = self.told.recv() => if let Some(Told::Interrupted(count)) = told {
+                    self.schedule(Length::ZERO, Happening::Interrupted(count));
+                    break;
+                },
             }
         }
         checks

@@ -6,6 +6,7 @@ mod failover;
 mod jobs;
 mod links;
 mod loopback;
+mod many;
 mod net;
 mod outlives;
 mod probes;

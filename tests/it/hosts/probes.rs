@@ -88,6 +88,28 @@ fn a_dry_run_says_what_a_host_lacks_before_anything_is_started() {
 }
 
 #[test]
+fn a_dry_run_asks_its_hosts_side_by_side() {
+    let sshd = Sshd::start();
+    let stage = Stage::new(
+        "places: { a: { kind: host, ssh: a }, b: { kind: host, ssh: b } }\n\
+         steps: { one: { on: a, run: 'true' }, two: { on: b, run: 'true' } }\n",
+    );
+    sshd.known_as("a", &stage);
+    sshd.known_as("b", &stage);
+    // The first visit to each waits until there is one to the other.
+    let wait = format!(
+        "#!/bin/sh\ncd '{}'\nfor word do case $word in a) me=a other=b ;; b) me=b other=a ;; esac done\n\
+         if [ \"$me\" ] && mkdir \"asked-$me\" 2>/dev/null; then echo >\"to-$other\" & timeout 40 cat \"to-$me\"; wait; fi\n",
+        stage.path().display()
+    );
+    stage.write("bin/ssh", &stage.read("bin/ssh").replacen("#!/bin/sh\n", &wait, 1));
+    stage.fifo("to-a");
+    stage.fifo("to-b");
+    let ran = run(&stage, &["execute", "plan.yaml", "--dry-run"]).exits(0);
+    assert_eq!(ran.out.matches("it is reached, and has what steps need there").count(), 2, "{}", ran.out);
+}
+
+#[test]
 fn recipes_of_probes_are_asked_on_the_host_with_its_tools() {
     let sshd = Sshd::start();
     let plan = |archive: &str| {
