@@ -89,8 +89,8 @@ pub(super) struct Chances {
 /// What chance has given for one run; kept from run to run.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Dealt {
-    /// From the incident until it was decided to recover, in milliseconds.
-    pub(super) delay: u64,
+    /// How long it took to notice, and then to decide, in milliseconds.
+    pub(super) before: [u64; 2],
     /// By rank.
     pub(super) lengths: Vec<u64>,
     /// By person.
@@ -98,6 +98,13 @@ pub(super) struct Dealt {
     /// What failed for good.
     pub(super) failed: Vec<Failed>,
     spread: Vec<u64>,
+}
+
+impl Dealt {
+    /// From the incident until it was decided to recover, in milliseconds.
+    pub(super) fn delay(&self) -> u64 {
+        self.before.iter().sum()
+    }
 }
 
 impl Chances {
@@ -208,13 +215,13 @@ impl Chances {
         }
     }
 
-    /// Returns what can be halved besides steps: its name, and its number behind those of the steps.
+    /// Returns what comes before all steps and takes time: its name, and its place in [`Dealt::before`].
     pub(super) fn before_steps(&self) -> impl Iterator<Item = (&'static str, usize)> {
-        let named = ["detect", "decide"].into_iter().zip(self.steps.len()..).zip(&self.before);
+        let named = ["detect", "decide"].into_iter().zip(0..).zip(&self.before);
         named.filter(|(_, law)| law.median > 0.0).map(|(name, _)| name)
     }
 
-    /// Deals one run. `halved` is what takes half as long: a step, or what [`Chances::before_steps`] gives. Of `luck` every run takes equally much, so that runs with
+    /// Deals one run. `halved` is the step that takes half as long. Of `luck` every run takes equally much, so that runs with
     /// another plan can be compared one by one; what attempts that fail need comes from `mishaps`.
     pub(super) fn deal(
         &self,
@@ -233,11 +240,7 @@ impl Chances {
                 None => draw.law.at(normal(luck)),
             };
         }
-        dealt.delay = 0;
-        for (at, law) in (small(self.steps.len())..).zip(&self.before) {
-            let time = law.at(normal(unit(luck.next_u64())));
-            dealt.delay += if at == halved { time / 2 } else { time };
-        }
+        dealt.before = self.before.map(|law| law.at(normal(unit(luck.next_u64()))));
         dealt.arrivals.clear();
         dealt.arrivals.extend(self.arrivals.iter().map(|law| law.at(normal(unit(luck.next_u64())))));
         if halved != NONE {

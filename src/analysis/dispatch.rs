@@ -3,10 +3,10 @@
 //! This is list scheduling (Graham, 1966), event by event: nothing that could begin is ever kept waiting while all that it
 //! takes is free. It is the rule that the engine follows.
 
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::VecDeque;
 
-use super::network::{Demand, NONE, Network, small};
+use super::agenda::Agenda;
+use super::network::{Demand, Member, NONE, Network, small};
 use super::queue::Queue;
 
 /// What a node waited for last before it began. Nodes are ranks.
@@ -58,7 +58,7 @@ pub struct Scratch {
     gates: Vec<(u64, u32)>,
     sorted: Vec<(u64, u32)>,
     /// What happens when: below the number of nodes the end of one, then the arrivals of people, then open gates.
-    events: BinaryHeap<Reverse<u128>>,
+    events: Agenda,
 }
 
 impl Scratch {
@@ -86,8 +86,34 @@ impl Scratch {
             crew_waits: vec![Queue::new(len); network.crews.len()],
             gates: vec![(0, NONE); network.gates.len()],
             sorted: Vec::with_capacity(network.people.len()),
-            events: BinaryHeap::with_capacity(len + network.people.len()),
+            events: Agenda::new(2 * len + network.people.len()),
         }
+    }
+
+    /// Takes out what tries to begin next: the first in rank, of what waits for a slot only while there is one.
+    fn next(&mut self) -> Option<u32> {
+        let waiting = if self.free_slots > 0 { self.slot_waits.first() } else { None };
+        match (self.ready.first(), waiting) {
+            (Some(ready), waiting) if waiting.is_none_or(|waiting| ready < waiting) => {
+                self.ready.remove(ready);
+                Some(ready)
+            }
+            (_, Some(waiting)) => {
+                self.slot_waits.remove(waiting);
+                Some(waiting)
+            }
+            (_, None) => None,
+        }
+    }
+
+    /// Takes a slot that is free; returns who had it last.
+    fn take_slot(&mut self) -> u32 {
+        self.free_slots -= 1;
+        // A slot that nobody has had yet goes first: only used ones are in the list.
+        if self.free_slots < self.last_in_slot.len() {
+            return self.last_in_slot.pop_front().unwrap_or(NONE);
+        }
+        NONE
     }
 
     /// Keeps of the last run when each node ran, what it waited for and who did it; nothing can be run with it any more.
@@ -109,33 +135,36 @@ impl Network {
         scratch.last_in_lock.fill(NONE);
         scratch.last_of_person.fill(NONE);
         let people = small(self.len());
-        for ((person, arrival), free) in (people..).zip(arrivals).zip(&mut scratch.free) {
-            *free = *arrival == 0;
+        for (at, arrival) in arrivals.iter().enumerate() {
+            scratch.free[at] = *arrival == 0;
             if *arrival > 0 {
-                scratch.events.push(event(*arrival, person));
+                let arrival = scratch.events.bounded(*arrival);
+                scratch.events.insert(arrival, people + small(at));
             }
         }
         self.time_gates(arrivals, scratch);
         for (rank, open) in (0..).zip(&self.open) {
             if *open == 0 {
                 scratch.bounds[rank as usize] = Bound::Nothing;
-                scratch.ready.insert(rank);
+                self.make_ready(rank, scratch);
             }
         }
         let mut now = 0;
         loop {
-            while let Some(rank) = scratch.ready.pop() {
-                self.try_to_begin(rank, now, lengths, scratch);
+            while let Some(rank) = scratch.next() {
+                match self.members[rank as usize] {
+                    Member { demand: Demand::Slot, lock: NONE, .. } => {
+                        self.begin_in_slot(rank, now, lengths, scratch);
+                    }
+                    _ => self.try_to_begin(rank, now, lengths, scratch),
+                }
             }
-            let Some(Reverse(next)) = scratch.events.pop() else { break };
-            now = time_of(next);
-            self.happens(subject_of(next), scratch);
+            let Some((time, subject)) = scratch.events.pop() else { break };
+            now = time;
+            self.happens(subject, scratch);
             // Everything that happens at one time has happened before anything begins.
-            while let Some(Reverse(next)) =
-                scratch.events.peek().copied().filter(|next| time_of(next.0) == now)
-            {
-                scratch.events.pop();
-                self.happens(subject_of(next), scratch);
+            while let Some(subject) = scratch.events.pop_at(now) {
+                self.happens(subject, scratch);
             }
         }
         scratch.ends.iter().copied().max().unwrap_or(0)
@@ -143,12 +172,14 @@ impl Network {
 
     /// Works out when enough people are there for each gate.
     fn time_gates(&self, arrivals: &[u64], scratch: &mut Scratch) {
+        let longest = scratch.events.bounded(u64::MAX);
         for (gate, time) in self.gates.iter().zip(&mut scratch.gates) {
             scratch.sorted.clear();
             let crew = self.crews[gate.crew as usize].iter();
             scratch.sorted.extend(crew.map(|person| (arrivals[*person as usize], *person)));
             scratch.sorted.sort_unstable();
-            *time = scratch.sorted.get(gate.people - 1).copied().unwrap_or((0, NONE));
+            let (arrival, person) = scratch.sorted.get(gate.people - 1).copied().unwrap_or((0, NONE));
+            *time = (arrival.min(longest), person);
         }
     }
 
@@ -168,7 +199,32 @@ impl Network {
         }
     }
 
-    /// Begins a node, or puts it where it waits.
+    /// Puts a node where what could begin waits for its turn: what needs a slot and nothing else, until there is one.
+    #[inline]
+    fn make_ready(&self, rank: u32, scratch: &mut Scratch) {
+        match self.members[rank as usize] {
+            Member { demand: Demand::Slot, lock: NONE, .. } => scratch.slot_waits.insert(rank),
+            _ => scratch.ready.insert(rank),
+        }
+    }
+
+    /// Begins a node that needs a slot and nothing else, when there is one.
+    fn begin_in_slot(&self, rank: u32, now: u64, lengths: &[u64], scratch: &mut Scratch) {
+        let handed_by = scratch.take_slot();
+        let at = rank as usize;
+        let ready_since = match scratch.bounds[at] {
+            Bound::Before(before) => scratch.ends[before as usize],
+            _ => 0,
+        };
+        if ready_since < now {
+            scratch.bounds[at] = Bound::Slot(handed_by);
+        }
+        scratch.handed_by[at] = handed_by;
+        scratch.locked_by[at] = NONE;
+        self.begin(rank, now, lengths, scratch);
+    }
+
+    /// Begins a node that has limits, or puts it where it waits.
     fn try_to_begin(&self, rank: u32, now: u64, lengths: &[u64], scratch: &mut Scratch) {
         let at = rank as usize;
         let member = &self.members[at];
@@ -178,7 +234,6 @@ impl Network {
             scratch.lock_waits[lock].insert(rank);
             // What it was offered is there for another.
             match member.demand {
-                Demand::Slot if scratch.free_slots > 0 => offer(&mut scratch.slot_waits, &mut scratch.ready),
                 Demand::Person(crew) if self.free_person(crew, scratch).is_some() => {
                     offer(&mut scratch.crew_waits[crew as usize], &mut scratch.ready);
                 }
@@ -195,11 +250,7 @@ impl Network {
                 true
             }
             Demand::Slot => {
-                scratch.free_slots -= 1;
-                // A slot that nobody has had yet goes first: only used ones are in the list.
-                if scratch.free_slots < scratch.last_in_slot.len() {
-                    handed_by = scratch.last_in_slot.pop_front().unwrap_or(NONE);
-                }
+                handed_by = scratch.take_slot();
                 false
             }
             Demand::Person(crew) => match self.free_person(crew, scratch) {
@@ -220,7 +271,7 @@ impl Network {
                 if time > now {
                     scratch.bounds[at] = Bound::Arrival(person);
                     let gates = small(self.len() + self.people.len());
-                    scratch.events.push(event(time, gates + rank));
+                    scratch.events.insert(time, gates + rank);
                 }
                 time > now
             }
@@ -244,14 +295,20 @@ impl Network {
             Bound::Person(_) => Bound::Person(handed_by),
             bound => bound,
         };
+        self.begin(rank, now, lengths, scratch);
+    }
+
+    /// Begins a node that has all that it needs.
+    fn begin(&self, rank: u32, now: u64, lengths: &[u64], scratch: &mut Scratch) {
+        let at = rank as usize;
         scratch.sequence.push(rank);
         scratch.starts[at] = now;
-        let end = now.saturating_add(lengths[at]);
+        let end = scratch.events.bounded(now.saturating_add(lengths[at]));
         scratch.ends[at] = end;
         if end == now {
             self.end(rank, scratch);
         } else {
-            scratch.events.push(event(end, rank));
+            scratch.events.insert(end, rank);
         }
     }
 
@@ -267,7 +324,7 @@ impl Network {
             *open -= 1;
             if *open == 0 {
                 scratch.bounds[*next as usize] = Bound::Before(rank);
-                scratch.ready.insert(*next);
+                self.make_ready(*next, scratch);
             }
         }
         let member = &self.members[at];
@@ -280,7 +337,6 @@ impl Network {
             Demand::Slot => {
                 scratch.free_slots += 1;
                 scratch.last_in_slot.push_back(rank);
-                offer(&mut scratch.slot_waits, &mut scratch.ready);
             }
             Demand::Person(_) => {
                 let person = scratch.done_by[at] as usize;
@@ -293,21 +349,6 @@ impl Network {
             Demand::Nothing | Demand::Answers(_) => {}
         }
     }
-}
-
-/// Packs an event into one number: the earlier is the smaller, then the smaller subject.
-fn event(time: u64, subject: u32) -> Reverse<u128> {
-    Reverse(u128::from(time) << 32 | u128::from(subject))
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "a time has 64 bits")]
-const fn time_of(event: u128) -> u64 {
-    (event >> 32) as u64
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "a subject has 32 bits")]
-const fn subject_of(event: u128) -> u32 {
-    event as u32
 }
 
 /// Lets the first of those who wait for something try again.

@@ -1,5 +1,6 @@
 //! What a plan promises, worked out from the plan alone.
 
+mod agenda;
 mod chance;
 mod closure;
 mod difference;

@@ -22,17 +22,28 @@ impl Queue {
         self.summary[word / 64] |= 1 << (word % 64);
     }
 
-    /// Takes out the smallest.
-    pub(super) fn pop(&mut self) -> Option<u32> {
+    /// Returns the smallest.
+    pub(super) fn first(&self) -> Option<u32> {
         let (upper, bits) = self.summary.iter().enumerate().find(|(_, bits)| **bits != 0)?;
         let word = upper * 64 + bits.trailing_zeros() as usize;
+        u32::try_from(word).ok().map(|at| at * 64 + self.words[word].trailing_zeros())
+    }
+
+    /// Takes a number out.
+    pub(super) fn remove(&mut self, number: u32) {
+        let word = (number / 64) as usize;
         let bits = &mut self.words[word];
-        let bit = bits.trailing_zeros();
-        *bits &= *bits - 1;
+        *bits &= !(1 << (number % 64));
         if *bits == 0 {
-            self.summary[upper] &= !(1 << (word % 64));
+            self.summary[word / 64] &= !(1 << (word % 64));
         }
-        u32::try_from(word).ok().map(|word| word * 64 + bit)
+    }
+
+    /// Takes out the smallest.
+    pub(super) fn pop(&mut self) -> Option<u32> {
+        let first = self.first()?;
+        self.remove(first);
+        Some(first)
     }
 }
 

@@ -163,6 +163,8 @@ struct Outcomes {
     /// The whole recovery of each run.
     whole: Vec<u64>,
     unrecovered: usize,
+    /// For the first runs, how long it took to notice and to decide.
+    before: Vec<[u64; 2]>,
     /// For each step, in how many runs it was critical, and in how many it failed for good.
     critical: Vec<u32>,
     failed: Vec<u32>,
@@ -205,6 +207,7 @@ impl<'a> Table<'a> {
             assets: vec![Vec::with_capacity(runs); self.assets.len()],
             whole: Vec::with_capacity(runs),
             unrecovered: 0,
+            before: Vec::with_capacity(runs.min(RUNS_TRIED)),
             critical: vec![0; steps],
             failed: vec![0; steps],
         };
@@ -212,7 +215,10 @@ impl<'a> Table<'a> {
         for run in 0..runs {
             self.chances.deal(self.network, halved, &mut luck, &mut mishaps, &mut self.dealt);
             let total = self.network.run(&self.dealt.lengths, &self.dealt.arrivals, &mut self.scratch);
-            let delay = self.dealt.delay;
+            let delay = self.dealt.delay();
+            if run < RUNS_TRIED {
+                outcomes.before.push(self.dealt.before);
+            }
             if self.dealt.failed.is_empty() {
                 for (rank, times) in self.assets.iter().zip(&mut outcomes.assets) {
                     times.push(delay.saturating_add(self.scratch.ends[*rank]));
@@ -250,7 +256,7 @@ impl<'a> Table<'a> {
         for (rank, times) in self.assets.iter().zip(&mut outcomes.assets) {
             let end = self.scratch.ends[*rank];
             let is_back = !self.cut_off[*rank] && end <= stopped;
-            times.push(if is_back { self.dealt.delay.saturating_add(end) } else { NEVER });
+            times.push(if is_back { self.dealt.delay().saturating_add(end) } else { NEVER });
         }
         outcomes.whole.push(NEVER);
         outcomes.unrecovered += 1;
@@ -299,16 +305,7 @@ impl<'a> Table<'a> {
         let mut improvements = Vec::new();
         let chances = self.chances;
         let runs = outcomes.whole.len();
-        let critical = |step: usize| share(outcomes.critical[step] as usize, runs);
-        let steps = steps.into_iter().map(|step| {
-            let (id, rests) = &chances.steps[step];
-            (id.as_str(), step, *rests, critical(step))
-        });
-        // Noticing and deciding come before everything else: they count in every run.
-        let others = chances.before_steps().map(|(name, number)| (name, number, Rests::Assumed, 1.0));
-        for (what, number, rests, critical) in others.chain(steps) {
-            let after = self.runs(before.len(), small(number), false);
-            let after = &after.assets[worst];
+        let mut improve = |what: &str, critical, rests, after: &[u64]| {
             improvements.push(Improvement {
                 what: what.to_owned(),
                 critical,
@@ -316,6 +313,20 @@ impl<'a> Table<'a> {
                 p95_falls_by: p95_before.zip(p95(after)).map(|(before, after)| before.saturating_sub(after)),
                 met_rises_by: met_before.zip(met(after)).map(|(before, after)| rounded(after - before)),
             });
+        };
+        // Noticing and deciding come before everything else: they count in every run, and nothing else changes with them.
+        for (what, which) in chances.before_steps() {
+            let sooner = |(time, parts): (&u64, &[u64; 2])| match *time {
+                NEVER => NEVER,
+                time => time - parts[which].div_ceil(2),
+            };
+            let after: Vec<u64> = before.iter().zip(&outcomes.before).map(sooner).collect();
+            improve(what, 1.0, Rests::Assumed, &after);
+        }
+        for step in steps {
+            let after = self.runs(before.len(), small(step), false);
+            let (id, rests) = &chances.steps[step];
+            improve(id.as_str(), share(outcomes.critical[step] as usize, runs), *rests, &after.assets[worst]);
         }
         improvements.sort_by_key(|improvement| Reverse(improvement.p95_falls_by));
         improvements
