@@ -300,6 +300,8 @@ pub struct Judged {
     pub bytes: Option<u64>,
     /// Whether nothing spoke against it.
     pub is_good: bool,
+    /// The moment that it says it holds.
+    pub time: Option<Moment>,
     /// What was found, and when, for people.
     pub said: String,
 }

@@ -226,9 +226,7 @@ fn stray(time: Moment, within: Length, others: &[Vec<Lot<'_>>]) -> Option<String
         let mut times = lot.stock.points.iter().map(|(listed, _)| *listed);
         times.any(|listed| is_wanted(lot.search, listed) && is_within(within, listed, time))
     };
-    // What is inside of a point may be of another moment than its name says.
-    let is_dated = |lot: &Lot<'_>| lot.search.proof.as_ref().is_none_or(|proof| proof.probes.is_empty());
-    let far = others.iter().find(|copies| copies.iter().all(|lot| is_dated(lot) && !is_near(lot)))?;
+    let far = others.iter().find(|copies| !copies.iter().any(is_near))?;
     Some(no_neighbour(within, far))
 }
 

@@ -76,7 +76,7 @@ impl Prover {
         let known = if stock.host().is_none() { judgement(&self.judged, &how.copy, path) } else { None };
         if let Some(known) = known {
             return if known.is_good {
-                Proof::Good(known.said.clone(), None)
+                Proof::Good(known.said.clone(), known.time)
             } else {
                 Proof::Bad(known.said.clone())
             };

@@ -174,6 +174,27 @@ fn data_lost_is_counted_back_from_the_incident() {
     assert_eq!((asked.verdict, asked.achieved), (Reached::Met, Some(Length::from_secs(60))));
 }
 
+#[test]
+fn what_comes_back_in_two_parts_is_as_old_as_the_older_one() {
+    let mut start = start();
+    let mut other = start.nodes[2].clone();
+    other.id = id("restore-index");
+    start.nodes.push(other);
+    let mut sample = Sample::begin(start);
+    sample.until_restore().ends(720, "restore-db", Outcome::Done);
+    let chosen = sample.events.iter().find_map(|(_, event)| match event {
+        Event::PointChosen { point, .. } => Some(point.clone()),
+        _ => None,
+    });
+    let mut point = chosen.unwrap();
+    point.time = Some("2026-11-22T01:00:00Z".parse().unwrap());
+    sample.then(0, Event::PointChosen { step: id("restore-index"), point });
+    sample.starts(0, "restore-index").ends(9, "restore-index", Outcome::Done);
+    let lost = report(&sample).assets.remove(0).rpo;
+    assert_eq!(lost.why.as_deref(), Some("restored from a point of 2026-11-22 01:00:00 UTC"));
+    assert_eq!(lost.achieved, Some(Length::from_secs(13 * 3600 + 5)));
+}
+
 fn assert_fits(schema: &Value, value: &impl Serialize) {
     let validator = jsonschema::validator_for(schema).unwrap();
     let value = serde_json::to_value(value).unwrap();

@@ -97,6 +97,7 @@ impl Known {
                     path: point.path.clone(),
                     bytes: point.bytes,
                     is_good,
+                    time: point.facts.time,
                     said,
                 }
             })

@@ -148,6 +148,90 @@ fn what_was_lost_is_told_by_the_data_and_not_by_the_name_of_its_point() {
     execute(&stage, &harmed).exits(3).says("`newest`");
 }
 
+/// A point that says inside of which moment it is, whatever its name says.
+fn dated(stage: &Stage, day: &str, inside: &str) {
+    point(stage, day, &format!("TIME={inside}\n"), true);
+}
+
+#[test]
+fn what_a_point_holds_inside_counts_and_not_what_its_name_says() {
+    let looks =
+        ", verify: [ { run: 'cat \"$POINT_PATH\" >>\"$DRPLAN_OUTPUT\"', expect: { facts: [TIME] } } ]";
+    let stage = stage(looks);
+    // One was begun before the harm, and holds what came after it.
+    dated(&stage, "20261103", "2026-11-03T03:20:00Z");
+    dated(&stage, "20261102", "2026-11-02T02:58:00Z");
+    dated(&stage, "20261101", "2026-11-01T02:58:00Z");
+    let plan = stage.read("plan.yaml").replace("kind: files, homes", "kind: files, rpo: 1d, homes");
+    stage.write(
+        "plan.yaml",
+        &plan.replace("echo \"$POINT_ID before", "echo \"$POINT_ID of $POINT_TIME before"),
+    );
+    let restores = || {
+        execute(&stage, &["--scenario", "spoiled", "--harmed-at", "2026-11-03T03:10:00Z"]).exits(5);
+        let why = why(&stage);
+        assert!(
+            why.contains("20261103T030000Z.txt was passed over: it holds 2026-11-03 03:20:00 UTC, and is not from before"),
+            "{why}"
+        );
+        assert_eq!(
+            stage.ledger().pop().unwrap(),
+            "20261102T030000Z.txt of 2026-11-02T02:58:00Z before [2026-11-03T03:10:00Z]"
+        );
+        let report = stage.run(&["report", "latest", "--format", "json"]).exits(0);
+        let report: Value = serde_json::from_str(&report.out).unwrap();
+        assert_eq!(report["assets"][0]["rpo"]["achieved"], "1d12m", "{report:#}");
+    };
+    restores();
+    // What an earlier look has found inside is not forgotten.
+    stage.run(&["verify", "plan.yaml", "--record"]);
+    assert!(stage.read(".drplan/verification.json").contains("20261103T030000Z.txt"));
+    restores();
+}
+
+#[test]
+fn what_looks_into_a_point_is_told_of_which_moment_it_should_be() {
+    let asks = "test \"$POINT_TIME $POINT_ID\" = \"2026-11-02T03:00:00Z 20261102T030000Z.txt\"";
+    let stage = stage(&format!(", verify: [ {{ run: '{asks}' }} ]"));
+    execute(&stage, &["--scenario", "loss"]).exits(0);
+    assert_eq!(stage.read("restored"), "data of 20261102\n");
+    let told = stage.run(&["verify", "plan.yaml", "--as-of", "2026-11-02T04:00:00Z", "--format", "json"]);
+    let told: Value = serde_json::from_str(&told.out).unwrap();
+    let points = told["plans"][0]["copies"][0]["looked_into"].as_array().unwrap();
+    let bad: Vec<&Value> =
+        points.iter().filter(|point| point["verdict"] == "failure").map(|point| &point["name"]).collect();
+    assert!(!bad.contains(&&Value::from("20261102T030000Z.txt")), "{told:#}");
+    assert!(points.iter().any(|point| point["name"] == "20261102T030000Z.txt"), "{told:#}");
+}
+
+#[test]
+fn a_drill_harms_as_its_last_preparation_begins() {
+    let stage = Stage::new(
+        "places: { here: { kind: host }, sandbox: { kind: host }, store: { kind: host } }
+assets: { data: { kind: files, homes: [here], rpo: 1d, health: [ { file: restored } ] } }
+backups:
+  nightly: { of: [data], points: { every: 1d }, copies: { vault: { in: store, at: vault, keep: 30d } } }
+scenarios: { spoiled: { title: S, damage: [data], found_after: 1h } }
+prepare:
+  save: { run: 'echo good >\"vault/$(date -u +%Y%m%dT%H%M%SZ)\"; date +%s%3N >saved' }
+  spoil: { needs: [save], run: 'date +%s%3N >spoiled' }
+steps:
+  night: { run: 'echo bad >\"vault/$(date -u -d \"+1 hour\" +%Y%m%dT%H%M%SZ)\"' }
+  restore:
+    needs: [night]
+    restores: [data]
+    from: [nightly.vault]
+    run: 'cat \"$POINT_PATH\" >restored; date -d \"$POINT_BEFORE\" +%s%3N >before'
+environments: { drill: { places: { here: sandbox, store: store } } }
+",
+    );
+    stage.write("vault/notes.txt", "");
+    stage.execute(&["--drill", "--plain"]).exits(0);
+    assert_eq!(stage.read("restored"), "good\n");
+    let at = |name: &str| stage.read(name).trim().parse::<u64>().unwrap();
+    assert!(at("saved") <= at("before") && at("before") <= at("spoiled"));
+}
+
 #[test]
 fn an_older_point_can_be_asked_for_in_any_scenario() {
     let stage = stage("");
@@ -318,6 +402,43 @@ steps:
     // A newer one comes while the first is restored: the second must fit to what is there.
     stage.execute(&["--scenario", "loss"]).exits(0);
     assert_eq!(stage.ledger(), ["20261103T030000Z", "20261103T030000Z"]);
+}
+
+#[test]
+fn what_is_dated_too_far_from_the_rest_is_not_looked_into() {
+    let stage = one_moment("1h", "needs: [db-back], ");
+    points(&stage, &["dumps/20261102T030000Z", "dumps/20261103T030000Z", "tars/20261102T033000Z"]);
+    // It is rotten as well; nobody reads it to find that out.
+    stage.write("dumps/20261103T030000Z.sha256", &format!("{}  20261103T030000Z\n", "0".repeat(64)));
+    stage.execute(&["--scenario", "loss"]).exits(0);
+    let why = why_of(&stage.last("point_chosen", "db-back"));
+    assert!(why.contains("20261103T030000Z was passed over: no good point within 1h of it"), "{why}");
+}
+
+#[test]
+fn what_is_found_bad_after_another_was_restored_from_it_is_not_replaced() {
+    let stage = Stage::new(
+        "places: { old: { kind: host }, new: { kind: host }, store: { kind: host } }
+assets:
+  db: { kind: files, homes: [old, new], health: [ { file: db-back } ] }
+  uploads: { kind: files, homes: [old, new], health: [ { file: uploads-back } ] }
+backups:
+  nightly: { of: [db, uploads], points: { every: 1d }, copies: { vault: { in: store, at: vault, keep: 30d } } }
+scenarios: { loss: { title: L, lose: [old] } }
+steps:
+  first: { restores: [db], from: [nightly.vault], run: 'touch db-back; echo $POINT_ID >>ledger' }
+  second:
+    needs: [first]
+    restores: [uploads]
+    from: [nightly.vault]
+    run: 'echo $POINT_ID >>ledger; echo POINT_PROBLEM=torn >>\"$DRPLAN_OUTPUT\"; exit 1'
+",
+    );
+    points(&stage, &["vault/20261102T030000Z", "vault/20261103T030000Z"]);
+    // The point before would not fit to the database that is back already.
+    stage.execute(&["--scenario", "loss"]).exits(3);
+    assert_eq!(stage.ledger(), ["20261103T030000Z", "20261103T030000Z"]);
+    assert!(stage.told("point_refused").is_empty());
 }
 
 /// Two copies: one beside the host, one far away; the scenario loses neither.
