@@ -234,12 +234,12 @@ fn checked(check: &Check) -> Phrase {
     let for_whom = if steps.is_empty() { String::new() } else { format!(" for {}", steps.join(", ")) };
     let (what, note) = (plain(&check.what), plain(&check.note));
     let (mark, verdict) = match check.found {
-        Found::Met => (Mark::Done, "is met"),
-        Found::Unmet => (Mark::Failed, "is NOT MET"),
+        Found::Met => (Mark::Done, "met"),
+        Found::Unmet => (Mark::Failed, "NOT MET"),
         Found::Unknown => (Mark::Asks, "cannot be known"),
         Found::Broken => (Mark::Asks, "could not be looked for"),
     };
-    Phrase { mark, text: format!("{what}{for_whom} {verdict}: {note}") }
+    Phrase { mark, text: format!("{verdict}{for_whom}: {what}: {note}") }
 }
 
 fn told(delivery: &Delivery) -> Phrase {
@@ -274,7 +274,7 @@ pub(super) fn header(start: &RunStarted) -> Vec<String> {
         lines.push(format!("target: {} {rto}, {rpo} ({})", target.asset, plain(&target.why)));
     }
     for (step, why) in &start.omitted {
-        lines.push(format!("left out: {step}: {}", plain(why)));
+        lines.push(format!("{step} is {}", plain(why)));
     }
     lines
 }
@@ -287,14 +287,11 @@ fn opening(start: &RunStarted) -> String {
 
 fn chosen(stamp: &Stamp, point: &Point) -> String {
     let path = point.path.as_ref().map(|path| format!(" ({})", plain(path))).unwrap_or_default();
-    let age = match point.time {
-        Some(time) => {
-            let age = stamp.at.since(time).unwrap_or(Length::ZERO).rounded();
-            format!("of {}, {age} old", time.for_people())
-        }
-        None => "of unknown time".to_owned(),
-    };
-    format!("restores from {}{path} {age}: {}", point.copy, plain(&point.why))
+    let age = point.time.map(|time| {
+        let age = stamp.at.since(time).unwrap_or(Length::ZERO).rounded();
+        format!(" of {}, {age} old", time.for_people())
+    });
+    format!("restores from {}{path}{}: {}", point.copy, age.unwrap_or_default(), plain(&point.why))
 }
 
 fn begins(node: Option<&Outline>, attempt: u32) -> String {

@@ -155,8 +155,9 @@ impl Drawing<'_> {
         if let Some(home) = &asset.home {
             let from = asset.was.as_ref().filter(|was| *was != home);
             let from = from.map(|was| format!(" (was {was})")).unwrap_or_default();
-            below
-                .push(Branch { text: format!("home {home}{from}"), below: passed(&asset.homes_passed_over) });
+            let homes = asset.homes_passed_over.iter();
+            let others = homes.map(|(id, why)| Branch::leaf(format!("not {id}, which {}", one_line(why))));
+            below.push(Branch { text: format!("home {home}{from}"), below: others.collect() });
         }
         if let Some(step) = &asset.restored_by {
             let copy = self.route.chosen.get(step).and_then(|choice| choice.copy.as_ref());

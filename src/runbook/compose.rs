@@ -390,7 +390,7 @@ fn afterwards(plan: &ResolvedPlan, route: &Route) -> Vec<String> {
     for (id, backup) in &plan.backups {
         let of: Vec<&str> = backup.of.iter().filter(|asset| hit.contains(asset)).map(Id::as_str).collect();
         if !of.is_empty() {
-            todo.push(format!("Take a fresh backup {id} of {}, and see that it is good.", of.join(", ")));
+            todo.push(format!("Take a fresh backup of {} ({id}), and see that it is good.", of.join(", ")));
         }
     }
     let moved: Vec<String> = route

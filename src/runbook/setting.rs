@@ -33,14 +33,20 @@ impl<'a> Setting<'a> {
 
     /// Returns the step of an item; nothing for an asset.
     pub(super) fn step(&self, item: usize) -> Option<&'a ResolvedStep> {
-        match self.route.nodes[self.outline.items[item].node].kind {
+        self.step_of(self.outline.items[item].node)
+    }
+
+    /// Returns the step of a node; nothing for an asset.
+    pub(super) fn step_of(&self, node: usize) -> Option<&'a ResolvedStep> {
+        match self.route.nodes[node].kind {
             NodeKind::Step(step) => Some(&self.material.plan.steps[step]),
             NodeKind::Health(_) => None,
         }
     }
 
-    /// Returns the outputs that reach an item, each with the number of the step that gives it.
-    pub(super) fn outputs_before(&self, item: usize) -> Vec<(&'a Name, usize)> {
+    /// Returns the outputs that reach an item, each with the number of the step that gives it; those of a part of a step only
+    /// where the item's texts name them.
+    pub(super) fn outputs_before(&self, item: usize, texts: &str) -> Vec<(&'a Name, usize)> {
         let mut seen = BTreeSet::new();
         let mut queue: Vec<usize> = self.outline.items[item].after.iter().map(|(at, _)| *at).collect();
         while let Some(at) = queue.pop() {
@@ -48,10 +54,20 @@ impl<'a> Setting<'a> {
                 queue.extend(self.outline.items[at].after.iter().map(|(at, _)| *at));
             }
         }
-        seen.into_iter()
-            .filter_map(|at| Some((at, self.step(at)?)))
-            .flat_map(|(at, step)| step.common.outputs.iter().map(move |name| (name, at + 1)))
-            .collect()
+        let mut outputs: Vec<(&Name, usize)> = Vec::new();
+        for at in seen {
+            let of_step = self.step(at).into_iter().flat_map(|step| &step.common.outputs);
+            let parts = self.outline.items[at].parts.iter().filter_map(|part| self.step_of(*part));
+            let of_parts = parts.flat_map(|part| &part.common.outputs);
+            let named = of_parts
+                .filter(|name| texts.contains(&format!("${name}")) || texts.contains(&format!("${{{name}")));
+            for name in of_step.chain(named) {
+                if !outputs.iter().any(|(known, _)| *known == name) {
+                    outputs.push((name, at + 1));
+                }
+            }
+        }
+        outputs
     }
 
     /// Returns the variables that have the plan's value at every step: no place and no step sets them to anything else.

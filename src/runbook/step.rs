@@ -1,8 +1,10 @@
 //! One step, as a person carries it out.
 
+use std::collections::BTreeSet;
+
 use super::compose::{copy_view, who_has};
 use super::setting::{Lines, Setting};
-use super::shell::{ask, command, fetch, request};
+use super::shell::{ask, command, expanded, export, fetch, request};
 use super::{ActionView, CheckView, Fence, Link, Reason, SecretView, StepView};
 use crate::graph::{is_stranded, item_title};
 use crate::plan::{Action, Approve, Copy, OnExpiry, OnFailure, Rerun, SecretSource, Undo, Wait};
@@ -84,9 +86,9 @@ impl Setting<'_> {
         view.login = self.login(home);
         view.checks = self.checks(&asset.health, home);
         if view.checks.iter().any(|check| check.command.is_some() && check.on.is_none()) {
-            let outputs = self.outputs_before(at);
-            let variables = self.variables(None, home);
             let texts = serde_json::to_string(&asset.health).unwrap_or_default();
+            let outputs = self.outputs_before(at, &texts);
+            let variables = self.variables(None, home);
             view.blanks = blanks_for(&outputs, &texts, view.login.is_some());
             let set = lines.write(&variables, &[], &outputs, std::iter::empty(), view.login.is_some());
             (view.variables, view.own_variables) = (set.all, set.own);
@@ -99,7 +101,7 @@ impl Setting<'_> {
         let place = self.route.place_of(plan, step);
         let place = place.as_ref();
         let parts: Vec<&ResolvedStep> =
-            self.outline.items[at].parts.iter().filter_map(|part| self.node_step(*part)).collect();
+            self.outline.items[at].parts.iter().filter_map(|part| self.step_of(*part)).collect();
         step.action.key().clone_into(&mut view.kind);
         view.description = common.description.as_deref().map(str::to_owned);
         view.place = place.map(ToString::to_string);
@@ -135,6 +137,8 @@ impl Setting<'_> {
             variables.push((name.to_string(), value.as_str().to_owned()));
         }
         let mut points = Vec::new();
+        // Where a repository lies is known, and its tool takes the point from it.
+        let mut whole_at = None;
         if let Some(copy) = copy {
             variables.push(("POINT_COPY".to_owned(), copy.copy.to_string()));
             points = points_asked_for(step, &parts);
@@ -145,26 +149,45 @@ impl Setting<'_> {
                 variables.push((BEFORE.to_owned(), String::new()));
             }
             let folder = view.copy.as_ref().and_then(|copy| copy.at.as_ref());
-            let at = folder.map(|at| format!(", under {at}")).unwrap_or_default();
+            let under = folder.map(|at| format!(", under {at}")).unwrap_or_default();
             let is_whole = copied.is_some_and(Copy::is_repository);
+            whole_at =
+                copied.and_then(|copied| copied.at.as_deref()).filter(|at| is_whole && is_anywhere(at));
+            if whole_at.is_some() {
+                points.retain(|name| name != "POINT_PATH");
+            }
+            let earlier = (0..at).find(|before| {
+                let chosen = self.step(*before).and_then(|step| self.route.chosen.get(step.written_as()));
+                chosen.and_then(|choice| choice.copy.as_ref()).is_some_and(|other| other.copy == copy.copy)
+            });
             view.blanks.extend(points.iter().map(|name| Reason {
                 name: name.clone(),
-                why: match name.as_str() {
-                    "POINT_PATH" if is_whole => {
-                        let at = folder.map(|at| format!(": {at}")).unwrap_or_default();
-                        format!("where {} lies as a whole{at}", copy.copy)
+                why: match (name.as_str(), earlier) {
+                    ("POINT_PATH", _) if is_whole => {
+                        let under = folder.map(|at| format!(": {at}")).unwrap_or_default();
+                        format!("where {} lies as a whole{under}", copy.copy)
                     }
-                    "POINT_PATH" => format!("the newest good point of {}{at}", copy.copy),
-                    BEFORE => "the moment at which the harm began, such as 2026-01-31T03:30:00Z".to_owned(),
-                    "POINT_TIME" => "the moment of that point, such as 2026-01-31T03:30:00Z".to_owned(),
+                    (BEFORE, _) => {
+                        "the moment at which the harm began, such as 2026-01-31T03:30:00Z".to_owned()
+                    }
+                    (_, Some(before)) => {
+                        format!("the same as in step {}: all comes from one point", before + 1)
+                    }
+                    ("POINT_PATH", _) => {
+                        let before = if is_harmed { ", that is from before the harm" } else { "" };
+                        format!("the newest good point of {}{under}{before}", copy.copy)
+                    }
+                    ("POINT_TIME", _) => "the moment of that point, such as 2026-01-31T03:30:00Z".to_owned(),
                     _ => "the name of that point".to_owned(),
                 },
             }));
         }
-        let outputs = self.outputs_before(at);
         let texts = texts_of(step, &parts).join("\n");
+        let outputs = self.outputs_before(at, &texts);
         view.blanks.extend(blanks_for(&outputs, &texts, view.login.is_some()));
+        let whole_at = whole_at.map(|at| ("POINT_PATH".to_owned(), Text::new(at)));
         let inputs = step.inputs.iter().map(|(name, value)| (name.to_string(), value.clone()));
+        let inputs = whole_at.into_iter().chain(inputs);
         let is_done_by_a_person = matches!(*step.action, Action::Manual { .. } | Action::Approve(_));
         let has_commands = !is_done_by_a_person || !common.verify.is_empty() || common.undo.is_some();
         if has_commands {
@@ -175,10 +198,21 @@ impl Setting<'_> {
 
         if parts.is_empty() {
             self.preconditions(step, place, &mut view.actions);
-            self.act(step, None, place, &mut view.actions);
+            self.act(step, place, &mut view.actions);
         }
+        let mut changed = BTreeSet::new();
         for part in &parts {
-            self.part(part, step, place, &mut view.actions);
+            self.part(part, step, place, &mut changed, &mut view.actions);
+        }
+        let set_again = lines_of(step).into_iter().filter(|(name, _)| changed.contains(name));
+        let set_again: Vec<String> = set_again.map(|(_, line)| line).collect();
+        if !set_again.is_empty() && (!common.verify.is_empty() || common.undo.is_some()) {
+            view.actions.push(ActionView {
+                title: None,
+                text: Some("Some parts have changed these. Set them again before you go on.".to_owned()),
+                variables: Some(Fence::bash(set_again.join("\n"))),
+                command: None,
+            });
         }
         view.checks = self.checks(&common.verify, place);
         view.unless = common.unless.as_ref().map(|probe| {
@@ -205,14 +239,15 @@ impl Setting<'_> {
         rerun.clone_into(&mut view.rerun);
     }
 
-    fn node_step(&self, node: usize) -> Option<&ResolvedStep> {
-        match self.route.nodes[node].kind {
-            NodeKind::Step(step) => Some(&self.material.plan.steps[step]),
-            NodeKind::Health(_) => None,
-        }
-    }
-
-    fn part(&self, part: &ResolvedStep, whole: &ResolvedStep, place: Option<&Id>, to: &mut Vec<ActionView>) {
+    /// Writes a part of a step. `changed` are the values of the step that parts before it have overwritten.
+    fn part(
+        &self,
+        part: &ResolvedStep,
+        whole: &ResolvedStep,
+        place: Option<&Id>,
+        changed: &mut BTreeSet<Name>,
+        to: &mut Vec<ActionView>,
+    ) {
         let own = self.route.place_of(self.material.plan, part);
         let mut title = crate::graph::one_line(part.title());
         if self.login(own.as_ref()) != self.login(place) {
@@ -228,37 +263,24 @@ impl Setting<'_> {
         if let Some(who) = who(self, &part.action) {
             title = format!("{title} (by {who})");
         }
-        let mut title = Some(title);
+        // What is made of parts is carried out by them; they stand before it.
+        let is_made_of_parts = matches!(&*part.action, Action::Use { .. } | Action::Plan { .. });
+        if is_made_of_parts {
+            title.push_str(": the whole of it");
+        }
+        let first = to.len();
         if let Some(probe) = &part.common.unless {
             let check = self.check(probe, own.as_ref());
             to.push(ActionView {
-                title: title.take(),
+                title: None,
                 text: Some(format!("Done already? Then leave it out. It is if this {}:", check.expected)),
                 variables: None,
                 command: check.command.map(|fence| Fence::aside(fence.text)),
             });
         }
         self.preconditions(part, own.as_ref(), to);
-        let first = to.len();
-        self.act(part, title, own.as_ref(), to);
-        let extra: Vec<String> = part
-            .common
-            .env
-            .iter()
-            .filter(|(name, value)| whole.common.env.get(*name) != Some(*value))
-            .filter(|(name, _)| !part.inputs.contains_key(*name))
-            .map(|(name, value)| super::shell::export(name.as_str(), value.as_str()))
-            .chain(
-                part.inputs
-                    .iter()
-                    .filter(|(name, value)| whole.inputs.get(*name) != Some(*value))
-                    .map(|(name, value)| format!("export {name}={}", super::shell::expanded(value))),
-            )
-            .collect();
-        if let Some(action) = to.get_mut(first).filter(|_| !extra.is_empty()) {
-            let before = action.variables.take().map(|fence| fence.text);
-            let text: Vec<String> = before.into_iter().chain(extra).collect();
-            action.variables = Some(Fence::bash(text.join("\n")));
+        if !is_made_of_parts {
+            self.act(part, own.as_ref(), to);
         }
         for CheckView { expected, command, variables, .. } in self.checks(&part.common.verify, own.as_ref()) {
             to.push(ActionView {
@@ -271,6 +293,16 @@ impl Setting<'_> {
         if let Some(undo) = &part.common.undo {
             let shell = self.material.plan.shell.as_deref();
             to.push(taken_back(undo, Some("To take this part back (only then): "), shell));
+        }
+        let Some(view) = to.get_mut(first) else { return };
+        let lines = own_lines(part, whole, changed);
+        let set = (!lines.is_empty()).then(|| Fence::bash(lines.join("\n")));
+        // Whatever is asked first needs them too.
+        if set.is_some() && (view.text.is_some() || view.variables.is_some()) {
+            to.insert(first, ActionView { title: Some(title), text: None, variables: set, command: None });
+        } else {
+            view.title = Some(title);
+            view.variables = set.or(view.variables.take());
         }
     }
 
@@ -288,9 +320,9 @@ impl Setting<'_> {
         }
     }
 
-    fn act(&self, step: &ResolvedStep, title: Option<String>, place: Option<&Id>, to: &mut Vec<ActionView>) {
+    fn act(&self, step: &ResolvedStep, place: Option<&Id>, to: &mut Vec<ActionView>) {
         let shell = self.material.plan.shell.as_deref();
-        let mut action = ActionView { title, text: None, variables: None, command: None };
+        let mut action = ActionView { title: None, text: None, variables: None, command: None };
         match &*step.action {
             Action::Run { command: run, shell: own } => {
                 action.command = Some(Fence::bash(command(run, own.as_ref().map(|own| &***own).or(shell))));
@@ -364,7 +396,7 @@ impl Setting<'_> {
             };
             let needs: Vec<String> = secret.needs.iter().map(super::compose::need_words).collect();
             let needs =
-                if needs.is_empty() { String::new() } else { format!(" (takes {})", needs.join(", ")) };
+                if needs.is_empty() { String::new() } else { format!(" (needs {})", needs.join(", ")) };
             let line = if is_remote {
                 ask(name.in_commands())
             } else {
@@ -383,6 +415,34 @@ impl Setting<'_> {
 /// Returns the folder of a file; `.` for the root.
 pub fn folder_of_file(file: &str) -> &str {
     file.rsplit_once('/').map_or(".", |(folder, _)| folder)
+}
+
+/// Returns what is set for a step alone, by names.
+fn lines_of(step: &ResolvedStep) -> Vec<(Name, String)> {
+    let of_env = step.common.env.iter().filter(|(name, _)| !step.inputs.contains_key(*name));
+    let of_env = of_env.map(|(name, value)| (name.clone(), export(name.as_str(), value.as_str())));
+    let inputs = step.inputs.iter();
+    let of_inputs = inputs.map(|(name, value)| (name.clone(), format!("export {name}={}", expanded(value))));
+    of_env.chain(of_inputs).collect()
+}
+
+/// Returns what is to be set for a part: where it differs from what is set for the whole, or no longer is.
+fn own_lines(part: &ResolvedStep, whole: &ResolvedStep, changed: &mut BTreeSet<Name>) -> Vec<String> {
+    let of_whole = lines_of(whole);
+    let mut lines = Vec::new();
+    for (name, line) in lines_of(part) {
+        let is_same = of_whole.iter().any(|(known, same)| *known == name && *same == line);
+        if is_same && !changed.contains(&name) {
+            continue;
+        }
+        if is_same {
+            changed.remove(&name);
+        } else {
+            changed.insert(name);
+        }
+        lines.push(line);
+    }
+    lines
 }
 
 /// Returns the outputs to have at hand: those that the texts name, and all of them where no shell has them.
@@ -412,6 +472,11 @@ fn texts_of(step: &ResolvedStep, parts: &[&ResolvedStep]) -> Vec<String> {
         texts.push(serde_json::to_string(&one.common).unwrap_or_default());
     }
     texts
+}
+
+/// Whether a text says where something lies, from whatever folder it is looked at.
+fn is_anywhere(at: &str) -> bool {
+    at.starts_with(['/', '$']) || at.contains("://")
 }
 
 /// The variable with the moment before which a point must be.

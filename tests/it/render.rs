@@ -236,6 +236,94 @@ fn a_person_recovers_by_pasting() {
     assert_eq!(fs::read_to_string(folder.join("new/till.on")).unwrap(), "127.0.0.1\n");
 }
 
+#[test]
+fn what_is_made_of_recipes_is_done_by_pasting() {
+    let repo = Repo::with(
+        "version: 1\nplan: nest\ntitle: Nest\nvars: { ROOT: /nowhere }
+places: { old: { kind: host }, new: { kind: host }, vault: { kind: host } }
+assets: { db: { kind: files, homes: [old, new] }, more: { kind: files, homes: [old, new] } }
+backups: { nightly: { of: [db, more], points: { every: 1d }, copies: { vault: { in: vault, at: vault, keep: 30d, erasable_by: [] } } } }
+scenarios: { loss: { title: L, lose: [old] } }
+steps:
+  db-back: { restores: [db], from: [nightly.vault], use: outer, with: { folder: out } }
+  more-back: { needs: [db-back], restores: [more], from: [nightly.vault], run: 'cp \"$FETCHED/more\" more' }
+",
+    );
+    fs::create_dir(repo.0.path().join("plans/recipes")).unwrap();
+    let folder_of = |recipe: &str, rest: &str| {
+        let head = format!(
+            "recipe: {recipe}\nversion: 1\ntitle: T\ndescription: D\ninputs: {{ folder: {{ description: Where. }} }}\n"
+        );
+        repo.write(&format!("plans/recipes/{recipe}.yaml"), &format!("{head}{rest}"));
+    };
+    folder_of(
+        "outer",
+        "steps:
+  fetch: { title: Fetch it, use: inner, with: { folder: fetched } }
+  load: { title: Load it, needs: [fetch], run: 'mkdir \"$INPUT_FOLDER\"; cp \"$FETCHED/db\" \"$INPUT_FOLDER\"' }
+  again: { title: Fetch it again, needs: [load], use: inner, with: { folder: fetched } }
+verify: [ { run: 'test \"$INPUT_FOLDER\" = out; test -e out/db' } ]
+",
+    );
+    folder_of(
+        "inner",
+        "steps:
+  copy:
+    title: Copy it
+    preconditions: [ { title: There is room, run: 'test \"$INPUT_FOLDER\" = fetched' } ]
+    run: 'cp -r -- \"$POINT_PATH\" \"$INPUT_FOLDER\"; echo \"FETCHED=$INPUT_FOLDER\" >>\"$DRPLAN_OUTPUT\"'
+    outputs: [FETCHED]
+verify: [ { run: 'test -e \"$INPUT_FOLDER/db\"' } ]
+",
+    );
+    let (code, said) = repo.says(&[]);
+    assert_eq!(code, 0, "{said}");
+    let text = repo.read("runbooks/nest/loss.md");
+    let folder = repo.0.path().join("plans");
+    fs::create_dir_all(folder.join("vault/20260101T000000Z")).unwrap();
+    for name in ["db", "more"] {
+        fs::write(folder.join("vault/20260101T000000Z").join(name), name).unwrap();
+    }
+    let script = bash_blocks(&text).replace("'________'", "vault/20260101T000000Z");
+    let run = Command::new("bash").args(["-e", "-c", &script]).current_dir(&folder).output().unwrap();
+    assert!(run.status.success(), "{text}\n{}", String::from_utf8_lossy(&run.stderr));
+    assert_eq!(fs::read_to_string(folder.join("out/db")).unwrap(), "db");
+    assert_eq!(fs::read_to_string(folder.join("more")).unwrap(), "more");
+    // A part has its title before all that belongs to it, and what it is a part of is no work of its own.
+    let at = |part: &str| text.find(part).unwrap_or_else(|| panic!("no {part:?} in {text}"));
+    let head = at("**Copy it**\n\n```bash\nexport INPUT_FOLDER='fetched'\n```\n\nThere is room");
+    assert!(head < at("cp -r"), "{text}");
+    assert!(
+        at("cp -r") < at("**Fetch it: the whole of it**") && !text.contains("Carry out the recipe"),
+        "{text}"
+    );
+    assert!(text.contains("`FETCHED=________` (printed by step 1)"), "{text}");
+    assert!(
+        text.contains("`POINT_PATH=________` (the same as in step 1: all comes from one point)"),
+        "{text}"
+    );
+}
+
+#[test]
+fn where_a_repository_lies_need_not_be_filled_in() {
+    let repo = Repo::with(
+        "version: 1\nplan: repository\ntitle: R\nvars: { SHELF: /srv/shelf }
+places: { old: { kind: host }, new: { kind: host }, vault: { kind: host } }
+assets: { data: { kind: files, homes: [old, new] } }
+backups: { base: { of: [data], points: { continuous: true }, copies: { vault: { in: vault, at: $SHELF/wal, keep: 30d, erasable_by: [], verify: [ { use: files/verify-restic } ] } } } }
+scenarios: { loss: { title: L, lose: [old] } }
+steps: { back: { restores: [data], from: [base.vault], run: './restore \"$POINT_PATH\"' } }
+",
+    );
+    let (code, said) = repo.says(&[]);
+    assert_eq!(code, 0, "{said}");
+    let text = repo.read("runbooks/repository/loss.md");
+    assert!(
+        text.contains("export POINT_PATH=\"${SHELF}/wal\"\n") && !text.contains("POINT_PATH=________"),
+        "{text}"
+    );
+}
+
 /// Returns what stands in the blocks that are marked `bash`, one after the other.
 fn bash_blocks(text: &str) -> String {
     let mut blocks = String::new();
