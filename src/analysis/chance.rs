@@ -234,10 +234,10 @@ impl Chances {
         dealt.lengths.clear();
         dealt.lengths.extend_from_slice(&self.fixed);
         for draw in &self.draws {
-            let luck = unit(luck.next_u64());
+            let bits = luck.next_u64();
             dealt.lengths[draw.rank as usize] += match self.factors.get(draw.factors as usize) {
-                Some(factors) => whole(draw.law.median * factors.at(luck)),
-                None => draw.law.at(normal(luck)),
+                Some(factors) => whole(draw.law.median * factors.at(bits)),
+                None => draw.law.at(normal(unit(bits))),
             };
         }
         dealt.before = self.before.map(|law| law.at(normal(unit(luck.next_u64()))));

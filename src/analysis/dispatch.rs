@@ -143,11 +143,9 @@ impl Network {
             }
         }
         self.time_gates(arrivals, scratch);
-        for (rank, open) in (0..).zip(&self.open) {
-            if *open == 0 {
-                scratch.bounds[rank as usize] = Bound::Nothing;
-                self.make_ready(rank, scratch);
-            }
+        for rank in &self.roots {
+            scratch.bounds[*rank as usize] = Bound::Nothing;
+            self.make_ready(*rank, scratch);
         }
         let mut now = 0;
         loop {

@@ -64,27 +64,29 @@ pub(super) struct Factors {
 }
 
 impl Factors {
-    const CELLS: f64 = 4096.0;
-    /// The share of each tail that is worked out.
-    const TAIL: f64 = 1.0 / 64.0;
+    const CELL_BITS: u32 = 12;
+    const CELLS: u32 = 1 << Self::CELL_BITS;
+    /// How many cells of each tail are worked out.
+    const TAIL: u32 = Self::CELLS / 64;
 
     /// Makes the table of a spread.
     pub(super) fn new(sigma: f64) -> Self {
-        let cells = (0..=4096u32).map(|cell| f64::from(cell) / Self::CELLS);
+        let cells = (0..=Self::CELLS).map(|cell| f64::from(cell) / f64::from(Self::CELLS));
         let table = cells.map(|unit| libm::exp(sigma * normal(unit.clamp(1e-9, 1.0 - 1e-9)))).collect();
         Self { sigma, table }
     }
 
-    /// Returns the factor at a number between 0 and 1.
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is between 0 and 4096")]
-    pub(super) fn at(&self, unit: f64) -> f64 {
-        let place = unit * Self::CELLS;
-        let cell = place as u32;
-        match self.table.get(cell as usize..cell as usize + 2) {
-            Some(&[low, high]) if (Self::TAIL..1.0 - Self::TAIL).contains(&unit) => {
-                low + (high - low) * (place - f64::from(cell))
+    /// Returns the factor at the number between 0 and 1 that [`unit`] makes of random bits.
+    #[expect(clippy::cast_possible_truncation, reason = "twelve bits are left")]
+    pub(super) fn at(&self, bits: u64) -> f64 {
+        let cell = (bits >> (u64::BITS - Self::CELL_BITS)) as usize;
+        let middle = Self::TAIL as usize..(Self::CELLS - Self::TAIL) as usize;
+        match self.table.get(cell..cell + 2) {
+            // What is left of the bits says where in the cell it is.
+            Some(&[low, high]) if middle.contains(&cell) => {
+                low + (high - low) * (unit(bits << Self::CELL_BITS))
             }
-            _ => libm::exp(self.sigma * normal(unit)),
+            _ => libm::exp(self.sigma * normal(unit(bits))),
         }
     }
 }
@@ -248,15 +250,14 @@ mod tests {
     fn the_table_is_as_good_as_the_formula() {
         for sigma in [0.1, 0.42, 1.0, 2.5] {
             let factors = Factors::new(sigma);
-            for at in 0..100_000u32 {
-                let unit = (f64::from(at) + 0.37) / 100_000.0;
-                let exact = libm::exp(sigma * normal(unit));
-                assert!((factors.at(unit) / exact - 1.0).abs() < 1e-4, "{sigma} at {unit}");
+            for bits in (0..=u64::MAX).step_by(usize::MAX / 100_000) {
+                let exact = libm::exp(sigma * normal(unit(bits)));
+                assert!((factors.at(bits) / exact - 1.0).abs() < 1e-4, "{sigma} at {}", unit(bits));
             }
         }
-        let usual = Factors::new(0.42);
-        let exact = libm::exp(0.42 * normal(0.02));
-        assert!((usual.at(0.02) / exact - 1.0).abs() < 1e-5);
+        let (usual, bits) = (Factors::new(0.42), u64::MAX / 50);
+        let exact = libm::exp(0.42 * normal(unit(bits)));
+        assert!((usual.at(bits) / exact - 1.0).abs() < 1e-5);
     }
 
     #[test]

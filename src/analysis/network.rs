@@ -72,6 +72,8 @@ pub struct Network {
     pub(super) members: Vec<Member>,
     /// How many nodes each node waits for, by rank.
     pub(super) open: Vec<u32>,
+    /// The nodes that wait for none, by rank.
+    pub(super) roots: Vec<u32>,
     /// What waits for what, see [`Member::after`].
     pub(super) after: Vec<u32>,
     /// The position in the route of each rank.
@@ -158,6 +160,7 @@ impl Network {
         }
         Ok(Self {
             members,
+            roots: (0..).zip(&open).filter(|(_, open)| **open == 0).map(|(rank, _)| rank).collect(),
             open,
             after,
             groups: groups.renamed(&rank_of),
@@ -182,6 +185,7 @@ impl Network {
     pub(super) fn keep_names(&mut self) {
         self.after = Vec::new();
         self.open = Vec::new();
+        self.roots = Vec::new();
         self.lengths = Vec::new();
         self.groups = Groups::default();
     }

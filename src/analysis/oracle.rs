@@ -64,6 +64,7 @@ fn case(dice: &[Dice], order: &[usize], slots: usize, arrivals: &[u64]) -> Case 
     });
     let network = Network {
         open: before.iter().map(|before| small(before.len())).collect(),
+        roots: (0..).zip(&before).filter(|(_, before)| before.is_empty()).map(|(rank, _)| rank).collect(),
         members,
         after: flat,
         node_of: (0..small(len)).collect(),
