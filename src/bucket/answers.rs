@@ -137,6 +137,8 @@ pub(super) struct LifecycleXml {
     pub(super) filter: Option<LifecycleFilter>,
     #[serde(default)]
     pub(super) expiration: Option<Expiration>,
+    #[serde(default, rename = "Transition")]
+    pub(super) transitions: Vec<Transition>,
     #[serde(default)]
     pub(super) noncurrent_version_expiration: Option<NoncurrentExpiration>,
 }
@@ -163,6 +165,16 @@ pub(super) struct Expiration {
     pub(super) days: Option<u64>,
     #[serde(default)]
     pub(super) date: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Transition {
+    #[serde(default)]
+    pub(super) days: Option<u64>,
+    #[serde(default)]
+    pub(super) date: Option<String>,
+    pub(super) storage_class: String,
 }
 
 #[derive(Debug, Deserialize)]

@@ -5,12 +5,15 @@ use std::fmt;
 
 use super::points::{Object, StoredPoint};
 use super::protection::{Mode, Protection};
-use super::settings::{Expiry, LifecycleRule, Versioning};
+use super::settings::{Due, LifecycleRule, Versioning};
 use super::{Fault, Survey, Version};
 use crate::value::{Length, Moment};
 
 /// A lock that ends so much early is not found fault with: clocks differ, and dates are cut to seconds.
 const TOLERANCE: Length = Length::from_secs(60);
+
+/// A schedule by local time has a day that is so much longer at most; no bucket moves a point to the second.
+const CLOCK_CHANGE: Length = Length::from_secs(7_200);
 
 /// What the plan says of a copy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,6 +30,8 @@ pub struct Promise {
     pub legal_hold: bool,
     /// Whether the plan counts the time that getting a point back takes.
     pub counts_fetch: bool,
+    /// For how long at most a point is the newest one, by the schedule.
+    pub newest_for: Option<Length>,
 }
 
 impl Promise {
@@ -57,7 +62,7 @@ pub enum Weakness {
     Overwritten,
     /// The bucket throws it away before the plan says.
     ThrownAway,
-    /// It lies in cold storage, and the plan counts no time for getting it back.
+    /// It lies in cold storage, or will before the plan says, and the plan counts no time for getting it back.
     Cold,
     /// It could not be found out.
     NotKnown,
@@ -121,6 +126,7 @@ pub fn judge(survey: &Survey, promise: &Promise) -> Vec<Concern> {
     hidden(survey, promise, &mut found);
     lifecycle(survey, promise, &mut found);
     cold(survey, promise, &mut found);
+    cooling(survey, promise, &mut found);
     found.into_concerns()
 }
 
@@ -222,6 +228,37 @@ fn cold(survey: &Survey, promise: &Promise, found: &mut Found) {
     }
 }
 
+/// Looks for rules by which the bucket moves points into cold storage while the plan wants to read them.
+fn cooling(survey: &Survey, promise: &Promise, found: &mut Found) {
+    let rules = survey.lifecycle.as_deref().unwrap_or_default();
+    if promise.counts_fetch {
+        return;
+    }
+    let reach = promise.reach.max(promise.keep_each);
+    for rule in rules.iter().filter(|rule| rule.is_for(&survey.prefix)) {
+        let named = name_of(rule);
+        let (is_of_newest, when) = match rule.cools {
+            Some(Due::After(after)) => {
+                let is_of_newest =
+                    promise.newest_for.is_some_and(|lasts| after.saturating_add(CLOCK_CHANGE) < lasts);
+                if !is_of_newest && reach.is_none_or(|reach| after >= reach) {
+                    continue;
+                }
+                (is_of_newest, format!("{after} after they were stored"))
+            }
+            Some(Due::At(moment)) => (true, format!("on {}", moment.for_people())),
+            None => continue,
+        };
+        let also = if is_of_newest { ", the newest too" } else { "" };
+        let why = format!(
+            "{named} moves points into cold storage {when}{also}: a read is refused then until they were fetched back, which takes hours, and the copy has no `fetch`"
+        );
+        let certainty =
+            if is_of_newest && !rule.is_narrowed { Certainty::Broken } else { Certainty::Suspicious };
+        found.add(Weakness::Cold, certainty, None, &why);
+    }
+}
+
 /// Looks for rules by which the bucket throws points away before the plan says.
 fn lifecycle(survey: &Survey, promise: &Promise, found: &mut Found) {
     let Some(reach) = promise.reach.max(promise.keep_each) else { return };
@@ -237,12 +274,12 @@ fn lifecycle(survey: &Survey, promise: &Promise, found: &mut Found) {
         let does = if survey.versioning == Ok(Versioning::Never) { "destroys" } else { "hides" };
         let named = name_of(rule);
         let why = match rule.expires {
-            Some(Expiry::After(after)) if after < reach => {
+            Some(Due::After(after)) if after < reach => {
                 format!(
                     "{named} {does} points {after} after they were stored; the plan keeps them for {reach}"
                 )
             }
-            Some(Expiry::At(moment)) => format!("{named} {does} all points on {}", moment.for_people()),
+            Some(Due::At(moment)) => format!("{named} {does} all points on {}", moment.for_people()),
             _ => continue,
         };
         let certainty = if rule.is_narrowed { Certainty::Suspicious } else { Certainty::Broken };

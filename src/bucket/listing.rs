@@ -110,8 +110,13 @@ fn version_of(listed: ListedVersion, key: String, is_delete_marker: bool) -> Res
         size: listed.size,
         stored: listed.last_modified.parse().map_err(Fault::Malformed)?,
         etag: listed.etag.map(|etag| etag.trim_matches('"').to_owned()).filter(|etag| !etag.is_empty()),
-        is_cold: matches!(listed.storage_class.as_deref(), Some("GLACIER" | "DEEP_ARCHIVE")),
+        is_cold: listed.storage_class.as_deref().is_some_and(is_cold),
     })
+}
+
+/// Whether what lies in a storage class cannot be read until it was fetched back.
+pub(super) fn is_cold(storage_class: &str) -> bool {
+    matches!(storage_class, "GLACIER" | "DEEP_ARCHIVE")
 }
 
 /// Undoes `encoding-type=url`: percent signs, and a plus for a space.

@@ -27,6 +27,6 @@ pub use listing::Version;
 pub use object::{Beginning, Proof, Reading};
 pub use points::{Object, StoredPoint, points_of};
 pub use protection::{Mode, Protection, Retention};
-pub use settings::{Expiry, LifecycleRule, ObjectLock, Versioning};
+pub use settings::{Due, LifecycleRule, ObjectLock, Versioning};
 pub use survey::Survey;
 pub use through::ThroughRead;

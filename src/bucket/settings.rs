@@ -4,6 +4,7 @@ use super::answers::{
     LifecycleConfiguration, LifecycleXml, ObjectLockConfiguration, VersioningConfiguration, read,
 };
 use super::client::Question;
+use super::listing::is_cold;
 use super::protection::{Mode, mode_of};
 use super::{Bucket, Fault};
 use crate::value::{Length, Moment};
@@ -28,16 +29,16 @@ pub struct ObjectLock {
     pub default: Option<(Mode, Length)>,
 }
 
-/// When a rule throws away.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Expiry {
+/// When a rule does something to points.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Due {
     /// So long after it was stored.
     After(Length),
     /// All that is there at this moment.
     At(Moment),
 }
 
-/// A rule by which a bucket throws away.
+/// A rule by which a bucket throws away, or moves into cold storage.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LifecycleRule {
     /// Its name; may be empty.
@@ -49,7 +50,9 @@ pub struct LifecycleRule {
     /// Whether it is only for objects with certain tags or sizes.
     pub is_narrowed: bool,
     /// When the newest version of a key goes; where versions are kept, it is hidden by a delete marker then.
-    pub expires: Option<Expiry>,
+    pub expires: Option<Due>,
+    /// When the newest version of a key is moved to where no plain read gets it.
+    pub cools: Option<Due>,
     /// How long after they were replaced or hidden older versions go for good.
     pub older_versions: Option<Length>,
     /// So many older versions are kept all the same.
@@ -131,15 +134,16 @@ fn rule_of(rule: LifecycleXml) -> Result<LifecycleRule, Fault> {
     });
     let prefix = rule.prefix.or_else(|| parts().find_map(|part| part.prefix.clone()));
     let days = |days: u64| Length::from_secs(days.saturating_mul(DAY));
-    let expires = match rule.expiration {
-        Some(expiration) => match (expiration.days, expiration.date) {
-            (Some(count), _) => Some(Expiry::After(days(count))),
-            (None, Some(date)) => Some(Expiry::At(date.parse().map_err(Fault::Malformed)?)),
-            // Tidies up delete markers below which nothing is left.
-            (None, None) => None,
-        },
-        None => None,
+    let due = |count: Option<u64>, date: Option<String>| match (count, date) {
+        (Some(count), _) => Ok(Some(Due::After(days(count)))),
+        (None, Some(date)) => Ok(Some(Due::At(date.parse().map_err(Fault::Malformed)?))),
+        (None, None) => Ok(None),
     };
+    // One without either tidies up delete markers below which nothing is left.
+    let expires = rule.expiration.map_or(Ok(None), |expiration| due(expiration.days, expiration.date))?;
+    let to_cold = rule.transitions.into_iter().filter(|transition| is_cold(&transition.storage_class));
+    let cools = to_cold.map(|transition| due(transition.days, transition.date));
+    let cools = cools.collect::<Result<Vec<_>, Fault>>()?.into_iter().flatten().min();
     let older = rule.noncurrent_version_expiration;
     Ok(LifecycleRule {
         id: rule.id,
@@ -147,6 +151,7 @@ fn rule_of(rule: LifecycleXml) -> Result<LifecycleRule, Fault> {
         prefix: prefix.unwrap_or_default(),
         is_narrowed,
         expires,
+        cools,
         older_kept: older.as_ref().and_then(|older| older.newer_noncurrent_versions).unwrap_or(0),
         older_versions: older.and_then(|older| older.noncurrent_days).map(days),
     })
@@ -164,7 +169,11 @@ mod tests {
               </And></Filter><NoncurrentVersionExpiration><NoncurrentDays>3</NoncurrentDays>
               <NewerNoncurrentVersions>2</NewerNoncurrentVersions></NoncurrentVersionExpiration></Rule>
             <Rule><ID>b</ID><Status>Disabled</Status><Filter></Filter><Expiration><Date>2026-12-01T00:00:00Z</Date></Expiration></Rule>
-            <Rule><ID>c</ID><Prefix>n</Prefix><Status>Enabled</Status><Expiration><Days>7</Days></Expiration></Rule>
+            <Rule><ID>c</ID><Prefix>n</Prefix><Status>Enabled</Status><Expiration><Days>7</Days></Expiration>
+              <Transition><Days>1</Days><StorageClass>STANDARD_IA</StorageClass></Transition>
+              <Transition><Days>2</Days><StorageClass>GLACIER_IR</StorageClass></Transition>
+              <Transition><Days>6</Days><StorageClass>DEEP_ARCHIVE</StorageClass></Transition>
+              <Transition><Days>3</Days><StorageClass>GLACIER</StorageClass></Transition></Rule>
             <Rule><ID>d</ID><Status>Enabled</Status><Filter><Prefix>weekly/</Prefix></Filter><Expiration>
               <ExpiredObjectDeleteMarker>true</ExpiredObjectDeleteMarker></Expiration></Rule>
             </LifecycleConfiguration>"#,
@@ -174,9 +183,12 @@ mod tests {
         let [a, b, c, d] = &rules[..] else { panic!("{rules:?}") };
         assert_eq!((a.prefix.as_str(), a.is_narrowed, a.older_kept), ("nightly/", true, 2));
         assert_eq!(a.older_versions, Some(Length::from_secs(3 * DAY)));
-        assert_eq!(b.expires, Some(Expiry::At("2026-12-01T00:00:00Z".parse().unwrap())));
-        assert_eq!(c.expires, Some(Expiry::After(Length::from_secs(7 * DAY))));
+        assert_eq!(b.expires, Some(Due::At("2026-12-01T00:00:00Z".parse().unwrap())));
+        assert_eq!(c.expires, Some(Due::After(Length::from_secs(7 * DAY))));
         assert_eq!(d.expires, None);
+        // What can be read at once is not cold.
+        assert_eq!(c.cools, Some(Due::After(Length::from_secs(3 * DAY))));
+        assert_eq!((a.cools, d.cools), (None, None));
         let fits = |prefix: &str| rules.iter().map(|rule| rule.is_for(prefix)).collect::<Vec<_>>();
         assert_eq!(fits("nightly/"), [true, false, true, false]);
         assert_eq!(fits(""), [true, false, true, true]);

@@ -78,7 +78,7 @@ pub(super) fn log(system: &dyn Machine, asked: LogAsked<'_>, wanted: Wanted) -> 
         }
         Err(error) => return cannot_read(asked.file, &error),
     };
-    let text = with_rotated(system, asked, text);
+    let text = with_rotated(system, asked.file, text, asked.is_success);
     let lines: Vec<&str> = text.lines().collect();
     let Some(at) = lines.iter().rposition(|line| (asked.is_success)(line)) else {
         return Sign::wrong(
@@ -115,12 +115,17 @@ pub(super) fn log(system: &dyn Machine, asked: LogAsked<'_>, wanted: Wanted) -> 
     }
 }
 
-/// Puts before a log without a success what was taken out of it: logs are rotated between two runs.
-fn with_rotated(system: &dyn Machine, asked: LogAsked<'_>, text: String) -> String {
-    if text.lines().any(asked.is_success) {
+/// Puts before a log without a line that is looked for what was taken out of it: logs are rotated between two runs.
+fn with_rotated(
+    system: &dyn Machine,
+    file: &Path,
+    text: String,
+    is_looked_for: &dyn Fn(&str) -> bool,
+) -> String {
+    if text.lines().any(is_looked_for) {
         return text;
     }
-    let before = PathBuf::from(format!("{}.1", asked.file.display()));
+    let before = PathBuf::from(format!("{}.1", file.display()));
     system.end_of(&before).map_or(text.clone(), |before| format!("{before}{text}"))
 }
 
@@ -160,7 +165,7 @@ pub(super) fn time_in(line: &str) -> Option<Moment> {
     first.trim_matches(['[', ']', ':']).parse().ok().or_else(|| Moment::find_in(line))
 }
 
-/// What the system's log has of a job of cron.
+/// What the system has noted of a job of cron.
 pub(super) struct Started {
     /// When cron last started it.
     pub(super) at: Moment,
@@ -170,32 +175,51 @@ pub(super) struct Started {
     pub(super) written: Option<Moment>,
 }
 
-/// Returns when cron last started a command, and whether a job has failed right after, by the system's log.
+/// So many of the newest lines that cron has written into the journal are read.
+const LINES: &str = "5000";
+
+/// Returns when cron last started a command, and whether it has failed right after, by the system's log, else by its
+/// journal.
 ///
-/// What stands in the log is not older than its rotation; nothing found says nothing.
-pub(super) fn started_by_cron(system: &dyn Machine, program: &str) -> Option<Started> {
-    for file in ["/var/log/cron.log", "/var/log/cron", "/var/log/syslog"] {
-        let file = Path::new(file);
+/// What stands there is not older than what is kept; nothing found says nothing.
+pub(super) fn started_by_cron(system: &dyn Machine, is_it: &dyn Fn(&str) -> bool) -> Option<Started> {
+    let is_start = |line: &str| command_of(line).is_some_and(|(_, command)| is_it(command));
+    for file in ["/var/log/cron.log", "/var/log/cron", "/var/log/syslog"].map(Path::new) {
         let Ok(text) = system.end_of(file) else { continue };
-        let lines: Vec<&str> =
-            text.lines().filter(|line| line.to_ascii_uppercase().contains("CRON")).collect();
-        let started = |line: &&str| line.contains(") CMD (") && super::command::names_program(line, program);
-        let Some(at) = lines.iter().rposition(started) else { continue };
-        let Some(started) = lines.get(at).and_then(|line| time_in(line)) else { continue };
-        let job = lines.get(at).and_then(|line| process_of(line));
-        let failed = lines.get(at + 1..).unwrap_or_default().iter().find_map(|line| {
-            let (_, rest) = line.split_once("error (grandchild #")?;
-            let (pid, rest) = rest.split_once(' ')?;
-            (Some(pid) == job).then(|| rest.trim_end_matches(')').to_owned())
-        });
-        let written = system.metadata(file).ok().and_then(changed);
-        return Some(Started { at: started, failed, written });
+        let text = with_rotated(system, file, text, &is_start);
+        if let Some((at, failed)) = last_start(&text, &is_start) {
+            return Some(Started { at, failed, written: system.metadata(file).ok().and_then(changed) });
+        }
     }
-    None
+    // No machine without a journal is asked for it.
+    system.metadata(Path::new("/run/systemd/journal")).ok()?;
+    let words = ["journalctl", "--quiet", "--no-pager", "--output=short-iso", "-n", LINES];
+    // As Debian's cron calls itself, and as that of Red Hat and SUSE does.
+    let by_cron = ["CRON", "CROND", "cron", "crond"].map(|name| format!("SYSLOG_IDENTIFIER={name}"));
+    let words: Vec<&str> = words.into_iter().chain(by_cron.iter().map(String::as_str)).collect();
+    let text = system.ask(&words).ok()?;
+    let (at, failed) = last_start(&text, &is_start)?;
+    Some(Started { at, failed, written: text.lines().rev().find_map(time_in) })
 }
 
-/// Returns the process in `CMD ([17] /usr/local/bin/backup)`, as `cron -L 15` writes it.
-fn process_of(line: &str) -> Option<&str> {
-    let (_, rest) = line.split_once(") CMD ([")?;
-    rest.split_once(']').map(|(pid, _)| pid)
+fn last_start(text: &str, is_start: &dyn Fn(&str) -> bool) -> Option<(Moment, Option<String>)> {
+    let lines: Vec<&str> = text.lines().filter(|line| line.to_ascii_uppercase().contains("CRON")).collect();
+    let at = lines.iter().rposition(|line| is_start(line))?;
+    let line = lines.get(at)?;
+    let (job, _) = command_of(line)?;
+    let failed = lines.get(at + 1..).unwrap_or_default().iter().find_map(|line| {
+        let (_, rest) = line.split_once("error (grandchild #")?;
+        let (pid, rest) = rest.split_once(' ')?;
+        (Some(pid) == job).then(|| rest.trim_end_matches(')').to_owned())
+    });
+    Some((time_in(line)?, failed))
+}
+
+/// Returns the process and the command in `CMD ([17] /usr/local/bin/backup)`, as `cron -L 15` writes it; without it there
+/// is no process.
+fn command_of(line: &str) -> Option<(Option<&str>, &str)> {
+    let (_, rest) = line.split_once(") CMD (")?;
+    let command = rest.trim_end().strip_suffix(')')?;
+    let of_process = command.strip_prefix('[').and_then(|rest| rest.split_once("] "));
+    Some(of_process.map_or((None, command), |(process, command)| (Some(process), command)))
 }

@@ -9,7 +9,7 @@ use super::cron_table::{Entry, never};
 use super::evidence::{self, LogAsked, StampAsked, Started, Wanted};
 use super::machine::Machine;
 use super::manager::Manager;
-use super::sign::Sign;
+use super::sign::{Sign, Standing};
 use super::{daemon, systemd, timer};
 use crate::value::Moment;
 
@@ -47,6 +47,13 @@ pub struct Asked<'a> {
     pub now: Moment,
 }
 
+impl Asked<'_> {
+    /// Whether the job itself tells that it has succeeded.
+    fn is_told_elsewhere(&self) -> bool {
+        self.stamp.is_some() || self.log.is_some()
+    }
+}
+
 /// Looks whether a job is installed, whether something will start it, and whether it ran.
 pub fn look(asked: &Asked<'_>) -> Vec<Sign> {
     let system = asked.machine;
@@ -60,7 +67,7 @@ pub fn look(asked: &Asked<'_>) -> Vec<Sign> {
                     manager: Manager::new(asked.machine),
                     timer: name,
                     due: asked.due,
-                    is_told_elsewhere: asked.stamp.is_some() || asked.log.is_some(),
+                    is_told_elsewhere: asked.is_told_elsewhere(),
                 };
                 systemd::look(system, of_systemd, &mut signs);
             }
@@ -76,29 +83,51 @@ pub fn look(asked: &Asked<'_>) -> Vec<Sign> {
 }
 
 fn cron(system: &dyn Machine, asked: &Asked<'_>, file: &CronFile, signs: &mut Vec<Sign>) {
-    match entries(system, file) {
-        Err(sign) => signs.push(sign),
-        Ok(found) => cron_entries(system, asked, file, &found, signs),
+    let found = entries(system, file);
+    match &found {
+        Err(sign) => signs.push(sign.clone()),
+        Ok(found) => cron_entries(system, asked, file, found, signs),
     }
     signs.push(daemon::cron(system));
-    if let Some(Started { at, failed, written }) =
-        asked.runs.and_then(|runs| evidence::started_by_cron(system, runs))
+    let entry = found.iter().flatten().next();
+    let is_it = |command: &str| match asked.runs {
+        Some(runs) => command::names_program(command, runs),
+        None => entry.is_some_and(|entry| entry.command.trim_end() == command),
+    };
+    let started = evidence::started_by_cron(system, &is_it);
+    let is_on_record = started.as_ref().is_some_and(|started| !is_before_silence(asked, started));
+    signs.extend(started.map(|started| sign_of(asked, started)));
+    if !is_on_record && !asked.is_told_elsewhere() && signs.iter().all(|sign| sign.standing == Standing::Good)
     {
-        let wanted = Wanted { due: asked.due, now: asked.now };
-        // A log that nobody writes to any more says nothing of what has come since.
-        let goes_on = written.is_some_and(|written| !wanted.is_missed_by(written));
-        signs.push(match (failed, asked.due) {
-            (Some(why), _) => Sign::wrong(
-                format!("cron started it at {at}, and it {why}"),
-                "run it by hand and see what it says",
-            ),
-            (None, Some(due)) if goes_on && wanted.is_missed_by(at) => Sign::wrong(
-                format!("cron last started it at {at}; by the plan it should have since {due}"),
-                "see whether the entry was changed, and whether its machine was on at that hour",
-            ),
-            // Whether it has succeeded is another question.
-            (None, _) => Sign::good(format!("cron last started it at {at}")),
-        });
+        signs.push(Sign::unknown(
+            "it is installed, and nothing says that it ran: neither the system's log nor its journal",
+            "have the job write a file when it has succeeded, and name it in the plan as its `stamp`, or name its `log`; \
+             or let drplan run as an account that may read /var/log/syslog or the journal",
+        ));
+    }
+}
+
+/// Whether the log has ended before the job was due: it says nothing of what has come since.
+fn is_before_silence(asked: &Asked<'_>, started: &Started) -> bool {
+    let wanted = Wanted { due: asked.due, now: asked.now };
+    wanted.is_missed_by(started.at) && started.written.is_none_or(|written| wanted.is_missed_by(written))
+}
+
+fn sign_of(asked: &Asked<'_>, started: Started) -> Sign {
+    let is_missed = Wanted { due: asked.due, now: asked.now }.is_missed_by(started.at);
+    let goes_on = !is_before_silence(asked, &started);
+    let Started { at, failed, .. } = started;
+    match (failed, asked.due) {
+        (Some(why), _) => Sign::wrong(
+            format!("cron started it at {at}, and it {why}"),
+            "run it by hand and see what it says",
+        ),
+        (None, Some(due)) if is_missed && goes_on => Sign::wrong(
+            format!("cron last started it at {at}; by the plan it should have since {due}"),
+            "see whether the entry was changed, and whether its machine was on at that hour",
+        ),
+        // Whether it has succeeded is another question.
+        (None, _) => Sign::good(format!("cron last started it at {at}")),
     }
 }
 

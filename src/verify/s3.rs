@@ -70,7 +70,7 @@ pub(super) async fn look(
             return None;
         }
     };
-    let kept = kept(subject);
+    let kept = kept(subject, promise);
     let now = asking.now;
     // A download costs time and money: only where the policy wants it.
     let reads = promise.wanted.is_some_and(|wanted| matches!(wanted, Integrity::Read | Integrity::Digest));
@@ -116,7 +116,7 @@ pub(super) async fn look(
 }
 
 /// Returns what the plan says of how points are kept from being destroyed.
-fn kept(subject: &Subject<'_>) -> Kept {
+fn kept(subject: &Subject<'_>, promise: &Promise<'_>) -> Kept {
     let immutable = subject.copy.immutable.as_ref();
     let keep_each = match subject.copy.keep {
         Keep::For(length) => Some(length.max(subject.copy.archive.unwrap_or_default())),
@@ -129,6 +129,7 @@ fn kept(subject: &Subject<'_>) -> Kept {
         reach: subject.copy.keep.reaches_back(),
         legal_hold: subject.copy.legal_hold == Some(true),
         counts_fetch: subject.copy.fetch.is_some(),
+        newest_for: promise.expected.as_ref().ok().and_then(|expected| expected.newest_for),
     }
 }
 

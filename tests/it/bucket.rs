@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use drplan::bucket::{
-    Bucket, Certainty, Expiry, Fault, LifecycleRule, Limits, Promise, Proof, Survey, Version, Weakness, judge,
+    Bucket, Certainty, Due, Fault, LifecycleRule, Limits, Promise, Proof, Survey, Version, Weakness, judge,
 };
 use drplan::value::{Length, Moment};
 
@@ -209,7 +209,8 @@ fn knows_what_nobody_can_destroy() {
         is_enabled: true,
         prefix: String::new(),
         is_narrowed: false,
-        expires: Some(Expiry::At(now().plus(days(5)))),
+        expires: Some(Due::At(now().plus(days(5)))),
+        cools: None,
         older_versions: None,
         older_kept: 0,
     };
@@ -219,7 +220,32 @@ fn knows_what_nobody_can_destroy() {
         [(Suspicious, Weakness::ThrownAway)]
     );
     assert_eq!(ruled(LifecycleRule { is_enabled: false, ..dated.clone() }), []);
-    assert_eq!(ruled(LifecycleRule { prefix: "weekly/".to_owned(), ..dated }), []);
+    assert_eq!(ruled(LifecycleRule { prefix: "weekly/".to_owned(), ..dated.clone() }), []);
+
+    // What is moved into cold storage is there, and no plain read gets it.
+    let cooling = |cools: Due| LifecycleRule { expires: None, cools: Some(cools), ..dated.clone() };
+    let daily = Promise { newest_for: Some(DAY), ..unlocked };
+    let cooled = |rule: LifecycleRule, promise: &Promise| {
+        let survey = Survey { lifecycle: Ok(vec![rule]), ..survey.clone() };
+        let found = judge(&survey, promise);
+        found.iter().map(|found| (found.certainty, found.weakness)).collect::<Vec<_>>()
+    };
+    let at_once = cooling(Due::After(Length::ZERO));
+    assert_eq!(cooled(at_once.clone(), &daily), [(Broken, Weakness::Cold)]);
+    assert_eq!(cooled(cooling(Due::At(now().plus(days(5)))), &daily), [(Broken, Weakness::Cold)]);
+    assert_eq!(
+        cooled(LifecycleRule { is_narrowed: true, ..at_once.clone() }, &daily),
+        [(Suspicious, Weakness::Cold)]
+    );
+    // The newest is another by then; a restore from before a harm that was found late waits.
+    assert_eq!(cooled(cooling(Due::After(DAY)), &daily), [(Suspicious, Weakness::Cold)]);
+    let weekly = Promise { newest_for: Some(days(7)), ..unlocked };
+    assert_eq!(cooled(cooling(Due::After(DAY)), &weekly), [(Broken, Weakness::Cold)]);
+    // It is past its time, or counted with, or nothing of the copy.
+    assert_eq!(cooled(cooling(Due::After(days(30))), &daily), []);
+    assert_eq!(cooled(at_once.clone(), &Promise { counts_fetch: true, ..daily }), []);
+    assert_eq!(cooled(LifecycleRule { is_enabled: false, ..at_once.clone() }, &daily), []);
+    assert_eq!(cooled(LifecycleRule { prefix: "weekly/".to_owned(), ..at_once }, &daily), []);
 }
 
 #[test]

@@ -332,6 +332,11 @@ fn knows_what_systemd_would_start() {
     fs::create_dir_all(&wants).unwrap();
     symlink("/usr/lib/systemd/system/backup.timer", wants.join("backup.timer")).unwrap();
     assert_eq!(tree.timer(), "");
+    // All of it is there, and what the machine was booted with is something else, as in a container.
+    let running = tree.0.path().join("run/systemd/system");
+    fs::remove_dir(&running).unwrap();
+    assert_eq!(tree.timer(), "systemd does not run: no timer elapses");
+    fs::create_dir(&running).unwrap();
 
     tree.file("etc/systemd/system/backup.service", "[Service]\nExecStart=/bin/sh -c true\n", 0o644);
     assert_eq!(tree.timer(), "backup.service does not run /usr/local/bin/backup");
@@ -437,6 +442,11 @@ fn knows_whether_a_job_ran() {
     );
     tree.file("var/log/syslog", &failed, 0o640);
     assert!(tree.cron(entry).contains("failed with exit status 1"), "{}", tree.cron(entry));
+    // What was taken out of the log counts: it is rotated at midnight, and the job ran before.
+    tree.file("var/log/syslog.1", &failed, 0o640);
+    tree.file("var/log/syslog", "2026-11-23T07:00:01+00:00 vps CRON[9]: (root) CMD (/bin/other)\n", 0o640);
+    assert!(tree.cron(entry).contains("failed with exit status 1"), "{}", tree.cron(entry));
+    fs::remove_file(tree.0.path().join("var/log/syslog.1")).unwrap();
     // That it was started weeks ago is no good sign, unless the log ends there as well.
     let started = |due: &str| {
         tree.file("var/log/syslog", line, 0o640);
@@ -448,6 +458,66 @@ fn knows_whether_a_job_ran() {
     assert_eq!(started("2026-11-23T02:00:00Z"), Standing::Good);
     assert_eq!(started("2026-11-24T02:00:00Z"), Standing::Wrong);
     assert_eq!(started("2999-11-24T02:00:00Z"), Standing::Good);
+}
+
+#[test]
+fn silence_of_an_installed_job_is_not_success() {
+    let tree = Tree::new();
+    fs::create_dir_all(tree.0.path().join("run/systemd/journal")).unwrap();
+    tree.file("etc/cron.d/backup", "0 2 * * * root /usr/local/bin/backup --all\n", 0o644);
+    let now: Moment = "2026-11-23T08:00:00Z".parse().unwrap();
+    let due = "2026-11-23T02:00:00Z".parse().ok();
+    let scheduler = Scheduler::CronFile(PathBuf::from("/etc/cron.d/backup"));
+    let worst = |journal: Result<&str, &str>, change: &dyn Fn(Asked<'_>) -> Vec<Sign>| {
+        let ask = |words: &[&str]| {
+            assert_eq!(words[0], "journalctl");
+            journal.map(str::to_owned).map_err(str::to_owned)
+        };
+        let machine = Here { root: tree.0.path(), ask: &ask };
+        let signs = change(Asked { due, now, ..asked(&machine, &scheduler) });
+        signs.into_iter().max_by_key(|sign| sign.standing).unwrap()
+    };
+    let runs = Some("/usr/local/bin/backup");
+    let plain = |asked: Asked<'_>| look(&Asked { runs, ..asked });
+    let of_entry = |asked: Asked<'_>| look(&asked);
+    let silent = |journal: Result<&str, &str>| {
+        for change in [&plain as &dyn Fn(Asked<'_>) -> Vec<Sign>, &of_entry] {
+            let sign = worst(journal, change);
+            assert_eq!(sign.standing, Standing::Unknown, "{sign:?}");
+            assert!(sign.what.contains("nothing says that it ran"), "{sign:?}");
+            assert!(sign.help.contains("`stamp`") && sign.help.contains("`log`"), "{sign:?}");
+        }
+    };
+    silent(Ok(""));
+    silent(Err("journalctl is not there"));
+    let line = |day: &str, command: &str| {
+        format!("2026-11-{day}T02:00:01+0000 vps CRON[1017]: (root) CMD ({command})\n")
+    };
+    silent(Ok(&line("23", "/usr/local/bin/other")));
+    // What has ended before the job was due says nothing of that night.
+    silent(Ok(&line("21", "/usr/local/bin/backup --all")));
+    for command in ["/usr/local/bin/backup --all", "[1026] /usr/local/bin/backup --all"] {
+        assert_eq!(worst(Ok(&line("23", command)), &plain).standing, Standing::Good);
+        assert_eq!(worst(Ok(&line("23", command)), &of_entry).standing, Standing::Good);
+    }
+    let goes_on = line("21", "/usr/local/bin/backup --all") + &line("23", "/usr/local/bin/other");
+    let missed = worst(Ok(&goes_on), &plain);
+    assert!(missed.standing == Standing::Wrong && missed.what.contains("should have since"), "{missed:?}");
+    // The system's log does as well, and so does what the job leaves itself.
+    tree.file("var/lib/stamp", "2026-11-23T02:00:09Z\n", 0o644);
+    let stamp = Some(StampAsked { file: Path::new("/var/lib/stamp"), max_age: None });
+    assert_eq!(worst(Ok(""), &|asked| look(&Asked { stamp, ..asked })).standing, Standing::Good);
+    tree.file("var/log/syslog", &line("23", "/usr/local/bin/backup --all"), 0o640);
+    assert_eq!(worst(Ok(""), &plain).standing, Standing::Good);
+    // What is not installed is told alone.
+    tree.file("etc/cron.d/backup", "", 0o644);
+    fs::remove_file(tree.0.path().join("var/log/syslog")).unwrap();
+    let missing = worst(Ok(""), &|asked| {
+        let signs = look(&Asked { runs, ..asked });
+        assert!(!signs.iter().any(|sign| sign.what.contains("nothing says")), "{signs:#?}");
+        signs
+    });
+    assert_eq!(missing.standing, Standing::Wrong);
 }
 
 #[test]

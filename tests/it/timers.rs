@@ -209,6 +209,10 @@ fn knows_which_timers_elapse() {
     has_elapsed(&systemd, "stopped");
     asking.says("changed", Standing::Good, "changed.service last succeeded at");
     asking.says("stopped", Standing::Good, "stopped.service last succeeded at");
+    // The mask is gone from the disk, and nobody has told systemd.
+    let masked = "cd /etc/systemd/system; mv changed.timer saved; ln -s /dev/null changed.timer; systemctl daemon-reload; mv saved changed.timer";
+    systemd.ask(&["bash", "-euc", masked]).unwrap();
+    asking.says("changed", Standing::Wrong, "changed.timer is masked: it cannot be started");
     systemd.systemctl(&["mask", "--runtime", "good.service"]);
     // What lies in /etc goes before what lies in /run.
     asking.says("good", Standing::Good, "good.service last succeeded at");
@@ -309,6 +313,53 @@ fn verify_asks_the_systemd_of_its_machine() {
     let nonsense = job("good", "/tmp/other:/usr/bin");
     assert!(nonsense["verdict"] == "unknown", "{nonsense:#}");
     assert!(nonsense["problems"].to_string().contains("does not answer as it should"), "{nonsense:#}");
+}
+
+#[test]
+fn what_the_journal_has_of_cron_is_on_record() {
+    let systemd = boot(&[], &[]);
+    let root = systemd.root();
+    for folder in ["etc/cron.d", "etc/pam.d", "var/spool/cron/crontabs"] {
+        std::fs::create_dir_all(root.join(folder)).unwrap();
+    }
+    std::fs::write(
+        root.join("etc/pam.d/other"),
+        ["auth", "account", "session"].map(|kind| format!("{kind} required pam_permit.so\n")).concat(),
+    )
+    .unwrap();
+    let crontab = root.join("etc/cron.d/backup");
+    std::fs::write(&crontab, "@reboot root /usr/bin/true --all\n").unwrap();
+    std::fs::set_permissions(&crontab, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
+    systemd.write(
+        "cron.service",
+        "[Unit]\nDefaultDependencies=no\nRequires=systemd-journald-dev-log.socket\n\
+         [Service]\nExecStart=/usr/sbin/cron -f\n",
+    );
+    let plan = PLAN.replace("timer: NAME.timer", "cron: /etc/cron.d/backup, runs: RUNS");
+    let plan = plan.replace("cron: \"30 3 * * *\"", "every: 24h");
+    let job = |runs: &str| {
+        std::fs::write(root.join("root-plan.yaml"), plan.replace("RUNS", runs)).unwrap();
+        let output =
+            systemd.inside(["/opt/drplan", "verify", "--format", "json", "/root-plan.yaml"]).output();
+        let seen: serde_json::Value = serde_json::from_slice(&output.unwrap().stdout).unwrap();
+        seen["plans"][0]["jobs"][0].clone()
+    };
+    systemd.systemctl(&["daemon-reload"]);
+    systemd.systemctl(&["start", "cron.service"]);
+    until("the journal knows of the job", || {
+        let told = systemd.ask(&["journalctl", "-q", "-o", "cat", "SYSLOG_IDENTIFIER=CRON"]);
+        told.is_ok_and(|told| told.contains("CMD (/usr/bin/true --all)"))
+    });
+    let good = job("/usr/bin/true");
+    assert!(
+        good["verdict"].is_null() && good["good"].to_string().contains("cron last started it"),
+        "{good:#}"
+    );
+    // Of another entry, that was written when cron had started what it starts, nothing is on record.
+    std::fs::write(&crontab, "@reboot root /usr/bin/false\n").unwrap();
+    let silent = job("/usr/bin/false");
+    assert_eq!(silent["verdict"], "unknown", "{silent:#}");
+    assert!(silent["problems"].to_string().contains("nothing says that it ran"), "{silent:#}");
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! Which points of its schedule a copy should have at a moment.
 
-use super::gap::Clock;
+use super::gap::{Clock, longest_gap};
 use super::timeline::seconds;
 use crate::plan::{Backup, Points};
 use crate::resolve::{ResolvedPlan, copy_of};
@@ -18,6 +18,8 @@ pub struct Expected {
     pub delay: Length,
     /// The schedule by which it is told, for people.
     pub by: String,
+    /// For how long at most a point is the newest one, where the schedule tells.
+    pub newest_for: Option<Length>,
     /// Whether points are captured all the time: then there are all moments between the oldest and the newest.
     pub is_continuous: bool,
 }
@@ -40,6 +42,7 @@ pub fn newest_expected(plan: &ResolvedPlan, reference: &str, at: Moment) -> Resu
         newest: Moment::from_unix_millis(newest.saturating_mul(1000)),
         delay: length(delay),
         by: schedule.to_string(),
+        newest_for: longest_gap(schedule).ok().map(|gap| gap.length),
         is_continuous: *schedule == Points::Continuous,
     })
 }

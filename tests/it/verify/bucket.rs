@@ -1,6 +1,9 @@
 //! A copy in a bucket of a real server.
 
 use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::thread;
 
 use serde_json::Value;
 
@@ -93,6 +96,90 @@ fn points_and_locks_of_a_bucket_are_held_to_the_plan() {
     let (code, copy, _) = verify(&keyless);
     assert_eq!((code, &copy["verdict"]), (1, &"unknown".into()), "{copy:#}");
     assert!(copy.to_string().contains("no-key"), "{copy:#}");
+}
+
+/// Stands before a server, and answers for it when it is asked for its lifecycle rules: `SeaweedFS` takes none that move objects
+/// into another class. The answer is one of those in the reference of Amazon S3.
+fn with_lifecycle(s3: &S3, rules: String) -> String {
+    let (behind, listener) = (s3.url().replace("http://", ""), TcpListener::bind("127.0.0.1:0").unwrap());
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut reader = BufReader::new(stream.unwrap());
+            let mut head = String::new();
+            while !head.ends_with("\r\n\r\n") && reader.read_line(&mut head).unwrap() > 0 {}
+            let mut client = reader.into_inner();
+            if head.lines().next().is_some_and(|line| line.contains("lifecycle")) {
+                let length = rules.len();
+                write!(
+                    client,
+                    "HTTP/1.1 200 OK\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{rules}"
+                )
+                .unwrap();
+                continue;
+            }
+            let behind = behind.clone();
+            thread::spawn(move || {
+                let mut server = TcpStream::connect(behind).unwrap();
+                let head = head.replacen("\r\n", "\r\nconnection: close\r\n", 1);
+                server.write_all(head.as_bytes()).unwrap();
+                let _ = std::io::copy(&mut server, &mut client);
+            });
+        }
+    });
+    url
+}
+
+#[test]
+fn a_rule_that_will_move_points_into_cold_storage_is_found_before_it_does() {
+    let s3 = S3::start();
+    s3.make("plain");
+    s3.put(&format!("/plain/nightly/{}", super::of_now()), "content");
+    let look = |transitions: &[(u32, &str)], keep: &str| {
+        let moves: String = transitions
+            .iter()
+            .map(|(days, class)| {
+                format!("<Transition><Days>{days}</Days><StorageClass>{class}</StorageClass></Transition>")
+            })
+            .collect();
+        let rules = format!(
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?><LifecycleConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Rule>\
+             <ID>cool</ID><Filter><Prefix>nightly/</Prefix></Filter><Status>Enabled</Status>{moves}</Rule></LifecycleConfiguration>"
+        );
+        let stage = stage(&s3, "plain", "", READER.0);
+        let plan = stage.read("plan.yaml").replace(&s3.url(), &with_lifecycle(&s3, rules));
+        stage.write("plan.yaml", &plan.replace("keep: 12h", keep));
+        let (code, copy, _) = verify(&stage);
+        assert_eq!(copy["count"], 1, "{copy:#}");
+        (code, copy)
+    };
+    // A point is the newest for a day.
+    for (transitions, keep, code, severity) in [
+        (&[(0, "GLACIER")][..], "keep: 30d", 1, "failure"),
+        (&[(0, "STANDARD_IA"), (0, "DEEP_ARCHIVE")], "keep: 30d", 1, "failure"),
+        (&[(90, "DEEP_ARCHIVE"), (1, "GLACIER")], "keep: 30d", 0, "warning"),
+    ] {
+        let (exit, copy) = look(transitions, keep);
+        let problem = &copy["problems"][0];
+        assert_eq!(
+            (exit, &problem["kind"], &problem["severity"]),
+            (code, &"cold".into(), &severity.into()),
+            "{copy:#}"
+        );
+        assert!(
+            problem["what"].as_str().unwrap().contains("the lifecycle rule `cool` moves points"),
+            "{copy:#}"
+        );
+    }
+    for (transitions, keep) in [
+        (&[(0, "STANDARD_IA"), (0, "GLACIER_IR")][..], "keep: 30d"),
+        (&[(0, "GLACIER")], "keep: 30d, fetch: 5h"),
+        (&[(30, "GLACIER")], "keep: 30d"),
+        (&[], "keep: 30d"),
+    ] {
+        let (exit, copy) = look(transitions, keep);
+        assert!(exit == 0 && !copy.to_string().contains("cold"), "{transitions:?} {keep}: {copy:#}");
+    }
 }
 
 #[test]
