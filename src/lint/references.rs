@@ -177,6 +177,7 @@ impl<'a> Walk<'a, '_> {
             self.ids(&root.key("consistent").index(at), "assets", &consistent.assets, ASSETS);
         }
         let policy = root.key("policy");
+        self.keys(&policy.key("integrity"), &plan.policy.integrity.0, TARGETS);
         for (at, exception) in plan.policy.exceptions.iter().enumerate() {
             let path = policy.key("except");
             let path = path.index(at);

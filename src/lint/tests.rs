@@ -119,7 +119,7 @@ backups:
 consistent: [{ assets: [db] }]
 scenarios: { loss: { title: L, lose: [site, ann], damage: [db], compromise: [host] } }
 activation: { when: w, by: ann }
-policy: { except: [{ rule: r, reason: r, until: 2027-01-01, asset: db, step: one, place: host }] }
+policy: { integrity: { all: read, db: header }, except: [{ rule: r, reason: r, until: 2027-01-01, asset: db, step: one, place: host }] }
 steps:
   one: { restores: [db], fences: [host], from: [nightly.near], on: host, secrets: [KEY], run: a, needs: [ann] }
   two: { provides: [host], manual: m, by: boss, verify: [{ run: a, on: controller }], unless: { run: a, on: host } }
@@ -144,7 +144,7 @@ fn whatever_names_something_is_renamed_by_an_import() {
     for step in plan.steps.values_mut() {
         renaming.step(Arc::make_mut(&mut step.common), Arc::make_mut(&mut step.action), &|_| false);
     }
-    let stays = |name: &&String| ["home", "controller", "starter", "near"].contains(&name.as_str());
+    let stays = |name: &&String| ["home", "controller", "starter", "near", "all"].contains(&name.as_str());
     let wanted: Vec<String> =
         before.iter().map(|name| if stays(&name) { name.clone() } else { new(name) }).collect();
     let after: Vec<&str> = references(&plan).iter().map(|reference| reference.name).collect();

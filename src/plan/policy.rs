@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::probe::Integrity;
-use crate::value::{Date, Id, Length};
+use crate::value::{Date, Id, Length, ShortForm, Table, short_form};
 
 /// What the owners demand of every asset.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -19,13 +19,52 @@ pub struct Policy {
     /// The least time that points must be kept.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retention: Option<Length>,
-    /// How far `drplan verify` must have looked into the newest point of every copy.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub integrity: Option<Integrity>,
+    /// How far `drplan verify` must have looked into the newest point of every copy: a level, or a mapping from assets (or `all`)
+    /// to levels.
+    #[serde(default, skip_serializing_if = "Levels::is_nothing")]
+    pub integrity: Levels,
     /// Exceptions, each with its reason and its end.
     #[serde(default, rename = "except", skip_serializing_if = "Vec::is_empty")]
     pub exceptions: Vec<Exception>,
 }
+
+/// How far points must be looked into: by asset, or `all`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Levels(pub Table<Id, Integrity>);
+
+impl Levels {
+    /// Returns the level that a copy needs which holds these assets: the highest of theirs.
+    pub fn of(&self, assets: &[Id]) -> Option<Integrity> {
+        assets.iter().filter_map(|asset| self.0.get(asset).or_else(|| self.0.get("all"))).max().copied()
+    }
+
+    fn is_nothing(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// Levels by asset, or `all`.
+#[derive(Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct LevelsByAsset(Table<Id, Integrity>);
+
+impl ShortForm for Levels {
+    type Long = LevelsByAsset;
+    type Short = Integrity;
+    const EXPECTED: &'static str = "a level, or a mapping from assets (or `all`) to levels";
+    const NAME: &'static str = "Levels";
+
+    fn from_long(LevelsByAsset(levels): LevelsByAsset) -> Result<Self, String> {
+        Ok(Self(levels))
+    }
+
+    fn from_short(level: Integrity) -> Result<Self, String> {
+        Ok(Self([(Id::trusted("all"), level)].into_iter().collect()))
+    }
+}
+
+short_form!(Levels);
 
 /// Demands on the copies of each asset (3-2-1-1-0).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -149,6 +149,12 @@ impl<'a> Renaming<'a> {
             self.ids(&mut scenario.damage);
             self.ids(&mut scenario.compromise);
         }
+        for (mut id, level) in std::mem::take(&mut plan.policy.integrity.0) {
+            if id.as_str() != "all" {
+                self.id(&mut id);
+            }
+            plan.policy.integrity.0.insert(id, level);
+        }
         for exception in &mut plan.policy.exceptions {
             let about = [&mut exception.asset, &mut exception.step, &mut exception.place];
             about.into_iter().flatten().for_each(|id| self.id(id));

@@ -50,7 +50,7 @@ impl<'a> Promise<'a> {
             keep: &subject.copy.keep,
             kept_for: reach.max(subject.copy.archive.unwrap_or_default()),
             floor: subject.copy.floor.as_ref(),
-            wanted: plan.policy.integrity,
+            wanted: plan.policy.integrity.of(&subject.backup.of),
             is_optional: subject.copy.optional == Some(true),
             restored: history.last_restored_from(&plan.plan, &subject.reference),
             drills_every: plan.policy.drills.as_ref().map_or(YEAR, |drills| drills.every),

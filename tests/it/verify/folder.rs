@@ -92,6 +92,26 @@ fn the_policy_names_the_level() {
         "integrity-too-low",
         "`listed`; the policy wants `digest`",
     );
+    // Or for each asset; the copy holds one that needs more than the others.
+    let wants_most = "`listed`; the policy wants `digest`";
+    for (levels, is_enough) in [
+        ("{ all: digest, db: listed }", true),
+        ("{ all: listed, db: digest }", false),
+        ("{ db: listed }", true),
+        ("{ all: digest }", false),
+    ] {
+        let shop = points(&format!("policy: {{ integrity: {levels} }}"));
+        if is_enough {
+            shop.is_good();
+        } else {
+            shop.has("failure", "integrity-too-low", wants_most);
+        }
+    }
+    let both = points("policy: { integrity: { db: listed, logs: digest } }");
+    let plan = both.0.read("plan.yaml");
+    let plan = plan.replace("assets: { ", "assets: { logs: { kind: files, homes: [vps], rpo: none }, ");
+    both.0.write("plan.yaml", &plan.replace("of: [db]", "of: [db, logs]"));
+    both.has("failure", "integrity-too-low", wants_most);
 }
 
 #[test]
