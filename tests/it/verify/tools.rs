@@ -249,6 +249,112 @@ fn a_mariadb_dump_is_counted_and_held_to_its_end() {
     shop_of(MARIADB, b"hello").has("failure", "not-good", "nothing that mariadb-dump");
 }
 
+/// By a connection that knows fewer letters than the tables: the dump ends well, and has question marks in it.
+#[test]
+fn a_mariadb_dump_by_a_connection_with_too_few_letters_is_unknown() {
+    let server = MariaDb::start(&[]);
+    server.sql(
+        "set names utf8mb4; create database shop; use shop; create table messages (body text) charset utf8mb4; insert into messages values ('\u{1f642}'); \
+         create database old; use old; create table messages (body text) charset latin1; insert into messages values ('caf\u{e9}'); \
+         create database mixed; use mixed; create table messages (a text, body text character set utf8mb4) charset latin1; \
+         insert into messages values ('a', 'SET NAMES latin1')",
+    );
+    let dump = |letters: &str, database: &str| {
+        let letters = format!("--default-character-set={letters}");
+        let out = server.client("mariadb-dump").args([&letters, database]).output().unwrap();
+        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+        out.stdout
+    };
+    let lost = dump("utf8mb3", "shop");
+    assert!(String::from_utf8_lossy(&lost).contains("VALUES\n('?')"), "{}", String::from_utf8_lossy(&lost));
+    let words = |letters: &str| format!("it was dumped as {letters}, and holds tables of utf8mb4");
+    for (letters, database) in
+        [("utf8mb3", "shop"), ("latin1", "shop"), ("latin1", "mixed"), ("utf8mb3", "mixed")]
+    {
+        shop_of(MARIADB, &dump(letters, database)).has("unknown", "not-known", &words(letters));
+    }
+    for (letters, database) in [
+        ("utf8mb4", "shop"),
+        ("utf8mb4", "old"),
+        ("utf8mb4", "mixed"),
+        ("latin1", "old"),
+        ("utf8mb3", "old"),
+        ("binary", "shop"),
+    ] {
+        shop_of(MARIADB, &dump(letters, database)).is_good();
+    }
+}
+
+/// Who copies the files of a database while it runs gets files of several moments.
+#[test]
+fn the_data_of_a_server_that_ran_while_it_was_packed_is_unknown() {
+    let server = crate::servers::Postgres::start();
+    server.sql("postgres", "create table t as select generate_series(1, 1000)");
+    let data = server.data().display().to_string();
+    let within = data.trim_start_matches('/');
+    let words = "a PostgreSQL server ran while its data was";
+    let tar = |with: &str, script: &str| {
+        shop_of(&format!("{{ use: files/verify-tar, with: {{ {with} }} }}"), &made(script, "x"))
+    };
+    let live = format!("tar -cPf x '{data}' 2>/dev/null || [ $? = 1 ]");
+    tar("", &live).has("unknown", "not-known", words);
+    tar("snapshot: yes", &live).is_good();
+    tar("", &format!("tar -cPf x --exclude postmaster.pid '{data}' 2>/dev/null || [ $? = 1 ]")).is_good();
+    // A base backup that somebody has packed with what lay there.
+    let base = format!("cp -r '{data}' base; echo >base/backup_label; tar -cf x base");
+    tar("", &base).is_good();
+
+    let in_restic = |with: &str, script: &str| {
+        restic(&format!("{{ use: files/verify-restic, with: {{ {with} }} }}"), script)
+    };
+    let live = format!("$r backup '{data}' || [ $? = 3 ]");
+    in_restic("", &live).has("unknown", "not-known", words);
+    in_restic("snapshot: yes", &live).is_good();
+    in_restic("", &format!("cp -r '{data}' base; echo >base/backup_label; $r backup \"$PWD/base\""))
+        .is_good();
+
+    let in_borg =
+        |with: &str, script: &str| borg(&format!("{{ use: files/verify-borg, with: {{ {with} }} }}"), script);
+    let live = format!("borg create points::a '{data}' || [ $? = 1 ]");
+    let copy = in_borg("", &live).has("unknown", "not-known", words);
+    assert!(copy.to_string().contains(&format!("{within}/postmaster.pid")), "{copy:#}");
+    in_borg("snapshot: yes", &live).is_good();
+    in_borg("", &format!("cp -r '{data}' copied; echo >copied/backup_label; borg create points::a copied"))
+        .is_good();
+}
+
+/// Two hosts with one repository: that one of them has stopped does not show, as the newest is of the other.
+#[test]
+fn a_host_that_another_hides_in_a_repository_is_unknown() {
+    // So many days ago.
+    let at = |days: u32| format!("$(date -u -d '{days} days ago' '+%F %T')");
+    let made =
+        |host: &str, days: u32| format!("$r backup --host {host} --time \"{}\" \"$PWD/uploads\"; ", at(days));
+    let of_a = format!("{}{}", made("a", 9), made("a", 5));
+    let hidden = format!("{of_a}{}$r backup --host b \"$PWD/uploads\"", made("b", 7));
+    restic(RESTIC, &hidden).has("unknown", "not-known", "of several hosts in turn (a, b)");
+    let host = |host: &str| RESTIC.replace("paths", &format!("host: {host}, paths"));
+    restic(&host("a"), &hidden).has("failure", "stale", "the newest point is 5d");
+    restic(&host("b"), &hidden).is_good();
+    // What was moved to another host is of one after the other.
+    let moved = format!("{of_a}{}$r backup --host b \"$PWD/uploads\"", made("b", 3));
+    restic(RESTIC, &moved).is_good();
+
+    let made = |host: &str, days: u32| {
+        let time = at(days).replace(" '+%F %T'", " '+%FT%T'");
+        format!(
+            "unshare --uts bash -c \"hostname {host}; borg create --timestamp {time} points::{host}-{days} uploads\"; "
+        )
+    };
+    let hidden = [("a", 9), ("b", 7), ("a", 5), ("b", 0)].map(|(host, days)| made(host, days)).concat();
+    borg(BORG, &hidden).has("unknown", "not-known", "of several hosts in turn (a, b)");
+    let prefix = |host: &str| BORG.replace("paths", &format!("prefix: {host}-, paths"));
+    borg(&prefix("a"), &hidden).has("failure", "stale", "the newest point is 5d");
+    borg(&prefix("b"), &hidden).is_good();
+    borg(BORG, &[("a", 9), ("a", 5), ("b", 3), ("b", 0)].map(|(host, days)| made(host, days)).concat())
+        .is_good();
+}
+
 const TAR: &str = "{ use: files/verify-tar, with: { paths: [uploads/1] } }";
 
 #[test]
