@@ -77,7 +77,6 @@ impl Factors {
     }
 
     /// Returns the factor at the number between 0 and 1 that [`unit`] makes of random bits.
-    #[expect(clippy::cast_possible_truncation, reason = "twelve bits are left")]
     pub(super) fn at(&self, bits: u64) -> f64 {
         let cell = (bits >> (u64::BITS - Self::CELL_BITS)) as usize;
         let middle = Self::TAIL as usize..(Self::CELLS - Self::TAIL) as usize;
