@@ -117,7 +117,7 @@ backups:
       near: { in: host, keep: 1d, erasable_by: [site], immutable: { for: 1d, except: [site] } }
       far: { from: near, in: site, keep: 1d, key: KEY, needs: [ann], verify: [{ run: a, on: site }] }
 consistent: [{ assets: [db] }]
-scenarios: { loss: { title: L, lose: [site, ann], damage: [db], compromise: [host] } }
+scenarios: { loss: { title: L, lose: [site, ann], damage: [db], compromise: [host], targets: { all: { rto: 1h }, db: { rto: 1d } } } }
 activation: { when: w, by: ann }
 policy: { integrity: { all: read, db: header }, except: [{ rule: r, reason: r, until: 2027-01-01, asset: db, step: one, place: host }] }
 steps:

@@ -8,6 +8,8 @@ use crate::value::{Id, Name, Table};
 
 /// Words of the language, which stay as they are wherever a place could stand.
 const SPOTS: [&str; 2] = ["home", "controller"];
+/// The word for all assets.
+const ALL: &str = "all";
 /// The word for who began the run.
 const STARTER: &str = "starter";
 
@@ -65,6 +67,19 @@ impl<'a> Renaming<'a> {
             .into_iter()
             .map(|(mut id, value)| {
                 self.id(&mut id);
+                (id, value)
+            })
+            .collect();
+    }
+
+    /// Renames the assets of a table in which `all` may stand for all of them.
+    fn keys_but_all<V>(&self, table: &mut Table<Id, V>) {
+        *table = std::mem::take(table)
+            .into_iter()
+            .map(|(mut id, value)| {
+                if id.as_str() != ALL {
+                    self.id(&mut id);
+                }
                 (id, value)
             })
             .collect();
@@ -148,13 +163,9 @@ impl<'a> Renaming<'a> {
             self.ids(&mut scenario.lose);
             self.ids(&mut scenario.damage);
             self.ids(&mut scenario.compromise);
+            self.keys_but_all(&mut scenario.targets);
         }
-        for (mut id, level) in std::mem::take(&mut plan.policy.integrity.0) {
-            if id.as_str() != "all" {
-                self.id(&mut id);
-            }
-            plan.policy.integrity.0.insert(id, level);
-        }
+        self.keys_but_all(&mut plan.policy.integrity.0);
         for exception in &mut plan.policy.exceptions {
             let about = [&mut exception.asset, &mut exception.step, &mut exception.place];
             about.into_iter().flatten().for_each(|id| self.id(id));
