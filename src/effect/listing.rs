@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, Metadata};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::words::short;
+use crate::bucket::StoredPoint;
 use crate::value::Moment;
 
 /// More files than these of one point are not looked at.
@@ -19,10 +21,27 @@ pub struct Listed {
     pub path: PathBuf,
     /// The moment that its name says.
     pub time: Moment,
-    /// How many bytes it has, all of its files together; nothing if they could not all be looked at.
+    /// What it measures.
+    pub measure: Measure,
+}
+
+/// What can be told of a point without reading it; nothing of it if not all of its files could be looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Measure {
+    /// How many bytes it has, all of its files together.
     pub bytes: Option<u64>,
     /// How many files it has, if it is a folder.
     pub files: Option<u64>,
+    /// When something of it was last changed, by the system on which it lies: not the time of a file, which whoever copies may set
+    /// back. Nothing on another host.
+    pub changed: Option<Moment>,
+}
+
+impl Measure {
+    /// Returns what a bucket tells of a point.
+    pub fn of_stored(point: &StoredPoint) -> Self {
+        Self { bytes: Some(point.size()), files: None, changed: point.stored() }
+    }
 }
 
 /// What a folder holds.
@@ -80,7 +99,7 @@ pub(super) fn list(folder: &Path) -> Result<Listing, Unlisted> {
 fn sorted(
     folder: &Path,
     names: impl Iterator<Item = Option<String>>,
-    measure: impl Fn(&Path) -> (Option<u64>, Option<u64>),
+    measure: impl Fn(&Path) -> Measure,
 ) -> Listing {
     let mut listing = Listing { folder: folder.to_owned(), ..Listing::default() };
     let mut by_time: BTreeSet<(Moment, String)> = BTreeSet::new();
@@ -101,8 +120,8 @@ fn sorted(
     listing.unfinished.sort();
     for (time, name) in by_time {
         let path = folder.join(&name);
-        let (bytes, files) = measure(&path);
-        listing.points.push(Listed { name, path, time, bytes, files });
+        let measure = measure(&path);
+        listing.points.push(Listed { name, path, time, measure });
     }
     listing
 }
@@ -151,7 +170,8 @@ pub(super) fn read_told(folder: &str, told: &str) -> Option<Stored> {
         // The second line of a name with two, or anything else that no point is called.
         let Some((bytes, rest)) = line.split_once(' ') else { continue };
         let Some((files, name)) = rest.split_once(' ') else { continue };
-        sizes.insert(name.to_owned(), (bytes.parse().ok(), files.parse().ok()));
+        let measure = Measure { bytes: bytes.parse().ok(), files: files.parse().ok(), changed: None };
+        sizes.insert(name.to_owned(), measure);
     }
     let names = sizes.keys().cloned().map(Some);
     let of = |path: &Path| {
@@ -176,32 +196,41 @@ fn ends_with_any(name: &str, ends: &[&str]) -> bool {
     ends.iter().any(|end| name.ends_with(end))
 }
 
-/// Returns how many bytes a point has, and how many files if it is a folder. Links are not followed inside of it.
-fn measure(path: &Path) -> (Option<u64>, Option<u64>) {
-    let Ok(metadata) = fs::metadata(path) else { return (None, None) };
+/// Measures a point. Links are not followed inside of it.
+pub(super) fn measure(path: &Path) -> Measure {
+    measured(path).unwrap_or_default()
+}
+
+fn measured(path: &Path) -> Option<Measure> {
+    let metadata = fs::metadata(path).ok()?;
+    let mut changed = changed_at(&metadata);
     if !metadata.is_dir() {
-        return (Some(metadata.len()), None);
+        return Some(Measure { bytes: Some(metadata.len()), files: None, changed: Some(changed) });
     }
     let (mut bytes, mut files) = (0_u64, 0_u64);
     let mut open = vec![path.to_owned()];
     while let Some(folder) = open.pop() {
-        let Ok(entries) = fs::read_dir(&folder) else { return (None, None) };
-        for entry in entries {
-            let Ok((path, Ok(metadata))) = entry.map(|entry| (entry.path(), entry.metadata())) else {
-                return (None, None);
-            };
+        for entry in fs::read_dir(&folder).ok()? {
+            let entry = entry.ok()?;
+            let metadata = entry.metadata().ok()?;
+            changed = changed.max(changed_at(&metadata));
             if metadata.is_dir() {
-                open.push(path);
+                open.push(entry.path());
                 continue;
             }
             files += 1;
             bytes = bytes.saturating_add(size_of(&metadata));
             if files > MOST_FILES {
-                return (None, None);
+                return None;
             }
         }
     }
-    (Some(bytes), Some(files))
+    Some(Measure { bytes: Some(bytes), files: Some(files), changed: Some(changed) })
+}
+
+fn changed_at(metadata: &Metadata) -> Moment {
+    let millis = metadata.ctime().saturating_mul(1000).saturating_add(metadata.ctime_nsec() / 1_000_000);
+    Moment::from_unix_millis(millis)
 }
 
 fn size_of(metadata: &Metadata) -> u64 {
@@ -231,8 +260,11 @@ pub(super) mod tests {
         write("20261121T000000Z/a", "123");
         write("20261121T000000Z/sub/b", "4567");
         let listing = list(dir.path()).unwrap();
-        let points: Vec<(&str, Option<u64>, Option<u64>)> =
-            listing.points.iter().map(|point| (point.name.as_str(), point.bytes, point.files)).collect();
+        let points: Vec<(&str, Option<u64>, Option<u64>)> = listing
+            .points
+            .iter()
+            .map(|point| (point.name.as_str(), point.measure.bytes, point.measure.files))
+            .collect();
         assert_eq!(
             points,
             [("20261121T000000Z", Some(7), Some(2)), ("db-20261122T140509Z.dump", Some(5), None)]
@@ -240,6 +272,7 @@ pub(super) mod tests {
         assert_eq!((listing.unfinished.len(), listing.others), (1, 1));
         assert!(matches!(list(&dir.path().join("none")), Err(Unlisted::Missing(_))));
     }
+
     #[test]
     fn a_host_tells_of_a_folder_what_is_seen_here() {
         use std::process::Command;
@@ -254,7 +287,13 @@ pub(super) mod tests {
             String::from_utf8(told.stdout).unwrap()
         };
         let path = dir.path().to_str().unwrap();
-        assert_eq!(read_told(path, &told(dir.path())), Some(Stored::Folder(list(dir.path()).unwrap())));
+        // When something was last changed no word tells that every host has.
+        let seen = || {
+            let mut listing = list(dir.path()).unwrap();
+            listing.points.iter_mut().for_each(|point| point.measure.changed = None);
+            Some(Stored::Folder(listing))
+        };
+        assert_eq!(read_told(path, &told(dir.path())), seen());
         write("db's  20261122T140509Z.dump", "12345");
         write("db-20261122T140509Z.dump.sha256", "x");
         write(".db-20261123T000000Z.dump", "x");
@@ -263,7 +302,7 @@ pub(super) mod tests {
         write("20261121T000000Z/a", "123");
         write("20261121T000000Z/sub/b", "4567");
         fs::create_dir_all(dir.path().join("20261120T000000Z")).unwrap();
-        assert_eq!(read_told(path, &told(dir.path())), Some(Stored::Folder(list(dir.path()).unwrap())));
+        assert_eq!(read_told(path, &told(dir.path())), seen());
         assert_eq!(read_told("x", &told(&dir.path().join("README"))), Some(Stored::File(1)));
         assert_eq!(told(&dir.path().join("none")), "none\n");
     }

@@ -45,7 +45,7 @@ pub use digest::Digests;
 pub use dry::{Dry, DrySetup};
 pub use http_step::{carry_out_request, request_job};
 pub use inspect::{Inspection, Inspector, Verdict, give_time, scrub};
-pub use listing::{Listed, Listing, Stored, Unlisted};
+pub use listing::{Listed, Listing, Measure, Stored, Unlisted};
 pub use live::{Live, LiveSetup};
 pub use points::{Group, Search};
 pub use proof::Prove;
@@ -296,8 +296,11 @@ pub struct Judged {
     pub copy: Id,
     /// Where the point lies.
     pub path: String,
-    /// How many bytes it had; if it has another number now, it is not what was looked at.
+    /// How many bytes it had, and when it was last changed. If that is otherwise now, or nobody can tell, it may not be what was
+    /// looked at.
     pub bytes: Option<u64>,
+    /// See `bytes`.
+    pub changed: Option<Moment>,
     /// Whether nothing spoke against it.
     pub is_good: bool,
     /// The moment that it says it holds.

@@ -1,7 +1,6 @@
 //! Looks into a recovery point before it is restored.
 
 use std::collections::HashMap;
-use std::fs;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock};
 
@@ -11,6 +10,7 @@ use tokio::sync::OnceCell;
 
 use super::digest::Digests;
 use super::inspect::{Inspection, Inspector, Verdict, give_time, scrub};
+use super::listing::Measure;
 use super::stock::Stock;
 use super::{Env, Errand, Judged, Question};
 use crate::probe::{Integrity, Probe};
@@ -72,9 +72,10 @@ impl Prover {
         name: &str,
         time: Moment,
     ) -> Proof {
-        // Nobody sees from here whether a file of another host is still what was looked at.
-        let known = if stock.host().is_none() { judgement(&self.judged, &how.copy, path) } else { None };
-        if let Some(known) = known {
+        let known = self.judged.iter().find(|judged| judged.copy == how.copy && judged.path == path);
+        if let Some(known) = known.filter(|known| known.changed.is_some())
+            && is_still(known, stock.measure(name).await)
+        {
             return if known.is_good {
                 Proof::Good(known.said.clone(), known.time)
             } else {
@@ -178,9 +179,7 @@ fn together(inspections: &[Inspection], digests: Digests) -> Proof {
     }
 }
 
-/// Returns what a look has found of a point, as long as it is still what was looked at.
-fn judgement<'j>(judged: &'j [Judged], copy: &Id, path: &str) -> Option<&'j Judged> {
-    let known = judged.iter().find(|judged| judged.copy == *copy && judged.path == path)?;
-    let size = fs::metadata(path).ok().filter(fs::Metadata::is_file).map(|metadata| metadata.len());
-    (known.bytes.is_none() || size.is_none() || known.bytes == size).then_some(known)
+/// Whether a point is still what was looked at.
+fn is_still(known: &Judged, now: Measure) -> bool {
+    (known.bytes, known.changed) == (now.bytes, now.changed)
 }

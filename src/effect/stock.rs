@@ -8,7 +8,7 @@ use std::sync::Arc;
 use secrecy::ExposeSecret;
 use tokio::task::spawn_blocking;
 
-use super::listing::{is_companion, is_unfinished};
+use super::listing::{self, Measure, is_companion, is_unfinished};
 use super::words::short;
 use super::{Afar, Env, Errand, afar, secrets};
 use crate::bucket::{Access, Address, Bucket, Fault, Limits, StoredPoint, points_of};
@@ -139,6 +139,21 @@ impl Stock {
             Shelf::Bucket(bucket, ..) => {
                 let Address { bucket, prefix } = bucket.address();
                 Some(format!("s3://{bucket}/{prefix}{name}"))
+            }
+        }
+    }
+
+    /// Returns what can be told of a point without reading it; nothing of one on another host.
+    pub(super) async fn measure(&self, name: &str) -> Measure {
+        match &self.shelf {
+            Shelf::Here(folder) => {
+                let path = folder.join(name);
+                spawn_blocking(move || listing::measure(&path)).await.unwrap_or_default()
+            }
+            Shelf::Afar(..) => Measure::default(),
+            Shelf::Bucket(_, points, _) => {
+                let point = points.iter().find(|point| point.name == name);
+                point.map(Measure::of_stored).unwrap_or_default()
             }
         }
     }

@@ -9,7 +9,7 @@ use super::found::{Found, Seen};
 use super::job::road_to;
 use super::promise::Promise;
 use super::subject::{Subject, Whereabouts};
-use crate::effect::{Afar, Host, Stored, Unlisted};
+use crate::effect::{Afar, Host, Measure, Stored, Unlisted};
 use crate::plan::{Keep, Ssh};
 use crate::probe::Probe;
 use crate::value::{Id, Moment};
@@ -86,7 +86,12 @@ pub(super) async fn list(
 ) {
     let single = |bytes| {
         let name = path.trim_end_matches('/').rsplit('/').next().unwrap_or(path).to_owned();
-        Seen { time: Moment::find_in(&name), name, path: path.to_owned(), bytes, files: None }
+        Seen {
+            time: Moment::find_in(&name),
+            name,
+            path: path.to_owned(),
+            measure: Measure { bytes, ..Measure::default() },
+        }
     };
     match asking.inspector.list_afar(afar, path).await {
         Ok(Stored::File(bytes)) => found.seen.push(single(Some(bytes))),

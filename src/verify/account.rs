@@ -122,6 +122,9 @@ pub struct PointSeen {
     pub dated_by: DatedBy,
     /// How many bytes it has where it lies.
     pub bytes: Option<u64>,
+    /// When something of it was last changed, by the system or the bucket in which it lies; nothing where that cannot be told.
+    #[serde(default)]
+    pub changed: Option<Moment>,
     /// How far it was looked into.
     pub integrity: Integrity,
     /// How bad the worst problem of this point itself is; none if it is good.

@@ -15,8 +15,8 @@ use super::subject::{Ground, Subject, Whereabouts};
 use super::{CopySeen, Known};
 use crate::bucket::Address;
 use crate::effect::{
-    Afar, Digests, Env, Errand, Inspection, Inspector, Origin, Question, Unfetched, Unlisted, Wanted,
-    give_time, scrub,
+    Afar, Digests, Env, Errand, Inspection, Inspector, Measure, Origin, Question, Unfetched, Unlisted,
+    Wanted, give_time, scrub,
 };
 use crate::history::History;
 use crate::plan::{Keep, SecretSource};
@@ -123,8 +123,7 @@ async fn find(asking: Asking<'_>, subject: &Subject<'_>, promise: &Promise<'_>) 
             name: at.clone(),
             path: at.clone(),
             listed: moments.last().copied(),
-            bytes: facts.size,
-            files: None,
+            measure: Measure { bytes: facts.size, ..Measure::default() },
             inspections,
             digests: Digests::None,
             read: Integrity::Listed,
@@ -182,8 +181,7 @@ async fn list(
             time: Moment::find_in(&name),
             name,
             path: path.display().to_string(),
-            bytes: None,
-            files: None,
+            measure: Measure::default(),
         });
         return;
     }
@@ -244,8 +242,7 @@ async fn look_into_one(
         name: seen.name,
         path: seen.path,
         listed: seen.time,
-        bytes: seen.bytes,
-        files: seen.files,
+        measure: seen.measure,
         inspections,
         digests,
         read: Integrity::Listed,

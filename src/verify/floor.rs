@@ -17,10 +17,10 @@ pub(super) fn judge(
 ) -> Vec<Problem> {
     let Some(floor) = floor else { return Vec::new() };
     let mut problems = Vec::new();
-    let size = facts.size.or(looked.bytes);
+    let size = facts.size.or(looked.measure.bytes);
     // The size is that of what lies there; what a probe tells of the content is told as rows and files.
-    let lies = looked.bytes.or(facts.size);
-    let files = facts.files.or(looked.files);
+    let lies = looked.measure.bytes.or(facts.size);
+    let files = facts.files.or(looked.measure.files);
     let rows = facts.rows.or_else(|| sum_of_rows(&facts.tables));
     if let Some(least) = floor.size {
         least_of("size", lies, least.bytes(), |bytes| Size::from_bytes(bytes).to_string(), &mut problems);
@@ -46,9 +46,9 @@ pub(super) fn judge(
         }
         let before_rows = before.rows.or_else(|| sum_of_rows(&before.tables));
         for (what, now, then) in [
-            ("size", size, before.size.or(earlier.bytes)),
+            ("size", size, before.size.or(earlier.measure.bytes)),
             ("rows", rows, before_rows),
-            ("files", files, before.files.or(earlier.files)),
+            ("files", files, before.files.or(earlier.measure.files)),
         ] {
             let (Some(now), Some(then)) = (now, then) else { continue };
             let least = u128::from(then) * u128::from(100 - drop.hundredths()) / 100;
@@ -151,7 +151,7 @@ fn judge_path(path: &str, looked: &Looked, facts: &Facts, problems: &mut Vec<Pro
         known == wanted || known.strip_prefix(&wanted).is_some_and(|rest| rest.starts_with('/'))
     };
     let is_there = if facts.paths.is_empty() {
-        if looked.files.is_none() {
+        if looked.measure.files.is_none() {
             problems.push(Problem::new(
                 Kind::NotKnown,
                 Severity::Unknown,

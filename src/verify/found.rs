@@ -1,7 +1,7 @@
 //! What was found of a copy, before it is judged.
 
 use super::Problem;
-use crate::effect::{Digests, Inspection, Listing};
+use crate::effect::{Digests, Inspection, Listing, Measure};
 use crate::probe::Integrity;
 use crate::value::Moment;
 
@@ -38,8 +38,7 @@ impl Found {
             name: point.name,
             path: point.path.display().to_string(),
             time: Some(point.time),
-            bytes: point.bytes,
-            files: point.files,
+            measure: point.measure,
         }));
     }
 }
@@ -50,14 +49,13 @@ pub(super) struct Seen {
     pub(super) name: String,
     pub(super) path: String,
     pub(super) time: Option<Moment>,
-    pub(super) bytes: Option<u64>,
-    pub(super) files: Option<u64>,
+    pub(super) measure: Measure,
 }
 
 impl Seen {
     /// A point of a repository, of which only the moment is known.
     pub(super) fn at(time: Moment) -> Self {
-        Self { name: String::new(), path: String::new(), time: Some(time), bytes: None, files: None }
+        Self { name: String::new(), path: String::new(), time: Some(time), measure: Measure::default() }
     }
 }
 
@@ -67,8 +65,7 @@ pub(super) struct Looked {
     pub(super) name: String,
     pub(super) path: String,
     pub(super) listed: Option<Moment>,
-    pub(super) bytes: Option<u64>,
-    pub(super) files: Option<u64>,
+    pub(super) measure: Measure,
     pub(super) inspections: Vec<(String, Inspection)>,
     pub(super) digests: Digests,
     /// How far drplan itself has read it.

@@ -94,7 +94,7 @@ impl Judge<'_> {
         moments.retain(|time| *time <= until);
         seen.count =
             Some(if moments.is_empty() { found.seen.len() - future.len() } else { moments.len() } as u64);
-        seen.bytes = found.seen.iter().map(|point| point.bytes).sum();
+        seen.bytes = found.seen.iter().map(|point| point.measure.bytes).sum();
         for name in &found.unfinished {
             let what = format!("{name} was never finished, or is being written now");
             self.tell(

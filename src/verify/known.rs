@@ -96,6 +96,7 @@ impl Known {
                     copy: copy.copy.clone(),
                     path: point.path.clone(),
                     bytes: point.bytes,
+                    changed: point.changed,
                     is_good,
                     time: point.facts.time,
                     said,

@@ -60,7 +60,7 @@ impl Judge<'_> {
                 problems.push(Problem::new(Kind::NotKnown, Severity::Unknown, what, help));
             }
         }
-        if looked.bytes == Some(0) {
+        if looked.measure.bytes == Some(0) {
             let help = "the backup writes nothing: look at the log of what makes it";
             problems.push(Problem::new(Kind::Empty, Severity::Failure, "it has no bytes", help));
         }
@@ -92,7 +92,8 @@ impl Judge<'_> {
             path: looked.path.clone(),
             time,
             dated_by: if by_artifact { DatedBy::Artifact } else { DatedBy::Name },
-            bytes: looked.bytes,
+            bytes: looked.measure.bytes,
+            changed: looked.measure.changed,
             integrity: level,
             verdict,
             facts,

@@ -11,7 +11,7 @@ use crate::bucket::{
     Access, Address, Bucket, Certainty, Concern, Fault, Limits, StoredPoint, Survey, Weakness,
 };
 use crate::bucket::{Promise as Kept, judge};
-use crate::effect::{Digests, Env};
+use crate::effect::{Digests, Env, Measure};
 use crate::plan::Keep;
 use crate::probe::Integrity;
 use crate::value::Name;
@@ -108,8 +108,7 @@ pub(super) async fn look(
         name: point.name.clone(),
         path: format!("s3://{}/{}{}", address.bucket, address.prefix, point.name),
         time: point.time,
-        bytes: Some(point.size()),
-        files: None,
+        measure: Measure::of_stored(point),
     }));
     found.problems.extend(concerns.iter().map(problem));
     read

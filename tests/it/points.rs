@@ -190,6 +190,29 @@ fn what_a_point_holds_inside_counts_and_not_what_its_name_says() {
 }
 
 #[test]
+fn what_was_changed_since_a_look_is_looked_into_anew() {
+    for name in ["vault/20261104T030000Z.txt", "vault/20261104T030000Z/data.txt"] {
+        let stage = stage(", verify: [ { run: 'grep -rq data \"$POINT_PATH\"' } ]");
+        let plan = stage.read("plan.yaml").replace("cat \"$POINT_PATH\"", "grep -rh . \"$POINT_PATH\"");
+        stage.write("plan.yaml", &plan);
+        stage.write(name, "data of 20261104\n");
+        stage.run(&["verify", "plan.yaml", "--as-of", "2026-11-04T04:00:00Z", "--record"]);
+        let restores = |day: &str, as_seen: &str| {
+            execute(&stage, &["--scenario", "spoiled", "--harmed-at", "2026-11-05T00:00:00Z"]).exits(0);
+            assert_eq!(stage.read("restored"), format!("data of {day}\n"), "{}", why(&stage));
+            assert!(why(&stage).contains(as_seen), "{}", why(&stage));
+        };
+        restores("20261104", "looked into as far as `header` at 2026-11-04 04:00:00 UTC");
+        // As many letters, and the time of the file is that of before.
+        let path = stage.path().join(name);
+        let before = fs::metadata(&path).unwrap().modified().unwrap();
+        fs::write(&path, "rot! of 20261104\n").unwrap();
+        fs::File::options().write(true).open(&path).unwrap().set_modified(before).unwrap();
+        restores("20261103", "20261104T030000Z");
+    }
+}
+
+#[test]
 fn what_looks_into_a_point_is_told_of_which_moment_it_should_be() {
     let asks = "test \"$POINT_TIME $POINT_ID\" = \"2026-11-02T03:00:00Z 20261102T030000Z.txt\"";
     let stage = stage(&format!(", verify: [ {{ run: '{asks}' }} ]"));
