@@ -10,6 +10,8 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::confine::Cell;
+use super::demand::Need;
+use super::inspect::turn_of_each_core;
 use super::points::Seeker;
 use super::{
     Consultation, Demand, Effects, Ending, Errand, FoundPoint, Happening, Judged, Question, Reply, Search,
@@ -20,7 +22,7 @@ use crate::journal::Found;
 use crate::keeper;
 use crate::value::{Id, Length, Stamp};
 
-/// So many tools and hosts are looked for at once: a host takes a socket, a courier and its pipes.
+/// So many things are looked for at once: a host takes a socket, a courier and its pipes.
 const LOOKS_AT_ONCE: usize = 16;
 
 /// What a dry run's world needs to know.
@@ -182,7 +184,16 @@ impl Effects for Dry {
         }
         demands.insert(0, Demand::room_for_the_record(self.run_dir.clone()));
         let before = self.cell.as_ref().map(|cell| cell.before.clone()).unwrap_or_default();
-        let looks = demands.into_iter().map(|demand| demand::check(&before, demand));
+        let cores = turn_of_each_core();
+        let looks = demands.into_iter().map(|demand| {
+            let (before, cores) = (&before, &cores);
+            async move {
+                // A tool that tells its version may keep a core busy, and has only so long for it.
+                let is_here = matches!(demand.need, Need::Tool { .. });
+                let _turn = if is_here { cores.acquire().await.ok() } else { None };
+                demand::check(before, demand).await
+            }
+        });
         let mut looks = pin!(stream::iter(looks).buffered(LOOKS_AT_ONCE));
         let mut checks = Vec::new();
         loop {

@@ -95,6 +95,11 @@ impl From<Inspection> for Reply {
     }
 }
 
+/// Returns the turns for what keeps a core busy: as many as there are cores.
+pub(super) fn turn_of_each_core() -> Semaphore {
+    Semaphore::new(std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get))
+}
+
 /// Looks at recovery points. Many looks may be under way; those that keep a core busy, not more than there are cores.
 #[derive(Clone, Debug)]
 pub struct Inspector {
@@ -107,8 +112,7 @@ impl Inspector {
     pub fn new(exe: &Path, tmp: &Path, confines: bool) -> Self {
         let cell =
             if confines { Cell::try_out(exe, tmp) } else { Cell::open("drplan.yaml says `confine: false`") };
-        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
-        Self { cell: Arc::new(cell), cores: Arc::new(Semaphore::new(cores)) }
+        Self { cell: Arc::new(cell), cores: Arc::new(turn_of_each_core()) }
     }
 
     /// Says what keeps probes from changing the backups that they look at, or why nothing does.
