@@ -265,7 +265,9 @@ fn an_archive_is_not_old_because_nothing_is_written() {
     until("the server has had time to archive what it would have", || newest(&server) > of_the_last_commit);
     assert_eq!(newest(""), of_the_last_commit);
     // What lies in the server alone for longer than that is not in the archive.
-    source.server.sql("postgres", "alter system set archive_command = 'sleep 1000'");
+    // The command goes on for as long as the server does, and ends with it.
+    let waits = "tail --pid=$(head -n 1 postmaster.pid) -f /dev/null";
+    source.server.sql("postgres", &format!("alter system set archive_command = '{waits}'"));
     source.server.sql("postgres", "select pg_reload_conf(); insert into t values (1)");
     until("it waits", || {
         source
