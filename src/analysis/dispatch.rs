@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 
 use super::agenda::Agenda;
-use super::network::{Demand, Member, NONE, Network, small};
+use super::network::{Demand, NONE, Network, small};
 use super::queue::Queue;
 
 /// What a node waited for last before it began. Nodes are ranks.
@@ -150,11 +150,10 @@ impl Network {
         let mut now = 0;
         loop {
             while let Some(rank) = scratch.next() {
-                match self.members[rank as usize] {
-                    Member { demand: Demand::Slot, lock: NONE, .. } => {
-                        self.begin_in_slot(rank, now, lengths, scratch);
-                    }
-                    _ => self.try_to_begin(rank, now, lengths, scratch),
+                if self.members[rank as usize].needs_a_slot_alone() {
+                    self.begin_in_slot(rank, now, lengths, scratch);
+                } else {
+                    self.try_to_begin(rank, now, lengths, scratch);
                 }
             }
             let Some((time, subject)) = scratch.events.pop() else { break };
@@ -200,9 +199,10 @@ impl Network {
     /// Puts a node where what could begin waits for its turn: what needs a slot and nothing else, until there is one.
     #[inline]
     fn make_ready(&self, rank: u32, scratch: &mut Scratch) {
-        match self.members[rank as usize] {
-            Member { demand: Demand::Slot, lock: NONE, .. } => scratch.slot_waits.insert(rank),
-            _ => scratch.ready.insert(rank),
+        if self.members[rank as usize].needs_a_slot_alone() {
+            scratch.slot_waits.insert(rank);
+        } else {
+            scratch.ready.insert(rank);
         }
     }
 

@@ -57,6 +57,13 @@ pub(super) struct Member {
     pub(super) after: (u32, u32),
 }
 
+impl Member {
+    /// Whether it needs a slot and nothing else, as most nodes do.
+    pub(super) const fn needs_a_slot_alone(&self) -> bool {
+        matches!(self, Self { demand: Demand::Slot, lock: NONE, .. })
+    }
+}
+
 /// So many of a crew must be there.
 #[derive(Clone, Debug)]
 pub(super) struct Gate {

@@ -406,22 +406,30 @@ fn the_points_of_one_moment_are_chosen_together_before_anything_is_restored() {
     assert!(!stage.path().join("ledger").exists());
 }
 
+/// Two assets of one backup, of two days; with these steps.
+fn one_backup(steps: &str) -> Stage {
+    let stage = Stage::new(&format!(
+        "places: {{ old: {{ kind: host }}, new: {{ kind: host }}, store: {{ kind: host }} }}
+assets:
+  db: {{ kind: files, homes: [old, new], health: [ {{ file: db-back }} ] }}
+  uploads: {{ kind: files, homes: [old, new], health: [ {{ file: uploads-back }} ] }}
+backups:
+  nightly: {{ of: [db, uploads], points: {{ every: 1d }}, copies: {{ vault: {{ in: store, at: vault, keep: 30d }} }} }}
+scenarios: {{ loss: {{ title: L, lose: [old] }} }}
+steps:
+{steps}"
+    ));
+    points(&stage, &["vault/20261102T030000Z", "vault/20261103T030000Z"]);
+    stage
+}
+
 #[test]
 fn assets_of_one_backup_come_back_from_one_point() {
-    let stage = Stage::new(
-        "places: { old: { kind: host }, new: { kind: host }, store: { kind: host } }
-assets:
-  db: { kind: files, homes: [old, new], health: [ { file: db-back } ] }
-  uploads: { kind: files, homes: [old, new], health: [ { file: uploads-back } ] }
-backups:
-  nightly: { of: [db, uploads], points: { every: 1d }, copies: { vault: { in: store, at: vault, keep: 30d } } }
-scenarios: { loss: { title: L, lose: [old] } }
-steps:
-  first: { restores: [db], from: [nightly.vault], run: 'touch db-back vault/20261104T030000Z; echo $POINT_ID >>ledger' }
+    let stage = one_backup(
+        "  first: { restores: [db], from: [nightly.vault], run: 'touch db-back vault/20261104T030000Z; echo $POINT_ID >>ledger' }
   second: { needs: [first], restores: [uploads], from: [nightly.vault], run: 'touch uploads-back; echo $POINT_ID >>ledger' }
 ",
     );
-    points(&stage, &["vault/20261102T030000Z", "vault/20261103T030000Z"]);
     // A newer one comes while the first is restored: the second must fit to what is there.
     stage.execute(&["--scenario", "loss"]).exits(0);
     assert_eq!(stage.ledger(), ["20261103T030000Z", "20261103T030000Z"]);
@@ -440,16 +448,8 @@ fn what_is_dated_too_far_from_the_rest_is_not_looked_into() {
 
 #[test]
 fn what_is_found_bad_after_another_was_restored_from_it_is_not_replaced() {
-    let stage = Stage::new(
-        "places: { old: { kind: host }, new: { kind: host }, store: { kind: host } }
-assets:
-  db: { kind: files, homes: [old, new], health: [ { file: db-back } ] }
-  uploads: { kind: files, homes: [old, new], health: [ { file: uploads-back } ] }
-backups:
-  nightly: { of: [db, uploads], points: { every: 1d }, copies: { vault: { in: store, at: vault, keep: 30d } } }
-scenarios: { loss: { title: L, lose: [old] } }
-steps:
-  first: { restores: [db], from: [nightly.vault], run: 'touch db-back; echo $POINT_ID >>ledger' }
+    let stage = one_backup(
+        "  first: { restores: [db], from: [nightly.vault], run: 'touch db-back; echo $POINT_ID >>ledger' }
   second:
     needs: [first]
     restores: [uploads]
@@ -457,7 +457,6 @@ steps:
     run: 'echo $POINT_ID >>ledger; echo POINT_PROBLEM=torn >>\"$DRPLAN_OUTPUT\"; exit 1'
 ",
     );
-    points(&stage, &["vault/20261102T030000Z", "vault/20261103T030000Z"]);
     // The point before would not fit to the database that is back already.
     stage.execute(&["--scenario", "loss"]).exits(3);
     assert_eq!(stage.ledger(), ["20261103T030000Z", "20261103T030000Z"]);
