@@ -32,10 +32,12 @@ pub(crate) fn runs(command: &str, more: &str) -> String {
     format!("{more}\n[Service]\nType=oneshot\nExecStart={command}\n")
 }
 
-/// Returns the files of a timer and its service, both without what they would wait for on a whole system.
+/// Returns the files of a timer and its service, both without what they would wait for on a whole system but the journal:
+/// what systemd tells before that runs, nobody keeps.
 fn job(name: &str, timer: &str, service: &str) -> Vec<(String, String)> {
     let unit = |text: &str| format!("[Unit]\nDefaultDependencies=no\n{text}");
-    vec![(format!("{name}.timer"), unit(timer)), (format!("{name}.service"), unit(service))]
+    let waits = format!("After=systemd-journald.service\n{timer}");
+    vec![(format!("{name}.timer"), unit(&waits)), (format!("{name}.service"), unit(service))]
 }
 
 /// The link that `systemctl enable` makes.
