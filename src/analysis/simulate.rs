@@ -144,9 +144,12 @@ pub fn foresee(
     basis: &Basis,
     odds: &Odds,
 ) -> Result<Vec<Foreseen>, Cycle> {
+    let assets: Vec<usize> = recoveries_of(route).collect();
+    if assets.is_empty() {
+        return Ok(Vec::new());
+    }
     let network = Network::new(plan, route, basis)?;
     let chances = Chances::new(plan, route, &network, basis, odds);
-    let assets: Vec<usize> = recoveries_of(route).collect();
     let outcomes = Table::new(&network, &chances, &assets, odds).runs(odds.runs as usize, NONE, false);
     let foreseen = assets.iter().zip(outcomes.assets).map(|(node, mut times)| {
         times.sort_unstable();

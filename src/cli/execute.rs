@@ -424,8 +424,9 @@ fn expected(plan: &ResolvedPlan, node: &Node, basis: &Basis) -> Option<Length> {
 
 /// Predicts when each asset is healthy again, from what drills have measured and else from the plan.
 fn predict(plan: &ResolvedPlan, route: &Route, basis: &Basis) -> BTreeMap<Id, Prediction> {
-    // A rough picture of a huge plan will do; nobody waits for a better one.
-    let runs = if route.nodes.len() > 1_000 { 100 } else { 1_000 };
+    // The more steps there are, the less chance moves their sum: fewer runs say it as exactly, and nobody waits for more.
+    let nodes = u32::try_from(route.nodes.len()).unwrap_or(u32::MAX);
+    let runs = (100_000 / nodes.max(1)).clamp(100, 1_000);
     let Ok(foreseen) = foresee(plan, route, basis, &Odds { runs, ..Odds::default() }) else {
         return BTreeMap::new();
     };

@@ -50,7 +50,7 @@ pub(super) struct Holding {
     connection: Option<(Sender, Receiver)>,
     /// What a keeper holds for us.
     held: BTreeSet<Attempt>,
-    /// What a keeper was asked to start and has not yet started, and how many were asked.
+    /// What a keeper was asked to start and has told nothing of yet, and how many were asked.
     asked: BTreeMap<Attempt, (Box<Job>, u8)>,
     /// What runs without a keeper.
     orphans: BTreeSet<Attempt>,
@@ -193,12 +193,16 @@ impl Holding {
         let mut again = Vec::new();
         for (attempt, found) in held.into_iter().zip(found) {
             let asked = self.asked.get(&attempt).filter(|(_, keepers)| *keepers < KEEPERS);
-            match (found, asked) {
+            if let (Ok(Remains::NeverRan), Some((job, _))) = (&found, asked) {
+                again.push(Request::Start(job.clone()));
+                continue;
+            }
+            self.asked.remove(&attempt);
+            match found {
                 // It will be told, by a keeper that lives after all or because it is awaited.
-                (Ok(Remains::Running(_)), _) => {}
-                (Ok(Remains::NeverRan), Some((job, _))) => again.push(Request::Start(job.clone())),
-                (Ok(other), _) => (self.tell)(attempt, judged(other)),
-                (Err(error), _) => (self.tell)(attempt, End::Vanished(error)),
+                Ok(Remains::Running(_)) => {}
+                Ok(other) => (self.tell)(attempt, judged(other)),
+                Err(error) => (self.tell)(attempt, End::Vanished(error)),
             }
         }
         if !again.is_empty() {

@@ -8,12 +8,11 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncReadExt;
 use tokio::net::UnixStream;
 use tokio::net::unix::pipe;
-use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 
-use super::lines::{Lines, put};
+use super::lines::{Lines, Outgoing, halves, put};
 use super::message::{Hello, Notice, Request, VERSION, Welcome};
 use super::server::{HELD, READY, SOCKET, short_path};
 
@@ -58,14 +57,14 @@ pub struct Client {
 /// The half that asks.
 #[derive(Debug)]
 pub struct Sender {
-    to: OwnedWriteHalf,
+    to: Outgoing,
     text: Vec<u8>,
 }
 
 /// The half that is told.
 #[derive(Debug)]
 pub struct Receiver {
-    from: OwnedReadHalf,
+    from: pipe::Receiver,
     lines: Lines,
     /// The keeper if we started it, so that it does not stay as a zombie.
     child: Option<Child>,
@@ -84,7 +83,7 @@ impl Client {
             Err(error) if no_one_listens(&error) => return Ok(None),
             Err(error) => return Err(error.into()),
         };
-        let (mut from, mut to) = stream.into_split();
+        let (mut from, to) = halves(stream)?;
         let mut text = Vec::new();
         put(&Hello { v: VERSION }, &mut text)?;
         let mut lines = Lines::default();

@@ -144,14 +144,11 @@ impl Keeping {
                     running.tasks.push(timer.abort_handle());
                 }
                 let pid = running.pid;
-                let notice =
-                    Notice::Started { step: key.0.clone(), attempt: key.1, pid: pid.as_raw_nonzero().get() };
                 let mut state = self.state.borrow_mut();
                 running.is_alone = state.jobs.is_empty();
                 state.jobs.values_mut().for_each(|beside| beside.is_alone = false);
                 state.keys.insert(pid, key.clone());
                 state.jobs.insert(key, *running);
-                state.tell(notice);
             }
         }
     }

@@ -1,9 +1,14 @@
-//! Cuts a stream into lines, and makes lines of values.
+//! The conversation of controller and keeper: its two halves, and the lines that it is made of.
 
 use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 
+use rustix::io::Errno;
+use rustix::net::{SendFlags, Shutdown, send, shutdown};
 use serde::Serialize;
 use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::net::unix::pipe;
 
 /// A job carries a whole environment and a script; what is longer than this is not ours.
 const LONGEST: usize = 16 << 20;
@@ -41,6 +46,48 @@ impl Lines {
                 return Ok(None);
             }
         }
+    }
+}
+
+/// Returns both halves of a conversation.
+///
+/// Only what arrives wakes the first one. A stream of the runtime is also woken whenever the other side has read
+/// something, which is twice for each step and for nothing.
+pub(super) fn halves(stream: tokio::net::UnixStream) -> io::Result<(pipe::Receiver, Outgoing)> {
+    let stream = stream.into_std()?;
+    Ok((pipe::Receiver::from_owned_fd_unchecked(stream.try_clone()?.into())?, Outgoing { stream }))
+}
+
+/// The half that is written to. When it is dropped, the other side has read all.
+#[derive(Debug)]
+pub(super) struct Outgoing {
+    stream: UnixStream,
+}
+
+impl Outgoing {
+    pub(super) async fn write_all(&self, mut text: &[u8]) -> io::Result<()> {
+        while !text.is_empty() {
+            match send(&self.stream, text, SendFlags::NOSIGNAL) {
+                Ok(sent) => text = &text[sent..],
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => self.until_writable().await?,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until the other side has read; it does so at once, unless it is stopped.
+    async fn until_writable(&self) -> io::Result<()> {
+        let stream = OwnedFd::from(self.stream.try_clone()?);
+        pipe::Sender::from_owned_fd_unchecked(stream)?.writable().await
+    }
+}
+
+impl Drop for Outgoing {
+    fn drop(&mut self) {
+        // It may be broken already.
+        let _ = shutdown(&self.stream, Shutdown::Write);
     }
 }
 

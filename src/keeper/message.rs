@@ -178,7 +178,8 @@ pub enum Refusal {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Notice {
-    /// An attempt runs.
+    /// An attempt runs. Told to a controller that attaches; one that asked for the start is told when it ended, or
+    /// why it was not begun.
     Started {
         /// The step.
         step: Id,

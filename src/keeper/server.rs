@@ -9,8 +9,7 @@ use std::rc::Rc;
 
 use rustix::fs::Mode;
 use rustix::process::{getpid, getuid, set_child_subreaper, setsid, umask};
-use tokio::io::AsyncWriteExt;
-use tokio::net::unix::OwnedWriteHalf;
+use tokio::net::unix::pipe;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
@@ -18,7 +17,7 @@ use tokio::task::{LocalSet, spawn_local};
 
 use super::job;
 use super::keeping::Keeping;
-use super::lines::{Lines, put};
+use super::lines::{Lines, Outgoing, halves, put};
 use super::message::{Hello, Notice, Request, VERSION, Welcome};
 
 pub(super) const SOCKET: &str = "keeper.sock";
@@ -152,7 +151,7 @@ async fn converse(keeping: &Rc<Keeping>, stream: UnixStream) -> io::Result<()> {
     if peer != getuid().as_raw() && peer != 0 {
         return Err(io::Error::new(io::ErrorKind::PermissionDenied, format!("uid {peer} is not ours")));
     }
-    let (mut from, mut to) = stream.into_split();
+    let (mut from, to) = halves(stream)?;
     let mut lines = Lines::default();
     let Some(hello) = lines.next(&mut from).await? else {
         return Ok(());
@@ -185,7 +184,7 @@ async fn hear(
     keeping: &Rc<Keeping>,
     generation: u64,
     lines: &mut Lines,
-    from: &mut tokio::net::unix::OwnedReadHalf,
+    from: &mut pipe::Receiver,
 ) -> io::Result<()> {
     while let Some(line) = lines.next(from).await? {
         // What serde says of it could repeat a part of it, and a job holds secrets.
@@ -205,7 +204,7 @@ async fn hear(
 }
 
 /// Writes notices, as many at once as there are.
-async fn tell(mut queue: mpsc::UnboundedReceiver<Notice>, mut to: OwnedWriteHalf) {
+async fn tell(mut queue: mpsc::UnboundedReceiver<Notice>, to: Outgoing) {
     let mut notices = Vec::new();
     let mut text = Vec::new();
     while queue.recv_many(&mut notices, 256).await > 0 {

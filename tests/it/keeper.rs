@@ -15,6 +15,8 @@ use drplan::value::{Id, Length};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
+use crate::stage::try_until;
+
 const EXE: &str = env!("CARGO_BIN_EXE_drplan");
 
 /// A run's folder with a named pipe, by which a step can be held until the test lets it go.
@@ -101,6 +103,15 @@ async fn pid_of(client: &mut Client, step: &str) -> i32 {
     .await
 }
 
+/// Waits until a step runs; returns its process.
+fn runs(dir: &Path, step: &str) -> i32 {
+    let pid = || match remains(dir, &id(step), 1).unwrap() {
+        Remains::Running(record) => Some(record.pid),
+        _ => None,
+    };
+    try_until(pid).expect("it runs")
+}
+
 async fn refusal(client: &mut Client) -> Refusal {
     within(async {
         loop {
@@ -136,7 +147,7 @@ async fn controller_to_be_killed() {
     let mut client = Client::start_or_attach(&dir, Path::new(EXE)).await.unwrap();
     let job: Job = serde_json::from_str(&std::env::var("DRPLAN_TEST_JOB").unwrap()).unwrap();
     client.send(&[start(job)]).await.unwrap();
-    let pid = pid_of(&mut client, "restore/unpack").await;
+    let pid = runs(&dir, "restore/unpack");
     let mut stdout = std::io::stdout();
     writeln!(stdout, "\nkeeper {}\nstep {pid}", client.keeper_pid()).unwrap();
     std::future::pending::<()>().await;
@@ -280,7 +291,7 @@ async fn a_time_limit_ends_everything_without_a_controller() {
     job.timeout = Some(Length::from_secs(2));
     job.grace = Length::from_millis(200);
     client.send(&[start(job)]).await.unwrap();
-    let pid = pid_of(&mut client, "stubborn").await;
+    let pid = runs(&run.dir, "stubborn");
     drop(client);
     gone(pid).await;
     let mut client = run.client().await;
@@ -304,7 +315,6 @@ async fn a_stop_is_gentle_first() {
     let mut job = run.job("gentle", script);
     job.grace = Length::from_millis(300);
     client.send(&[start(job)]).await.unwrap();
-    pid_of(&mut client, "gentle").await;
     run.open_gate();
     let stop = Request::Stop { step: id("gentle"), attempt: 1 };
     client.send(&[stop.clone(), stop.clone()]).await.unwrap();
@@ -411,7 +421,7 @@ async fn judges_without_a_keeper() {
     assert_eq!(remains(&run.dir, &step, 1).unwrap(), Remains::NeverRan);
     let mut client = run.client().await;
     client.send(&[start(run.job("long", "read x < gate"))]).await.unwrap();
-    let pid = pid_of(&mut client, "long").await;
+    let pid = runs(&run.dir, "long");
     kill(client.keeper_pid());
     within(async { while client.recv().await.is_ok() {} }).await;
     let Remains::Running(record) = remains(&run.dir, &step, 1).unwrap() else { panic!() };
