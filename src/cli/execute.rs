@@ -456,7 +456,7 @@ pub(super) fn outline_of(plan: &ResolvedPlan, node: &crate::resolve::CourseNode)
     let (kind, title, restores) = match node.kind {
         CourseKind::Health => {
             let title = plan.assets.get(&node.id).and_then(|asset| asset.title.clone());
-            (OutlineKind::Health, title.unwrap_or_else(|| node.id.to_string()), Vec::new())
+            (OutlineKind::Health, title.map_or_else(|| (&node.id).into(), Into::into), <_>::default())
         }
         CourseKind::Step(at) => {
             let step = &plan.steps[at];
@@ -466,7 +466,11 @@ pub(super) fn outline_of(plan: &ResolvedPlan, node: &crate::resolve::CourseNode)
                 Section::Steps if step.is_group() => OutlineKind::Group,
                 Section::Steps => OutlineKind::Step,
             };
-            (kind, step.title().to_owned(), step.common.restores.to_vec())
+            (
+                kind,
+                step.common.title.clone().unwrap_or_else(|| (&step.id).into()),
+                step.common.restores.iter().cloned().collect(),
+            )
         }
     };
     Outline {
@@ -476,7 +480,7 @@ pub(super) fn outline_of(plan: &ResolvedPlan, node: &crate::resolve::CourseNode)
         takes: node.estimate.filter(|estimate| *estimate > Length::ZERO),
         after: node.after.clone(),
         restores,
-        undo,
+        undo: undo.map(Into::into),
         undoes: None,
     }
 }

@@ -68,13 +68,13 @@ fn untold<'c>(plan: &ResolvedPlan, course: &'c Course, assets: &[Id]) -> Option<
         of.is_some_and(|of| of.iter().any(|asset| assets.contains(asset)))
     };
     let is_told = |at: usize| {
-        let (mut seen, mut open) = (vec![false; course.nodes.len()], course.nodes[at].after.clone());
+        let (mut seen, mut open) = (vec![false; course.nodes.len()], course.nodes[at].after.to_vec());
         while let Some(before) = open.pop() {
             if tells(before) {
                 return true;
             }
             if !std::mem::replace(&mut seen[before], true) {
-                open.extend(&course.nodes[before].after);
+                open.extend(course.nodes[before].after.iter());
             }
         }
         false

@@ -24,13 +24,13 @@ pub(super) fn waiting(run_dir: &Path, state: &RunState, records: &[Record]) -> V
         let people: Vec<&str> = people
             .iter()
             .map(Id::as_str)
-            .filter(|id| !record.agreed.iter().any(|agreed| agreed == id))
+            .filter(|id| !record.people().agreed.iter().any(|agreed| agreed == id))
             .collect();
         let whom = if people.is_empty() { "anybody".to_owned() } else { people.join(" or ") };
         let mut line = format!("waits for {whom}");
         if let Some(Action::Approve(approve)) = frozen.plan.step(node.id.as_str()).map(|step| &*step.action) {
             if let Some(quorum) = approve.quorum.filter(|quorum| quorum.get() > 1) {
-                line.push_str(&format!("; {} of {quorum} have agreed", record.agreed.len()));
+                line.push_str(&format!("; {} of {quorum} have agreed", record.people().agreed.len()));
             }
             if let (Some(expires), Some(begun)) = (approve.expires, &record.begun) {
                 line.push_str(&format!("; until {}", begun.at.plus(expires).for_people()));

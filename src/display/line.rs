@@ -20,12 +20,20 @@ pub struct Look {
     pub colour: bool,
 }
 
-/// Writes a line for each event.
-pub struct Lines {
-    out: Box<dyn Write>,
+/// Says an event in a line.
+#[derive(Clone, Debug)]
+pub(super) struct Liner {
     look: Look,
     /// Where the output of the steps lies.
     run_dir: PathBuf,
+    /// How many columns the ids of the steps take, and how many steps there were when that was looked at.
+    column: (usize, usize),
+}
+
+/// Writes a line for each event.
+pub struct Lines {
+    out: Box<dyn Write>,
+    liner: Liner,
     gone: bool,
     told_points: BTreeSet<Id>,
     /// Why something is waited for, as it was told last; how often it was heard since, and after how often it is told again.
@@ -41,8 +49,8 @@ const RAREST: u32 = 60;
 impl Lines {
     /// Makes a listener that writes to `out`, of the run in a folder.
     pub fn new(out: Box<dyn Write>, look: Look, run_dir: &Path) -> Self {
-        let run_dir = run_dir.to_owned();
-        Self { out, look, run_dir, gone: false, told_points: BTreeSet::new(), told_waits: BTreeMap::new() }
+        let liner = Liner::new(look, run_dir);
+        Self { out, liner, gone: false, told_points: BTreeSet::new(), told_waits: BTreeMap::new() }
     }
 
     /// Whether it is time to tell once more why something is waited for: at once if the reason is new, else ever more rarely.
@@ -66,35 +74,54 @@ impl Lines {
     }
 }
 
-/// Says an event in a line with its break; of a step that has failed, its last words follow.
-pub(super) fn line_of(look: Look, stamp: &Stamp, event: &Event, state: &RunState, run_dir: &Path) -> String {
-    let phrase = phrase(stamp, event, state);
-    let mark = if look.unicode { phrase.mark.letter() } else { phrase.mark.ascii() };
-    let style = if look.colour { style(phrase.mark) } else { Style::new() };
-    let (on, off) = (style.render(), style.render_reset());
-    let time = stamp.at.time_of_day();
-    // What is loud is coloured to its end; elsewhere only the mark is.
-    let loud = matches!(phrase.mark, Mark::Failed | Mark::Asks | Mark::Stops);
-    let (text_on, text_off) = if loud { (on.to_string(), off.to_string()) } else { <_>::default() };
-    let mut text = match event.subject() {
-        Some(id) => {
-            let width = state.nodes().iter().map(|node| node.id.as_str().len()).max().unwrap_or(0);
-            let width = width.min(WIDEST);
-            format!("{time}  {on}{mark}{off} {:<width$}  {text_on}{}{text_off}\n", id.as_str(), phrase.text)
-        }
-        None => format!("{time}  {on}{mark}{off} {text_on}{}{text_off}\n", phrase.text),
-    };
-    if let Event::RunStarted(start) = event {
-        for line in header(start) {
-            text.push_str(&format!("            {line}\n"));
-        }
+impl Liner {
+    pub(super) fn new(look: Look, run_dir: &Path) -> Self {
+        Self { look, run_dir: run_dir.to_owned(), column: (0, 0) }
     }
-    if let Event::StepFinished { step, attempt, outcome: Outcome::Failed { .. }, .. } = event {
-        for line in last_words(run_dir, step, *attempt) {
-            text.push_str(&format!("            {line}\n"));
+
+    /// Says an event in a line with its break; of a step that has failed, its last words follow.
+    pub(super) fn line(&mut self, stamp: &Stamp, event: &Event, state: &RunState) -> String {
+        let phrase = phrase(stamp, event, state);
+        let mark = if self.look.unicode { phrase.mark.letter() } else { phrase.mark.ascii() };
+        let style = if self.look.colour { style(phrase.mark) } else { Style::new() };
+        let (on, off) = (style.render(), style.render_reset());
+        let time = stamp.at.time_of_day();
+        // What is loud is coloured to its end; elsewhere only the mark is.
+        let loud = matches!(phrase.mark, Mark::Failed | Mark::Asks | Mark::Stops);
+        let (text_on, text_off) = if loud { (on.to_string(), off.to_string()) } else { <_>::default() };
+        let mut text = match event.subject() {
+            Some(id) => {
+                let width = self.width(state);
+                format!(
+                    "{time}  {on}{mark}{off} {:<width$}  {text_on}{}{text_off}\n",
+                    id.as_str(),
+                    phrase.text
+                )
+            }
+            None => format!("{time}  {on}{mark}{off} {text_on}{}{text_off}\n", phrase.text),
+        };
+        if let Event::RunStarted(start) = event {
+            for line in header(start) {
+                text.push_str(&format!("            {line}\n"));
+            }
         }
+        if let Event::StepFinished { step, attempt, outcome: Outcome::Failed { .. }, .. } = event {
+            for line in last_words(&self.run_dir, step, *attempt) {
+                text.push_str(&format!("            {line}\n"));
+            }
+        }
+        text
     }
-    text
+
+    /// Returns how many columns the ids of the steps take.
+    fn width(&mut self, state: &RunState) -> usize {
+        let nodes = state.nodes();
+        if self.column.1 != nodes.len() {
+            let longest = nodes.iter().map(|node| node.id.as_str().len()).max().unwrap_or(0);
+            self.column = (longest.min(WIDEST), nodes.len());
+        }
+        self.column.0
+    }
 }
 
 const fn style(mark: Mark) -> Style {
@@ -127,7 +154,7 @@ impl Listener for Lines {
         {
             return;
         }
-        let line = line_of(self.look, stamp, event, state, &self.run_dir);
+        let line = self.liner.line(stamp, event, state);
         self.gone = self.out.write_all(line.as_bytes()).and_then(|()| self.out.flush()).is_err();
     }
 }

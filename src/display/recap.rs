@@ -1,23 +1,22 @@
 //! What stays on the normal screen after a live view: how the run ended, and what went wrong on the way.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use super::line::{Look, line_of};
+use super::line::{Liner, Look};
 use crate::event::{Event, Listener, Outcome, RunState, Verdict};
 use crate::value::Stamp;
 
 /// Keeps the lines that must not go away with the live view.
 #[derive(Clone, Debug)]
 pub struct Recap {
-    look: Look,
-    run_dir: PathBuf,
+    liner: Liner,
     text: String,
 }
 
 impl Recap {
     /// Makes one that has heard nothing of the run in a folder.
     pub fn new(look: Look, run_dir: &Path) -> Self {
-        Self { look, run_dir: run_dir.to_owned(), text: String::new() }
+        Self { liner: Liner::new(look, run_dir), text: String::new() }
     }
 
     /// Returns the lines, each with its break.
@@ -29,7 +28,7 @@ impl Recap {
 impl Listener for Recap {
     fn hear(&mut self, stamp: &Stamp, event: &Event, state: &RunState) {
         if stays(event) {
-            self.text.push_str(&line_of(self.look, stamp, event, state, &self.run_dir));
+            self.text.push_str(&self.liner.line(stamp, event, state));
         }
     }
 }

@@ -176,20 +176,21 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
     /// Ends a step that has the answers that it needs; whether it had.
     pub(super) fn close_answered(&mut self, at: usize) -> Result<bool, Error> {
         let record = &self.state.steps[at];
-        let Some(by) = record.answered_by.clone() else { return Ok(false) };
-        if record.denied {
+        let people = record.people();
+        let Some(by) = people.answered_by.clone() else { return Ok(false) };
+        if people.denied {
             self.will(Act::Withdraw(self.id(at).clone()));
             self.fail(at, Failure::Refused { by })?;
             return Ok(true);
         }
-        let mut agreed: Vec<&String> = record.agreed.iter().collect();
+        let mut agreed: Vec<&String> = people.agreed.iter().collect();
         agreed.sort();
         agreed.dedup();
         let quorum = self.step(at).and_then(approve_of).and_then(|approve| approve.quorum);
         if agreed.is_empty() || agreed.len() < quorum.map_or(1, |quorum| quorum.get() as usize) {
             return Ok(false);
         }
-        let given = record.given.clone();
+        let given = people.given.clone();
         self.will(Act::Withdraw(self.id(at).clone()));
         self.finish_with(at, Outcome::Done, given)?;
         Ok(true)

@@ -95,7 +95,7 @@ impl<'a> Values<'a> {
         let mut seen = BTreeSet::new();
         let mut stack = vec![at];
         while let Some(next) = stack.pop() {
-            for before in &self.setup.course.nodes[next].after {
+            for before in self.setup.course.nodes[next].after.iter() {
                 if seen.insert(*before) {
                     stack.push(*before);
                 }

@@ -91,7 +91,7 @@ impl<'a> Hearing<'a> {
 
     /// Returns the people who may answer a step now; nobody if anybody may.
     pub fn may_answer(&self, step: &Id) -> Vec<Id> {
-        let held_by = self.state.step(step.as_str()).and_then(|record| record.held_by.clone());
+        let held_by = self.state.step(step.as_str()).and_then(|record| record.people().held_by.clone());
         match (held_by, self.step(step)) {
             (Some(held_by), _) => vec![held_by],
             (None, Some(step)) => people_of(self.plan, named_by(step)),
@@ -179,16 +179,23 @@ impl<'a> Hearing<'a> {
                 self.start.by == by
             } else {
                 self.state.step(distinct.as_str()).is_some_and(|record| {
-                    record.answered_by.as_deref() == Some(by)
-                        || record.agreed.iter().chain(&record.handed_by).any(|person| person == by)
+                    record.people().answered_by.as_deref() == Some(by)
+                        || record
+                            .people()
+                            .agreed
+                            .iter()
+                            .chain(&record.people().handed_by)
+                            .any(|person| person == by)
                 })
             };
             if is_other {
                 return Some(format!("it must be another person than {distinct} ({by})"));
             }
         }
-        let agreed =
-            self.state.step(step.id.as_str()).is_some_and(|record| record.agreed.iter().any(|a| a == by));
+        let agreed = self
+            .state
+            .step(step.id.as_str())
+            .is_some_and(|record| record.people().agreed.iter().any(|a| a == by));
         let again = agreed && said.decision == Decision::Approve;
         again.then(|| format!("{by} has agreed already; it takes another person"))
     }
@@ -203,17 +210,19 @@ impl<'a> Hearing<'a> {
         let step = said.step.as_ref().filter(|_| matches!(said.decision, Decision::Approve | Decision::Done));
         let Some(step) = step.and_then(|step| self.step(step)) else { return Ok(BTreeMap::new()) };
         let given = outputs::find(said.note.as_deref().unwrap_or_default(), &step.common.outputs)?;
-        let record = self.state.step(step.id.as_str()).filter(|record| !record.agreed.is_empty());
+        let record = self.state.step(step.id.as_str()).filter(|record| !record.people().agreed.is_empty());
         let differs = |record: &StepRecord| {
-            let other = record.given.iter().find(|(name, value)| given.get(*name) != Some(*value));
-            other.map(|(name, value)| format!("{} has said that {name} is {value}", record.agreed.join(", ")))
+            let other = record.people().given.iter().find(|(name, value)| given.get(*name) != Some(*value));
+            other.map(|(name, value)| {
+                format!("{} has said that {name} is {value}", record.people().agreed.join(", "))
+            })
         };
         record.and_then(differs).map_or(Ok(given), Err)
     }
 
     fn against_hand_over(&self, said: &Said, step: &ResolvedStep) -> Option<String> {
         let Some(to) = &said.to else { return Some("it does not say to whom".to_owned()) };
-        let held_by = self.state.step(step.id.as_str()).and_then(|record| record.held_by.as_ref());
+        let held_by = self.state.step(step.id.as_str()).and_then(|record| record.people().held_by.as_ref());
         let people = people_of(self.plan, named_by(step));
         // Whoever has it may pass it on; whom the plan names may take it back.
         let may = self.is_for_anybody(step) || people.iter().chain(held_by).any(|id| id.as_str() == said.by);
@@ -232,7 +241,7 @@ impl<'a> Hearing<'a> {
 
     /// Whether whoever is there may answer a step: where nobody is named, a role is a word for them.
     fn is_for_anybody(&self, step: &ResolvedStep) -> bool {
-        let held_by = self.state.step(step.id.as_str()).and_then(|record| record.held_by.as_ref());
+        let held_by = self.state.step(step.id.as_str()).and_then(|record| record.people().held_by.as_ref());
         held_by.is_none() && (named_by(step).is_empty() || self.plan.people.is_empty())
     }
 

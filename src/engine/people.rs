@@ -67,7 +67,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
             text: self.state.steps[at].note.clone().unwrap_or_default(),
             from,
             approval,
-            outputs: self.state.steps[at].wanted.clone(),
+            outputs: self.state.steps[at].people().wanted.clone(),
             estimate: self.setup.course.nodes[at].estimate.unwrap_or_default(),
         };
         self.will(Act::Consult(consultation));

@@ -16,7 +16,8 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
     /// Says how to halt, when nothing is under way any more.
     pub(super) fn settle(&mut self) -> Result<Option<Halt>, Error> {
         loop {
-            if self.doing.iter().any(Doing::is_under_way) || self.could_begin() {
+            // Asked after each step, so the short answer comes first.
+            if self.acting > 0 || self.doing.iter().any(Doing::is_under_way) || self.could_begin() {
                 return Ok(None);
             }
             let unanswered: Vec<usize> =

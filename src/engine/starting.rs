@@ -79,15 +79,14 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
 
     /// Counts what is looked at before it starts: it has its slot already, so that nobody overtakes it.
     fn about_to_act(&self) -> usize {
-        let is_before = |ticket: &&Ticket| {
-            matches!(
-                ticket,
-                Ticket::FirstFetch(_) | Ticket::Unless(_) | Ticket::GroupUnless(_) | Ticket::Point(_)
-            )
+        let is_before = |ticket: &&Ticket| match ticket {
+            Ticket::FirstFetch(_) | Ticket::Unless(_) | Ticket::GroupUnless(_) | Ticket::Point(_) => true,
+            Ticket::Look(at) => {
+                matches!(&self.doing[*at], Doing::Looking(look) if look.purpose == Purpose::Precondition)
+            }
+            Ticket::Fetch(_) | Ticket::Alarm(_) | Ticket::Hold | Ticket::Expiry(_) => false,
         };
-        let asks_first =
-            |doing: &&Doing| matches!(doing, Doing::Looking(look) if look.purpose == Purpose::Precondition);
-        self.tickets.values().filter(is_before).count() + self.doing.iter().filter(asks_first).count()
+        self.tickets.values().filter(is_before).count()
     }
 
     pub(super) fn begin_node(&mut self, at: usize) -> Result<(), Error> {
@@ -317,18 +316,18 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
     pub(super) fn moot(&self, at: usize) -> Option<String> {
         let nodes = &self.setup.course.nodes;
         let mut seen = HashSet::new();
-        let mut stack = nodes[at].after.clone();
+        let mut stack = nodes[at].after.to_vec();
         while let Some(before) = stack.pop() {
             match self.state.steps[before].state {
                 // A yes and a pause change nothing that could be looked at.
                 StepState::Assumed if self.changes_nothing(before) && seen.insert(before) => {
-                    stack.extend(&nodes[before].after);
+                    stack.extend(nodes[before].after.iter());
                 }
                 StepState::Assumed if self.changes_nothing(before) => {}
                 StepState::Assumed => return Some(format!("{} has not really been done", nodes[before].id)),
                 // Beyond what was found to be done already, or skipped, something may still be assumed.
                 StepState::Unneeded | StepState::Skipped if seen.insert(before) => {
-                    stack.extend(&nodes[before].after);
+                    stack.extend(nodes[before].after.iter());
                 }
                 _ => {}
             }

@@ -54,10 +54,10 @@ async fn carry_out(
     let nodes = course.nodes.iter().map(|node| crate::event::Outline {
         id: node.id.clone(),
         kind: crate::event::OutlineKind::Step,
-        title: String::new(),
+        title: <_>::default(),
         takes: None,
         after: node.after.clone(),
-        restores: Vec::new(),
+        restores: <_>::default(),
         undo: None,
         undoes: None,
     });

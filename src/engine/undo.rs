@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::cmp::Reverse;
 
+use thin_vec::ThinVec;
+
 use super::Setup;
 use super::dispatcher::Dispatcher;
 use super::run::Error;
@@ -128,11 +130,11 @@ impl<'a> CarriedOut<'a> {
         Outline {
             id: self.id_of(undone),
             kind: OutlineKind::Undo,
-            title: title.to_owned(),
+            title: title.into(),
             takes: None,
-            after: Vec::new(),
-            restores: Vec::new(),
-            undo,
+            after: [].into(),
+            restores: ThinVec::new(),
+            undo: undo.map(Into::into),
             undoes: Some(undone.clone()),
         }
     }

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use arcstr::ArcStr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use thin_vec::ThinVec;
 
 use super::{Check, Confined, Delivery, Failure, Outcome, Proof, TakeOver};
 use crate::value::{Id, Length, Moment, Name, RunId};
@@ -96,18 +98,22 @@ pub struct Outline {
     /// What it is.
     pub kind: OutlineKind,
     /// Its title for people.
-    pub title: String,
+    #[schemars(with = "String")]
+    pub title: ArcStr,
     /// How long it should take, if the plan says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub takes: Option<Length>,
     /// What it waits for, as positions in the list of nodes.
-    pub after: Vec<usize>,
+    #[schemars(with = "Vec<usize>")]
+    pub after: Arc<[usize]>,
     /// Assets that it restores.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub restores: Vec<Id>,
+    #[serde(default, skip_serializing_if = "ThinVec::is_empty")]
+    #[schemars(with = "Vec<Id>")]
+    pub restores: ThinVec<Id>,
     /// How it is taken back, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub undo: Option<String>,
+    #[schemars(with = "Option<String>")]
+    pub undo: Option<ArcStr>,
     /// The step that it takes back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undoes: Option<Id>,

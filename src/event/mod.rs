@@ -25,6 +25,6 @@ pub use kind::{
 pub use listener::Listener;
 pub use outcome::{Failure, Outcome};
 pub use proof::Proof;
-pub use run_state::{Hold, Misfit, RunState, StepRecord};
+pub use run_state::{Asked, Hold, Misfit, RunState, StepRecord};
 pub use step_state::{Illegal, StepState, next};
 pub use taken_back::{Left, TakenBack};

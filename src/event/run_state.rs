@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use thin_vec::ThinVec;
+
 use super::HARMED_AT;
 use super::boots::Boots;
 use super::{
@@ -34,6 +36,15 @@ pub struct StepRecord {
     pub point: Option<Box<Point>>,
     /// Why it failed, was skipped or is not needed; what it waits for.
     pub note: Option<String>,
+    /// The values that it names and that are known only when the real thing runs.
+    pub unknown: ThinVec<String>,
+    /// Most steps ask nobody.
+    people: Option<Box<Asked>>,
+}
+
+/// What is asked of people at a node, and what they have said.
+#[derive(Clone, Debug, Default)]
+pub struct Asked {
     /// The outputs that an answer must give.
     pub wanted: Vec<Name>,
     /// The outputs that those who answered have given.
@@ -48,8 +59,23 @@ pub struct StepRecord {
     pub held_by: Option<Id>,
     /// Who has handed it over, in any attempt.
     pub handed_by: Vec<String>,
-    /// The values that it names and that are known only when the real thing runs.
-    pub unknown: Vec<String>,
+}
+
+static NOBODY: Asked = Asked {
+    wanted: Vec::new(),
+    given: BTreeMap::new(),
+    agreed: Vec::new(),
+    answered_by: None,
+    denied: false,
+    held_by: None,
+    handed_by: Vec::new(),
+};
+
+impl StepRecord {
+    /// Returns what is asked of people, and what they have said.
+    pub fn people(&self) -> &Asked {
+        self.people.as_deref().unwrap_or(&NOBODY)
+    }
 }
 
 /// For how long it can be decided whether what was done stays.
@@ -383,15 +409,17 @@ impl RunState {
         }
         match event {
             Event::PointChosen { point, .. } => record.point = Some(Box::new(point.clone())),
-            Event::ValuesUnknown { names, .. } => record.unknown.clone_from(names),
+            Event::ValuesUnknown { names, .. } => record.unknown = names.iter().cloned().collect(),
             Event::StepStarted { .. } => {
                 record.started.get_or_insert_with(|| stamp.clone());
                 record.begun = Some(stamp.clone());
                 // What was agreed to was the attempt before.
-                record.agreed.clear();
-                record.given.clear();
-                record.denied = false;
-                record.held_by = None;
+                if let Some(people) = &mut record.people {
+                    people.agreed.clear();
+                    people.given.clear();
+                    people.denied = false;
+                    people.held_by = None;
+                }
             }
             Event::StepFinished { outcome, outputs, .. } => {
                 record.outputs.clone_from(outputs);
@@ -412,19 +440,21 @@ impl RunState {
             Event::StepSkipped { by, reason, .. } => record.note = Some(format!("{reason} ({by})")),
             Event::AnswerAwaited { text, outputs, .. } => {
                 record.note = Some(text.clone());
-                record.wanted.clone_from(outputs);
+                record.people.get_or_insert_default().wanted.clone_from(outputs);
             }
             Event::Answered { by, answer, outputs, .. } => {
-                record.answered_by = Some(by.clone());
-                record.denied = *answer == Answer::No;
+                let people = record.people.get_or_insert_default();
+                people.answered_by = Some(by.clone());
+                people.denied = *answer == Answer::No;
                 if *answer == Answer::Yes {
-                    record.agreed.push(by.clone());
-                    record.given.clone_from(outputs);
+                    people.agreed.push(by.clone());
+                    people.given.clone_from(outputs);
                 }
             }
             Event::HandedOver { by, to, .. } => {
-                record.held_by = Some(to.clone());
-                record.handed_by.push(by.clone());
+                let people = record.people.get_or_insert_default();
+                people.held_by = Some(to.clone());
+                people.handed_by.push(by.clone());
             }
             _ => {}
         }

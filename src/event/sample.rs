@@ -27,7 +27,7 @@ fn node(text: &str, kind: OutlineKind, title: &str, takes: Option<u64>, after: &
         title: title.into(),
         takes,
         after: after.into(),
-        restores: vec![],
+        restores: <_>::default(),
         undo: None,
         undoes: None,
     }
@@ -41,7 +41,7 @@ pub(crate) fn start() -> RunStarted {
         node("restore-db", OutlineKind::Step, "Restore the database", Some(1200), &[1]),
         node("shop", OutlineKind::Health, "Shop", Some(60), &[2]),
     ];
-    nodes[2].restores = vec![id("shop")];
+    nodes[2].restores = [id("shop")].into_iter().collect();
     RunStarted {
         run: "20261122T140000Z-abcd".parse().unwrap(),
         drplan: "0.1.0".into(),

@@ -48,15 +48,18 @@ impl RunState {
                     StepState::Pending => "its undo was not begun".to_owned(),
                     state => format!("its undo is {}", state.title()),
                 };
-                taken.left.push(Left { step, why, undo: node.undo.clone() });
+                taken.left.push(Left { step, why, undo: node.undo.as_deref().map(str::to_owned) });
             }
             for step in &self.left {
                 let skipped =
                     self.step(step.as_str()).is_some_and(|record| record.state == StepState::Skipped);
                 let why =
                     if skipped { "it was begun, and then skipped by a person" } else { "it has no undo" };
-                let undo =
-                    self.nodes().iter().find(|node| node.id == *step).and_then(|node| node.undo.clone());
+                let undo = self
+                    .nodes()
+                    .iter()
+                    .find(|node| node.id == *step)
+                    .and_then(|node| node.undo.as_deref().map(str::to_owned));
                 taken.left.push(Left { step: step.clone(), why: why.to_owned(), undo });
             }
             taken

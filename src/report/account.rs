@@ -426,7 +426,7 @@ impl StepAccount {
         let worked = record.started.as_ref().filter(|_| state != Standing::Skipped);
         Self {
             id: node.id.clone(),
-            title: node.title.clone(),
+            title: node.title.to_string(),
             kind: node.kind,
             state,
             started: record.started.as_ref().map(|stamp| stamp.at),
@@ -441,10 +441,10 @@ impl StepAccount {
             // What is taken back with a point has not restored it once more.
             point: record.point.as_deref().cloned().filter(|_| node.undoes.is_none()),
             note: record.note.clone(),
-            answered_by: record.answered_by.clone(),
+            answered_by: record.people().answered_by.clone(),
             outputs: record.outputs.keys().cloned().collect(),
-            unknown: record.unknown.clone(),
-            undo: node.undo.clone(),
+            unknown: record.unknown.to_vec(),
+            undo: node.undo.as_deref().map(str::to_owned),
             undoes: node.undoes.clone(),
         }
     }

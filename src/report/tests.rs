@@ -127,9 +127,9 @@ fn the_clock_starts_where_it_should() {
     let mut real = start();
     real.mode = Mode::Real;
     real.nodes.remove(0);
-    real.nodes[0].after.clear();
-    real.nodes[1].after = vec![0];
-    real.nodes[2].after = vec![1];
+    real.nodes[0].after = [].into();
+    real.nodes[1].after = [0].into();
+    real.nodes[2].after = [1].into();
     let run = |incident: Option<&str>| {
         let mut start = real.clone();
         start.incident_at = incident.map(|at| at.parse().unwrap());

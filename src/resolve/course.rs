@@ -1,8 +1,10 @@
 //! What a run carries out: a route with everything decided, frozen into the run.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use thin_vec::ThinVec;
 
 use super::{Imported, NodeKind, ResolvedPlan, Route, Section};
 use crate::value::{Id, Length};
@@ -31,14 +33,14 @@ pub struct CourseNode {
     /// What it is.
     pub kind: CourseKind,
     /// The nodes that must be over before it begins, as positions.
-    pub after: Vec<usize>,
+    pub after: Arc<[usize]>,
     /// The place where it is done; the controller if none.
     pub place: Option<Id>,
     /// The copy that it restores from.
     pub copy: Option<Id>,
     /// Copies that it may restore from as well, in this order, should that one hold nothing good.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub others: Vec<Id>,
+    #[serde(default, skip_serializing_if = "ThinVec::is_empty")]
+    pub others: ThinVec<Id>,
     /// How long it should take.
     pub estimate: Option<Length>,
     /// Its place in the order in which what could begin begins; in runs of an older drplan 0: the order of the plan.
@@ -91,7 +93,7 @@ impl Course {
                     after,
                     place,
                     copy: choice.map(|choice| choice.copy.clone()),
-                    others: choice.map(|choice| choice.others.clone()).unwrap_or_default(),
+                    others: choice.map(|choice| choice.others.iter().cloned().collect()).unwrap_or_default(),
                     estimate: *estimate,
                     rank: *rank,
                     undoes: None,

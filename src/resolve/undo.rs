@@ -1,5 +1,7 @@
 //! What takes steps back: for each that was carried out a step more, made of its `undo`.
 
+use thin_vec::ThinVec;
+
 use super::{Course, CourseKind, CourseNode, ResolvedPlan, ResolvedStep};
 use crate::plan::{Action, Common, Rerun, Undo};
 use crate::value::Id;
@@ -53,10 +55,10 @@ pub fn with_undos(plan: &ResolvedPlan, course: &Course, undos: &[(usize, Id)]) -
         course.nodes.push(CourseNode {
             id: id.clone(),
             kind: CourseKind::Step(plan.steps.len()),
-            after: vec![*undone],
+            after: [*undone].into(),
             place: node.place.clone(),
             copy: node.copy.clone(),
-            others: Vec::new(),
+            others: ThinVec::new(),
             estimate: None,
             rank: node.rank,
             undoes: Some(*undone),

@@ -35,6 +35,12 @@ macro_rules! text_newtype {
             }
         }
 
+        impl From<&$name> for ArcStr {
+            fn from(name: &$name) -> Self {
+                name.0.clone()
+            }
+        }
+
         impl Borrow<str> for $name {
             fn borrow(&self) -> &str {
                 &self.0

@@ -132,7 +132,7 @@ fn order(state: &RunState) -> Vec<usize> {
     let mut waits: Vec<usize> = nodes.iter().map(|node| node.after.len()).collect();
     let mut dependants = vec![Vec::new(); nodes.len()];
     for (at, node) in nodes.iter().enumerate() {
-        for before in &node.after {
+        for before in node.after.iter() {
             match dependants.get_mut(*before) {
                 Some(list) => list.push(at),
                 // A journal names a node that is not there: nobody waits for it.

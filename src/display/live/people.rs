@@ -47,7 +47,7 @@ pub(super) fn lines(
                 format!("{step}: {what} {who}, since {since} UTC ({open}), expires {at} (in {left})")
             }
         };
-        let given = &model.state.steps[at].agreed;
+        let given = &model.state.steps[at].people().agreed;
         if !given.is_empty() {
             text.push_str(&format!(", so far {}", plain(&given.join(", "))));
         }
@@ -118,7 +118,7 @@ pub(super) fn talk(model: &Model, view: &View, paint: Paint, width: usize) -> Ta
 
 /// Returns the outputs that an answer must give.
 fn wanted<'m>(model: &'m Model, step: &Id) -> &'m [Name] {
-    model.state.step(step.as_str()).map_or(&[], |record| &record.wanted)
+    model.state.step(step.as_str()).map_or(&[], |record| &record.people().wanted)
 }
 
 /// Returns what stands above the question: who may answer it, and until when.

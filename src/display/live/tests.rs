@@ -117,7 +117,7 @@ fn node(text: &str, kind: OutlineKind, minutes: u64, after: &[usize]) -> Outline
         title: text.into(),
         takes: (minutes > 0).then(|| Length::from_secs(minutes * MINUTE)),
         after: after.into(),
-        restores: vec![],
+        restores: <_>::default(),
         undo: None,
         undoes: None,
     }
