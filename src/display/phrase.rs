@@ -64,7 +64,7 @@ pub(super) fn phrase(stamp: &Stamp, event: &Event, state: &RunState) -> Phrase {
         Some(node) if node.kind == OutlineKind::Group => state.whole_begun(id.as_str()),
         _ => state.step(id.as_str())?.started.as_ref(),
     });
-    let spent = begun.map_or(Length::ZERO, |begun| stamp.since(begun)).rounded();
+    let spent = begun.map_or(Length::ZERO, |begun| stamp.since(begun)).for_people();
     let say = |mark, text: String| Phrase { mark, text };
     match event {
         Event::RunStarted(start) => say(Mark::Begins, opening(start)),
@@ -93,7 +93,10 @@ pub(super) fn phrase(stamp: &Stamp, event: &Event, state: &RunState) -> Phrase {
         },
         Event::RetryPlanned { attempt, failure, delay, .. } => {
             let failure = plain(&failure.to_string());
-            say(Mark::Again, format!("attempt {attempt} failed: {failure}; tried again in {delay}"))
+            say(
+                Mark::Again,
+                format!("attempt {attempt} failed: {failure}; tried again in {}", delay.for_people()),
+            )
         }
         Event::StepUnneeded { why, .. } => {
             say(Mark::Done, format!("not needed, its work is done already: {}", plain(why)))
@@ -156,7 +159,7 @@ pub(super) fn phrase(stamp: &Stamp, event: &Event, state: &RunState) -> Phrase {
         ),
         Event::ClockJumped { by_ms } => {
             let way = if *by_ms < 0 { "back" } else { "forward" };
-            let by = Length::from_millis(by_ms.unsigned_abs());
+            let by = Length::from_millis(by_ms.unsigned_abs()).for_people();
             say(
                 Mark::Notes,
                 format!("The calendar's clock was moved {way} by {by}; durations do not use it."),
@@ -288,7 +291,7 @@ fn opening(start: &RunStarted) -> String {
 fn chosen(stamp: &Stamp, point: &Point) -> String {
     let path = point.path.as_ref().map(|path| format!(" ({})", plain(path))).unwrap_or_default();
     let age = point.time.map(|time| {
-        let age = stamp.at.since(time).unwrap_or(Length::ZERO).rounded();
+        let age = stamp.at.since(time).unwrap_or(Length::ZERO).for_people();
         format!(" of {}, {age} old", time.for_people())
     });
     format!("restores from {}{path}{}: {}", point.copy, age.unwrap_or_default(), plain(&point.why))
@@ -319,7 +322,9 @@ fn worked(node: Option<&Outline>) -> &'static str {
 }
 
 fn estimate(node: Option<&Outline>) -> String {
-    node.and_then(|node| node.takes).map(|takes| format!(" (estimate {takes})")).unwrap_or_default()
+    node.and_then(|node| node.takes)
+        .map(|takes| format!(" (estimate {})", takes.for_people()))
+        .unwrap_or_default()
 }
 
 /// Whether the attempt left output that is worth a look.
@@ -382,7 +387,7 @@ fn judged(run: &str, step: &Id, verdict: Verdict, why: &str) -> Phrase {
 
 fn finished(stamp: &Stamp, result: RunResult, state: &RunState) -> Phrase {
     let mode = state.start.as_ref().map_or("run", |start| start.mode.title());
-    let spent = state.started.as_ref().map_or(Length::ZERO, |start| stamp.since(start)).rounded();
+    let spent = state.started.as_ref().map_or(Length::ZERO, |start| stamp.since(start)).for_people();
     let of_plan = || state.nodes().iter().zip(&state.steps).filter(|(node, _)| node.undoes.is_none());
     let count = |is: fn(&StepState) -> bool| of_plan().filter(|(_, step)| is(&step.state)).count();
     let taken_back = state.taken_back().unwrap_or_default();

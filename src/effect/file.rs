@@ -298,10 +298,10 @@ fn judge(shown: &str, facts: Option<Facts>, expect: &Expect, content: &mut dyn C
         if age > oldest {
             return Inspection::bad(format!(
                 "{shown} was written {} ago, longer than {oldest}",
-                age.rounded()
+                age.for_people_against(oldest)
             ));
         }
-        found.push_str(&format!(", was written {} ago", age.rounded()));
+        found.push_str(&format!(", was written {} ago", age.for_people_against(oldest)));
     }
     if let Some(wanted) = &expect.sha256 {
         match content.sha256() {

@@ -104,7 +104,7 @@ pub(super) fn log(system: &dyn Machine, asked: LogAsked<'_>, wanted: Wanted) -> 
     };
     match asked.max_age {
         _ if is_old => Sign::wrong(
-            format!("nothing was written to {shown} for {}", age.rounded()),
+            format!("nothing was written to {shown} for {}", age.for_people()),
             "find out why the job runs no more",
         ),
         None => Sign::good(format!("{shown} ends with a success")),
@@ -146,7 +146,8 @@ impl Wanted {
             return Sign::wrong(format!("{said} at {time}, which is in the future"), "set the clock right");
         }
         let age = self.now.since(time).unwrap_or(Length::ZERO);
-        let said = format!("{said} {} ago ({time})", age.rounded());
+        let old = max_age.map_or_else(|| age.for_people(), |max_age| age.for_people_against(max_age));
+        let said = format!("{said} {old} ago ({time})");
         match (max_age, self.due) {
             (Some(max_age), _) if age > max_age => {
                 Sign::wrong(format!("{said}; that may be {max_age}"), help)

@@ -6,7 +6,7 @@ use anstyle::{AnsiColor, Style as Paint};
 
 use super::Style;
 use crate::analysis::{Standing, Verdict};
-use crate::value::{Id, plain};
+use crate::value::{Id, Length, plain};
 
 const HEAD: [&str; 8] = [
     "plan",
@@ -52,8 +52,10 @@ pub(super) fn write(standings: &[Standing], style: &Style, out: &mut dyn Write) 
 
 fn row(one: &Standing, style: &Style) -> [String; 8] {
     let name = |id: Option<&Id>| id.map_or_else(|| "-".to_owned(), |id| plain(id.as_str()));
-    let against = |is: Option<String>, wanted: Option<&String>| {
-        format!("{} / {}", is.unwrap_or_else(|| "-".to_owned()), wanted.map_or("-", String::as_str))
+    let against = |is: Option<Length>, wanted: Option<&String>| {
+        let limit = wanted.and_then(|wanted| wanted.parse().ok());
+        let is = is.map(|is| limit.map_or_else(|| is.for_people(), |limit| is.for_people_against(limit)));
+        format!("{} / {}", is.as_deref().unwrap_or("-"), wanted.map_or("-", String::as_str))
     };
     let mark = match ([one.point, one.time].into_iter().max(), style.unicode) {
         (Some(Verdict::Missed), true) => "✗ missed",
@@ -63,16 +65,14 @@ fn row(one: &Standing, style: &Style) -> [String; 8] {
         (_, false) if one.promises().0 > 0 => "kept",
         _ => "none",
     };
-    let point = one.recovery_point.map(|length| length.rounded().to_string());
-    let time = one.recovery_time.map(|length| length.rounded().to_string());
     [
         name(Some(&one.plan)),
         name(one.scenario.as_ref()),
         name(Some(&one.asset)),
         one.hit.clone(),
         name(one.restored_from.as_ref()),
-        against(point, one.rpo.as_ref()),
-        against(time, one.rto.as_ref()),
+        against(one.recovery_point, one.rpo.as_ref()),
+        against(one.recovery_time, one.rto.as_ref()),
         mark.to_owned(),
     ]
 }

@@ -73,7 +73,7 @@ fn about(report: &Report) -> String {
         cell(&report.by),
         cell(&report.host),
         report.started.for_people(),
-        report.duration.rounded()
+        report.duration.for_people()
     )
 }
 
@@ -128,7 +128,7 @@ fn taking_back(report: &Report, text: &mut String) {
 }
 
 fn length(length: Option<Length>) -> String {
-    length.map_or_else(|| "–".to_owned(), |length| length.rounded().to_string())
+    length.map_or_else(|| "–".to_owned(), Length::for_people)
 }
 
 fn verdict(compared: &Compared) -> String {
@@ -155,7 +155,7 @@ fn prediction(predicted: &Prediction) -> String {
         1 => "from 1 drill".to_owned(),
         drills => format!("from {drills} drills"),
     };
-    let most = predicted.p95.map_or_else(|| "never".to_owned(), |p95| p95.rounded().to_string());
+    let most = predicted.p95.map_or_else(|| "never".to_owned(), Length::for_people);
     format!("{}, 95 of 100 within {most}, {rests_on}", length(predicted.p50))
 }
 
@@ -174,9 +174,9 @@ fn targets(report: &Report, text: &mut String) {
             text.push_str(&format!(
                 "| `{}` | {what} | {} | {} | {} | {} |\n",
                 asset.asset,
-                length(compared.target),
+                compared.target.map_or_else(|| "–".to_owned(), |target| target.to_string()),
                 predicted.as_deref().unwrap_or("–"),
-                length(compared.achieved),
+                compared.reached().unwrap_or_else(|| "–".to_owned()),
                 verdict(compared)
             ));
         }

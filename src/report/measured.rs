@@ -50,6 +50,14 @@ pub struct Compared {
     pub why: Option<String>,
 }
 
+impl Compared {
+    /// Returns what was reached, for people.
+    pub(super) fn reached(&self) -> Option<String> {
+        let achieved = self.achieved?;
+        Some(self.target.map_or_else(|| achieved.for_people(), |target| achieved.for_people_against(target)))
+    }
+}
+
 /// What was reached for an asset.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -185,7 +193,7 @@ fn recovery_time(state: &RunState, target: &Target, healthy: Option<&StepRecord>
     let elapsed = state.last.as_ref().and_then(|last| state.since_incident(last));
     match (elapsed, target.rto) {
         (Some(elapsed), Some(rto)) if elapsed > rto => {
-            Found::Never(format!("not healthy {} after the incident", elapsed.rounded()))
+            Found::Never(format!("not healthy {} after the incident", elapsed.for_people_against(rto)))
         }
         _ => Found::Unknown("it is not healthy yet".into()),
     }

@@ -2,7 +2,7 @@
 
 use super::{Compared, Reached, Report, headline};
 use crate::event::Mode;
-use crate::value::{Length, plain};
+use crate::value::plain;
 
 /// Returns the headline and a table of the targets, aligned, each line with its break.
 pub fn summary(report: &Report) -> String {
@@ -41,8 +41,6 @@ pub fn summary(report: &Report) -> String {
 }
 
 fn row(asset: &str, what: &str, compared: &Compared) -> [String; 5] {
-    let length =
-        |length: Option<Length>| length.map_or_else(|| "-".to_owned(), |length| length.rounded().to_string());
     let mut verdict = match compared.verdict {
         Reached::Missed => "MISSED".to_owned(),
         other => other.title().to_owned(),
@@ -55,5 +53,7 @@ fn row(asset: &str, what: &str, compared: &Compared) -> [String; 5] {
     if let Some(assumed) = compared.assumed {
         verdict.push_str(&format!(" ({assumed} of it assumed: to detect and decide)"));
     }
-    [asset.to_owned(), what.to_owned(), length(compared.target), length(compared.achieved), verdict]
+    let target = compared.target.map_or_else(|| "-".to_owned(), |target| target.to_string());
+    let reached = compared.reached().unwrap_or_else(|| "-".to_owned());
+    [asset.to_owned(), what.to_owned(), target, reached, verdict]
 }

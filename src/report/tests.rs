@@ -29,13 +29,41 @@ fn a_good_drill() {
         "Drill of host-loss done: every step was carried out, and every target was met\n\n  \
          asset                 target  reached  verdict\n  \
          shop   recovery time  1h      22m40s   met (10m of it assumed: to detect and decide)\n         \
-         data lost      1d      12h5s    met (restored from a point of 2026-11-22 02:00:00 UTC)\n"
+         data lost      1d      12h      met (restored from a point of 2026-11-22 02:00:00 UTC)\n"
     );
     assert_eq!(report.targets_met(), Some(true));
     let record = Record::of(&report, "abc");
     assert_eq!(record.passed, Some(true));
     assert_eq!(record.restored_from[0].age, Some(Length::from_secs(12 * 3600 + 36)));
     assert_eq!(record.participants.len(), 2);
+}
+
+#[test]
+fn what_was_missed_by_a_blink_does_not_read_as_met() {
+    let late = |by: u64| {
+        let mut sample = good();
+        // Two stamps before its end the shop began to be looked at; ten minutes are assumed.
+        let from = sample.events.len() - 2;
+        let millis = 3_600_000 - 600_000 - (12 * 60 + 40) * 1_000 + by;
+        for (stamp, _) in sample.events.iter_mut().skip(from) {
+            stamp.at = stamp.at.plus(Length::from_millis(millis));
+            stamp.boot_ms += millis;
+        }
+        let report = report(&sample);
+        (report.targets_met(), markdown(&report), summary(&report))
+    };
+    for (by, met, reached) in [
+        (0, true, "1h"),
+        (2, false, "1h0.002s"),
+        (400, false, "1h0.4s"),
+        (1_100, false, "1h1s"),
+        (90_000, false, "1h2m"),
+    ] {
+        let (is_met, text, table) = late(by);
+        assert_eq!(is_met, Some(met), "{text}");
+        assert!(text.contains(&format!("| recovery time | 1h | – | {reached} | ")), "{by}: {text}");
+        assert!(table.contains(&format!("recovery time  1h      {reached} ")), "{by}: {table}");
+    }
 }
 
 #[test]

@@ -227,7 +227,12 @@ fn targets(plan: &ResolvedPlan, scenario: Option<&Scenario>, forecast: Option<&F
             priority: asset.priority.map(std::num::NonZeroU32::get),
             rto: rto(plan, scenario, id).map(|rto| rto.to_string()),
             rpo: rpo(plan, scenario, id).map(|rpo| rpo.to_string()),
-            expected: expected(id).map(|target| target.expected.to_string()),
+            expected: expected(id).map(|target| {
+                target.rto.map_or_else(
+                    || target.expected.to_string(),
+                    |rto| target.expected.for_people_against(rto),
+                )
+            }),
             missed: expected(id).is_some_and(|target| target.rto.is_some_and(|rto| target.expected > rto)),
         })
         .collect()

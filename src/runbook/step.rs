@@ -108,12 +108,13 @@ impl Setting<'_> {
         view.login = self.login(place);
         let time = self.outline.items[at].time;
         let takes = time.end.saturating_sub(time.start);
+        let shown = if time.measured.is_some() { takes.for_people() } else { takes.to_string() };
         view.takes = match (time.measured, time.estimate) {
             (Some(measured), Some(planned)) => {
-                Some(format!("{takes} (drills took {measured}, the plan says {planned})"))
+                Some(format!("{shown} (drills took {}, the plan says {planned})", measured.for_people()))
             }
-            (Some(measured), None) => Some(format!("{takes} (drills took {measured})")),
-            (None, Some(_)) => Some(takes.to_string()),
+            (Some(measured), None) => Some(format!("{shown} (drills took {})", measured.for_people())),
+            (None, Some(_)) => Some(shown),
             (None, None) => None,
         };
         view.timeout = common.timeout.map(|timeout| timeout.to_string());

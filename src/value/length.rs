@@ -66,14 +66,50 @@ impl Length {
         Self::from_millis(self.as_millis().saturating_sub(other.as_millis()))
     }
 
-    /// Returns the length rounded for people: milliseconds only below ten seconds, seconds only below a day.
-    #[must_use]
-    pub const fn rounded(self) -> Self {
-        match self.as_millis() {
-            0..10_000 => self,
-            millis @ 10_000..86_400_000 => Self::from_millis(millis - millis % 1000),
-            millis => Self::from_millis(millis - millis % 60_000),
+    /// Returns a measured length as people read it: below a second in milliseconds, below ten seconds with one
+    /// decimal, else in at most two neighbouring units; the last place is rounded to the nearest.
+    ///
+    /// What a plan says is shown as [`fmt::Display`] has it, exactly.
+    pub fn for_people(self) -> String {
+        self.to_nearest(self.steps().next().unwrap_or(1)).spoken()
+    }
+
+    /// Returns a measured length as [`Self::for_people`], but never so coarse that it would read as on the other side
+    /// of a limit than it is.
+    pub fn for_people_against(self, limit: Self) -> String {
+        let is_over = self > limit;
+        let step = self.steps().find(|step| (self.to_nearest(*step) > limit) == is_over);
+        self.to_nearest(step.unwrap_or(1)).spoken()
+    }
+
+    /// The steps to which it may be rounded, from the one that people need on to finer ones.
+    fn steps(self) -> impl Iterator<Item = u64> {
+        const STEPS: [(u64, u64); 6] = [
+            (365 * 24 * 3_600_000, 24 * 3_600_000),
+            (24 * 3_600_000, 3_600_000),
+            (3_600_000, 60_000),
+            (10_000, 1_000),
+            (1_000, 100),
+            (0, 1),
+        ];
+        STEPS.into_iter().filter(move |(from, _)| self.as_millis() >= *from).map(|(_, step)| step)
+    }
+
+    const fn to_nearest(self, step: u64) -> Self {
+        let millis = self.as_millis().saturating_add(step / 2);
+        Self::from_millis(millis - millis % step)
+    }
+
+    /// Writes what is below a second as decimals of the seconds: `1m2ms` is read as two minutes, `1m0.002s` is not.
+    fn spoken(self) -> String {
+        let (millis, below) = (self.as_millis(), self.as_millis() % 1_000);
+        if below == 0 || millis < 1_000 {
+            return self.to_string();
         }
+        let above = Self::from_millis(millis - millis % 60_000);
+        let above = if above == Self::ZERO { String::new() } else { above.to_string() };
+        let decimals = format!("{below:03}");
+        format!("{above}{}.{}s", millis % 60_000 / 1_000, decimals.trim_end_matches('0'))
     }
 }
 
@@ -253,7 +289,61 @@ mod tests {
         assert_eq!(Length::ZERO.saturating_sub(Length::from_millis(1)).as_millis(), 0);
     }
 
+    #[test]
+    fn people_read_at_most_two_units_and_never_the_wrong_side_of_a_limit() {
+        for (millis, text) in [
+            (0, "0s"),
+            (98, "98ms"),
+            (1_000, "1s"),
+            (1_098, "1.1s"),
+            (9_949, "9.9s"),
+            (9_960, "10s"),
+            (12_499, "12s"),
+            (125_700, "2m6s"),
+            (3_599_600, "1h"),
+            (5_371_234, "1h30m"),
+            (86_400_000 + 2 * 3_600_000 + 29 * 60_000, "1d2h"),
+            (400 * 86_400_000 + 3_600_000, "1y35d"),
+        ] {
+            assert_eq!(Length::from_millis(millis).for_people(), text, "{millis}");
+        }
+        let limit = Length::from_secs(600);
+        for (millis, text) in [
+            (540_000, "9m"),
+            (599_900, "10m"),
+            (600_000, "10m"),
+            (600_002, "10m0.002s"),
+            (600_060, "10m0.1s"),
+            (600_700, "10m1s"),
+            (3_600_000, "1h"),
+        ] {
+            assert_eq!(Length::from_millis(millis).for_people_against(limit), text, "{millis}");
+        }
+        let rpo: Length = "1d1h5m".parse().unwrap();
+        let old = |text: &str| text.parse::<Length>().unwrap().for_people_against(rpo);
+        assert_eq!(
+            ["1d1h4m", "1d1h5m20s", "1d1h7m", "1d2h10m"].map(old),
+            ["1d1h", "1d1h5m20s", "1d1h7m", "1d2h"]
+        );
+    }
+
     proptest! {
+        #[test]
+        fn people_see_on_which_side_of_a_limit_it_is(millis in 0..LONGEST_MS, limit in 0..LONGEST_MS, near in 0..70_000u64) {
+            for limit in [limit, millis.saturating_sub(near), millis + near].map(Length::from_millis) {
+                let length = Length::from_millis(millis);
+                let text = length.for_people_against(limit);
+                let exact = match text.strip_suffix('s').and_then(|rest| rest.split_once('.')) {
+                    None => text.parse().unwrap(),
+                    Some((whole, decimals)) => {
+                        let whole: Length = format!("{whole}s").parse().unwrap();
+                        whole.saturating_add(Length::from_millis(format!("{decimals:0<3}").parse().unwrap()))
+                    }
+                };
+                prop_assert_eq!(exact > limit, length > limit, "{} against {}", text, limit);
+            }
+        }
+
         #[test]
         fn text_and_back(millis in 0..LONGEST_MS) {
             let length = Length::from_millis(millis);

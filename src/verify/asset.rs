@@ -30,7 +30,10 @@ pub fn judge_asset(
             Some((age, _)) if age <= rpo => (None, String::new()),
             Some((age, copy)) => (
                 Some(Severity::Failure),
-                format!("its newest good point is {} old, at {copy}; its rpo is {rpo}", age.rounded()),
+                format!(
+                    "its newest good point is {} old, at {copy}; its rpo is {rpo}",
+                    age.for_people_against(rpo)
+                ),
             ),
             None => (
                 Some(worst_of(&of_it)),

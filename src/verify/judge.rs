@@ -151,8 +151,8 @@ impl Judge<'_> {
         if is_sound && is_fresh { Integrity::Restored } else { point.integrity }
     }
 
-    fn ahead(&self, point: &Seen) -> Length {
-        point.time.and_then(|time| time.since(self.now)).unwrap_or_default().rounded()
+    fn ahead(&self, point: &Seen) -> String {
+        point.time.and_then(|time| time.since(self.now)).unwrap_or_default().for_people()
     }
 
     fn no_point(&mut self, copy: &Id, found: &Found) {

@@ -87,12 +87,14 @@ fn plan_lines(plan: &PlanSeen, shown: &[&CopySeen], only_problems: bool, pen: Pe
 fn row(copy: &CopySeen) -> [String; 6] {
     let none = || "-".to_owned();
     let age = match (copy.age, copy.limit) {
-        (Some(age), Some(limit)) => format!("{} old, may be {}", coarse(age), coarse(limit)),
-        (Some(age), None) => format!("{} old", coarse(age)),
+        (Some(age), Some(limit)) => {
+            format!("{} old, may be {}", age.for_people_against(limit), limit.for_people())
+        }
+        (Some(age), None) => format!("{} old", age.for_people()),
         (None, _) => "age unknown".to_owned(),
     };
     let reach = match copy.oldest.zip(copy.newest).and_then(|(oldest, newest)| newest.since(oldest)) {
-        Some(reach) if reach > Length::ZERO => format!("back {}", coarse(reach)),
+        Some(reach) if reach > Length::ZERO => format!("back {}", reach.for_people()),
         _ => none(),
     };
     [
@@ -105,18 +107,6 @@ fn row(copy: &CopySeen) -> [String; 6] {
         reach,
         copy.integrity.filter(|_| copy.count != Some(0)).map_or_else(none, |level| level.to_string()),
     ]
-}
-
-/// Nobody needs the seconds of a day.
-fn coarse(length: Length) -> Length {
-    let millis = length.as_millis();
-    let unit = match millis {
-        0..60_000 => 1_000,
-        60_000..86_400_000 => 60_000,
-        86_400_000..864_000_000 => 3_600_000,
-        _ => 86_400_000,
-    };
-    Length::from_millis(millis - millis % unit)
 }
 
 fn problems(problems: &[Problem], only_problems: bool, pen: Pen, text: &mut String) {

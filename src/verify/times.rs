@@ -18,7 +18,7 @@ impl Judge<'_> {
                 if newest.plus(CLOCKS_DIFFER) < expected.newest {
                     let what = format!(
                         "the newest point is {} old ({newest}); by {} there should be one of {}",
-                        age.rounded(),
+                        age.for_people(),
                         expected.by,
                         expected.newest
                     );
@@ -38,7 +38,10 @@ impl Judge<'_> {
         if let Some((asset, rpo)) = &self.promise.rpo {
             seen.limit = seen.limit.max(Some(*rpo));
             if age > *rpo {
-                let what = format!("the newest point is {} old; the rpo of {asset} is {rpo}", age.rounded());
+                let what = format!(
+                    "the newest point is {} old; the rpo of {asset} is {rpo}",
+                    age.for_people_against(*rpo)
+                );
                 let help = format!("make a point now, and find out why {copy} has none that is newer");
                 self.tell(Problem::new(Kind::RpoMissed, Severity::Failure, what, help));
             }
@@ -99,7 +102,7 @@ impl Judge<'_> {
             seen.lost = lost;
         }
         if oldest > limit && kept_for > Length::ZERO {
-            let reach = self.as_of.since(oldest).unwrap_or_default().rounded();
+            let reach = self.as_of.since(oldest).unwrap_or_default().for_people_against(kept_for);
             let what = format!("the oldest point is {reach} old; points are kept for {kept_for}");
             let help =
                 "nothing to do if the backup is younger than that; `--record` remembers what was there";

@@ -375,7 +375,7 @@ fn knows_whether_a_job_ran() {
     tree.file("var/lib/stamp", "2026-11-23T02:00:09Z\n", 0o644);
     assert_eq!(stamp().standing, Standing::Good);
     tree.file("var/lib/stamp", "2026-11-21T02:00:09Z\n", 0o644);
-    assert!(stamp().what.contains("2d5h59m ago"), "{}", stamp().what);
+    assert!(stamp().what.contains("2d6h ago"), "{}", stamp().what);
     assert_eq!(stamp().standing, Standing::Wrong);
     tree.file("var/lib/stamp", "2026-11-24T02:00:09Z\n", 0o644);
     assert!(stamp().what.contains("in the future"));

@@ -148,7 +148,7 @@ impl Clock {
         match &self.standing {
             Standing::Reached(after) => match self.target {
                 Some(target) if *after > target => {
-                    format!("healthy, but LATE by {}", secs(after.saturating_sub(target)))
+                    format!("healthy, but LATE by {}", after.saturating_sub(target).for_people())
                 }
                 Some(target) => format!("MET, {} to spare", secs(target.saturating_sub(*after))),
                 None => format!("healthy after {}", secs(*after)),

@@ -143,7 +143,7 @@ fn words(model: &Model, at: usize, now: &Stamp) -> (String, Tone) {
                 Some(takes) if spent > takes => {
                     format!(", {} over its estimate", secs(spent.saturating_sub(takes)))
                 }
-                Some(takes) => format!(" of {takes}"),
+                Some(takes) => format!(" of {}", takes.for_people()),
                 None => String::new(),
             };
             let undone = if model.state.is_undone(node.id.as_str()) { "UNDONE; " } else { "" };
@@ -160,11 +160,11 @@ fn running(takes: Option<Length>, spent: Length, kind: OutlineKind) -> (String, 
         _ if kind == OutlineKind::Group => (format!("{spent}, its steps run"), Tone::Plain),
         Some(takes) if spent > takes => {
             let over = secs(spent.saturating_sub(takes));
-            (format!("{spent}, OVER by {over} (estimate {takes})"), Tone::Warn)
+            (format!("{spent}, OVER by {over} (estimate {})", takes.for_people()), Tone::Warn)
         }
         Some(takes) => {
             let percent = spent.as_millis() * 100 / takes.as_millis().max(1);
-            (format!("{spent} of {takes}, {percent}%"), Tone::Plain)
+            (format!("{spent} of {}, {percent}%", takes.for_people()), Tone::Plain)
         }
         None => (format!("{spent}, no estimate"), Tone::Plain),
     }
@@ -188,7 +188,7 @@ fn pending(model: &Model, at: usize) -> String {
     let open = |before: &&usize| model.state.steps.get(**before).is_some_and(|step| !step.state.releases());
     let waits: Vec<&str> =
         nodes[at].after.iter().filter(open).map(|before| nodes[*before].id.as_str()).collect();
-    let takes = nodes[at].takes.map(|takes| format!("takes {takes}, ")).unwrap_or_default();
+    let takes = nodes[at].takes.map(|takes| format!("takes {}, ", takes.for_people())).unwrap_or_default();
     if nodes[at].kind == OutlineKind::Cleanup {
         format!("{takes}at the end")
     } else if waits.is_empty() {

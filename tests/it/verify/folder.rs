@@ -20,7 +20,7 @@ fn a_point_a_day_is_well() {
     shop.0
         .run(&["verify", "plan.yaml", "--as-of", super::NOW])
         .exits(0)
-        .says("✓ nightly.local  10 points  8h59m old");
+        .says("✓ nightly.local  10 points  9h old");
     let quiet = shop.0.run(&["verify", "plan.yaml", "--as-of", super::NOW, "--quiet"]).exits(0);
     assert_eq!((quiet.out.as_str(), quiet.err.as_str()), ("", ""));
 }
@@ -228,7 +228,7 @@ fn reports_are_for_machines_too() {
     assert!(metrics.ends_with("# EOF\n"));
     let junit = ran("junit");
     assert!(junit.contains("<testcase name=\"nightly.local\" classname=\"test\""), "{junit}");
-    assert!(junit.contains("<failure message=\"the newest point is 1d8h59m old"), "{junit}");
+    assert!(junit.contains("<failure message=\"the newest point is 1d9h old"), "{junit}");
 }
 
 #[test]
