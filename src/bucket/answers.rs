@@ -141,6 +141,8 @@ pub(super) struct LifecycleXml {
     pub(super) transitions: Vec<Transition>,
     #[serde(default)]
     pub(super) noncurrent_version_expiration: Option<NoncurrentExpiration>,
+    #[serde(default, rename = "NoncurrentVersionTransition")]
+    pub(super) noncurrent_version_transitions: Vec<NoncurrentTransition>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -184,4 +186,47 @@ pub(super) struct NoncurrentExpiration {
     pub(super) noncurrent_days: Option<u64>,
     #[serde(default)]
     pub(super) newer_noncurrent_versions: Option<u64>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct NoncurrentTransition {
+    #[serde(default)]
+    pub(super) noncurrent_days: Option<u64>,
+    #[serde(default)]
+    pub(super) newer_noncurrent_versions: Option<u64>,
+    pub(super) storage_class: String,
+}
+
+/// A page of `ListBucketIntelligentTieringConfigurations`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct TieringPage {
+    /// A server that does not know the question lists the bucket, which it names.
+    #[serde(default)]
+    pub(super) name: Option<String>,
+    #[serde(default)]
+    pub(super) is_truncated: bool,
+    #[serde(default)]
+    pub(super) next_continuation_token: Option<String>,
+    #[serde(default, rename = "IntelligentTieringConfiguration")]
+    pub(super) configurations: Vec<TieringXml>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct TieringXml {
+    pub(super) id: String,
+    pub(super) status: String,
+    #[serde(default)]
+    pub(super) filter: Option<LifecycleFilter>,
+    #[serde(default, rename = "Tiering")]
+    pub(super) tierings: Vec<Tiering>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Tiering {
+    pub(super) access_tier: String,
+    pub(super) days: u64,
 }

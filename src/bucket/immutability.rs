@@ -6,7 +6,7 @@ use std::fmt;
 use super::points::{Object, StoredPoint};
 use super::protection::{Mode, Protection};
 use super::settings::{Due, LifecycleRule, Versioning};
-use super::{Fault, Survey, Version};
+use super::{Fault, Storage, Survey, Version};
 use crate::value::{Length, Moment};
 
 /// A lock that ends so much early is not found fault with: clocks differ, and dates are cut to seconds.
@@ -28,8 +28,8 @@ pub struct Promise {
     pub reach: Option<Length>,
     /// Whether all points are on legal hold.
     pub legal_hold: bool,
-    /// Whether the plan counts the time that getting a point back takes.
-    pub counts_fetch: bool,
+    /// How long the plan grants for getting a point back.
+    pub fetch: Option<Length>,
     /// For how long at most a point is the newest one, by the schedule.
     pub newest_for: Option<Length>,
 }
@@ -38,6 +38,24 @@ impl Promise {
     /// Whether the plan promises that a point cannot be destroyed at this moment.
     pub(super) fn needs_protection(&self, point: &StoredPoint, now: Moment) -> bool {
         self.legal_hold || self.promised_end(point).is_some_and(|end| end > now)
+    }
+
+    /// Whether a plain read does not get in time what lies there.
+    fn is_slow(&self, storage: Storage) -> bool {
+        storage.takes().is_some_and(|takes| self.fetch.is_none_or(|fetch| fetch < takes))
+    }
+
+    /// As [`Self::is_slow`], and nothing that can be paid for makes it faster.
+    fn is_surely_slow(&self, storage: Storage) -> bool {
+        self.is_slow(storage) && (self.fetch.is_none() || storage == Storage::Deep)
+    }
+
+    fn wait_for(&self, storage: Storage) -> String {
+        let Some(fetch) = self.fetch else {
+            return "which takes hours, and the copy has no `fetch`".to_owned();
+        };
+        let takes = if storage == Storage::Deep { "up to 12h" } else { "3h to 5h if it is not expedited" };
+        format!("which takes {takes}, and the copy's `fetch` is {fetch}")
     }
 
     fn promised_end(&self, point: &StoredPoint) -> Option<Moment> {
@@ -62,7 +80,7 @@ pub enum Weakness {
     Overwritten,
     /// The bucket throws it away before the plan says.
     ThrownAway,
-    /// It lies in cold storage, or will before the plan says, and the plan counts no time for getting it back.
+    /// It lies in cold storage, or will before the plan says, and the plan counts no time, or too little, for getting it back.
     Cold,
     /// It could not be found out.
     NotKnown,
@@ -210,52 +228,104 @@ fn hidden(survey: &Survey, promise: &Promise, found: &mut Found) {
 
 /// Looks for points that no plain read gets.
 fn cold(survey: &Survey, promise: &Promise, found: &mut Found) {
-    if promise.counts_fetch {
-        return;
-    }
-    let is_cold =
-        |point: &&StoredPoint| point.objects.iter().filter_map(Object::shown).any(|version| version.is_cold);
     let newest = survey.points.last().map(|point| &point.name);
-    for point in survey.points.iter().filter(is_cold) {
-        let why = "it lies in cold storage: a read is refused until it was fetched back, which takes hours, and the copy has no `fetch`";
-        let is_newest = Some(&point.name) == newest;
-        found.add(
-            Weakness::Cold,
-            if is_newest { Certainty::Broken } else { Certainty::Suspicious },
-            Some(point),
-            why,
+    for point in &survey.points {
+        let shown = point.objects.iter().filter_map(Object::shown).map(|version| version.storage);
+        let Some(storage) = shown.max().filter(|storage| promise.is_slow(*storage)) else { continue };
+        let why = format!(
+            "it lies in cold storage: a read is refused until it was fetched back, {}",
+            promise.wait_for(storage)
         );
+        let is_newest = Some(&point.name) == newest;
+        let certainty = if is_newest && promise.is_surely_slow(storage) {
+            Certainty::Broken
+        } else {
+            Certainty::Suspicious
+        };
+        found.add(Weakness::Cold, certainty, Some(point), &why);
     }
 }
 
 /// Looks for rules by which the bucket moves points into cold storage while the plan wants to read them.
 fn cooling(survey: &Survey, promise: &Promise, found: &mut Found) {
     let rules = survey.lifecycle.as_deref().unwrap_or_default();
-    if promise.counts_fetch {
-        return;
-    }
-    let reach = promise.reach.max(promise.keep_each);
     for rule in rules.iter().filter(|rule| rule.is_for(&survey.prefix)) {
         let named = name_of(rule);
-        let (is_of_newest, when) = match rule.cools {
-            Some(Due::After(after)) => {
-                let is_of_newest =
-                    promise.newest_for.is_some_and(|lasts| after.saturating_add(CLOCK_CHANGE) < lasts);
-                if !is_of_newest && reach.is_none_or(|reach| after >= reach) {
-                    continue;
-                }
-                (is_of_newest, format!("{after} after they were stored"))
-            }
-            Some(Due::At(moment)) => (true, format!("on {}", moment.for_people())),
-            None => continue,
-        };
-        let also = if is_of_newest { ", the newest too" } else { "" };
+        if let Some((due, into)) = rule.cools.iter().copied().find(|(_, into)| promise.is_slow(*into)) {
+            let (after, when) = match due {
+                Due::After(after) => (Some(after), format!("{after} after they were stored")),
+                Due::At(moment) => (None, format!("on {}", moment.for_people())),
+            };
+            let what = format!("{named} moves points into cold storage {when}");
+            moved(promise, &what, after, into, rule.is_narrowed, found);
+        }
+        older_cool(survey, promise, rule, found);
+    }
+    archived(survey, promise, found);
+}
+
+/// Adds that points are moved so long after they were stored (or all at one moment), unless the plan wants them no more by then.
+fn moved(
+    promise: &Promise,
+    what: &str,
+    after: Option<Length>,
+    into: Storage,
+    is_narrowed: bool,
+    found: &mut Found,
+) {
+    let is_of_newest = after.is_none_or(|after| {
+        promise.newest_for.is_some_and(|lasts| after.saturating_add(CLOCK_CHANGE) < lasts)
+    });
+    let reach = promise.reach.max(promise.keep_each);
+    let is_wanted = after.is_none_or(|after| reach.is_some_and(|reach| after < reach));
+    if !is_of_newest && !is_wanted {
+        return;
+    }
+    let also = if is_of_newest { ", the newest too" } else { "" };
+    let why = format!(
+        "{what}{also}: a read is refused then until they were fetched back, {}",
+        promise.wait_for(into)
+    );
+    let is_broken = is_of_newest && !is_narrowed && promise.is_surely_slow(into);
+    let certainty = if is_broken { Certainty::Broken } else { Certainty::Suspicious };
+    found.add(Weakness::Cold, certainty, None, &why);
+}
+
+/// Looks at what becomes of what an intruder has hidden or overwritten: the lock keeps it, and a move takes it out of reach.
+fn older_cool(survey: &Survey, promise: &Promise, rule: &LifecycleRule, found: &mut Found) {
+    let slow = rule.older_cool.iter().copied().find(|(_, into)| promise.is_slow(*into));
+    let (Some((after, into)), true) = (slow, survey.versioning != Ok(Versioning::Never)) else { return };
+    let is_wanted = promise.legal_hold || promise.immutable.is_some_and(|immutable| after < immutable);
+    let named = name_of(rule);
+    if is_wanted {
         let why = format!(
-            "{named} moves points into cold storage {when}{also}: a read is refused then until they were fetched back, which takes hours, and the copy has no `fetch`"
+            "{named} moves what was overwritten or hidden into cold storage {after} after: a restore of these versions waits until they were fetched back, {}",
+            promise.wait_for(into)
         );
-        let certainty =
-            if is_of_newest && !rule.is_narrowed { Certainty::Broken } else { Certainty::Suspicious };
-        found.add(Weakness::Cold, certainty, None, &why);
+        found.add(Weakness::Cold, Certainty::Suspicious, None, &why);
+    }
+}
+
+/// Looks for what archives points in Intelligent-Tiering; without such a configuration they can all be read at once.
+fn archived(survey: &Survey, promise: &Promise, found: &mut Found) {
+    let Some(enters) = survey.enters_tiering() else { return };
+    let rules = match &survey.tiering {
+        Ok(rules) => rules,
+        Err(Fault::NotSupported) => return,
+        Err(fault) => {
+            let why =
+                format!("whether the bucket archives what nobody has read cannot be found out: {fault}");
+            return found.add(Weakness::NotKnown, Certainty::Suspicious, None, &why);
+        }
+    };
+    for rule in rules.iter().filter(|rule| rule.is_for(&survey.prefix)) {
+        if let Some((unread, into)) = rule.archives.iter().copied().find(|(_, into)| promise.is_slow(*into)) {
+            let named = rule.id.escape_debug();
+            let what = format!(
+                "the Intelligent-Tiering configuration `{named}` archives points that nobody has read for {unread}"
+            );
+            moved(promise, &what, Some(enters.saturating_add(unread)), into, rule.is_narrowed, found);
+        }
     }
 }
 
@@ -349,7 +419,7 @@ const fn help(weakness: Weakness) -> &'static str {
             "say in `fetch` how long getting it back takes, or keep the newest points where they can be read at once"
         }
         Weakness::NotKnown => {
-            "give the key s3:GetBucketObjectLockConfiguration, s3:GetObjectRetention, s3:GetObjectLegalHold and s3:GetLifecycleConfiguration"
+            "give the key s3:GetBucketObjectLockConfiguration, s3:GetObjectRetention, s3:GetObjectLegalHold, s3:GetLifecycleConfiguration and s3:GetIntelligentTieringConfiguration"
         }
     }
 }

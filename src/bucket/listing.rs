@@ -4,7 +4,7 @@ use percent_encoding::percent_decode_str;
 
 use super::answers::{ListedVersion, VersionPage, read};
 use super::client::Question;
-use super::{Bucket, Fault};
+use super::{Bucket, Fault, Storage};
 use crate::value::Moment;
 
 /// More versions than this are not held in memory.
@@ -27,8 +27,8 @@ pub struct Version {
     pub stored: Moment,
     /// The server's digest: MD5 where the object came in one piece without KMS.
     pub etag: Option<String>,
-    /// Whether it lies where a plain read is refused until somebody has had it fetched, which takes hours.
-    pub is_cold: bool,
+    /// How soon it can be read.
+    pub storage: Storage,
 }
 
 impl Bucket {
@@ -110,13 +110,8 @@ fn version_of(listed: ListedVersion, key: String, is_delete_marker: bool) -> Res
         size: listed.size,
         stored: listed.last_modified.parse().map_err(Fault::Malformed)?,
         etag: listed.etag.map(|etag| etag.trim_matches('"').to_owned()).filter(|etag| !etag.is_empty()),
-        is_cold: listed.storage_class.as_deref().is_some_and(is_cold),
+        storage: listed.storage_class.as_deref().map_or(Storage::Quick, Storage::of),
     })
-}
-
-/// Whether what lies in a storage class cannot be read until it was fetched back.
-pub(super) fn is_cold(storage_class: &str) -> bool {
-    matches!(storage_class, "GLACIER" | "DEEP_ARCHIVE")
 }
 
 /// Undoes `encoding-type=url`: percent signs, and a plus for a space.

@@ -16,6 +16,7 @@ mod object;
 mod points;
 mod protection;
 mod settings;
+mod storage;
 mod survey;
 mod through;
 
@@ -27,6 +28,7 @@ pub use listing::Version;
 pub use object::{Beginning, Proof, Reading};
 pub use points::{Object, StoredPoint, points_of};
 pub use protection::{Mode, Protection, Retention};
-pub use settings::{Due, LifecycleRule, ObjectLock, Versioning};
+pub use settings::{Due, LifecycleRule, ObjectLock, TieringRule, Versioning};
+pub use storage::Storage;
 pub use survey::Survey;
 pub use through::ThroughRead;

@@ -1,12 +1,12 @@
 //! How a bucket is set up: versions, locks, and what it throws away by itself.
 
 use super::answers::{
-    LifecycleConfiguration, LifecycleXml, ObjectLockConfiguration, VersioningConfiguration, read,
+    LifecycleConfiguration, LifecycleFilter, LifecycleXml, ObjectLockConfiguration, TieringPage, TieringXml,
+    VersioningConfiguration, read,
 };
 use super::client::Question;
-use super::listing::is_cold;
 use super::protection::{Mode, mode_of};
-use super::{Bucket, Fault};
+use super::{Bucket, Fault, Storage};
 use crate::value::{Length, Moment};
 
 const DAY: u64 = 86_400;
@@ -51,18 +51,42 @@ pub struct LifecycleRule {
     pub is_narrowed: bool,
     /// When the newest version of a key goes; where versions are kept, it is hidden by a delete marker then.
     pub expires: Option<Due>,
-    /// When the newest version of a key is moved to where no plain read gets it.
-    pub cools: Option<Due>,
+    /// When the newest version of a key is moved to where it may take time to read it, the first move first.
+    pub cools: Vec<(Due, Storage)>,
     /// How long after they were replaced or hidden older versions go for good.
     pub older_versions: Option<Length>,
     /// So many older versions are kept all the same.
     pub older_kept: u64,
+    /// How long after they were replaced or hidden older versions are moved, the first move first.
+    pub older_cool: Vec<(Length, Storage)>,
+}
+
+/// By what a bucket archives what lies in Intelligent-Tiering and was not read for long.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TieringRule {
+    /// Its name.
+    pub id: String,
+    /// False for one that is switched off.
+    pub is_enabled: bool,
+    /// What the keys that it is for begin with.
+    pub prefix: String,
+    /// Whether it is only for objects with certain tags.
+    pub is_narrowed: bool,
+    /// How long nobody has read what is archived, the shortest first.
+    pub archives: Vec<(Length, Storage)>,
+}
+
+impl TieringRule {
+    /// Whether it is for keys under a prefix, all or some of them.
+    pub fn is_for(&self, prefix: &str) -> bool {
+        self.is_enabled && meets(&self.prefix, prefix)
+    }
 }
 
 impl LifecycleRule {
     /// Whether the rule is for keys under a prefix, all or some of them.
     pub fn is_for(&self, prefix: &str) -> bool {
-        self.is_enabled && (prefix.starts_with(&self.prefix) || self.prefix.starts_with(prefix))
+        self.is_enabled && meets(&self.prefix, prefix)
     }
 }
 
@@ -121,10 +145,49 @@ impl Bucket {
         let answer: LifecycleConfiguration = read(&answer)?;
         answer.rules.into_iter().map(rule_of).collect()
     }
+
+    /// Asks by what the bucket archives what lies in Intelligent-Tiering.
+    ///
+    /// # Errors
+    ///
+    /// As every question.
+    pub fn tiering(&self) -> Result<Vec<TieringRule>, Fault> {
+        let mut found = Vec::new();
+        let mut after: Option<String> = None;
+        loop {
+            let question = Question::of_bucket("intelligent-tiering");
+            let page: TieringPage = read(&self.ask(&match &after {
+                Some(after) => question.with("continuation-token", after.as_str()),
+                None => question,
+            })?)?;
+            if page.name.is_some() {
+                return Err(Fault::NotSupported);
+            }
+            found.extend(page.configurations.into_iter().map(tiering_of));
+            if !page.is_truncated {
+                return Ok(found);
+            }
+            // Without this a faulty server could be asked for ever.
+            if page.next_continuation_token.is_none() || page.next_continuation_token == after {
+                return Err(Fault::Malformed("its list does not go on where it says".to_owned()));
+            }
+            after = page.next_continuation_token;
+        }
+    }
 }
 
-fn rule_of(rule: LifecycleXml) -> Result<LifecycleRule, Fault> {
-    let filter = rule.filter.unwrap_or_default();
+/// Whether one of two prefixes begins with the other.
+fn meets(one: &str, other: &str) -> bool {
+    one.starts_with(other) || other.starts_with(one)
+}
+
+const fn days(days: u64) -> Length {
+    Length::from_secs(days.saturating_mul(DAY))
+}
+
+/// Says for which keys a filter is: their prefix, and whether not for all of these.
+fn scope_of(filter: Option<LifecycleFilter>) -> (Option<String>, bool) {
+    let filter = filter.unwrap_or_default();
     let parts = [Some(&filter), filter.and.as_deref()];
     let parts = || parts.iter().copied().flatten();
     let is_narrowed = parts().any(|part| {
@@ -132,8 +195,27 @@ fn rule_of(rule: LifecycleXml) -> Result<LifecycleRule, Fault> {
             || part.object_size_greater_than.is_some()
             || part.object_size_less_than.is_some()
     });
-    let prefix = rule.prefix.or_else(|| parts().find_map(|part| part.prefix.clone()));
-    let days = |days: u64| Length::from_secs(days.saturating_mul(DAY));
+    (parts().find_map(|part| part.prefix.clone()), is_narrowed)
+}
+
+fn tiering_of(rule: TieringXml) -> TieringRule {
+    let (prefix, is_narrowed) = scope_of(rule.filter);
+    let archives =
+        rule.tierings.iter().map(|tiering| (days(tiering.days), Storage::of(&tiering.access_tier)));
+    let mut archives: Vec<_> = archives.collect();
+    archives.sort_unstable();
+    TieringRule {
+        id: rule.id,
+        is_enabled: rule.status == "Enabled",
+        prefix: prefix.unwrap_or_default(),
+        is_narrowed,
+        archives,
+    }
+}
+
+fn rule_of(rule: LifecycleXml) -> Result<LifecycleRule, Fault> {
+    let (prefix, is_narrowed) = scope_of(rule.filter);
+    let prefix = rule.prefix.or(prefix);
     let due = |count: Option<u64>, date: Option<String>| match (count, date) {
         (Some(count), _) => Ok(Some(Due::After(days(count)))),
         (None, Some(date)) => Ok(Some(Due::At(date.parse().map_err(Fault::Malformed)?))),
@@ -141,9 +223,23 @@ fn rule_of(rule: LifecycleXml) -> Result<LifecycleRule, Fault> {
     };
     // One without either tidies up delete markers below which nothing is left.
     let expires = rule.expiration.map_or(Ok(None), |expiration| due(expiration.days, expiration.date))?;
-    let to_cold = rule.transitions.into_iter().filter(|transition| is_cold(&transition.storage_class));
-    let cools = to_cold.map(|transition| due(transition.days, transition.date));
-    let cools = cools.collect::<Result<Vec<_>, Fault>>()?.into_iter().flatten().min();
+    let mut cools = Vec::new();
+    for transition in rule.transitions {
+        let into = Storage::of(&transition.storage_class);
+        cools.extend(due(transition.days, transition.date)?.map(|due| (due, into)));
+    }
+    cools.retain(|(_, into)| *into != Storage::Quick);
+    cools.sort_unstable();
+    let older_cool = rule.noncurrent_version_transitions.into_iter().filter_map(|transition| {
+        // What is written once has one older version at most: it stays where it is.
+        let is_for_one = transition.newer_noncurrent_versions.unwrap_or(0) == 0;
+        Some((
+            days(transition.noncurrent_days.filter(|_| is_for_one)?),
+            Storage::of(&transition.storage_class),
+        ))
+    });
+    let mut older_cool: Vec<_> = older_cool.collect();
+    older_cool.sort_unstable();
     let older = rule.noncurrent_version_expiration;
     Ok(LifecycleRule {
         id: rule.id,
@@ -154,6 +250,7 @@ fn rule_of(rule: LifecycleXml) -> Result<LifecycleRule, Fault> {
         cools,
         older_kept: older.as_ref().and_then(|older| older.newer_noncurrent_versions).unwrap_or(0),
         older_versions: older.and_then(|older| older.noncurrent_days).map(days),
+        older_cool,
     })
 }
 
@@ -173,7 +270,10 @@ mod tests {
               <Transition><Days>1</Days><StorageClass>STANDARD_IA</StorageClass></Transition>
               <Transition><Days>2</Days><StorageClass>GLACIER_IR</StorageClass></Transition>
               <Transition><Days>6</Days><StorageClass>DEEP_ARCHIVE</StorageClass></Transition>
-              <Transition><Days>3</Days><StorageClass>GLACIER</StorageClass></Transition></Rule>
+              <Transition><Days>3</Days><StorageClass>GLACIER</StorageClass></Transition>
+              <NoncurrentVersionTransition><NoncurrentDays>2</NoncurrentDays><StorageClass>DEEP_ARCHIVE</StorageClass>
+              </NoncurrentVersionTransition><NoncurrentVersionTransition><NoncurrentDays>1</NoncurrentDays>
+              <NewerNoncurrentVersions>1</NewerNoncurrentVersions><StorageClass>GLACIER</StorageClass></NoncurrentVersionTransition></Rule>
             <Rule><ID>d</ID><Status>Enabled</Status><Filter><Prefix>weekly/</Prefix></Filter><Expiration>
               <ExpiredObjectDeleteMarker>true</ExpiredObjectDeleteMarker></Expiration></Rule>
             </LifecycleConfiguration>"#,
@@ -187,10 +287,31 @@ mod tests {
         assert_eq!(c.expires, Some(Due::After(Length::from_secs(7 * DAY))));
         assert_eq!(d.expires, None);
         // What can be read at once is not cold.
-        assert_eq!(c.cools, Some(Due::After(Length::from_secs(3 * DAY))));
-        assert_eq!((a.cools, d.cools), (None, None));
+        let cools =
+            [(3, Storage::Flexible), (6, Storage::Deep)].map(|(at, into)| (Due::After(days(at)), into));
+        assert_eq!(c.cools, cools);
+        assert_eq!(c.older_cool, [(days(2), Storage::Deep)]);
+        assert!(a.cools.is_empty() && d.cools.is_empty() && d.older_cool.is_empty());
         let fits = |prefix: &str| rules.iter().map(|rule| rule.is_for(prefix)).collect::<Vec<_>>();
         assert_eq!(fits("nightly/"), [true, false, true, false]);
         assert_eq!(fits(""), [true, false, true, true]);
+    }
+
+    #[test]
+    fn reads_what_intelligent_tiering_archives() {
+        let page: TieringPage = read(
+            br#"<ListBucketIntelligentTieringConfigurationsOutput xmlns="http://s3.amazonaws.com/doc/2006-03-01/">
+            <IntelligentTieringConfiguration><Id>slow</Id><Filter><And><Prefix>nightly/</Prefix><Tag><Key>k</Key><Value>v</Value></Tag>
+              </And></Filter><Status>Enabled</Status><Tiering><Days>180</Days><AccessTier>DEEP_ARCHIVE_ACCESS</AccessTier></Tiering>
+              <Tiering><Days>90</Days><AccessTier>ARCHIVE_ACCESS</AccessTier></Tiering></IntelligentTieringConfiguration>
+            <IntelligentTieringConfiguration><Id>off</Id><Status>Disabled</Status><Tiering><Days>90</Days>
+              <AccessTier>ARCHIVE_ACCESS</AccessTier></Tiering></IntelligentTieringConfiguration>
+            <IsTruncated>false</IsTruncated></ListBucketIntelligentTieringConfigurationsOutput>"#,
+        )
+        .unwrap();
+        let rules: Vec<TieringRule> = page.configurations.into_iter().map(tiering_of).collect();
+        assert_eq!(rules[0].archives, [(days(90), Storage::Flexible), (days(180), Storage::Deep)]);
+        assert!(rules[0].is_narrowed && rules[0].is_for("nightly/") && !rules[0].is_for("weekly/"));
+        assert!(!rules[1].is_for("nightly/"), "{rules:?}");
     }
 }

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use super::immutability::Promise;
 use super::points::{StoredPoint, points_of};
 use super::protection::Protection;
-use super::settings::{LifecycleRule, ObjectLock, Versioning};
-use super::{Bucket, Fault, Version};
-use crate::value::Moment;
+use super::settings::{Due, LifecycleRule, ObjectLock, TieringRule, Versioning};
+use super::{Bucket, Fault, Object, Storage, Version};
+use crate::value::{Length, Moment};
 
 /// For more versions than this the bucket is not asked one by one.
 const MOST_ASKED: usize = 4_000;
@@ -27,6 +27,8 @@ pub struct Survey {
     pub object_lock: Result<Option<ObjectLock>, Fault>,
     /// What it throws away by itself.
     pub lifecycle: Result<Vec<LifecycleRule>, Fault>,
+    /// By what it archives what lies in Intelligent-Tiering. Not asked where nothing does, or will.
+    pub tiering: Result<Vec<TieringRule>, Fault>,
     /// What keeps versions from being destroyed, by key and version: those that the plan promises to be kept.
     pub protections: BTreeMap<(String, Option<String>), Result<Protection, Fault>>,
 }
@@ -60,15 +62,24 @@ impl Survey {
             let keys = held.iter().map(|version| (version.key.clone(), version.id.clone()));
             protections = keys.zip(answers).collect();
         }
+        let lifecycle = bucket.lifecycle();
+        let is_tiering = enters_tiering(&prefix, &points, &lifecycle).is_some();
+        let tiering = if is_tiering { bucket.tiering() } else { Ok(Vec::new()) };
         Ok(Self {
             prefix,
             asked,
             points,
             versioning: bucket.versioning(),
             object_lock,
-            lifecycle: bucket.lifecycle(),
+            lifecycle,
+            tiering,
             protections,
         })
+    }
+
+    /// How long after they were stored points lie in Intelligent-Tiering; nothing if they never do.
+    pub(super) fn enters_tiering(&self) -> Option<Length> {
+        enters_tiering(&self.prefix, &self.points, &self.lifecycle)
     }
 
     pub(super) fn protection(&self, version: &Version) -> Result<Protection, Fault> {
@@ -77,4 +88,22 @@ impl Survey {
             || Err(Fault::TooMuch(format!("more than {MOST_ASKED} versions would have to be asked")));
         self.protections.get(&key).cloned().unwrap_or_else(not_asked)
     }
+}
+
+fn enters_tiering(
+    prefix: &str,
+    points: &[StoredPoint],
+    lifecycle: &Result<Vec<LifecycleRule>, Fault>,
+) -> Option<Length> {
+    let shown = points.iter().flat_map(|point| &point.objects).filter_map(Object::shown);
+    if shown.into_iter().any(|version| version.storage == Storage::Tiering) {
+        return Some(Length::ZERO);
+    }
+    let rules = lifecycle.as_deref().unwrap_or_default().iter().filter(|rule| rule.is_for(prefix));
+    let moves = rules.flat_map(|rule| &rule.cools).filter(|(_, into)| *into == Storage::Tiering);
+    let after = moves.map(|(due, _)| match due {
+        Due::After(after) => *after,
+        Due::At(_) => Length::ZERO,
+    });
+    after.min()
 }

@@ -127,7 +127,7 @@ fn kept(subject: &Subject<'_>, promise: &Promise<'_>) -> Kept {
         keep_each,
         reach: subject.copy.keep.reaches_back(),
         legal_hold: subject.copy.legal_hold == Some(true),
-        counts_fetch: subject.copy.fetch.is_some(),
+        fetch: subject.copy.fetch,
         newest_for: promise.expected.as_ref().ok().and_then(|expected| expected.newest_for),
     }
 }

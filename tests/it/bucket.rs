@@ -6,7 +6,8 @@ use std::thread;
 use std::time::Duration;
 
 use drplan::bucket::{
-    Bucket, Certainty, Due, Fault, LifecycleRule, Limits, Promise, Proof, Survey, Version, Weakness, judge,
+    Bucket, Certainty, Due, Fault, LifecycleRule, Limits, Promise, Proof, Storage, Survey, TieringRule,
+    Version, Versioning, Weakness, judge,
 };
 use drplan::value::{Length, Moment};
 
@@ -210,9 +211,10 @@ fn knows_what_nobody_can_destroy() {
         prefix: String::new(),
         is_narrowed: false,
         expires: Some(Due::At(now().plus(days(5)))),
-        cools: None,
+        cools: Vec::new(),
         older_versions: None,
         older_kept: 0,
+        older_cool: Vec::new(),
     };
     assert_eq!(ruled(dated.clone()), [(Broken, Weakness::ThrownAway)]);
     assert_eq!(
@@ -223,7 +225,11 @@ fn knows_what_nobody_can_destroy() {
     assert_eq!(ruled(LifecycleRule { prefix: "weekly/".to_owned(), ..dated.clone() }), []);
 
     // What is moved into cold storage is there, and no plain read gets it.
-    let cooling = |cools: Due| LifecycleRule { expires: None, cools: Some(cools), ..dated.clone() };
+    let cooling = |cools: Due| LifecycleRule {
+        expires: None,
+        cools: vec![(cools, Storage::Flexible)],
+        ..dated.clone()
+    };
     let daily = Promise { newest_for: Some(DAY), ..unlocked };
     let cooled = |rule: LifecycleRule, promise: &Promise| {
         let survey = Survey { lifecycle: Ok(vec![rule]), ..survey.clone() };
@@ -243,8 +249,88 @@ fn knows_what_nobody_can_destroy() {
     assert_eq!(cooled(cooling(Due::After(DAY)), &weekly), [(Broken, Weakness::Cold)]);
     // It is past its time, or counted with, or nothing of the copy.
     assert_eq!(cooled(cooling(Due::After(days(30))), &daily), []);
-    assert_eq!(cooled(at_once.clone(), &Promise { counts_fetch: true, ..daily }), []);
+    assert_eq!(cooled(at_once.clone(), &Promise { fetch: Some(Length::from_secs(5 * 3600)), ..daily }), []);
     assert_eq!(cooled(LifecycleRule { is_enabled: false, ..at_once.clone() }, &daily), []);
+    // What is counted must be enough: where money makes it faster a person should look.
+    let hour = Promise { fetch: Some(Length::from_secs(3600)), ..daily };
+    assert_eq!(cooled(at_once.clone(), &hour), [(Suspicious, Weakness::Cold)]);
+    let deep = |after: Length| LifecycleRule {
+        cools: vec![(Due::After(Length::ZERO), Storage::Flexible), (Due::After(after), Storage::Deep)],
+        ..at_once.clone()
+    };
+    let short = Promise { fetch: Some(Length::from_secs(5 * 3600)), ..daily };
+    assert_eq!(cooled(deep(Length::ZERO), &short), [(Broken, Weakness::Cold)]);
+    assert_eq!(cooled(deep(days(20)), &short), [(Suspicious, Weakness::Cold)]);
+    assert_eq!(cooled(deep(days(30)), &short), []);
+    assert_eq!(
+        cooled(deep(Length::ZERO), &Promise { fetch: Some(Length::from_secs(12 * 3600)), ..daily }),
+        []
+    );
+
+    // What an intruder has hidden is locked for as long as the plan says, and should be within reach for as long.
+    let older = |after: Length| LifecycleRule {
+        cools: Vec::new(),
+        older_cool: vec![(after, Storage::Flexible)],
+        ..at_once.clone()
+    };
+    let kept = Survey { versioning: Ok(Versioning::Enabled), ..survey.clone() };
+    let hidden = |rule: LifecycleRule, promise: &Promise| {
+        let survey = Survey { lifecycle: Ok(vec![rule]), ..kept.clone() };
+        let found = judge(&survey, promise);
+        found
+            .iter()
+            .filter(|found| found.weakness == Weakness::Cold)
+            .map(|found| (found.certainty, found.why.contains("overwritten or hidden")))
+            .collect::<Vec<_>>()
+    };
+    let locked = Promise { immutable: Some(days(30)), ..daily };
+    assert_eq!(hidden(older(days(10)), &locked), [(Suspicious, true)]);
+    assert_eq!(hidden(older(days(10)), &Promise { legal_hold: true, ..daily }), [(Suspicious, true)]);
+    for (rule, promise) in [
+        (older(days(30)), locked),
+        (older(days(10)), daily),
+        (older(days(10)), Promise { fetch: Some(Length::from_secs(5 * 3600)), ..locked }),
+        (LifecycleRule { is_enabled: false, ..older(days(10)) }, locked),
+    ] {
+        assert_eq!(hidden(rule, &promise), []);
+    }
+    assert_eq!(
+        cooled(older(days(10)), &Promise { legal_hold: true, ..daily }).len(),
+        1,
+        "only that nothing is locked"
+    );
+
+    // What lies in Intelligent-Tiering can be read at once, unless the bucket is told to archive what nobody reads.
+    let tiering = |after: u64, into: Storage| TieringRule {
+        id: "slow".to_owned(),
+        is_enabled: true,
+        prefix: "nightly/".to_owned(),
+        is_narrowed: false,
+        archives: vec![(days(after), into)],
+    };
+    let entering = LifecycleRule { cools: vec![(Due::After(days(20)), Storage::Tiering)], ..at_once.clone() };
+    let archived = |rules: &[LifecycleRule], tiering: Vec<TieringRule>, promise: &Promise| {
+        let survey = Survey { lifecycle: Ok(rules.to_vec()), tiering: Ok(tiering), ..survey.clone() };
+        let found = judge(&survey, promise);
+        found.iter().map(|found| (found.certainty, found.weakness)).collect::<Vec<_>>()
+    };
+    let yearly = Promise { newest_for: Some(days(365)), reach: Some(days(365)), ..unlocked };
+    let long = Promise { reach: Some(days(100)), keep_each: Some(days(100)), ..daily };
+    let slow = || vec![tiering(90, Storage::Flexible)];
+    let moves = std::slice::from_ref(&entering);
+    assert_eq!(archived(moves, slow(), &yearly), [(Broken, Weakness::Cold)]);
+    assert_eq!(
+        archived(moves, slow(), &Promise { reach: Some(days(111)), ..long }),
+        [(Suspicious, Weakness::Cold)]
+    );
+    // They are no longer wanted when they would be archived; the class alone is no harm; nothing lies there.
+    assert_eq!(archived(moves, slow(), &long), []);
+    assert_eq!(archived(moves, Vec::new(), &yearly), []);
+    assert_eq!(archived(&[], slow(), &yearly), []);
+    let elsewhere = TieringRule { prefix: "weekly/".to_owned(), ..tiering(90, Storage::Flexible) };
+    assert_eq!(archived(moves, vec![elsewhere], &yearly), []);
+    let denied = Survey { lifecycle: Ok(moves.to_vec()), tiering: Err(Fault::Denied), ..survey.clone() };
+    assert_eq!(judge(&denied, &yearly)[0].weakness, Weakness::NotKnown);
     assert_eq!(cooled(LifecycleRule { prefix: "weekly/".to_owned(), ..at_once }, &daily), []);
 }
 
@@ -385,7 +471,7 @@ fn a_server_that_is_wrong_is_not_taken_for_an_empty_bucket() {
         size: 3,
         stored: now(),
         etag: None,
-        is_cold: false,
+        storage: Storage::Quick,
     };
     let rotten = open(&values, "s3://kept/", Limits::default()).check(&version);
     assert_eq!(rotten, Err(Fault::Rotten("k: its MD5 is not that of what was stored".to_owned())));

@@ -90,6 +90,24 @@ fn points_and_locks_of_a_bucket_are_held_to_the_plan() {
     // Who counts with that has nothing to fear.
     let (code, copy, _) = verify(&stage(&s3, "open", ", fetch: 5h", READER.0));
     assert!(code == 0 && copy["verdict"].is_null(), "{copy:#}");
+    // An hour is enough only for those who pay for it; that it is enough here nobody can say.
+    let (code, copy, _) = verify(&stage(&s3, "open", ", fetch: 1h", READER.0));
+    let first = &copy["problems"][0];
+    assert_eq!(
+        (code, &first["kind"], &first["severity"]),
+        (0, &"cold".into(), &"warning".into()),
+        "{copy:#}"
+    );
+    assert!(first["what"].as_str().unwrap().contains("3h to 5h if it is not expedited"), "{copy:#}");
+    let deep = [("x-amz-storage-class", "DEEP_ARCHIVE")];
+    s3.request("PUT", &format!("/open/nightly/{name}"), &[], "content", &deep).done();
+    let (code, copy, _) = verify(&stage(&s3, "open", ", fetch: 5h", READER.0));
+    let first = &copy["problems"][0];
+    assert_eq!(
+        (code, &first["kind"], &first["severity"]),
+        (1, &"cold".into(), &"failure".into()),
+        "{copy:#}"
+    );
 
     let keyless = stage(&s3, "locked", "", READER.0);
     fs::remove_file(keyless.path().join("vault/key")).unwrap();
@@ -98,9 +116,9 @@ fn points_and_locks_of_a_bucket_are_held_to_the_plan() {
     assert!(copy.to_string().contains("no-key"), "{copy:#}");
 }
 
-/// Stands before a server, and answers for it when it is asked for its lifecycle rules: `SeaweedFS` takes none that move objects
-/// into another class. The answer is one of those in the reference of Amazon S3.
-fn with_lifecycle(s3: &S3, rules: String) -> String {
+/// Stands before a server, and answers for it when it is asked for its lifecycle rules or for those of Intelligent-Tiering: `SeaweedFS`
+/// takes none that move objects into another class. The answers are those in the reference of Amazon S3.
+fn with_rules(s3: &S3, rules: String, tiering: String) -> String {
     let (behind, listener) = (s3.url().replace("http://", ""), TcpListener::bind("127.0.0.1:0").unwrap());
     let url = format!("http://{}", listener.local_addr().unwrap());
     thread::spawn(move || {
@@ -109,11 +127,13 @@ fn with_lifecycle(s3: &S3, rules: String) -> String {
             let mut head = String::new();
             while !head.ends_with("\r\n\r\n") && reader.read_line(&mut head).unwrap() > 0 {}
             let mut client = reader.into_inner();
-            if head.lines().next().is_some_and(|line| line.contains("lifecycle")) {
-                let length = rules.len();
+            let asked = head.lines().next().unwrap_or_default();
+            let answers = [("lifecycle", &rules), ("intelligent-tiering", &tiering)];
+            if let Some((_, answer)) = answers.into_iter().find(|(what, _)| asked.contains(what)) {
+                let length = answer.len();
                 write!(
                     client,
-                    "HTTP/1.1 200 OK\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{rules}"
+                    "HTTP/1.1 200 OK\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{answer}"
                 )
                 .unwrap();
                 continue;
@@ -147,7 +167,7 @@ fn a_rule_that_will_move_points_into_cold_storage_is_found_before_it_does() {
              <ID>cool</ID><Filter><Prefix>nightly/</Prefix></Filter><Status>Enabled</Status>{moves}</Rule></LifecycleConfiguration>"
         );
         let stage = stage(&s3, "plain", "", READER.0);
-        let plan = stage.read("plan.yaml").replace(&s3.url(), &with_lifecycle(&s3, rules));
+        let plan = stage.read("plan.yaml").replace(&s3.url(), &with_rules(&s3, rules, String::new()));
         stage.write("plan.yaml", &plan.replace("keep: 12h", keep));
         let (code, copy, _) = verify(&stage);
         assert_eq!(copy["count"], 1, "{copy:#}");
@@ -158,6 +178,8 @@ fn a_rule_that_will_move_points_into_cold_storage_is_found_before_it_does() {
         (&[(0, "GLACIER")][..], "keep: 30d", 1, "failure"),
         (&[(0, "STANDARD_IA"), (0, "DEEP_ARCHIVE")], "keep: 30d", 1, "failure"),
         (&[(90, "DEEP_ARCHIVE"), (1, "GLACIER")], "keep: 30d", 0, "warning"),
+        (&[(0, "GLACIER")], "keep: 30d, fetch: 1h", 0, "warning"),
+        (&[(0, "DEEP_ARCHIVE")], "keep: 30d, fetch: 5h", 1, "failure"),
     ] {
         let (exit, copy) = look(transitions, keep);
         let problem = &copy["problems"][0];
@@ -174,12 +196,89 @@ fn a_rule_that_will_move_points_into_cold_storage_is_found_before_it_does() {
     for (transitions, keep) in [
         (&[(0, "STANDARD_IA"), (0, "GLACIER_IR")][..], "keep: 30d"),
         (&[(0, "GLACIER")], "keep: 30d, fetch: 5h"),
+        (&[(0, "DEEP_ARCHIVE")], "keep: 30d, fetch: 12h"),
+        (&[(0, "INTELLIGENT_TIERING")], "keep: 30d"),
         (&[(30, "GLACIER")], "keep: 30d"),
         (&[], "keep: 30d"),
     ] {
         let (exit, copy) = look(transitions, keep);
         assert!(exit == 0 && !copy.to_string().contains("cold"), "{transitions:?} {keep}: {copy:#}");
     }
+}
+
+#[test]
+fn what_is_archived_unread_or_once_it_is_hidden_is_found_before_it_is() {
+    let s3 = S3::start();
+    s3.make("plain");
+    s3.make_locking("locked");
+    s3.request("PUT", "/locked", &[("object-lock", "")], LOCK, &[]).done();
+    let name = super::of_now();
+    let tiered = [("x-amz-storage-class", "INTELLIGENT_TIERING")];
+    s3.request("PUT", &format!("/plain/nightly/{name}"), &[], "content", &tiered).done();
+    s3.put(&format!("/locked/nightly/{name}"), "content");
+    let look = |bucket: &str, more: &str, rules: &str, tiering: &str| {
+        let rules = format!("<LifecycleConfiguration>{rules}</LifecycleConfiguration>");
+        let tiering = format!(
+            "<ListBucketIntelligentTieringConfigurationsOutput>{tiering}</ListBucketIntelligentTieringConfigurationsOutput>"
+        );
+        let stage = stage(&s3, bucket, "", ADMIN.0);
+        let plan = stage.read("plan.yaml").replace(&s3.url(), &with_rules(&s3, rules, tiering));
+        stage.write("plan.yaml", &plan.replace("keep: 12h", more));
+        let (code, copy, _) = verify(&stage);
+        assert_eq!(copy["count"], 1, "{copy:#}");
+        let cold =
+            copy["problems"].as_array().unwrap().iter().find(|problem| problem["kind"] == "cold").cloned();
+        let told = cold.map(|cold| {
+            let text = |key: &str| cold[key].as_str().unwrap().to_owned();
+            (text("severity"), text("what"))
+        });
+        (code, told)
+    };
+    let archives = |days: u32, tier: &str| {
+        format!(
+            "<IntelligentTieringConfiguration><Id>slow</Id><Status>Enabled</Status><Tiering><Days>{days}</Days>\
+             <AccessTier>{tier}</AccessTier></Tiering></IntelligentTieringConfiguration>"
+        )
+    };
+    let (code, told) = look("plain", "keep: 120d", "", &archives(90, "ARCHIVE_ACCESS"));
+    let (severity, what) = told.unwrap();
+    assert_eq!((code, severity.as_str()), (0, "warning"));
+    assert_eq!(
+        what,
+        "the Intelligent-Tiering configuration `slow` archives points that nobody has read for 90d: a read is refused then until \
+         they were fetched back, which takes hours, and the copy has no `fetch`"
+    );
+    let (code, told) = look("plain", "keep: 200d, fetch: 5h", "", &archives(180, "DEEP_ARCHIVE_ACCESS"));
+    assert_eq!(code, 0);
+    assert!(told.unwrap().1.ends_with("which takes up to 12h, and the copy's `fetch` is 5h"));
+    for (keep, tiering) in [
+        ("keep: 120d", String::new()),
+        ("keep: 90d", archives(90, "ARCHIVE_ACCESS")),
+        ("keep: 120d, fetch: 5h", archives(90, "ARCHIVE_ACCESS")),
+    ] {
+        assert_eq!(look("plain", keep, "", &tiering), (0, None), "{keep} {tiering}");
+    }
+    // What does not lie there is not archived.
+    assert_eq!(look("locked", "keep: 120d", "", &archives(90, "ARCHIVE_ACCESS")), (0, None));
+
+    let older = |more: &str| {
+        format!(
+            "<Rule><ID>old</ID><Status>Enabled</Status><Filter></Filter><NoncurrentVersionTransition><NoncurrentDays>0</NoncurrentDays>\
+             {more}<StorageClass>GLACIER</StorageClass></NoncurrentVersionTransition></Rule>"
+        )
+    };
+    let (code, told) = look("locked", "keep: 30d, immutable: 12h", &older(""), "");
+    let (severity, what) = told.unwrap();
+    assert_eq!((code, severity.as_str()), (0, "warning"));
+    assert!(
+        what.starts_with(
+            "the lifecycle rule `old` moves what was overwritten or hidden into cold storage 0s after"
+        ),
+        "{what}"
+    );
+    let one_stays = older("<NewerNoncurrentVersions>1</NewerNoncurrentVersions>");
+    assert_eq!(look("locked", "keep: 30d, immutable: 12h", &one_stays, ""), (0, None));
+    assert_eq!(look("locked", "keep: 30d", &older(""), ""), (0, None));
 }
 
 #[test]
