@@ -348,7 +348,7 @@ const fn writes(failure: &Failure) -> bool {
 fn asked(command: Option<String>, from: &[Id], approval: bool, text: &str) -> String {
     let from: Vec<&str> = from.iter().map(Id::as_str).collect();
     let who = if from.is_empty() { "anybody".to_owned() } else { from.join(" or ") };
-    let text = plain(text);
+    let text = plain(&text.split_whitespace().collect::<Vec<_>>().join(" "));
     match (approval, command) {
         (true, Some(command)) => format!("needs the approval of {who}: \"{text}\" Type: {command}"),
         (false, Some(command)) => {

@@ -65,15 +65,40 @@ pub(super) fn escaped(text: &str) -> String {
     safe
 }
 
-/// Writes a text of several lines so that Markdown shows it as it is; empty lines part paragraphs.
+/// Writes a text of several lines so that Markdown shows it as it is; empty lines part paragraphs, and lines that are
+/// indented by four blanks or more are commands, as in Markdown itself.
 pub(super) fn paragraphs(text: &str) -> String {
-    let lines: Vec<String> = text.trim().lines().map(escaped).collect();
-    lines.join("\n")
+    const INDENT: &str = "    ";
+    let text = text.trim_end().trim_start_matches('\n');
+    let mut parts: Vec<String> = Vec::new();
+    for run in
+        text.lines().collect::<Vec<_>>().chunk_by(|a, b| a.starts_with(INDENT) == b.starts_with(INDENT))
+    {
+        if run.first().is_some_and(|line| line.starts_with(INDENT)) {
+            let commands: Vec<&str> = run.iter().filter_map(|line| line.strip_prefix(INDENT)).collect();
+            parts.push(fenced("sh", &commands.join("\n")));
+        } else {
+            let lines: Vec<String> = run.iter().map(|line| escaped(line)).collect();
+            parts.push(lines.join("\n").trim_matches('\n').to_owned());
+        }
+    }
+    parts.retain(|part| !part.is_empty());
+    parts.join("\n\n")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn indented_lines_of_a_text_are_commands() {
+        assert_eq!(paragraphs("_a_ b\n# c\n\nd\n"), "\\_a\\_ b\n\\# c\n\nd");
+        assert_eq!(
+            paragraphs("Look:\n\n    a *b*  $C\n      ```d\nThen:\n"),
+            "Look:\n\n````sh\na *b*  $C\n  ```d\n````\n\nThen:"
+        );
+        assert_eq!(paragraphs("    a\n"), "```sh\na\n```");
+    }
 
     #[test]
     fn a_fence_is_longer_than_any_inside() {

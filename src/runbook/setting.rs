@@ -180,7 +180,7 @@ impl Lines {
     pub(super) fn write(
         &mut self,
         variables: &[(String, String)],
-        blanks: &[String],
+        (blanks, keeps_blanks): (&[String], bool),
         outputs: &[(&Name, usize)],
         inputs: impl Iterator<Item = (String, Text)>,
         is_remote: bool,
@@ -194,7 +194,11 @@ impl Lines {
         let mut names: BTreeSet<String> = variables.iter().map(|(name, _)| name.clone()).collect();
         for name in blanks {
             // In quotes, for a path or key may have blanks in it.
-            lines.push(format!("export {name}='________'"));
+            lines.push(if is_remote && keeps_blanks {
+                format!("export {name}=\"${{{name}:-________}}\"")
+            } else {
+                format!("export {name}='________'")
+            });
             names.insert(name.clone());
         }
         for (name, number) in outputs {

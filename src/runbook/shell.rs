@@ -174,8 +174,17 @@ pub(super) fn fetch(name: &str, source: &SecretSource, shell: Option<&[String]>)
 }
 
 /// Writes a line that takes a secret from the keyboard.
-pub(super) fn ask(name: &str) -> String {
+fn ask(name: &str) -> String {
     format!("IFS= read -rs -p '{name}: ' {name} && export {name}")
+}
+
+/// Writes what takes a secret that was fetched elsewhere and is pasted: it may have several lines, and loses the line
+/// ends at its end as in `$(…)`. All of it is one line: the next one that is pasted with it would be taken for the secret.
+pub(super) fn pasted(name: &str) -> String {
+    format!(
+        "IFS= read -rs -d $'\\004' -p '{name} (paste it, then Enter and Ctrl-D): ' {name} || true; echo; \
+         {name}=\"$(printf %s \"${name}\")\" && export {name}"
+    )
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::compose::{copy_view, who_has};
 use super::setting::{Lines, Setting};
-use super::shell::{ask, command, expanded, export, fetch, request};
+use super::shell::{command, expanded, export, fetch, pasted, request};
 use super::{ActionView, CheckView, Fence, Link, Reason, SecretView, StepView};
 use crate::graph::{is_stranded, item_title};
 use crate::plan::{Action, Approve, Copy, OnExpiry, OnFailure, Rerun, SecretSource, Undo, Wait};
@@ -90,7 +90,8 @@ impl Setting<'_> {
             let outputs = self.outputs_before(at, &texts);
             let variables = self.variables(None, home);
             view.blanks = blanks_for(&outputs, &texts, view.login.is_some());
-            let set = lines.write(&variables, &[], &outputs, std::iter::empty(), view.login.is_some());
+            let set =
+                lines.write(&variables, (&[], false), &outputs, std::iter::empty(), view.login.is_some());
             (view.variables, view.own_variables) = (set.all, set.own);
         }
     }
@@ -140,6 +141,7 @@ impl Setting<'_> {
         let mut points = Vec::new();
         // Where a repository lies is known, and its tool takes the point from it.
         let mut whole_at = None;
+        let mut keeps_points = false;
         if let Some(copy) = copy {
             variables.push(("POINT_COPY".to_owned(), copy.copy.to_string()));
             points = points_asked_for(step, &parts);
@@ -157,10 +159,15 @@ impl Setting<'_> {
             if whole_at.is_some() {
                 points.retain(|name| name != "POINT_PATH");
             }
-            let earlier = (0..at).find(|before| {
-                let chosen = self.step(*before).and_then(|step| self.route.chosen.get(step.written_as()));
-                chosen.and_then(|choice| choice.copy.as_ref()).is_some_and(|other| other.copy == copy.copy)
-            });
+            let copy_of = |before: usize| {
+                let chosen = self.step(before).and_then(|step| self.route.chosen.get(step.written_as()));
+                chosen.and_then(|choice| choice.copy.as_ref())
+            };
+            let earlier =
+                (0..at).find(|before| copy_of(*before).is_some_and(|other| other.copy == copy.copy));
+            // What was filled in stays for the next step in the same shell, unless it may be of another copy.
+            keeps_points =
+                earlier.is_some() && (0..at).filter_map(copy_of).all(|other| other.copy == copy.copy);
             view.blanks.extend(points.iter().map(|name| Reason {
                 name: name.clone(),
                 why: match (name.as_str(), earlier) {
@@ -192,7 +199,8 @@ impl Setting<'_> {
         let is_done_by_a_person = matches!(*step.action, Action::Manual { .. } | Action::Approve(_));
         let has_commands = !is_done_by_a_person || !common.verify.is_empty() || common.undo.is_some();
         if has_commands {
-            let set = lines.write(&variables, &points, &outputs, inputs, view.login.is_some());
+            let set =
+                lines.write(&variables, (&points, keeps_points), &outputs, inputs, view.login.is_some());
             (view.variables, view.own_variables) = (set.all, set.own);
         }
         view.secrets = self.secrets(step, &parts, view.login.is_some());
@@ -398,8 +406,9 @@ impl Setting<'_> {
             let needs: Vec<String> = secret.needs.iter().map(super::compose::need_words).collect();
             let needs =
                 if needs.is_empty() { String::new() } else { format!(" (needs {})", needs.join(", ")) };
-            let line = if is_remote {
-                ask(name.in_commands())
+            let is_elsewhere = is_remote && !matches!(secret.source, SecretSource::Ask(_));
+            let line = if is_elsewhere {
+                pasted(name.in_commands())
             } else {
                 fetch(name.in_commands(), &secret.source, plan.shell.as_deref())
             };
@@ -505,7 +514,8 @@ fn leave(approve: &Approve) -> String {
     let mut text =
         approve.ask.as_ref().map_or_else(|| "May we go on?".to_owned(), |ask| ask.as_str().to_owned());
     let quorum = approve.quorum.map_or(1, std::num::NonZeroU32::get);
-    text.push_str(&format!("\n\nAsk for leave to go on. {quorum} must agree."));
+    let people = if quorum == 1 { "One person".to_owned() } else { format!("{quorum} people") };
+    text.push_str(&format!("\n\nAsk for leave to go on. {people} must agree."));
     if let Some(other) = &approve.distinct_from {
         let other = if other.as_str() == "starter" { "whoever began the recovery" } else { other.as_str() };
         text.push_str(&format!(" It must be somebody else than {other}."));

@@ -10,6 +10,7 @@ mod arithmetic;
 mod bad_input;
 mod bucket;
 mod bundle;
+mod by_hand;
 mod canary;
 mod chain;
 mod check;

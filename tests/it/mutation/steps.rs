@@ -62,7 +62,12 @@ pub(super) fn mutations() -> Vec<Mutation> {
             .drop("    by: operator\n")
             .gives("manual-step-incomplete", "  «point-dns»:"),
         metachat("a manual step that tells nothing")
-            .put("    manual: |\n      In the DNS console set the A record of chat.example.com to $HOST_IP, TTL 300.\n      Then on the new host: sudo certbot --nginx --non-interactive --domain chat.example.com\n", "    manual: Set DNS.\n")
+            .put(
+                "    manual: |\n      In the DNS console set the A record of chat.example.com to $HOST_IP, TTL 300. It is there when this prints that address:\n\n          \
+                 dig +short chat.example.com\n\n      Then on the new host, which has no account at Let's Encrypt yet:\n\n          \
+                 sudo certbot --nginx --non-interactive --agree-tos --email ops@example.com --domain chat.example.com\n",
+                "    manual: Set DNS.\n",
+            )
             .gives("manual-step-incomplete", "manual: «Set DNS.»"),
         metachat("an approval that does not say of what")
             .put("      ask: Messages and files are back as of $DATA_AS_OF. Send the customers there?", "      ask: Go on?")

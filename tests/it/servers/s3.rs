@@ -29,6 +29,9 @@ pub(crate) type Key = (&'static str, &'static str);
 /// The secret of every key; a canary, as it begins like one.
 const SECRET: &str = "TheCanarySings-s3-secret";
 
+/// The buckets are hosts of this domain as well, for who asks through this server as a proxy.
+pub(crate) const DOMAIN: &str = "s3.example.com";
+
 /// May do everything, and lift what is held by governance.
 pub(crate) const ADMIN: Key = ("test-admin", SECRET);
 /// May list and read.
@@ -90,6 +93,7 @@ impl S3 {
         command.args(["-s3.port.iceberg=0", "-s3.port.lance=0", "-s3.iam=false", "-volume.preStopSeconds=0"]);
         command.args(["-master.electionTimeout=300ms", "-master.heartbeatInterval=50ms"]);
         command.args(["-master.volumeSizeLimitMB=16", "-volume.max=0"]);
+        command.arg(option("s3.domainName", DOMAIN));
         command.arg(option("s3.config", vault.join("s3.json").display()));
         command.arg(option("s3.localSocket", folder.path().join("socket").display()));
         let log = File::create(folder.path().join("log")).unwrap();
