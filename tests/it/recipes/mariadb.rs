@@ -89,6 +89,10 @@ fn a_dump_that_is_cut_off_or_of_other_databases_is_refused() {
     refused(&plan(&server, &path, ""), "names the databases");
     let text = fs::read_to_string(&path).unwrap();
     fs::write(&path, &text[..text.len() - 60]).unwrap();
+    let size = format!("{}.size", path.display());
+    fs::write(&size, "900000000000000000\n").unwrap();
+    refused(&plan(&server, &path, ""), &format!("MiB needed ({size} says)"));
+    fs::remove_file(size).unwrap();
     refused(&plan(&server, &path, ""), "the dump never finished");
     assert_eq!(server.sql("show databases like 'shop'"), "");
 }

@@ -5,6 +5,7 @@ use std::process::Command;
 
 use super::{given_up, held, is_as_it_was, refused, tells, untouched};
 use crate::servers::{Postgres, said};
+use crate::small_disk::SmallDisk;
 use crate::stage::Stage;
 
 /// Data with an owner, an extension, a sequence, rights and a setting of the database.
@@ -158,6 +159,37 @@ fn a_database_is_taken_back_by_giving_the_run_up() {
     assert_eq!(server.truth("shop"), truth);
     given_up(&stage);
     assert_eq!(server.sql("postgres", "select count(*) from pg_database where datname like 'shop%'"), "0");
+}
+
+#[test]
+fn a_disk_for_which_the_database_is_too_large_is_found_by_what_the_producer_recorded() {
+    let disk = SmallDisk::of(280 * 1024);
+    let server = Postgres::start_below(disk.path(), &[]);
+    fill(&server);
+    // What packs well is far larger than four times its dump.
+    server
+        .sql("shop", "create table s.packs as select repeat('x', 200) body from generate_series(1, 200000)");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("shop.dump").display().to_string();
+    dump(&server, &["-Fc", "-f", &path]);
+    let (truth, size) =
+        (server.truth("shop"), server.sql("shop", "select pg_database_size(current_database())"));
+    server.sql("postgres", "drop database shop");
+    disk.leave(20 * 1024);
+    let guessed = plan(&server, &path, "").run(&["execute", "plan.yaml", "--dry-run"]).exits(0);
+    guessed.says("four times the dump: nobody has recorded how large the database was");
+    fs::write(format!("{path}.size"), &size).unwrap();
+    refused(&plan(&server, &path, ""), "shop.dump.size says");
+    refused(&plan(&server, &path, ", size_mb: 1"), "shop.dump.size says");
+    refused(&plan(&server, &path, ", size_mb: 999"), "999 MiB needed (size_mb says)");
+    assert_eq!(server.sql("postgres", "select count(*) from pg_database where datname like 'shop%'"), "0");
+    fs::write(format!("{path}.size"), "large").unwrap();
+    let guessed = plan(&server, &path, "").run(&["execute", "plan.yaml", "--dry-run"]).exits(0);
+    guessed.says("four times the dump");
+    disk.make_room();
+    fs::write(format!("{path}.size"), format!("{size}\n")).unwrap();
+    plan(&server, &path, "").execute(&[]).exits(0);
+    assert_eq!(server.truth("shop"), truth);
 }
 
 #[test]
