@@ -19,7 +19,7 @@ const INPUT: &str = "INPUT_";
 pub(super) fn beside(opened: &Opened, sources: &Sources) -> Vec<Finding> {
     let Some(plan) = &opened.plan else { return Vec::new() };
     let mut findings = Vec::new();
-    for (source, recipe) in opened.recipes.iter().filter(|(source, _)| !is_shipped(*source, sources)) {
+    for (source, recipe) in opened.recipes.own() {
         let uses =
             |step: &Step| matches!(&*step.action, Action::Use { recipe: used, .. } if *used == recipe.recipe);
         // A recipe may rely on the variables of the plans that use it, but not of others that stand beside it.
@@ -27,10 +27,6 @@ pub(super) fn beside(opened: &Opened, sources: &Sources) -> Vec<Finding> {
         findings.extend(inside(source, recipe, relied_on, sources));
     }
     findings
-}
-
-fn is_shipped(source: SourceId, sources: &Sources) -> bool {
-    sources.get(source).name.starts_with("drplan:")
 }
 
 fn all_steps(plan: &Plan) -> impl Iterator<Item = &Step> {

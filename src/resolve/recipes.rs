@@ -1,10 +1,12 @@
 //! The recipes at hand: those shipped with drplan, and the user's own.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::sync::LazyLock;
 
 use super::ResolvedPlan;
-use crate::document::SourceId;
-use crate::plan::{Action, Recipe, Wait};
+use crate::document::{SourceId, Sources};
+use crate::plan::{Action, Recipe, Wait, load_recipe};
 use crate::probe::{Probe, ProbeKind};
 use crate::value::Id;
 
@@ -15,13 +17,24 @@ pub struct Shipped {
     pub name: &'static str,
     /// Its YAML.
     pub text: &'static str,
+    /// What it says, read when it is first asked for: a plan uses few of them.
+    recipe: &'static LazyLock<Recipe>,
 }
 
 /// A recipe by its name, which is its path as well.
 macro_rules! shipped {
-    ($name:literal) => {
-        Shipped { name: $name, text: include_str!(concat!("../../recipes/", $name, ".yaml")) }
-    };
+    ($name:literal) => {{
+        const TEXT: &str = include_str!(concat!("../../recipes/", $name, ".yaml"));
+        static RECIPE: LazyLock<Recipe> = LazyLock::new(|| sound(TEXT));
+        Shipped { name: $name, text: TEXT, recipe: &RECIPE }
+    }};
+}
+
+/// Reads a recipe that is part of the program; a test holds all of them sound.
+fn sound(text: &str) -> Recipe {
+    let mut sources = Sources::default();
+    let source = sources.add("drplan", text);
+    load_recipe(source, &sources).value.unwrap_or_else(|| unreachable!("a shipped recipe is sound"))
 }
 
 /// The recipes that are part of the program; the one list.
@@ -75,9 +88,24 @@ const SHIPPED: &[Shipped] = &[
 ];
 
 /// The recipes at hand, by name.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Recipes {
-    by_name: BTreeMap<Id, (SourceId, Recipe)>,
+    by_name: BTreeMap<Id, (SourceId, Held)>,
+}
+
+#[derive(Debug)]
+enum Held {
+    Shipped(&'static Shipped),
+    Own(Box<Recipe>),
+}
+
+impl Held {
+    fn recipe(&self) -> &Recipe {
+        match self {
+            Self::Shipped(shipped) => shipped.recipe,
+            Self::Own(recipe) => recipe,
+        }
+    }
 }
 
 impl Recipes {
@@ -86,12 +114,21 @@ impl Recipes {
         SHIPPED
     }
 
+    /// Begins with the recipes that are part of the program.
+    pub fn with_shipped(sources: &mut Sources) -> Self {
+        let held = SHIPPED.iter().map(|shipped| {
+            let source = sources.add(format!("drplan:{}.yaml", shipped.name), shipped.text);
+            (Id::trusted(shipped.name), (source, Held::Shipped(shipped)))
+        });
+        Self { by_name: held.collect() }
+    }
+
     /// Adds a recipe; returns the source of the one that has the name already, if there is one.
     pub fn add(&mut self, source: SourceId, recipe: Recipe) -> Option<SourceId> {
         match self.by_name.entry(recipe.recipe.clone()) {
-            std::collections::btree_map::Entry::Occupied(taken) => Some(taken.get().0),
-            std::collections::btree_map::Entry::Vacant(free) => {
-                free.insert((source, recipe));
+            Entry::Occupied(taken) => Some(taken.get().0),
+            Entry::Vacant(free) => {
+                free.insert((source, Held::Own(recipe.into())));
                 None
             }
         }
@@ -99,12 +136,20 @@ impl Recipes {
 
     /// Returns a recipe and its source.
     pub fn get(&self, name: &str) -> Option<(SourceId, &Recipe)> {
-        self.by_name.get(name).map(|(source, recipe)| (*source, recipe))
+        self.by_name.get(name).map(|(source, held)| (*source, held.recipe()))
     }
 
     /// Returns the recipes, each with its source.
     pub fn iter(&self) -> impl Iterator<Item = (SourceId, &Recipe)> {
-        self.by_name.values().map(|(source, recipe)| (*source, recipe))
+        self.by_name.values().map(|(source, held)| (*source, held.recipe()))
+    }
+
+    /// Returns the recipes that are no part of the program, each with its source.
+    pub fn own(&self) -> impl Iterator<Item = (SourceId, &Recipe)> {
+        self.by_name.values().filter_map(|(source, held)| match held {
+            Held::Shipped(_) => None,
+            Held::Own(recipe) => Some((*source, &**recipe)),
+        })
     }
 
     /// Returns the recipes that a plan uses, each with its source.
@@ -128,5 +173,21 @@ impl Recipes {
     /// Returns the names of all recipes.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.by_name.keys().map(Id::as_str)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_shipped_is_sound_and_has_the_name_of_its_file() {
+        for shipped in Recipes::shipped() {
+            let mut sources = Sources::default();
+            let source = sources.add(shipped.name, shipped.text);
+            let loaded = load_recipe(source, &sources);
+            assert_eq!(loaded.findings, [], "{}", shipped.name);
+            assert_eq!(loaded.value.unwrap().recipe.as_str(), shipped.name);
+        }
     }
 }

@@ -60,9 +60,7 @@ pub fn recipes_beside(folder: &Path, sources: &mut Sources) -> Result<Arc<Recipe
     if folder.is_dir() {
         return gather(folder, sources).map(|at_hand| at_hand.recipes);
     }
-    let (mut recipes, mut findings) = (Recipes::default(), Vec::new());
-    add_shipped(sources, &mut recipes, &mut findings);
-    Ok(Arc::new(recipes))
+    Ok(Arc::new(Recipes::with_shipped(sources)))
 }
 
 fn folder_of(plan: &Path) -> &Path {
@@ -72,9 +70,8 @@ fn folder_of(plan: &Path) -> &Path {
 
 /// Recipes are shipped with drplan, or stand beside the plan or in a folder `recipes` there.
 fn gather(folder: &Path, sources: &mut Sources) -> Result<AtHand, Error> {
-    let mut recipes = Recipes::default();
+    let mut recipes = Recipes::with_shipped(sources);
     let mut findings = Vec::new();
-    add_shipped(sources, &mut recipes, &mut findings);
     let own = folder.join("recipes");
     let mut files: Vec<PathBuf> = yaml_files(folder)?.into_iter().filter(|file| is_recipe(file)).collect();
     if own.is_dir() {
@@ -91,13 +88,6 @@ fn gather(folder: &Path, sources: &mut Sources) -> Result<AtHand, Error> {
         }
     }
     Ok(AtHand { recipes: Arc::new(recipes), findings })
-}
-
-fn add_shipped(sources: &mut Sources, recipes: &mut Recipes, findings: &mut Vec<Finding>) {
-    for shipped in Recipes::shipped() {
-        let source = sources.add(format!("drplan:{}.yaml", shipped.name), shipped.text);
-        add(source, sources, recipes, findings);
-    }
 }
 
 fn add(source: SourceId, sources: &Sources, recipes: &mut Recipes, findings: &mut Vec<Finding>) {
