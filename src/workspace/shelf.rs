@@ -1,6 +1,7 @@
 //! The recipes at hand in each folder, read once however many plans stand there.
 
 use std::collections::HashMap;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -30,10 +31,12 @@ impl Shelf {
     /// A folder that cannot be read is told of when its plans are opened.
     pub fn of(plans: &[PathBuf], sources: &mut Sources) -> Self {
         let mut shelf = Self::default();
+        // What asks for recipes is a plan: who checks one alone need not look for a recipe in it.
+        let alone = if let [alone] = plans { alone.file_name() } else { None };
         for plan in plans {
             let folder = folder_of(plan);
             if !shelf.0.contains_key(folder)
-                && let Ok(at_hand) = gather(folder, sources)
+                && let Ok(at_hand) = gather(folder, alone, sources)
             {
                 shelf.0.insert(folder.to_owned(), at_hand);
             }
@@ -46,7 +49,7 @@ impl Shelf {
         let folder = folder_of(plan);
         match self.0.get(folder) {
             Some(known) => Ok(known.clone()),
-            None => gather(folder, sources),
+            None => gather(folder, None, sources),
         }
     }
 }
@@ -58,7 +61,7 @@ impl Shelf {
 /// When the folder cannot be listed.
 pub fn recipes_beside(folder: &Path, sources: &mut Sources) -> Result<Arc<Recipes>, Error> {
     if folder.is_dir() {
-        return gather(folder, sources).map(|at_hand| at_hand.recipes);
+        return gather(folder, None, sources).map(|at_hand| at_hand.recipes);
     }
     Ok(Arc::new(Recipes::with_shipped(sources)))
 }
@@ -68,12 +71,15 @@ fn folder_of(plan: &Path) -> &Path {
     if folder.as_os_str().is_empty() { Path::new(".") } else { folder }
 }
 
-/// Recipes are shipped with drplan, or stand beside the plan or in a folder `recipes` there.
-fn gather(folder: &Path, sources: &mut Sources) -> Result<AtHand, Error> {
+/// Recipes are shipped with drplan, or stand beside the plan or in a folder `recipes` there; a file of the folder that is known
+/// to be a plan is none.
+fn gather(folder: &Path, plan: Option<&OsStr>, sources: &mut Sources) -> Result<AtHand, Error> {
     let mut recipes = Recipes::with_shipped(sources);
     let mut findings = Vec::new();
     let own = folder.join("recipes");
-    let mut files: Vec<PathBuf> = yaml_files(folder)?.into_iter().filter(|file| is_recipe(file)).collect();
+    let is_plan = |file: &Path| plan.is_some() && file.file_name() == plan;
+    let files = yaml_files(folder)?.into_iter();
+    let mut files: Vec<PathBuf> = files.filter(|file| !is_plan(file) && is_recipe(file)).collect();
     if own.is_dir() {
         files.extend(yaml_files(&own)?);
     }
