@@ -92,27 +92,24 @@ pub fn parse(text: &str, limits: &Limits) -> Parsed {
 /// The rest of the text cannot be understood.
 struct Stop;
 
+/// A list or mapping that has begun; `first` is where what it holds begins in [`Builder::items`] or [`Builder::entries`].
 enum Frame {
-    Seq {
-        items: Vec<Node>,
-        start: u32,
-        is_flow: bool,
-        anchor: usize,
-    },
-    Map {
-        entries: Vec<(Key, Node)>,
-        key: Option<Key>,
-        start: u32,
-        is_flow: bool,
-        anchor: usize,
-        seen: HashMap<Arc<str>, Span, ahash::RandomState>,
-    },
+    Seq { first: usize, start: u32, is_flow: bool, anchor: usize },
+    Map { first: usize, key: Option<Key>, start: u32, is_flow: bool, anchor: usize, seen: Option<Box<Seen>> },
 }
+
+/// The keys of a large mapping.
+type Seen = HashMap<Arc<str>, Span, ahash::RandomState>;
 
 struct Builder<'a> {
     text: &'a str,
     limits: &'a Limits,
     stack: Vec<Frame>,
+    /// What the lists that have begun hold so far, the innermost last: each takes its own out when it ends, and none grows
+    /// by itself.
+    items: Vec<Node>,
+    /// What the mappings that have begun hold so far.
+    entries: Vec<(Key, Node)>,
     anchors: HashMap<usize, (Node, usize)>,
     /// Every key so far: thousands of steps have the same few.
     keys: HashSet<Arc<str>, ahash::RandomState>,
@@ -132,6 +129,8 @@ impl<'a> Builder<'a> {
             text,
             limits,
             stack: Vec::new(),
+            items: Vec::new(),
+            entries: Vec::new(),
             anchors: HashMap::new(),
             keys: HashSet::default(),
             alias_nodes: 0,
@@ -232,27 +231,29 @@ impl<'a> Builder<'a> {
             Event::SequenceStart(style, anchor, tag) => {
                 let is_flow = style == StructureStyle::Flow;
                 self.open(span, tag.map(|tag| tag.to_string()), "a list")?;
-                self.stack.push(Frame::Seq { items: Vec::new(), start: span.start, is_flow, anchor });
+                let first = self.items.len();
+                self.stack.push(Frame::Seq { first, start: span.start, is_flow, anchor });
                 Ok(())
             }
             Event::MappingStart(style, anchor, tag) => {
                 let is_flow = style == StructureStyle::Flow;
                 self.open(span, tag.map(|tag| tag.to_string()), "a mapping")?;
+                let first = self.entries.len();
                 self.stack.push(Frame::Map {
-                    entries: Vec::new(),
+                    first,
                     key: None,
                     start: span.start,
                     is_flow,
                     anchor,
-                    seen: HashMap::default(),
+                    seen: None,
                 });
                 Ok(())
             }
             Event::SequenceEnd => {
-                let Some(Frame::Seq { mut items, start, is_flow, anchor }) = self.stack.pop() else {
+                let Some(Frame::Seq { first, start, is_flow, anchor }) = self.stack.pop() else {
                     return Err(Stop);
                 };
-                items.shrink_to_fit();
+                let items = self.items.split_off(first);
                 // The parser's end of a block runs on to the next token.
                 let end =
                     if is_flow { span.end } else { items.last().map_or(span.start, |item| item.span.end) };
@@ -260,10 +261,10 @@ impl<'a> Builder<'a> {
                 Ok(())
             }
             Event::MappingEnd => {
-                let Some(Frame::Map { mut entries, start, is_flow, anchor, .. }) = self.stack.pop() else {
+                let Some(Frame::Map { first, start, is_flow, anchor, .. }) = self.stack.pop() else {
                     return Err(Stop);
                 };
-                entries.shrink_to_fit();
+                let entries = self.entries.split_off(first);
                 let last = entries.last().map_or(span.start, |(key, value)| value.span.end.max(key.span.end));
                 let end = if is_flow { span.end } else { last };
                 self.place(Node { kind: Kind::Map(entries), span: Span { start, end } }, anchor);
@@ -315,14 +316,13 @@ impl<'a> Builder<'a> {
             self.keys.insert(Arc::clone(&own));
             own
         });
-        let Some(Frame::Map { entries, key, seen, .. }) = self.stack.last_mut() else { return };
+        let Some(Frame::Map { first, key, seen, .. }) = self.stack.last_mut() else { return };
+        let entries = &self.entries[*first..];
         let before = if entries.len() < SMALL_MAP {
             entries.iter().find(|(key, _)| Arc::ptr_eq(&key.text, &own)).map(|(key, _)| key.span)
         } else {
-            if seen.is_empty() {
-                seen.extend(entries.iter().map(|(key, _)| (key.text.clone(), key.span)));
-            }
-            seen.insert(Arc::clone(&own), span)
+            let all = || entries.iter().map(|(key, _)| (key.text.clone(), key.span));
+            seen.get_or_insert_with(|| Box::new(all().collect())).insert(Arc::clone(&own), span)
         };
         *key = Some(Key { text: own, span });
         if let Some(first) = before {
@@ -377,10 +377,10 @@ impl<'a> Builder<'a> {
         }
         match self.stack.last_mut() {
             None => self.root = Some(node),
-            Some(Frame::Seq { items, .. }) => items.push(node),
-            Some(Frame::Map { entries, key, .. }) => {
+            Some(Frame::Seq { .. }) => self.items.push(node),
+            Some(Frame::Map { key, .. }) => {
                 if let Some(key) = key.take() {
-                    entries.push((key, node));
+                    self.entries.push((key, node));
                 }
             }
         }
