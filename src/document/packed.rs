@@ -16,23 +16,23 @@ pub struct FileText(Arc<Mutex<Held>>);
 
 #[derive(Debug)]
 enum Held {
-    Plain(Arc<str>),
+    Plain(Arc<String>),
     /// Blocks by LZ4, each with its length before it.
     Packed(Vec<Vec<u8>>),
 }
 
 impl FileText {
     /// Takes a text.
-    pub fn new(text: impl Into<Arc<str>>) -> Self {
-        Self(Arc::new(Mutex::new(Held::Plain(text.into()))))
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(Arc::new(Mutex::new(Held::Plain(Arc::new(text.into())))))
     }
 
     /// Returns the text.
-    pub fn read(&self) -> Arc<str> {
+    pub fn read(&self) -> Arc<String> {
         let mut held = self.held();
         let text = match &*held {
             Held::Plain(text) => return text.clone(),
-            Held::Packed(blocks) => unpack(blocks),
+            Held::Packed(blocks) => Arc::new(unpack(blocks)),
         };
         *held = Held::Plain(text.clone());
         text
@@ -54,11 +54,11 @@ impl FileText {
     }
 }
 
-fn unpack(blocks: &[Vec<u8>]) -> Arc<str> {
+fn unpack(blocks: &[Vec<u8>]) -> String {
     let blocks = blocks.iter().map(|block| lz4_flex::decompress_size_prepended(block));
     let text = blocks.collect::<Result<Vec<_>, _>>().map(|blocks| String::from_utf8(blocks.concat()));
     let Ok(Ok(text)) = text else { unreachable!("it was packed above") };
-    text.into()
+    text
 }
 
 #[cfg(test)]
@@ -72,7 +72,7 @@ mod tests {
         let second = first.clone();
         first.pack();
         assert!(matches!(&*second.held(), Held::Packed(blocks) if blocks.concat().len() < text.len() / 10));
-        assert_eq!(&*second.read(), text);
+        assert_eq!(*second.read(), text);
         assert!(matches!(&*first.held(), Held::Plain(_)));
     }
 

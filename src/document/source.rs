@@ -20,12 +20,12 @@ pub struct Source {
 }
 
 impl Source {
-    fn new(name: String, text: Arc<str>) -> Self {
+    fn new(name: String, text: String) -> Self {
         Self { name, text: FileText::new(text), line_starts: OnceLock::new() }
     }
 
     /// Returns the text, exactly as it was read.
-    pub fn text(&self) -> Arc<str> {
+    pub fn text(&self) -> Arc<String> {
         self.text.read()
     }
 
@@ -70,7 +70,7 @@ pub struct Sources(Vec<Arc<Source>>);
 
 impl Sources {
     /// Adds a text.
-    pub fn add(&mut self, name: impl Into<String>, text: impl Into<Arc<str>>) -> SourceId {
+    pub fn add(&mut self, name: impl Into<String>, text: impl Into<String>) -> SourceId {
         self.adopt(Arc::new(Source::new(name.into(), text.into())))
     }
 
