@@ -27,7 +27,7 @@ const MOST_SUMS: usize = 1000;
 /// The shortest way round, if there is one.
 pub fn forecast(plan: &ResolvedPlan, route: &Route, basis: &Basis) -> Result<Forecast, Cycle> {
     let graph = StepGraph::new(&route.nodes);
-    let schedule = schedule(plan, route, basis)?;
+    let schedule = schedule(plan, route, &graph.order()?, basis);
     let mut times: Vec<NodeTime> = schedule
         .timings
         .iter()

@@ -2,11 +2,11 @@
 //!
 //! Made once and run often: a simulation runs it ten thousand times.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 
 use super::Measured;
 use super::estimate::{Estimate, Groups, estimates, recovering};
-use crate::graph::{Cycle, StepGraph};
 use crate::plan::Action;
 use crate::resolve::{Harm, NodeKind, ResolvedPlan, ResolvedStep, Route};
 use crate::value::{Id, Length};
@@ -114,15 +114,10 @@ pub struct Network {
 }
 
 impl Network {
-    /// Makes the network of a route.
-    ///
-    /// # Errors
-    ///
-    /// The shortest way round, if there is one.
-    pub fn new(plan: &ResolvedPlan, route: &Route, basis: &Basis) -> Result<Self, Cycle> {
-        let order = StepGraph::new(&route.nodes).order()?;
+    /// Makes the network of a route; `order` has each node after all that it waits for.
+    pub fn new(plan: &ResolvedPlan, route: &Route, order: &[usize], basis: &Basis) -> Self {
         let estimates = estimates(plan, route, &basis.measured);
-        let groups = Groups::new(plan, route, &order, &estimates);
+        let groups = Groups::new(plan, route, order, &estimates);
         let whole = |estimate: &Estimate| estimate.work().saturating_add(estimate.fetch).as_millis();
         let mut lengths: Vec<u64> = estimates.iter().map(whole).collect();
         groups.spread(&mut lengths, &mut Vec::new());
@@ -139,7 +134,7 @@ impl Network {
                 before[*earlier].push(at);
             }
         }
-        let node_of = by_rank(plan, route, &order, &before, &lengths);
+        let node_of = by_rank(plan, route, order, &before, &lengths);
         let mut rank_of = vec![0; node_of.len()];
         for (rank, at) in (0..).zip(&node_of) {
             rank_of[*at as usize] = rank;
@@ -165,7 +160,7 @@ impl Network {
                 crews_of[*person as usize].push(crew);
             }
         }
-        Ok(Self {
+        Self {
             members,
             roots: (0..).zip(&open).filter(|(_, open)| **open == 0).map(|(rank, _)| rank).collect(),
             open,
@@ -185,7 +180,7 @@ impl Network {
             arrivals: limits.arrivals,
             without_person: limits.without_person,
             estimates,
-        })
+        }
     }
 
     /// Keeps what tells the numbers of a run apart; nothing can be run on it any more.
@@ -252,9 +247,10 @@ fn by_rank(
     }
     // The longer the way that leads through a node, the less slack it has.
     let way = |at: usize| start[at].saturating_add(tail[at]);
-    let mut nodes: Vec<usize> = (0..len).collect();
-    nodes.sort_by_key(|at| (priority[*at], std::cmp::Reverse(way(*at)), *at));
-    nodes.into_iter().map(small).collect()
+    let mut nodes: Vec<(u32, Reverse<u64>, u32)> =
+        (0..len).map(|at| (priority[at], Reverse(way(at)), small(at))).collect();
+    nodes.sort_unstable();
+    nodes.into_iter().map(|(_, _, at)| at).collect()
 }
 
 /// Collects the limits of the steps.

@@ -7,7 +7,6 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Basis, Recovery, Schedule, Survival, rpo, rto, schedule, survival};
-use crate::graph::{Cycle, StepGraph};
 use crate::plan::{Objective, Scenario};
 use crate::resolve::{AssetRoute, AssetState, Harmed, Harmful, PointLoss, ResolvedPlan, Route, point_loss};
 use crate::value::{Id, Length};
@@ -104,23 +103,20 @@ pub struct Promises {
     pub schedule: Schedule,
 }
 
-/// Works out what a plan promises on a route.
-///
-/// # Errors
-///
-/// The shortest way round, if steps wait for each other: then there is no time at which anything is back.
-pub fn promises(plan: &ResolvedPlan, route: &Route, basis: &Basis) -> Result<Promises, Cycle> {
-    let schedule = schedule(plan, route, basis)?;
+/// Works out what a plan promises on a route; `order` has each node after all that it waits for. Where steps wait for each other
+/// there is none, and no time at which anything is back.
+pub fn promises(plan: &ResolvedPlan, route: &Route, order: &[usize], basis: &Basis) -> Promises {
+    let schedule = schedule(plan, route, order, basis);
     let scenario = route.scenario.as_ref().and_then(|id| plan.scenarios.get(id));
     let mut survived: HashMap<Id, Survival, ahash::RandomState> =
         survival(plan, route).into_iter().map(|survival| (survival.asset.clone(), survival)).collect();
-    let never = never_over(route)?;
+    let never = never_over(route, order);
     let mut losses = Losses { plan, known: HashMap::default() };
     let mut assets = Vec::new();
     let is_hit = |of: &AssetRoute| !matches!(of.state, AssetState::Untouched | AssetState::LeftOut);
     for (id, of) in route.assets.iter().filter(|(_, of)| is_hit(of)) {
         let survival = survived.remove(id);
-        let (data, point) = data_of(&mut losses, route, scenario, id, survival.as_ref());
+        let (data, point) = data_of(&mut losses, route, scenario, (id, of), survival.as_ref());
         let recovery = schedule.recoveries.get(id).filter(|recovery| !never.contains(&recovery.node));
         assets.push(Promise {
             asset: id.clone(),
@@ -133,26 +129,26 @@ pub fn promises(plan: &ResolvedPlan, route: &Route, basis: &Basis) -> Result<Pro
             survival,
         });
     }
-    Ok(Promises { scenario: route.scenario.clone(), assets, schedule })
+    Promises { scenario: route.scenario.clone(), assets, schedule }
 }
 
 /// Returns the nodes that are never over: what nothing brings back, what is stuck, and whatever waits for that.
-fn never_over(route: &Route) -> Result<HashSet<usize, ahash::RandomState>, Cycle> {
+fn never_over(route: &Route, order: &[usize]) -> HashSet<usize, ahash::RandomState> {
     let stuck: HashSet<&str, ahash::RandomState> =
         route.stuck.iter().flat_map(|stuck| &stuck.links).map(|link| link.from.as_str()).collect();
     let mut never = HashSet::default();
     if stuck.is_empty() && route.assets.values().all(|asset| asset.stranded.is_none()) {
-        return Ok(never);
+        return never;
     }
-    for at in StepGraph::new(&route.nodes).order()? {
-        let node = &route.nodes[at];
+    for at in order {
+        let node = &route.nodes[*at];
         let is_stranded = route.assets.get(&node.id).is_some_and(|asset| asset.stranded.is_some());
         let waits = node.after.iter().any(|(before, _)| never.contains(before));
         if is_stranded || waits || stuck.contains(node.id.as_str()) {
-            never.insert(at);
+            never.insert(*at);
         }
     }
-    Ok(never)
+    never
 }
 
 /// Returns what becomes of an asset's data, and how much of it is lost.
@@ -160,16 +156,15 @@ fn data_of(
     losses: &mut Losses<'_>,
     route: &Route,
     scenario: Option<&Scenario>,
-    id: &Id,
+    (id, of): (&Id, &AssetRoute),
     survival: Option<&Survival>,
 ) -> (Data, Option<Result<Arc<PointLoss>, String>>) {
-    let Some(of) = route.assets.get(id) else { return (Data::Kept, None) };
     if !matches!(of.state, AssetState::Lost | AssetState::Damaged | AssetState::Wanted) {
         return (Data::Kept, None);
     }
     let chosen = of.restored_by.as_ref().and_then(|step| route.chosen.get(step)?.copy.as_ref());
     let chosen = chosen.map(|choice| choice.copy.clone());
-    let harms = harms(route, scenario, id);
+    let harms = harms(route, scenario, id, of.was.as_ref());
     let mut lost_from = |copy: &Id| losses.worst(copy, &harms);
     // A step that names no copy restores from whatever is left: the best of it counts.
     let best = || {
@@ -189,11 +184,10 @@ fn data_of(
 }
 
 /// Returns what happens to an asset's data: its place is lost, or something is found late, or both.
-fn harms(route: &Route, scenario: Option<&Scenario>, id: &Id) -> Vec<Harmful> {
+fn harms(route: &Route, scenario: Option<&Scenario>, id: &Id, was: Option<&Id>) -> Vec<Harmful> {
     let found_after = scenario.and_then(|scenario| scenario.found_after).unwrap_or_default();
-    let fall = route.assets.get(id).and_then(|of| route.harm.of_place(of.was.as_ref()?.as_str()));
+    let fall = was.and_then(|was| route.harm.of_place(was.as_str()));
     let mut harms = Vec::new();
-    let was = route.assets.get(id).and_then(|of| of.was.as_ref());
     let is_invaded = was.is_some_and(|was| route.harm.is_compromised(was.as_str()));
     let is_damaged = route.harm.is_damaged(id);
     if fall.is_some_and(|fall| fall.harmed == Harmed::Lost) || !(is_invaded || is_damaged) {

@@ -1,6 +1,6 @@
 //! When each asset is back, what that time is made of, and which dependency is to blame if it is too late.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashMap};
 
 use super::estimate::recovering;
 use super::schedule::chain;
@@ -73,7 +73,11 @@ pub struct CauseLink {
 }
 
 /// Works out when each asset that is hit and comes back is healthy again.
-pub(super) fn recoveries(plan: &ResolvedPlan, route: &Route, timings: &[Timing]) -> BTreeMap<Id, Recovery> {
+pub(super) fn recoveries(
+    plan: &ResolvedPlan,
+    route: &Route,
+    timings: &[Timing],
+) -> HashMap<Id, Recovery, ahash::RandomState> {
     let account = Account::new(plan, route, timings);
     recoveries_of(route).map(|at| (route.nodes[at].id.clone(), account.recovery(at))).collect()
 }

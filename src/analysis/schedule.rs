@@ -1,11 +1,10 @@
 //! When everything runs under the real limits, the critical path, slack, and who waits for what.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use super::dispatch::{Bound, Scratch};
 use super::network::{NONE, Network};
 use super::{Basis, Estimate, Recovery, recoveries};
-use crate::graph::Cycle;
 use crate::resolve::{ResolvedPlan, Route};
 use crate::value::{Id, Length};
 
@@ -69,18 +68,15 @@ pub struct Schedule {
     /// The nodes for which too few people are left in the scenario; they count as if somebody were there.
     pub without_person: Vec<usize>,
     /// For each asset that is hit and comes back, when, and what that is made of.
-    pub recoveries: BTreeMap<Id, Recovery>,
+    pub recoveries: HashMap<Id, Recovery, ahash::RandomState>,
     /// For each node, its place in the order in which what could begin begins.
     pub ranks: Vec<u32>,
 }
 
-/// Works out when everything runs under the real limits: how many commands at the same time, locks, people.
-///
-/// # Errors
-///
-/// The shortest way round, if there is one.
-pub fn schedule(plan: &ResolvedPlan, route: &Route, basis: &Basis) -> Result<Schedule, Cycle> {
-    let mut network = Network::new(plan, route, basis)?;
+/// Works out when everything runs under the real limits: how many commands at the same time, locks, people. `order` has each
+/// node after all that it waits for.
+pub fn schedule(plan: &ResolvedPlan, route: &Route, order: &[usize], basis: &Basis) -> Schedule {
+    let mut network = Network::new(plan, route, order, basis);
     let mut scratch = Scratch::new(&network);
     let total = network.run(&network.lengths, &network.arrivals, &mut scratch);
     let slack = slack(&network, &scratch, total);
@@ -105,7 +101,7 @@ pub fn schedule(plan: &ResolvedPlan, route: &Route, basis: &Basis) -> Result<Sch
     let last = (0..timings.len()).max_by_key(|at| timings[*at].end);
     let without_estimate = (0..timings.len()).filter(|at| timings[*at].estimate.is_unknown()).collect();
     let recoveries = recoveries(plan, route, &timings);
-    Ok(Schedule {
+    Schedule {
         total: Length::from_millis(total),
         critical_path: last.map(|last| chain(&timings, last)).unwrap_or_default(),
         without_estimate,
@@ -113,7 +109,7 @@ pub fn schedule(plan: &ResolvedPlan, route: &Route, basis: &Basis) -> Result<Sch
         recoveries,
         ranks: network.rank_of,
         timings,
-    })
+    }
 }
 
 /// Returns the chain of waits that ends with a node, from first to last.

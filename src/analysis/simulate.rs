@@ -9,7 +9,7 @@ use super::dispatch::{Bound, Scratch};
 use super::network::{NONE, Network, small};
 use super::recovery::recoveries_of;
 use super::{Basis, Failure, Improvement, SimulatedAsset, Simulation, Spread, schedule};
-use crate::graph::Cycle;
+use crate::graph::{Cycle, StepGraph};
 use crate::resolve::{ResolvedPlan, Route};
 use crate::value::{Id, Length};
 
@@ -60,9 +60,10 @@ const PARTS: usize = 200;
 ///
 /// The shortest way round, if there is one.
 pub fn simulate(plan: &ResolvedPlan, route: &Route, basis: &Basis, odds: &Odds) -> Result<Simulation, Cycle> {
-    let network = Network::new(plan, route, basis)?;
+    let order = StepGraph::new(&route.nodes).order()?;
+    let network = Network::new(plan, route, &order, basis);
     let chances = Chances::new(plan, route, &network, basis, odds);
-    let expected = schedule(plan, route, basis)?;
+    let expected = schedule(plan, route, &order, basis);
     let assets: Vec<usize> = recoveries_of(route).collect();
     let mut table = Table::new(&network, &chances, &assets, odds);
     let runs = odds.runs as usize;
@@ -148,7 +149,7 @@ pub fn foresee(
     if assets.is_empty() {
         return Ok(Vec::new());
     }
-    let network = Network::new(plan, route, basis)?;
+    let network = Network::new(plan, route, &StepGraph::new(&route.nodes).order()?, basis);
     let chances = Chances::new(plan, route, &network, basis, odds);
     let outcomes = Table::new(&network, &chances, &assets, odds).runs(odds.runs as usize, NONE, false);
     let foreseen = assets.iter().zip(outcomes.assets).map(|(node, mut times)| {

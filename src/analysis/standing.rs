@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Basis, Data, Verdict, promises};
+use crate::graph::StepGraph;
 use crate::resolve::{AssetState, Placement, Request, ResolvedPlan, Router};
 use crate::value::{Id, Length};
 
@@ -50,7 +51,8 @@ pub fn standings(plan: &ResolvedPlan, placement: &Placement, basis: &Basis) -> V
     let router = Router::new(plan);
     for scenario in scenarios {
         let route = router.route(placement, &Request { scenario, ..Request::default() });
-        let Ok(promises) = promises(plan, &route, basis) else { continue };
+        let Ok(order) = StepGraph::new(&route.nodes).order() else { continue };
+        let promises = promises(plan, &route, &order, basis);
         for promise in &promises.assets {
             let of = route.assets.get(&promise.asset);
             all.push(Standing {

@@ -17,6 +17,7 @@ use crate::document::Sources;
 use crate::error::Error;
 use crate::event::{Mode, Outline, OutlineKind, Prediction, RunStarted, Target};
 use crate::exit::Exit;
+use crate::graph::StepGraph;
 use crate::journal::{Runs, Writer};
 use crate::plan::{Action, Operation};
 use crate::resolve::{
@@ -152,10 +153,8 @@ pub(super) fn run(args: &Args, global: &Global, terminal: &Terminal) -> Result<E
     let route = route(&plan, &opened.placement, &request);
     refuse_dead_ends(&route, mode)?;
     let basis = choose::basis(&workspace, &plan, args.max_parallel);
-    let ranks = match Network::new(&plan, &route, &basis) {
-        Ok(network) => network.ranks().to_vec(),
-        Err(_) => return Err(choose::plan_has_errors(&args.plan)),
-    };
+    let order = StepGraph::new(&route.nodes).order().map_err(|_| choose::plan_has_errors(&args.plan))?;
+    let ranks = Network::new(&plan, &route, &order, &basis).ranks().to_vec();
     let estimates: Vec<Option<Length>> =
         route.nodes.iter().map(|node| expected(&plan, node, &basis)).collect();
     let predicted = predict(&plan, &route, &basis);

@@ -12,6 +12,7 @@ use crate::effect::{Dry, DrySetup};
 use crate::engine::{self, Ground, Setup};
 use crate::error::Error;
 use crate::event::{Event, Listener, Mode, RunStarted, RunState};
+use crate::graph::StepGraph;
 use crate::journal::Writer;
 use crate::keeper;
 use crate::plan::Operation;
@@ -65,10 +66,8 @@ impl Preconditions<'_> {
             return Ok(dead_ends);
         }
         let basis = choose::basis(self.workspace, self.plan, None);
-        let network = Network::new(self.plan, &route, &basis);
-        let Ok(ranks) = network.map(|network| network.ranks().to_vec()) else {
-            return Err(choose::plan_has_errors(self.file));
-        };
+        let order = StepGraph::new(&route.nodes).order().map_err(|_| choose::plan_has_errors(self.file))?;
+        let ranks = Network::new(self.plan, &route, &order, &basis).ranks().to_vec();
         let course = Course::new(self.plan, &route, &vec![None; route.nodes.len()], &ranks);
         if course.nodes.is_empty() {
             return Ok(Vec::new());

@@ -26,7 +26,8 @@ impl Routed {
 
     /// Returns what the plan promises; what goes round in circles promises nothing.
     pub fn promises(&self, context: &Context<'_>) -> Option<&Promises> {
-        let make = || promises(context.resolved, &self.route, context.basis()).ok();
+        let make =
+            || Some(promises(context.resolved, &self.route, self.order.as_ref().ok()?, context.basis()));
         self.promises.get_or_init(make).as_ref()
     }
 

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use drplan::analysis::{Basis, schedule};
 use drplan::document::Sources;
+use drplan::graph::StepGraph;
 use drplan::resolve::{Request, route};
 use drplan::workspace::Opened;
 
@@ -32,7 +33,8 @@ fn every_plan_brings_back_every_asset_in_every_scenario() {
                     });
                     assert!(left_out || fate.stranded.is_none(), "{what}: {asset} {:?}", fate.stranded);
                 }
-                schedule(&variant.resolved, &route, &Basis::default()).unwrap();
+                let order = StepGraph::new(&route.nodes).order().unwrap();
+                schedule(&variant.resolved, &route, &order, &Basis::default());
             }
         }
     }

@@ -9,6 +9,7 @@ use drplan::analysis::{
     sum_words,
 };
 use drplan::document::Sources;
+use drplan::graph::StepGraph;
 use drplan::resolve::{Request, ResolvedPlan, Route, route};
 use drplan::value::{Id, Length};
 use drplan::workspace::Opened;
@@ -49,7 +50,8 @@ fn case_in(scenario: &str, text: &str, basis: &Basis) -> Case {
     let scenario = Id::trusted(scenario);
     let request = Request { scenario: Some(&scenario), ..Request::default() };
     let route = route(&plan, &opened.placement, &request);
-    let schedule = schedule(&plan, &route, basis).unwrap();
+    let order = StepGraph::new(&route.nodes).order().unwrap();
+    let schedule = schedule(&plan, &route, &order, basis);
     Case { plan, route, schedule }
 }
 
