@@ -61,7 +61,7 @@ impl<'a> Teller<'_, 'a> {
         let has = 1 + spots.len();
         let more = self.holding.sure().count() > spots.len();
         let asset = self.holding.asset;
-        let message = match has {
+        let message = || match has {
             1 => {
                 format!("there is no copy of `{asset}` beside the original, and the policy demands {wanted}")
             }
@@ -82,11 +82,14 @@ impl<'a> Teller<'_, 'a> {
         let media: BTreeSet<&Id> = self.holding.sure().filter_map(|held| held.copy.medium.as_ref()).collect();
         let has = media.len();
         let asset = self.holding.asset;
-        let kinds = if has == 1 { "kind" } else { "kinds" };
-        let known = if has == 0 { String::new() } else { format!(" ({})", listed(&Vec::from_iter(media))) };
-        let message = format!(
-            "the copies of `{asset}` are on {has} {kinds} of medium{known}, and the policy demands {wanted}"
-        );
+        let message = || {
+            let kinds = if has == 1 { "kind" } else { "kinds" };
+            let known =
+                if has == 0 { String::new() } else { format!(" ({})", listed(&Vec::from_iter(media))) };
+            format!(
+                "the copies of `{asset}` are on {has} {kinds} of medium{known}, and the policy demands {wanted}"
+            )
+        };
         let help =
             "say the `medium` of each copy, such as disk, object or tape, or add a copy on another one";
         let against =
@@ -115,8 +118,9 @@ impl<'a> Teller<'_, 'a> {
         let reasons: Vec<Option<String>> = self.holding.copies.iter().map(&mut against).collect();
         let asset = self.holding.asset;
         let has = count(self.holding, &reasons);
-        let message =
-            format!("{} of `{asset}` provably at another site, and the policy demands {wanted}", copies(has));
+        let message = || {
+            format!("{} of `{asset}` provably at another site, and the policy demands {wanted}", copies(has))
+        };
         let help = "add a copy elsewhere, and let every place say `in` which place of kind `site` it is: another \
                     account or host is not yet another site";
         let why = |held: &Held<'_>| reason_of(self.holding, &reasons, held);
@@ -129,8 +133,9 @@ impl<'a> Teller<'_, 'a> {
             self.holding.copies.iter().map(|held| self.against_immutability(held)).collect();
         let asset = self.holding.asset;
         let has = count(self.holding, &reasons);
-        let message =
-            format!("{} of `{asset}` that nobody can destroy, and the policy demands {wanted}", copies(has));
+        let message = || {
+            format!("{} of `{asset}` that nobody can destroy, and the policy demands {wanted}", copies(has))
+        };
         let help = "give a copy `immutable` (object lock, write-once tape) for as long as an intruder may go unnoticed \
                     and the points are apart";
         let why = |held: &Held<'_>| reason_of(self.holding, &reasons, held);
@@ -176,7 +181,7 @@ impl<'a> Teller<'_, 'a> {
         let has = self.holding.sure().filter(|held| !held.copy.verify.is_empty()).count();
         let asset = self.holding.asset;
         let message =
-            format!("{} of `{asset}` with a verification, and the policy demands {wanted}", copies(has));
+            || format!("{} of `{asset}` with a verification, and the policy demands {wanted}", copies(has));
         let help = "give a copy a `verify` that fails when its point cannot be restored, such as a checksum or a listing";
         let against = |held: &Held<'_>| held.copy.verify.is_empty().then(|| "has no `verify`".to_owned());
         self.tell(has, wanted, "verified", message, help, against)
@@ -187,7 +192,7 @@ impl<'a> Teller<'_, 'a> {
         has: usize,
         wanted: u32,
         key: &str,
-        message: String,
+        message: impl FnOnce() -> String,
         help: &str,
         against: impl Fn(&Held<'a>) -> Option<String>,
     ) -> Option<Finding> {
@@ -196,7 +201,7 @@ impl<'a> Teller<'_, 'a> {
         }
         let context = self.context;
         let demand = context.place(&KeyPath::root().key("policy").key("copies").key(key), Part::Value);
-        let mut finding = Finding::error(Copies::META.name, message)
+        let mut finding = Finding::error(Copies::META.name, message())
             .at(context.place_of_asset(self.holding.asset), "has too few")
             .help(format!("{help}; {EXCEPT}"));
         for held in &self.holding.copies {

@@ -20,6 +20,7 @@ impl Rule for DuplicateId {
 
     fn check(&self, context: &Context<'_>, sink: &mut Sink) {
         let mut first_of: HashMap<&str, (NameKind, &'static str), ahash::RandomState> = HashMap::default();
+        first_of.reserve(context.plan.steps.len() + context.plan.assets.len());
         for (kind, section, id) in declared(context) {
             let Some((other, first)) = first_of.get(id) else {
                 first_of.insert(id, (kind, section));

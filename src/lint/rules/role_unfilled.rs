@@ -1,5 +1,7 @@
 //! A task for people of whom a scenario leaves none, or too few.
 
+use std::collections::HashSet;
+
 use crate::document::{KeyPath, Part};
 use crate::finding::{Finding, RuleMeta};
 use crate::lint::holdings::listed;
@@ -65,9 +67,16 @@ impl Rule for RoleUnfilled {
         if context.plan.people.is_empty() {
             return;
         }
+        // Thousands of steps ask the same of the same people.
+        let mut filled = HashSet::<_, ahash::RandomState>::default();
         for task in tasks(context, routed) {
-            if let Some(finding) = judge(context, routed, &task) {
-                sink.add(finding, task.about().within(routed.route.scenario.as_ref()));
+            let asked = (task.by, task.quorum, task.other);
+            if filled.contains(&asked) {
+                continue;
+            }
+            match judge(context, routed, &task) {
+                Some(finding) => sink.add(finding, task.about().within(routed.route.scenario.as_ref())),
+                None => _ = filled.insert(asked),
             }
         }
     }
