@@ -1,6 +1,8 @@
 //! A controller's time with a run: engine, effects, listeners, and what is told at the end.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -230,9 +232,8 @@ fn exit_of(halt: Halt, result: Option<RunResult>, report: &Report) -> Exit {
 pub(super) fn write_report(run_dir: &Path) -> Result<(Report, PathBuf), Error> {
     let report = report_of(run_dir)?;
     let markdown = run_dir.join("report.md");
-    let json = report::json(&report).map_err(|error| Error::unable(error.to_string()))?;
-    write(&run_dir.join("report.json"), &json)?;
-    write(&markdown, &report::markdown(&report))?;
+    write(&run_dir.join("report.json"), |file| report::write_json(&report, file))?;
+    write(&markdown, |file| file.write_all(report::markdown(&report).as_bytes()))?;
     Ok((report, markdown))
 }
 
@@ -265,10 +266,13 @@ fn unreadable(error: &journal::ReadError) -> Error {
     Error::unable(format!("cannot {error}"))
 }
 
-#[expect(clippy::disallowed_methods, reason = "a report is made anew from the journal whenever it is lost")]
-fn write(path: &Path, text: &str) -> Result<(), Error> {
-    std::fs::write(path, text)
-        .map_err(|error| Error::unable(format!("cannot write {}: {error}", path.display())))
+/// Writes a file that is made anew from the journal whenever it is lost.
+fn write(path: &Path, text: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> Result<(), Error> {
+    let written = File::create(path).map(BufWriter::new).and_then(|mut file| {
+        text(&mut file)?;
+        file.flush()
+    });
+    written.map_err(|error| Error::unable(format!("cannot write {}: {error}", path.display())))
 }
 
 fn inherited(pass_env: &[String]) -> BTreeMap<String, String> {

@@ -18,7 +18,7 @@ pub use account::{
     schema as report_schema,
 };
 pub use headline::headline;
-pub use json::{json, record_json};
+pub use json::{json, record_json, write_json};
 pub use markdown::markdown;
 pub use measured::{Compared, Measured, Reached, measure, targets_met};
 pub use record::{

@@ -233,8 +233,7 @@ impl Show {
                     while let Some(heard) = next {
                         match heard {
                             Told::Away(left) => {
-                                // Nobody reads the keyboard while another has it.
-                                keys = None;
+                                put_down(&mut keys);
                                 is_away = true;
                                 Console::release();
                                 let _ = left.send(());
@@ -326,6 +325,16 @@ impl Show {
             paint: self.paint,
         };
         self.console.draw(|buffer| picture.draw(buffer))
+    }
+}
+
+/// Lets go of the keyboard, for another who will read it.
+///
+/// The thread that reads for a stream ends a moment after the stream, and what is typed in that moment would be lost. It holds the
+/// lock that a new stream waits for.
+fn put_down(keys: &mut Option<EventStream>) {
+    if keys.take().is_some() {
+        drop(EventStream::new());
     }
 }
 
