@@ -95,7 +95,7 @@ impl Archived {
         stage.execute(&[]).exits(0);
         assert_eq!(self.server.truth("shop"), self.truth);
         is_as_it_was(&copy, &base());
-        tells(&stage, "db/fetch", "MiB/s");
+        tells(&stage, "db/fetch", "iB/s");
         assert_eq!(
             self.server.sql("postgres", "select pg_is_in_recovery(), current_setting('restore_command')"),
             "f|"

@@ -149,7 +149,7 @@ fn a_backup_comes_back_and_the_logs_lead_to_a_point_in_time() {
     stage.run(&["execute", "plan.yaml", "--dry-run"]).exits(0);
     stage.execute(&[]).exits(0);
     assert_eq!(server.truth("shop"), truth);
-    tells(&stage, "db/prepare", "MiB/s");
+    tells(&stage, "db/prepare", "iB/s");
     tells(&stage, "logs/replay", " copied, ");
     is_as_it_was(&copy, &untouched(folder.path(), ""));
     refused(&plan("yes"), "before-restore is kept");
