@@ -162,7 +162,8 @@ visit() {
     on_record= emptied=
     # Whoever waits here for a connection that is gone may go.
     for waiting in "$attempt"/wake.*; do
-      [ ! -p "$waiting" ] || { echo leave 1<>"$waiting"; rm -f "$waiting"; }
+      # The name goes first: whoever has opened the pipe by then hears the word, and nobody opens it after that.
+      [ ! -p "$waiting" ] || { rm -f "$waiting"; echo leave >&9; } 9<>"$waiting"
     done
   fi
   ! over || { tidy; finish rest; }
