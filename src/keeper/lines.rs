@@ -58,7 +58,7 @@ pub(super) fn halves(stream: tokio::net::UnixStream) -> io::Result<(pipe::Receiv
     Ok((pipe::Receiver::from_owned_fd_unchecked(stream.try_clone()?.into())?, Outgoing { stream }))
 }
 
-/// The half that is written to. When it is dropped, the other side has read all.
+/// The half that is written to. When it is dropped, the other side comes to the end of the conversation.
 #[derive(Debug)]
 pub(super) struct Outgoing {
     stream: UnixStream,

@@ -201,6 +201,21 @@ async fn survives_its_controller() {
     gone(keeper).await;
 }
 
+/// A socket takes two hundred kilobytes, and the rest once the other side has read these.
+#[tokio::test]
+async fn a_request_may_be_larger_than_a_socket_takes_at_once() {
+    let run = Run::new();
+    let mut client = run.client().await;
+    let mut job = run.job("large", "echo \"${#V0} ${#V9}\"");
+    for at in 0..10 {
+        job.env.insert(format!("V{at}"), "v".repeat(100_000));
+    }
+    within(client.send(&[start(job)])).await.unwrap();
+    assert_eq!(end_of(&mut client, "large").await.exit, Exit::Code(0));
+    assert_eq!(run.text("large", "stdout"), "100000 100000\n");
+    finish(client).await;
+}
+
 #[tokio::test]
 async fn long_paths_and_short_steps() {
     let home = tempfile::tempdir().unwrap();
