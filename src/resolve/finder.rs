@@ -136,6 +136,12 @@ impl<'a> Finder<'a> {
         }
     }
 
+    /// Whether a thing is no step that `when` or the environment takes out.
+    fn may_be_done(&self, thing: Thing) -> bool {
+        let Thing::Step(at) = thing else { return true };
+        self.applies(&self.plan.steps[at])
+    }
+
     /// Returns the first step that can provide a place: one whose own places and people can be had.
     fn provider_of(&self, place: usize) -> Option<usize> {
         let other = self.other(Thing::Place(place), Kind::ProvidedBy);
@@ -390,7 +396,7 @@ impl<'a> Finder<'a> {
                     .any
                     .iter()
                     .copied()
-                    .filter(|thing| self.is_usable(*thing))
+                    .filter(|thing| self.is_usable(*thing) && self.may_be_done(*thing))
                     .take(need.enough())
                     .collect(),
             };

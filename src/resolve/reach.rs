@@ -145,6 +145,11 @@ impl<'a> Reach<'a> {
             let requirements = self.requirements_at(at, *thing);
             for requirement in requirements.iter().filter(|requirement| requirement.at_least > 0) {
                 let needed = requirement.any.iter().filter_map(|needed| self.at_of.get(*needed));
+                // What is left out serves nobody who can have another.
+                let done = |at: &usize| !self.left_out[*at];
+                let all =
+                    requirement.any.len() <= 1 || needed.clone().filter(done).count() < requirement.enough();
+                let needed = needed.filter(|at| all || done(at));
                 links.extend(needed.map(|needed| (small(needed), small(whose.len()))));
                 whose.push(small(at));
                 missing.push(requirement.at_least);
