@@ -10,7 +10,7 @@ use super::reliance::{Kind, Requirement, Thing, first_restored, together};
 use super::route::{AssetState, Request, Route, StepChoice};
 use super::supply::Supply;
 use super::{Column, Fall, Harm, Placement, ResolvedPlan, ResolvedStep};
-use crate::plan::{Action, Operation, Scenario};
+use crate::plan::{Action, Need, Operation, Scenario};
 use crate::value::Id;
 
 /// Another way than the first in the file, for what cannot be had by that one.
@@ -68,6 +68,7 @@ impl<'a> Finder<'a> {
             harm: scenario.map(|scenario| Harm::of(plan, scenario)).unwrap_or_default(),
             assets: Column::new(&index.asset_ids),
             chosen: Column::new(&index.step_ids),
+            lived_in: lived_in(plan, placement),
             ..Route::default()
         };
         let supply = Supply::new(index, &route);
@@ -367,8 +368,7 @@ impl<'a> Finder<'a> {
     /// Whether a place is there, before anything is done.
     fn stands(&self, place: Thing) -> bool {
         let Thing::Place(at) = place else { return false };
-        let exists = self.plan.places.get_index(at).is_some_and(|(_, place)| place.exists);
-        exists && self.fall_of(place).is_none()
+        self.route.exists(self.plan, at) && self.fall_of(place).is_none()
     }
 
     /// Returns the controller to take where the first choice is stuck.
@@ -433,4 +433,17 @@ impl<'a> Finder<'a> {
             Thing::Step(_) | Thing::Asset(_) | Thing::Person(_) | Thing::Secret(_) | Thing::Copy(..) => {}
         }
     }
+}
+
+/// Returns the places in which assets live that have moved, and all that these places are in.
+fn lived_in(plan: &ResolvedPlan, placement: &Placement) -> HashSet<usize, ahash::RandomState> {
+    let mut open: Vec<&Id> = placement.homes.values().collect();
+    let mut lived_in = HashSet::default();
+    while let Some(place) = open.pop() {
+        let Some((at, _, declared)) = plan.places.get_full(place) else { continue };
+        if lived_in.insert(at) {
+            open.extend(declared.in_.iter().flat_map(Need::ids));
+        }
+    }
+    lived_in
 }

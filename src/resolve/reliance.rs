@@ -158,10 +158,7 @@ impl<'a, 'r> Reliance<'a, 'r> {
     pub(super) fn is_gone(&self, thing: Thing) -> bool {
         let is_set = |list: &[bool], at: usize| list.get(at).copied().unwrap_or(true);
         match thing {
-            Thing::Place(at) => {
-                let place = self.index.plan.places.get_index(at);
-                is_set(&self.fallen.0, at) || place.is_none_or(|(_, place)| !place.exists)
-            }
+            Thing::Place(at) => is_set(&self.fallen.0, at) || !self.route.exists(self.index.plan, at),
             Thing::Person(at) => is_set(&self.fallen.1, at),
             Thing::Asset(_) | Thing::Step(_) | Thing::Secret(_) | Thing::Copy(..) => false,
         }

@@ -3,7 +3,7 @@
 //! One pure function, used by graph, analysis, execute and render alike, so that they cannot disagree.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::copies::CopyChoice;
 use super::finder::{Finder, Way};
@@ -100,6 +100,9 @@ pub struct Route {
     pub assets: Column<AssetRoute>,
     /// The chosen steps, by the id that a person wrote.
     pub chosen: Column<StepChoice>,
+    /// The places, by position, that are there because assets live in them now, whatever the plan says of the time before they
+    /// were built.
+    pub(super) lived_in: HashSet<usize, ahash::RandomState>,
     /// What was found against steps while others were chosen, by position.
     pub(super) against: HashMap<usize, Cow<'static, str>, ahash::RandomState>,
     /// What can never begin, and why.
@@ -109,6 +112,12 @@ pub struct Route {
 }
 
 impl Route {
+    /// Whether a place is there unless it has fallen.
+    pub(super) fn exists(&self, plan: &ResolvedPlan, place: usize) -> bool {
+        plan.places.get_index(place).is_some_and(|(_, declared)| declared.exists)
+            || self.lived_in.contains(&place)
+    }
+
     /// Returns the place where a step is done; nothing if that is the controller.
     pub fn place_of(&self, plan: &ResolvedPlan, step: &ResolvedStep) -> Option<Id> {
         match step.common.on.as_ref()?.as_str() {

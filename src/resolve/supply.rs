@@ -23,7 +23,10 @@ impl Supply {
         let plan = index.plan;
         let is_well = |id: &Id| route.harm.of_place(id.as_str()).is_none();
         let mut supply = Self {
-            places: plan.places.iter().map(|(id, place)| place.exists && is_well(id)).collect(),
+            places: (0..)
+                .zip(plan.places.keys())
+                .map(|(at, id)| route.exists(plan, at) && is_well(id))
+                .collect(),
             people: plan.people.keys().map(is_well).collect(),
             steps: vec![false; plan.steps.len()],
         };

@@ -230,6 +230,24 @@ fn when_takes_a_step_out_and_nothing_unneeded_runs() {
 }
 
 #[test]
+fn of_several_steps_one_that_is_left_out_stands_for_none_that_is_not() {
+    let gates = "steps:\n  out: { needs: [db], when: { operation: recover }, run: 'true' }\n  \
+                 home: { needs: [db], when: { operation: failback }, run: 'true' }\n  \
+                 publish: { restores: [app], needs: [{ any: [GATES] }], run: 'true' }";
+    let app = "assets:\n  app: { kind: app, homes: [old, new], needs: [db] }";
+    for any in ["out, home", "home, out"] {
+        let plan = DB.replace("assets:", app).replace("steps:", &gates.replace("GATES", any));
+        assert_eq!(lost(&plan).chosen(), ["build", "out", "publish", "restore"], "{any}");
+        let placed = [("db", "new"), ("app", "new")];
+        let back = case(&plan, None, Operation::Failback, &placed);
+        assert_eq!(back.chosen(), ["home", "publish", "restore"], "{any}");
+        // Where none is done there is nothing to wait for.
+        let neither = plan.replace("operation: recover", "environment: drill");
+        assert_eq!(lost(&neither).chosen(), ["build", "publish", "restore"], "{any}");
+    }
+}
+
+#[test]
 fn failback_goes_back_to_the_first_home() {
     let case = case(DB, None, Operation::Failback, &[("db", "new")]);
     assert_eq!((case.state("db"), case.home("db")), (AssetState::Returning, Some("old")));
@@ -240,6 +258,26 @@ fn failback_goes_back_to_the_first_home() {
 fn placement_says_where_things_are_lost_from() {
     let case = case(DB, Some("loss"), Operation::Recover, &[("db", "new")]);
     assert_eq!(case.state("db"), AssetState::Untouched);
+}
+
+#[test]
+fn where_an_asset_lives_now_nothing_is_built_again() {
+    // The new host is one that a step builds, in a site that another step builds.
+    let plan = format!("{DB}  site: {{ provides: [yard], run: 'true' }}\n")
+        .replace("assets:", "  yard: { kind: site, exists: false }\nassets:")
+        .replace("  loss:", "  spoilt: { title: It is spoilt, damage: [db] }\n  loss:");
+    let plan = plan.replace("[old, new]", "[old, late]").replace("provides: [new]", "provides: [late]");
+    let plan = plan.replace("assets:", "  late: { kind: host, in: [yard], exists: false }\nassets:");
+    let moved = [("db", "late")];
+    assert_eq!(case(&plan, Some("spoilt"), Operation::Recover, &moved).chosen(), ["restore"]);
+    // From there it goes home without a step that would make the host anew under it.
+    let home = plan.replace("on: home, run", "on: home, needs: [dump], run")
+        + "  dump: { on: late, when: { operation: failback }, run: 'true' }\n";
+    assert_eq!(case(&home, None, Operation::Failback, &moved).chosen(), ["dump", "restore"]);
+    // A home that falls is built again.
+    let fallen = plan.replace("lose: [here]", "lose: [here, late]");
+    assert_eq!(case(&fallen, Some("loss"), Operation::Recover, &moved).chosen(), ["build", "restore"]);
+    assert_eq!(lost(&plan).chosen(), ["build", "restore", "site"]);
 }
 
 #[test]
