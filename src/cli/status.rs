@@ -70,12 +70,17 @@ pub(super) fn status(args: &StatusArgs, global: &Global, terminal: &Terminal) ->
     let Some(start) = &state.start else {
         return Err(Error::unable(format!("the run {run} never began: its journal is empty")));
     };
+    let unheard = super::waiting::unheard(&run_dir, &state);
     let mut text = format!(
-        "{run}  {} ({})\n{}\n\n",
+        "{run}  {} ({})\n{}\n",
         plain(&start.title),
         start.mode.title(),
         standing(&state, &runs, &run)
     );
+    for (_, line) in unheard.iter().filter(|(step, _)| step.is_none()) {
+        text.push_str(&format!("{line}\n"));
+    }
+    text.push('\n');
     let width = state.nodes().iter().map(|node| node.id.as_str().len()).max().unwrap_or(0);
     let waiting = super::waiting::waiting(&run_dir, &state, &journal.records);
     for (node, record) in state.nodes().iter().zip(&state.steps) {
@@ -90,6 +95,9 @@ pub(super) fn status(args: &StatusArgs, global: &Global, terminal: &Terminal) ->
         if let StepState::Failed { attempt } = record.state {
             more.extend(last_words(&run_dir, &node.id, attempt));
         }
+        more.extend(
+            unheard.iter().filter(|(step, _)| step.as_ref() == Some(&node.id)).map(|(_, line)| line.clone()),
+        );
         for line in more {
             text.push_str(&format!("  {:width$}    {line}\n", ""));
         }

@@ -1,11 +1,11 @@
-//! What `drplan status` tells of a step that waits for a person: for whom, and who has said what.
+//! What `drplan status` tells of people: whom a step waits for, who has said what, and what nobody has heard yet.
 
 use std::path::Path;
 
 use super::frozen::Frozen;
 use crate::engine::Hearing;
-use crate::event::{Answer, Event, Proof, RunState, StepState};
-use crate::journal::Record;
+use crate::event::{Answer, Event, Proof, RunResult, RunState, StepState};
+use crate::journal::{Kind, Record, Request, look};
 use crate::plan::Action;
 use crate::value::{Id, plain};
 
@@ -60,4 +60,35 @@ fn said(record: &Record) -> Option<String> {
         }
         _ => None,
     }
+}
+
+/// Returns lines about what was asked of a run that nobody has heard yet: each with the step that it is about, if any.
+pub(super) fn unheard(run_dir: &Path, state: &RunState) -> Vec<(Option<Id>, String)> {
+    // After a failed step a run goes on once more.
+    if !matches!(state.result, None | Some(RunResult::Failed)) {
+        return Vec::new();
+    }
+    // Whoever only looks is not kept from it by an inbox that cannot be read.
+    let found = look(run_dir).unwrap_or_default();
+    let new = found.into_iter().filter(|found| !state.heard.contains(&found.sha256));
+    let requests = new.filter_map(|found| found.request.ok().filter(|request| request.refused.is_none()));
+    requests.map(|request| (request.step.clone(), asked(&request))).collect()
+}
+
+fn asked(request: &Request) -> String {
+    let what = match request.kind {
+        Kind::Approve => "has said yes".to_owned(),
+        Kind::Refuse => "has said no".to_owned(),
+        Kind::Skip => "has asked to go on without it".to_owned(),
+        Kind::Retry => "has asked to try it again".to_owned(),
+        Kind::HandOver => {
+            format!("has handed it over to {}", request.to.as_ref().map_or("nobody", Id::as_str))
+        }
+        Kind::Abort => "has asked to give the run up".to_owned(),
+        Kind::Undo => "has asked to take back what was done".to_owned(),
+        Kind::Commit => "has said that what was done stays".to_owned(),
+    };
+    let why = request.reason.as_ref().map(|why| format!(": {}", plain(why))).unwrap_or_default();
+    let (at, by) = (request.at.for_people(), plain(&request.by));
+    format!("{at}: {by} {what}{why} (it is heard when the run goes on)")
 }

@@ -91,6 +91,20 @@ impl<'a> Hearing<'a> {
 
     /// Returns the people who may answer a step now; nobody if anybody may.
     pub fn may_answer(&self, step: &Id) -> Vec<Id> {
+        let named = self.named_for(step);
+        let Some(distinct) =
+            self.step(step).and_then(approve_of).and_then(|approve| approve.distinct_from.as_ref())
+        else {
+            return named;
+        };
+        let (out, may): (Vec<Id>, Vec<Id>) =
+            named.into_iter().partition(|person| self.is_of(distinct, person.as_str()));
+        // Nobody would read as anybody: those whom the plan names are told that it must be another.
+        if may.is_empty() { out } else { may }
+    }
+
+    /// Returns whom the plan, or a hand-over, names for a step; nobody if anybody may answer.
+    pub(super) fn named_for(&self, step: &Id) -> Vec<Id> {
         let held_by = self.state.step(step.as_str()).and_then(|record| record.people().held_by.clone());
         match (held_by, self.step(step)) {
             (Some(held_by), _) => vec![held_by],
@@ -169,28 +183,18 @@ impl<'a> Hearing<'a> {
             | Decision::Start => return None,
         }
         let by = said.by.as_str();
-        let people = self.may_answer(&step.id);
+        let people = self.named_for(&step.id);
         if !self.is_for_anybody(step) && !people.iter().any(|id| id.as_str() == by) {
-            return Some(format!("{by} may not answer it; these may: {}", listed(&people)));
+            return Some(format!(
+                "{by} may not answer it; these may: {}",
+                listed(&self.may_answer(&step.id))
+            ));
         }
         let approve = approve?;
-        if let Some(distinct) = &approve.distinct_from {
-            let is_other = if distinct.as_str() == "starter" {
-                self.start.by == by
-            } else {
-                self.state.step(distinct.as_str()).is_some_and(|record| {
-                    record.people().answered_by.as_deref() == Some(by)
-                        || record
-                            .people()
-                            .agreed
-                            .iter()
-                            .chain(&record.people().handed_by)
-                            .any(|person| person == by)
-                })
-            };
-            if is_other {
-                return Some(format!("it must be another person than {distinct} ({by})"));
-            }
+        if let Some(distinct) = &approve.distinct_from
+            && self.is_of(distinct, by)
+        {
+            return Some(format!("it must be another person than {distinct} ({by})"));
         }
         let agreed = self
             .state
@@ -198,6 +202,18 @@ impl<'a> Hearing<'a> {
             .is_some_and(|record| record.people().agreed.iter().any(|a| a == by));
         let again = agreed && said.decision == Decision::Approve;
         again.then(|| format!("{by} has agreed already; it takes another person"))
+    }
+
+    /// Whether somebody is one of those from whom an approval must be distinct: who began the run, or who did a step, or any
+    /// part of it, or had a hand in it.
+    fn is_of(&self, distinct: &Id, by: &str) -> bool {
+        if distinct.as_str() == "starter" {
+            return self.start.by == by;
+        }
+        self.state.whole(distinct.as_str()).map(StepRecord::people).any(|people| {
+            people.answered_by.as_deref() == Some(by)
+                || people.agreed.iter().chain(&people.handed_by).any(|person| person == by)
+        })
     }
 
     /// Returns the outputs of a step that a person's words give; nothing where the step has none, or where it is not said that

@@ -52,7 +52,8 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
         self.doing[at] = Doing::Asking;
         let hearing = self.hearing();
         let step = self.id(at);
-        let from = hearing.may_answer(step);
+        // Whoever sits there says who they are; that it is not one who must not answer is for nobody to presume.
+        let from = hearing.named_for(step);
         let key = |person: &Id| {
             let key = hearing.key_of(person.as_str())?.ok()?;
             Some((person.clone(), Signer { key, role: hearing.role_of(Some(step), person) }))

@@ -212,15 +212,15 @@ impl RunState {
         self.position(id).and_then(|at| self.steps.get(at))
     }
 
+    /// Returns a step with all of its parts, whether it has them by a recipe, a child plan or `each`.
+    pub fn whole<'a, 'i>(&'a self, id: &'i str) -> impl Iterator<Item = &'a StepRecord> + use<'a, 'i> {
+        let nodes = self.nodes().iter().zip(&self.steps);
+        nodes.filter(move |(node, _)| node.id.is_of(id)).map(|(_, record)| record)
+    }
+
     /// Returns when the first part of a step began that has parts, else when the step itself began.
     pub fn whole_begun(&self, id: &str) -> Option<&Stamp> {
-        let own = self.step(id)?.started.as_ref();
-        let is_part = |node: &&Outline| {
-            node.id.as_str().strip_prefix(id).is_some_and(|rest| rest.starts_with(['/', '@']))
-        };
-        let parts = self.nodes().iter().filter(is_part);
-        let begun = parts.filter_map(|part| self.step(part.id.as_str())?.started.as_ref());
-        begun.chain(own).min_by_key(|stamp| stamp.at)
+        self.whole(id).filter_map(|record| record.started.as_ref()).min_by_key(|stamp| stamp.at)
     }
 
     /// Returns the nodes of the route; none before the start.

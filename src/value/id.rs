@@ -231,6 +231,12 @@ fn check_run_id(text: &str) -> Result<(), String> {
 }
 
 impl Id {
+    /// Whether it is that step or a part of it: of its recipe, its child plan or its `each`.
+    pub fn is_of(&self, whole: &str) -> bool {
+        let rest = self.as_str().strip_prefix(whole);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '@']))
+    }
+
     /// Returns the id of a part of this one: `restore` and `unpack` make `restore/unpack`.
     #[must_use]
     pub fn join(&self, part: &Self) -> Self {

@@ -194,3 +194,70 @@ fn a_request_that_makes_no_sense_is_put_aside() {
     stage.run(&["approve", "latest", "go", "--as", "ana"]).exits(0);
     run.ends().exits(0);
 }
+
+/// Whether an approval that must come from another one than who did `STEP` is refused to who did all its parts.
+fn is_kept_from_approving(stage: &Stage, parts: &[&str]) {
+    let run = stage.start(&["execute", "plan.yaml", "--yes", "--wait"]);
+    for part in parts {
+        until("the part is asked for", || stage.has_told("answer_awaited", part));
+        stage.run(&["done", "latest", part, "--as", "ivan"]).exits(0);
+    }
+    until("it asks", || stage.has_told("answer_awaited", "go"));
+    let asked = stage.last("answer_awaited", "go");
+    assert_eq!(asked["from"], serde_json::json!(["ana"]), "who did a part is asked");
+    stage.run(&["approve", "latest", "go", "--as", "ivan"]).exits(2).says("must be another person than work");
+    stage.run(&["approve", "latest", "go", "--as", "ana"]).exits(0);
+    run.ends().exits(0);
+}
+
+#[test]
+fn whoever_did_a_part_of_the_work_does_not_approve_it() {
+    let go = "  go: { needs: [work], approve: { by: [lead], distinct_from: work } }\n";
+    let items = stage(&format!("  work: {{ each: [eu, us], manual: Do it., by: lead }}\n{go}"));
+    is_kept_from_approving(&items, &["work@eu", "work@us"]);
+
+    let child = stage(&format!("  work: {{ plan: child/child.yaml }}\n{go}"));
+    child.write(
+        "child/child.yaml",
+        "version: 1\nplan: child\nsteps: { look: { manual: Look. }, then: { needs: [look], run: 'true' } }\n",
+    );
+    is_kept_from_approving(&child, &["work/look"]);
+
+    let recipe = stage(&format!("  work: {{ use: by-hand }}\n{go}"));
+    recipe.write(
+        "recipes/by-hand.yaml",
+        "recipe: by-hand\nversion: 1\ntitle: By hand\nsteps: { look: { manual: Look. } }\n",
+    );
+    is_kept_from_approving(&recipe, &["work/look"]);
+}
+
+#[test]
+fn who_must_not_answer_is_not_asked() {
+    let stage = stage("  go: { approve: { by: [lead], distinct_from: starter } }\n");
+    let ran = stage.run(&["execute", "plan.yaml", "--yes", "--as", "ana"]).exits(4);
+    ran.says("needs the approval of ivan:");
+    stage.run(&["status"]).exits(0).says("waits for ivan\n");
+    stage.run(&["approve", "latest", "go"]).exits(2).says("--as PERSON, one of: ivan\n");
+    stage.run(&["approve", "latest", "go", "--as", "eve"]).exits(2).says("these may: ivan\n");
+    stage
+        .run(&["approve", "latest", "go", "--as", "ana"])
+        .exits(2)
+        .says("must be another person than starter");
+}
+
+#[test]
+fn what_was_said_to_a_run_that_nobody_controls_is_shown() {
+    let stage = stage("  go: { approve: { by: [lead] } }\n  last: { needs: [go], run: 'test -e open' }\n");
+    stage.execute(&[]).exits(4);
+    stage.run(&["approve", "latest", "go", "--as", "ana", "--note", "looks good"]).exits(0);
+    let told = stage.run(&["status"]).exits(0).says("ana has said yes: looks good");
+    told.says("is heard when the run goes on");
+    stage.run(&["resume", "latest"]).exits(3);
+    let told = stage.run(&["status"]).exits(0);
+    assert!(!told.out.contains("is heard when"), "it was heard: {}", told.out);
+    stage.run(&["retry", "latest", "last", "--reason", "it is open now"]).exits(0);
+    stage.run(&["status"]).exits(0).says("has asked to try it again: it is open now");
+    stage.run(&["abort", "latest", "--reason", "enough"]).exits(0);
+    let told = stage.run(&["status"]).exits(0);
+    assert!(!told.out.contains("is heard when"), "the run is over: {}", told.out);
+}

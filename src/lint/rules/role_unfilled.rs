@@ -176,13 +176,21 @@ fn judge(context: &Context<'_>, routed: &Routed, task: &Task<'_>) -> Option<Find
     )
 }
 
-/// Returns who carries out a step, if people do.
+/// Returns who carries out a step, or parts of it, if people do.
 fn doers<'a>(plan: &'a ResolvedPlan, step: &Id) -> Vec<&'a Id> {
-    match plan.step(step.as_str()).map(|step| &*step.action) {
-        Some(Action::Manual { by: Some(by), .. }) => named(plan, std::slice::from_ref(by)),
-        Some(Action::Approve(approve)) => named(plan, &approve.by),
-        _ => Vec::new(),
-    }
+    let Some(whole) = plan.step(step.as_str()) else { return Vec::new() };
+    let parts = plan.steps.iter().filter(|part| whole.is_group() && part.id.is_of(step.as_str()));
+    let mut doers: Vec<&Id> = parts
+        .chain([whole])
+        .flat_map(|step| match &*step.action {
+            Action::Manual { by: Some(by), .. } => named(plan, std::slice::from_ref(by)),
+            Action::Approve(approve) => named(plan, &approve.by),
+            _ => Vec::new(),
+        })
+        .collect();
+    doers.sort_unstable();
+    doers.dedup();
+    doers
 }
 
 /// Returns the people that some ids name: themselves, or all who have the role.
