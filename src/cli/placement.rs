@@ -12,13 +12,15 @@ use crate::workspace::replace;
 
 /// Records where the assets live that a real run has brought back, and returns the file if that has changed.
 ///
-/// What is not healthy yet is recorded when it is; what is back at its first home needs no entry. Assets of other plans are
-/// theirs to record, and an environment is not the plan's own world.
+/// What is not healthy yet is recorded when it is; what is back at its first home needs no entry. What the run has recorded
+/// before it was taken back is put as it was. Assets of other plans are theirs to record, and an environment is not the plan's
+/// own world.
 pub(super) fn record(plan_file: &Path, frozen: &Frozen, state: &RunState) -> Result<Option<PathBuf>, Error> {
-    // What was taken back, or may still be, lives where a person says.
-    if frozen.plan.environment.is_some() || state.given_up == Some(StopHow::Undo) || state.is_held() {
+    // What may still be taken back lives where a person says.
+    if frozen.plan.environment.is_some() || state.is_held() {
         return Ok(None);
     }
+    let is_taken_back = state.given_up == Some(StopHow::Undo);
     let file = plan_file.with_extension("placement.yaml");
     let failed = |why: &dyn std::fmt::Display| {
         let error =
@@ -33,11 +35,19 @@ pub(super) fn record(plan_file: &Path, frozen: &Frozen, state: &RunState) -> Res
     after.placement = Some(frozen.plan.plan.clone());
     for (asset, home) in frozen.homes.iter().filter(|(asset, _)| is_healthy(state, asset)) {
         let first = frozen.plan.assets.get(asset).and_then(|asset| asset.homes.first());
-        if first == Some(home) {
-            after.homes.remove(asset);
+        let entry = |home: Option<&Id>| home.filter(|home| Some(*home) != first).cloned();
+        let now = entry(Some(home));
+        let now = if !is_taken_back {
+            now
+        } else if after.homes.get(asset) == now.as_ref() && is_undone(state, asset) {
+            entry(frozen.course.was(&frozen.plan, asset))
         } else {
-            after.homes.insert(asset.clone(), home.clone());
-        }
+            continue;
+        };
+        match now {
+            Some(home) => after.homes.insert(asset.clone(), home),
+            None => after.homes.remove(asset),
+        };
     }
     if before.as_ref().map_or(after.homes.is_empty(), |before| before.homes == after.homes) {
         return Ok(None);
@@ -54,6 +64,12 @@ pub(super) fn record(plan_file: &Path, frozen: &Frozen, state: &RunState) -> Res
 fn is_healthy(state: &RunState, asset: &Id) -> bool {
     let record = state.step(asset.as_str());
     record.is_some_and(|record| matches!(record.state, StepState::Done { .. } | StepState::Unneeded))
+}
+
+/// Whether a step that has brought an asset back was taken back.
+fn is_undone(state: &RunState, asset: &Id) -> bool {
+    let mut restorers = state.nodes().iter().filter(|node| node.restores.contains(asset));
+    restorers.any(|node| state.is_undone_in_part(node.id.as_str()))
 }
 
 fn read(file: &Path) -> Result<Option<Placement>, String> {

@@ -137,7 +137,7 @@ impl Session<'_> {
         let moved = scribe.moved;
         // The report is made of the journal alone; of a large plan the rest would double what is in memory.
         let (run_dir, format) = (self.run_dir, self.format);
-        let way_on = state.result.and_then(|_| super::status::way_on(&state, &self.start.run));
+        let way_on = super::status::way_on(&state, &self.start.run);
         drop(setup);
         let recap = listener.end();
         drop((state, self.frozen, self.start));

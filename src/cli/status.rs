@@ -147,9 +147,9 @@ fn standing(state: &RunState, runs: &Runs, run: &RunId) -> String {
     }
 }
 
-/// Says how to go on after a step has failed; nothing if no step has, or the run is over for good.
+/// Says how to go on after a run has ended with a failed step; nothing if it has not, or is over for good.
 pub(super) fn way_on(state: &RunState, run: &RunId) -> Option<String> {
-    let start = state.start.as_ref()?;
+    let start = state.start.as_ref().filter(|_| state.result == Some(RunResult::Failed))?;
     let steps = state.nodes().iter().zip(&state.steps);
     let mut failed = steps.filter(|(_, record)| matches!(record.state, StepState::Failed { .. }));
     let (node, _) = failed.next()?;

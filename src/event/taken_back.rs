@@ -29,6 +29,14 @@ impl RunState {
         self.undo_of(step).is_some_and(|undo| matches!(undo.state, StepState::Done { .. }))
     }
 
+    /// Whether a step, or a part of it, was carried out and taken back.
+    pub fn is_undone_in_part(&self, whole: &str) -> bool {
+        self.nodes().iter().zip(&self.steps).any(|(node, record)| {
+            node.undoes.as_ref().is_some_and(|undone| undone.is_of(whole))
+                && matches!(record.state, StepState::Done { .. })
+        })
+    }
+
     /// Returns what was taken back and what was not; nothing if nothing was to be.
     pub fn taken_back(&self) -> Option<TakenBack> {
         self.undoing.then(|| {

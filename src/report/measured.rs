@@ -175,8 +175,8 @@ fn recovery_time(state: &RunState, target: &Target, healthy: Option<&StepRecord>
     if !is_health(state, &target.asset) {
         return Found::Unknown("nothing in this run looks at its health".into());
     }
-    if restorers(state, &target.asset).any(|(step, _)| state.is_undone(step.as_str())) {
-        return Found::Never("what restored it was taken back".into());
+    if is_taken_back(state, &target.asset) {
+        return taken_back();
     }
     if let Some(end) = healthy.and_then(|record| record.ended.as_ref()) {
         return state
@@ -221,6 +221,14 @@ fn restorers<'a>(state: &'a RunState, asset: &'a Id) -> impl Iterator<Item = (&'
         .map(|(node, record)| (&node.id, record))
 }
 
+fn is_taken_back(state: &RunState, asset: &Id) -> bool {
+    restorers(state, asset).any(|(step, _)| state.is_undone_in_part(step.as_str()))
+}
+
+fn taken_back() -> Found {
+    Found::Never("what restored it was taken back".into())
+}
+
 /// Returns when the last step that restores an asset ended; nothing unless each of them did its work.
 fn restored<'a>(state: &'a RunState, asset: &'a Id) -> Option<&'a Stamp> {
     if !restorers(state, asset).all(|(_, record)| is_reached(&record.state)) {
@@ -258,6 +266,9 @@ fn data_loss(state: &RunState, asset: &Id, newest: &BTreeMap<Id, Moment>) -> Fou
     let Some(incident) = incident(state) else {
         return Found::Unknown("the stage of the drill was not set".into());
     };
+    if is_taken_back(state, asset) {
+        return taken_back();
+    }
     // Where data was spoiled, it counts from the harm. Data that is newer than the incident lost nothing.
     let incident = state.harmed_at(asset).unwrap_or(incident);
     let lost = |time: Moment| incident.since(time).unwrap_or(Length::ZERO);

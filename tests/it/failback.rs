@@ -93,3 +93,55 @@ fn a_crash_before_it_is_recorded_does_not_lose_it() {
     stage.run(&["resume", "latest"]).exits(0).says("says where things live now");
     assert!(recorded(&stage).unwrap().contains("shop: new"));
 }
+
+/// Two assets; between them a person looks, and may have the first one taken back.
+const LOOKED_AT: &str = "
+places:
+  old: { kind: host }
+  new: { kind: host }
+assets:
+  shop: { kind: app, homes: [old, new], health: [{ run: 'true' }] }
+  site: { kind: app, homes: [old, new], needs: [shop], health: [{ run: 'true' }] }
+scenarios:
+  loss: { title: The old host is gone, lose: [old] }
+steps:
+  move: { restores: [shop], run: echo out >>ledger, undo: echo in >>ledger, rerun: safe }
+  look: { needs: [shop], when: { operation: recover }, manual: Look at it. }
+  look-home: { needs: [shop], when: { operation: failback }, manual: Look at it. }
+  publish: { restores: [site], needs: [{ any: [look, look-home] }], run: 'true' }
+";
+
+#[test]
+fn what_is_taken_back_lives_where_it_did() {
+    for more in ["", "each: [a, b], "] {
+        let stage = Stage::new(&LOOKED_AT.replace("run: echo out", &format!("{more}run: echo out")));
+        stage.execute(&[]).exits(4);
+        assert!(recorded(&stage).unwrap().contains("shop: new"), "the run may be left here for good");
+        stage.run(&["abort", "latest", "--undo", "--reason", "the wrong copy"]).exits(0);
+        let text = recorded(&stage).unwrap();
+        assert!(!text.contains("shop"), "{text}");
+    }
+
+    // What could not be taken back, or was given up without, is where it was brought.
+    let failing = LOOKED_AT.replace("undo: echo in >>ledger", "undo: exit 1");
+    for (plan, undo) in [(failing.as_str(), Some("--undo")), (LOOKED_AT, None)] {
+        let stage = Stage::new(plan);
+        stage.execute(&[]).exits(4);
+        let args = ["abort", "latest", "--reason", "the wrong copy"];
+        stage.run(&args.into_iter().chain(undo).collect::<Vec<_>>()).says("GIVEN UP");
+        assert!(recorded(&stage).unwrap().contains("shop: new"));
+    }
+}
+
+#[test]
+fn a_failback_that_is_taken_back_leaves_things_where_they_were() {
+    let stage = Stage::new(LOOKED_AT);
+    stage.execute(&[]).exits(4);
+    stage.run(&["done", "latest", "look"]).exits(0);
+    stage.run(&["resume", "latest"]).exits(0);
+    stage.execute(&["--operation", "failback"]).exits(4);
+    assert!(!recorded(&stage).unwrap().contains("shop"), "it is home");
+    stage.run(&["abort", "latest", "--undo", "--reason", "too early"]).says("GIVEN UP");
+    let text = recorded(&stage).unwrap();
+    assert!(text.contains("shop: new") && text.contains("site: new"), "{text}");
+}

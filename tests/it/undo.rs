@@ -255,3 +255,29 @@ fn a_run_that_was_given_up_stays_so_through_two_crashes() {
     assert_eq!(stage.last("run_finished", "")["result"], "aborted");
     assert_eq!(stage.ledger(), ["a"]);
 }
+
+#[test]
+fn what_is_given_up_is_not_told_to_be_tried_again_and_has_met_nothing() {
+    let vault = "20261122T140509Z";
+    for each in ["", "each: [one, two], "] {
+        let stage = Stage::new(&format!(
+            "places: {{ box: {{ kind: host }} }}\n\
+             assets: {{ data: {{ kind: files, homes: [box], rto: 1h, rpo: 10y, health: [ {{ run: 'true' }} ] }} }}\n\
+             backups: {{ nightly: {{ of: [data], points: {{ every: 1d }}, copies: {{ vault: {{ at: vault, keep: 30d }} }} }} }}\n\
+             steps:\n\
+             \x20 restore: {{ restores: [data], from: [nightly.vault], {each}run: 'true', undo: 'true' }}\n\
+             \x20 last: {{ needs: [data], run: exit 1 }}\n"
+        ));
+        stage.write(&format!("vault/{vault}"), "data");
+        stage.execute(&[]).exits(3).says("drplan retry ");
+        let told = stage.run(&UNDO).exits(3);
+        assert!(!told.out.contains("drplan retry"), "{}", told.out);
+        let told = stage.run(&["report", "latest", "--format", "json"]).exits(0);
+        let report: serde_json::Value = serde_json::from_str(&told.out).unwrap();
+        for target in ["rto", "rpo"] {
+            let reached = &report["assets"][0][target];
+            assert_eq!(reached["verdict"], "missed", "{target}: {reached}");
+            assert_eq!(reached["why"], "what restored it was taken back");
+        }
+    }
+}
