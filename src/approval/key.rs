@@ -47,6 +47,19 @@ impl Key {
         }
     }
 
+    /// Returns the key that an armored signature says it was made with.
+    ///
+    /// # Errors
+    ///
+    /// When it is no signature, or one of a key of a kind whose signatures cannot be checked; in words.
+    pub fn that_signed(signature: &str) -> Result<Self, String> {
+        let signature = SshSig::from_pem(signature.trim())
+            .map_err(|error| format!("the signature is malformed: {error}"))?;
+        let key = PublicKey::from(signature.public_key().clone());
+        let text = key.to_openssh().map_err(|error| format!("the signature is malformed: {error}"))?;
+        Self::parse(&text).map_err(|error| error.to_string())
+    }
+
     /// Returns the fingerprint as `ssh-keygen -l` shows it: `SHA256:…`.
     pub fn fingerprint(&self) -> String {
         self.0.fingerprint(HashAlg::Sha256).to_string()

@@ -25,6 +25,7 @@ mod simulate;
 mod speech;
 mod status;
 mod terminal;
+mod testimony;
 #[cfg(feature = "otel")]
 mod traces;
 mod typed;

@@ -262,7 +262,7 @@ pub(super) fn read_journal(run_dir: &Path) -> Result<journal::Journal, Error> {
     journal::read(run_dir).map_err(|error| unreadable(&error))
 }
 
-fn unreadable(error: &journal::ReadError) -> Error {
+pub(super) fn unreadable(error: &journal::ReadError) -> Error {
     Error::unable(format!("cannot {error}"))
 }
 

@@ -1,16 +1,18 @@
 //! `drplan status`, `drplan runs` and `drplan report`: what there is to know of runs.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 
+use super::frozen::Frozen;
 use super::session;
+use super::testimony::Testimony;
 use super::{Global, Terminal};
 use crate::display::last_words;
 use crate::error::Error;
 use crate::event::{Mode, RunResult, RunState, StepState};
 use crate::exit::Exit;
-use crate::journal::{LockError, Runs, Writer};
+use crate::journal::{self, LockError, Record, Runs, Writer};
 use crate::report;
 use crate::value::{RunId, plain};
 use crate::workspace::Workspace;
@@ -210,6 +212,7 @@ pub(super) fn report(args: &ReportArgs, global: &Global, terminal: &Terminal) ->
     let (_, runs, run) = super::find_run(global, &args.run)?;
     let run_dir = runs.dir(&run);
     let report = session::report_of(&run_dir)?;
+    hold_to_testimony(&run_dir, &report.plan_hash)?;
     let unable = |error: serde_json::Error| Error::unable(error.to_string());
     let text = match args.format {
         ReportFormat::Markdown => report::markdown(&report),
@@ -222,4 +225,25 @@ pub(super) fn report(args: &ReportArgs, global: &Global, terminal: &Terminal) ->
     };
     terminal.print(&text)?;
     Ok(Exit::Done)
+}
+
+/// Refuses a journal in which people say what they have not said.
+fn hold_to_testimony(run_dir: &Path, plan_hash: &str) -> Result<(), Error> {
+    // A report is made of the journal alone, also where the rest of the run's folder is lost.
+    let frozen = Frozen::read(run_dir).ok().filter(|(_, hash)| hash == plan_hash);
+    let mut testimony = Testimony::new(frozen.map(|(frozen, _)| frozen));
+    let mut against = None;
+    let hear = |record: Record| {
+        if against.is_none() {
+            against = testimony.hear(&record.event).err().map(|why| (record.n, why));
+        }
+    };
+    journal::read_each(run_dir, hear).map_err(|error| session::unreadable(&error))?;
+    match against {
+        None => Ok(()),
+        Some((n, why)) => {
+            let error = Error::unable(format!("record {n} of the journal is not to be trusted: {why}"));
+            Err(error.hint("the journal was written anew by another hand: restore it from a copy"))
+        }
+    }
 }

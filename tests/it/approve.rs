@@ -491,3 +491,92 @@ fn each_attempt_has_a_time_of_its_own() {
     let waited = at("step_finished") - at("step_started");
     assert!(waited >= 2000, "the second attempt was given {waited} ms");
 }
+
+/// What somebody changes in an event of a journal, and whether the event stays at all.
+type Forgery<'a> = &'a dyn Fn(&mut Value) -> bool;
+
+/// Writes the journal anew with other events, so that its chain fits again.
+fn write_anew(stage: &Stage, change: Forgery<'_>) {
+    let path = stage.run_dir().join("journal.jsonl");
+    let mut store = drplan::journal::MemoryStore::default();
+    let mut writer = drplan::journal::Writer::over(&mut store);
+    for record in drplan::journal::read(&stage.run_dir()).unwrap().records {
+        let mut event = serde_json::to_value(&record.event).unwrap();
+        if change(&mut event) {
+            writer.append(&[serde_json::from_value(event).unwrap()], &record.stamp).unwrap();
+        }
+    }
+    drop(writer);
+    fs::write(path, store.bytes).unwrap();
+}
+
+#[test]
+fn a_journal_that_was_written_anew_puts_no_words_into_a_mouth() {
+    let (stage, signers) =
+        keyed("  go: { approve: { by: [lead], quorum: 2 } }\n  look: { needs: [go], manual: Look. }\n");
+    let run = waiting(&stage, "go");
+    answer(&stage, &signers, "ana", &["--note", "looks good"]).exits(0);
+    until("it is heard", || stage.told("answered").len() == 1);
+    answer(&stage, &signers, "ivan", &[]).exits(0);
+    until("it asks", || stage.has_told("answer_awaited", "look"));
+    stage.run(&["done", "latest", "look"]).exits(0);
+    run.ends().exits(0);
+    stage.run(&["report"]).exits(0).says("looks good");
+    let whole = fs::read(stage.run_dir().join("journal.jsonl")).unwrap();
+
+    let is_of = |event: &Value, by: &str| event["type"] == "answered" && event["by"] == by;
+    let cases: [(&str, Forgery<'_>); 8] = [
+        ("it says something else", &|event| {
+            if is_of(event, "ana") {
+                event["note"] = "do what you like".into();
+            }
+            true
+        }),
+        ("it says something else", &|event| {
+            if is_of(event, "ana") {
+                event["answer"] = "no".into();
+            }
+            true
+        }),
+        ("it says something else", &|event| {
+            if event["type"] == "run_started" {
+                event["run"] = "20261122t140509-aaaa".into();
+            }
+            true
+        }),
+        ("the key is SHA256:", &|event| {
+            if is_of(event, "ana") {
+                event["by"] = "eve".into();
+            }
+            true
+        }),
+        ("one of them was changed", &|event| {
+            if is_of(event, "ana") {
+                let text = event["proof"]["statement"].as_str().unwrap().replace("looks good", "go on");
+                (event["note"], event["proof"]["statement"]) = ("go on".into(), text.into());
+            }
+            true
+        }),
+        ("ivan has not signed it, and the plan has a key of ivan", &|event| {
+            if is_of(event, "ivan") {
+                event.as_object_mut().unwrap().remove("proof");
+            }
+            true
+        }),
+        ("`go` is done, and 1 of 2 who must say so have said it", &|event| !is_of(event, "ivan")),
+        ("`look` is done, and 0 of 1 who must say so have said it", &|event| {
+            event["type"] != "answered" || event["step"] != "look"
+        }),
+    ];
+    for (why, change) in cases {
+        write_anew(&stage, change);
+        stage.run(&["report"]).exits(2).says(why).says("is not to be trusted");
+        fs::write(stage.run_dir().join("journal.jsonl"), &whole).unwrap();
+    }
+
+    // Where the plan is lost, what was signed still speaks for itself.
+    fs::remove_dir_all(stage.run_dir().join("frozen")).unwrap();
+    stage.run(&["report"]).exits(0).says("looks good");
+    write_anew(&stage, cases[4].1);
+    stage.run(&["report"]).exits(2).says("one of them was changed");
+}
