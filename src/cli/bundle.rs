@@ -33,7 +33,7 @@ pub(super) fn write(
     let template = RunbookTemplate::state().map_err(fault)?;
     let known = Known::read(&known_file(&workspace.state));
     // Records that cannot be read are told by `check`.
-    let (history, _) = History::read(&workspace.evidence(), &mut Sources::default());
+    let (history, _) = History::read(&workspace.evidence(), made, &mut Sources::default());
     let runs = runs_of(&Runs::new(&workspace.state));
     let mut pages: Vec<Page> = Vec::new();
     for path in plans {

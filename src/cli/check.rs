@@ -8,7 +8,7 @@ use serde::de::IntoDeserializer;
 use serde::de::value::Error as ValueError;
 
 use super::portfolio::{Looked, files_of, look_at_each, put_together};
-use super::{Global, Terminal, codes};
+use super::{Global, Terminal, codes, session};
 use crate::analysis::Standing;
 use crate::document::Sources;
 use crate::error::Error;
@@ -77,7 +77,7 @@ pub(super) fn run(args: &Args, global: &Global, terminal: &Terminal) -> Result<E
     let (files, mut errors) = files_of(&paths);
     let mut sources = Sources::default();
     let shelf = Shelf::of(&files, &mut sources);
-    let (mut history, mut bad_records) = History::read(&workspace.evidence(), &mut sources);
+    let (mut history, mut bad_records) = History::read(&workspace.evidence(), latest(&as_of), &mut sources);
     for finding in &mut bad_records {
         finding.severity = levels.told_as(finding.severity);
     }
@@ -198,6 +198,12 @@ fn known_environment(wanted: &Id, plans: &[Looked]) -> Result<(), Error> {
 fn date(text: &str) -> Result<Date, String> {
     let deserializer: serde::de::value::StrDeserializer<'_, ValueError> = text.into_deserializer();
     Date::deserialize(deserializer).map_err(|_| format!("`{text}` is not a day such as 2027-06-30"))
+}
+
+/// Returns the moment after which nothing can have happened: now, or the end of the day by which plans are held.
+fn latest(as_of: &Date) -> Moment {
+    let now = session::now();
+    format!("{as_of}T23:59:59Z").parse().map_or(now, |end: Moment| end.max(now))
 }
 
 #[expect(clippy::disallowed_methods, reason = "only the day of today is taken, and `--as-of` replaces it")]

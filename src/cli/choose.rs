@@ -3,6 +3,7 @@
 use std::num::NonZeroUsize;
 use std::path::Path;
 
+use super::session;
 use crate::analysis::{Basis, Measured};
 use crate::document::Sources;
 use crate::error::Error;
@@ -126,7 +127,7 @@ pub(super) fn basis(workspace: &Workspace, plan: &ResolvedPlan, max_parallel: Op
     let max_parallel = max_parallel.or(workspace.config.defaults.max_parallel);
     let max_parallel = max_parallel.map_or(Basis::MAX_PARALLEL, NonZeroUsize::get);
     // Records that cannot be read are told by `check`.
-    let (history, _) = History::read(&workspace.evidence(), &mut Sources::default());
+    let (history, _) = History::read(&workspace.evidence(), session::now(), &mut Sources::default());
     Basis { max_parallel, measured: Measured::of(&history, plan) }
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anstyle::{AnsiColor, Style};
 
 use super::portfolio::{files_of, standings_of};
-use super::{Global, Terminal};
+use super::{Global, Terminal, session};
 use crate::analysis::{Difference, Direction, Standing, difference};
 use crate::document::Sources;
 use crate::error::Error;
@@ -178,7 +178,7 @@ impl Side {
             None => workspace.evidence(),
             Some(revision) => revision.folder().join(workspace.evidence()),
         };
-        let (history, _) = History::read(&evidence, &mut Sources::default());
+        let (history, _) = History::read(&evidence, session::now(), &mut Sources::default());
         let (mut all, mut broken) = (Vec::new(), Vec::new());
         for file in files {
             let mut sources = Sources::default();

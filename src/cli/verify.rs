@@ -263,9 +263,9 @@ fn look_at(
     let exe = std::env::current_exe()?;
     let visit = format!("verify-{}", crate::approval::nonce()?);
     let tmp = tempfile::Builder::new().prefix("drplan-verify-").tempdir()?;
-    // Records that cannot be read are told by `check`.
-    let (history, _) = History::read(&workspace.evidence(), &mut Sources::default());
     let now = session::now();
+    // Records that cannot be read are told by `check`.
+    let (history, _) = History::read(&workspace.evidence(), now, &mut Sources::default());
     let as_of = args.as_of.unwrap_or(now);
     let here = args.here.as_ref().map(Id::trusted);
     let (kept_by, seen) = runtime.block_on(async {

@@ -8,6 +8,7 @@ use super::History;
 use crate::document::{Limits, Place, ReadError, Sources, Span, read};
 use crate::finding::Finding;
 use crate::report::Record;
+use crate::value::Moment;
 
 /// A record has some kilobytes, and a folder of them some hundred files.
 const MOST_FILES: usize = 10_000;
@@ -20,6 +21,8 @@ const JOURNAL: &str = "journal.jsonl";
 
 const NO_RECORD: &str =
     "put here what `drplan report RUN --format record` prints; anything else belongs elsewhere";
+const AS_IT_WAS: &str =
+    "put here what `drplan report RUN --format record` prints of the run, and fill in only what people know";
 const TOO_MANY: &str = "put old records into a folder beside this one";
 
 /// The part of a record by which its version is told.
@@ -32,8 +35,8 @@ impl History {
     /// Reads every record (`*.json`) of a folder and of the folders in it; a folder that is not there holds none.
     ///
     /// The folder of a run, which has a journal, is passed over: what it holds are no records. Each other file
-    /// that is no record, or cannot be read, becomes a warning.
-    pub fn read(folder: &Path, sources: &mut Sources) -> (Self, Vec<Finding>) {
+    /// that is no record, cannot be read, or says what cannot be, becomes a warning.
+    pub fn read(folder: &Path, now: Moment, sources: &mut Sources) -> (Self, Vec<Finding>) {
         let mut reader = Reader { sources, files: Vec::new(), findings: Vec::new(), bytes: 0 };
         if folder.is_symlink() {
             reader.tell(folder, "is a link, which is not followed", "put the records themselves here");
@@ -47,7 +50,7 @@ impl History {
         }
         let mut records = Vec::new();
         for file in std::mem::take(&mut reader.files) {
-            records.extend(reader.record(&file));
+            records.extend(reader.record(&file, now));
             if reader.bytes > MOST_BYTES_TOGETHER {
                 let most = MOST_BYTES_TOGETHER >> 20;
                 reader.tell(&file, &format!("is the last that is read: more than {most} MiB"), TOO_MANY);
@@ -97,7 +100,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn record(&mut self, path: &Path) -> Option<Record> {
+    fn record(&mut self, path: &Path, now: Moment) -> Option<Record> {
         let text = match read(path, &Limits { bytes: MOST_BYTES, ..Limits::default() }) {
             Ok(text) => text,
             Err(error) => {
@@ -120,8 +123,12 @@ impl Reader<'_> {
                 self.tell(path, &why, "use the drplan that made it, or a newer one");
                 return None;
             }
-            Ok(_) => match serde_json::from_str(&text) {
-                Ok(record) => return Some(record),
+            Ok(_) => match serde_json::from_str::<Record>(&text) {
+                Ok(record) => {
+                    let Some(why) = record.contradiction(now) else { return Some(record) };
+                    self.tell_at(path, &text, Span::default(), &why, AS_IT_WAS);
+                    return None;
+                }
                 Err(error) => error,
             },
             Err(error) => error,

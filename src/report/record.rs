@@ -7,9 +7,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::headline::problems;
-use super::{LeftOut, Measured, Reached, Report, Standing};
+use super::{Compared, LeftOut, Measured, Reached, Report, Standing};
 use crate::event::{Mode, OutlineKind, RunResult};
 use crate::value::{Date, Id, Length, Moment, RunId, schema_of};
+
+/// By how much the clock of the machine that made a record may be ahead.
+const A_DAY: Length = Length::from_secs(86_400);
 
 /// What kind of test it was, in the words of NIST SP 800-34 and CP-4.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -189,6 +192,46 @@ pub fn schema() -> Value {
 impl Record {
     /// The version of the format.
     pub const VERSION: u32 = 1;
+
+    /// Says what of it cannot be, whoever has written it; nothing if it may all be so.
+    ///
+    /// What people have seen they may add, and nobody knows whether it is true. But a drill that is still to come has shown
+    /// nothing, and one that says that it passed has done all and met every target.
+    pub fn contradiction(&self, now: Moment) -> Option<String> {
+        let over = self.ended.unwrap_or(self.started);
+        if over > now.plus(A_DAY) {
+            return Some(format!("is of {}, which is still to come", over.for_people()));
+        }
+        if self.passed != Some(true) {
+            return None;
+        }
+        let but = self.against_passed()?;
+        Some(format!("says that it passed, and that {but}"))
+    }
+
+    fn against_passed(&self) -> Option<String> {
+        if self.result != Some(RunResult::Done) {
+            return Some("its run did not end well".to_owned());
+        }
+        if let Some(out) = self.not_exercised.first() {
+            return Some(format!("`{}` was not exercised", out.step));
+        }
+        let undone = |step: &&StepLine| !matches!(step.state, Standing::Done | Standing::Unneeded);
+        if let Some(step) = self.steps.iter().find(undone) {
+            return Some(format!("`{}` is {}", step.id, step.state.title()));
+        }
+        self.targets.iter().find_map(|asset| {
+            let of = |what: &str, compared: &Compared| {
+                let (target, verdict) = (compared.target?, compared.verdict.title());
+                if compared.verdict != Reached::Met {
+                    return Some(format!("the {what} of `{}` is {verdict}", asset.asset));
+                }
+                let late = compared.achieved.filter(|achieved| *achieved > target)?;
+                Some(format!("the {what} of `{}` was {late} and met {target}", asset.asset))
+            };
+            of("recovery time", &asset.rto).or_else(|| of("data lost", &asset.rpo))
+        })
+    }
 
     /// Makes the record of a run; `journal_head` is the hash of its journal's last record.
     pub fn of(report: &Report, journal_head: &str) -> Self {

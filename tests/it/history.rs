@@ -119,3 +119,65 @@ environments: { drill: { places: { here: sandbox } } }
     let step = second["steps"].as_array().unwrap().iter().find(|step| step["id"] == "restore").unwrap();
     assert!(length(&step["estimate"]) < minute, "what was measured is the estimate: {step:#}");
 }
+
+/// What somebody changes in a record.
+type Change = fn(&mut serde_json::Value);
+
+#[test]
+fn a_record_that_cannot_be_so_counts_for_nothing() {
+    let plan = "places: { here: { kind: host }, sandbox: { kind: host } }
+assets: { data: { kind: files, homes: [here], rto: 1h, rpo: none, health: [ { run: 'true' } ] } }
+scenarios: { loss: { title: L, damage: [data] } }
+policy: { drills: { every: 90d } }
+steps: { restore: { restores: [data], run: 'true', takes: 10m } }
+environments: { drill: { places: { here: sandbox } } }
+";
+    let stage = Stage::new(plan);
+    stage.execute(&["--drill"]).exits(0);
+    let record = stage.run(&["report", "latest", "--format", "record"]).exits(0).out;
+    let record: serde_json::Value = serde_json::from_str(&record).unwrap();
+    let told = |change: &dyn Fn(&mut serde_json::Value)| {
+        let mut changed = record.clone();
+        change(&mut changed);
+        stage.write("evidence/drill.json", &changed.to_string());
+        let found = stage.run(&["check", "plan.yaml"]);
+        // Findings are broken into lines.
+        found.out.replace("\n  │ ", " ")
+    };
+    let good = told(&|_| {});
+    assert!(!good.contains("bad-evidence") && !good.contains("drill-overdue"), "{good}");
+    let noted = told(&|record| record["gaps"] = serde_json::json!(["the list of telephones was old"]));
+    assert!(!noted.contains("bad-evidence"), "people fill in what they have seen: {noted}");
+
+    let cases: [(Change, &str); 6] = [
+        (
+            |record| record["ended"] = "2136-12-01T04:07:08Z".into(),
+            "is of 2136-12-01 04:07:08 UTC, which is still to come",
+        ),
+        (
+            |record| record["result"] = "failed".into(),
+            "says that it passed, and that its run did not end well",
+        ),
+        (
+            |record| record["steps"][0]["state"] = "skipped".into(),
+            "says that it passed, and that `restore` is SKIPPED",
+        ),
+        (
+            |record| record["targets"][0]["rto"]["verdict"] = "missed".into(),
+            "says that it passed, and that the recovery time of `data` is missed",
+        ),
+        (
+            |record| record["targets"][0]["rto"]["achieved"] = "3h".into(),
+            "says that it passed, and that the recovery time of `data` was 3h and met 1h",
+        ),
+        (
+            |record| record["not_exercised"] = serde_json::json!([{ "step": "restore", "why": "omitted" }]),
+            "says that it passed, and that `restore` was not exercised",
+        ),
+    ];
+    for (change, why) in cases {
+        let told = told(&change);
+        assert!(told.contains(&format!("drill.json {why}")), "{why}: {told}");
+        assert!(told.contains("no good drill of `loss` is on record"), "{why}: {told}");
+    }
+}
