@@ -12,7 +12,9 @@ use super::session::{self, Session};
 use super::typed;
 use super::{Global, Terminal, speech};
 use super::{choose, harm};
-use crate::analysis::{Basis, Foreseen, Network, Odds, OpenEnd, estimate, foresee, open_ends};
+use crate::analysis::{
+    Basis, Foreseen, Network, Odds, OpenEnd, Timing, WaitedFor, estimate, foresee, open_ends, schedule,
+};
 use crate::document::Sources;
 use crate::error::Error;
 use crate::event::{Mode, Outline, OutlineKind, Prediction, RunStarted, Target};
@@ -155,8 +157,14 @@ pub(super) fn run(args: &Args, global: &Global, terminal: &Terminal) -> Result<E
     let basis = choose::basis(&workspace, &plan, args.max_parallel);
     let order = StepGraph::new(&route.nodes).order().map_err(|_| choose::plan_has_errors(&args.plan))?;
     let ranks = Network::new(&plan, &route, &order, &basis).ranks().to_vec();
-    let estimates: Vec<Option<Length>> =
+    let mut estimates: Vec<Option<Length>> =
         route.nodes.iter().map(|node| expected(&plan, node, &basis)).collect();
+    if matches!(mode, Mode::DryRun | Mode::DryPlan) {
+        let timings = schedule(&plan, &route, &order, &basis).timings;
+        for (at, estimate) in estimates.iter_mut().enumerate() {
+            *estimate = on_paper(&route, &timings, at).or(*estimate);
+        }
+    }
     let predicted = predict(&plan, &route, &basis);
     let course = Course::new(&plan, &route, &estimates, &ranks);
     if args.drill {
@@ -419,6 +427,19 @@ fn expected(plan: &ResolvedPlan, node: &Node, basis: &Basis) -> Option<Length> {
         NodeKind::Health(_) => None,
     };
     measured.or_else(|| estimate(plan, node))
+}
+
+/// Returns how long a node takes on the clock of a dry run, which nothing else moves: with its share of what a recipe takes as
+/// a whole, with the time to get back a copy, and with that until somebody is there. Nothing if that is no time at all.
+fn on_paper(route: &Route, timings: &[Timing], at: usize) -> Option<Length> {
+    let Timing { start, end, waited_for, .. } = &timings[at];
+    let ready = match waited_for {
+        WaitedFor::Arrival(_) => {
+            route.nodes[at].after.iter().map(|(before, _)| timings[*before].end).max().unwrap_or_default()
+        }
+        _ => *start,
+    };
+    Some(end.saturating_sub(ready)).filter(|length| *length > Length::ZERO)
 }
 
 /// Predicts when each asset is healthy again, from what drills have measured and else from the plan.

@@ -349,6 +349,36 @@ fn expected_times_stand_against_the_targets() {
     assert_eq!(stage.ledger().len(), 0);
 }
 
+#[test]
+fn a_dry_run_takes_as_long_as_check_says() {
+    let stage = Stage::new(
+        "places: { base: { kind: host }, spare: { kind: host }, vault: { kind: tape, erasable_by: [] } }\n\
+         people: { ana: { name: Ana, contact: x, arrives: 2h } }\n\
+         assets:\n\
+         \x20 data: { kind: files, homes: [base, spare], rto: 3h, rpo: none, health: [ { file: never } ] }\n\
+         \x20 site: { kind: app, homes: [base, spare], needs: [data], rto: 4h, rpo: none, health: [ { file: never } ] }\n\
+         backups: { nightly: { of: [data], points: { every: 1d }, copies: { vault: { in: vault, at: vault, keep: 30d, fetch: 50m } } } }\n\
+         scenarios: { loss: { title: Loss, lose: [base], detect: 10m, decide: 5m } }\n\
+         steps:\n\
+         \x20 restore: { restores: [data], from: [nightly.vault], on: home, use: mine, takes: 40m }\n\
+         \x20 go: { needs: [data], approve: { by: [ana] }, takes: 10m }\n\
+         \x20 open: { restores: [site], needs: [go], run: 'true', takes: 5m }\n",
+    );
+    stage.write(
+        "recipes/mine.yaml",
+        "version: 1\nrecipe: mine\ntitle: Mine\nsteps: { x: { run: 'true' }, y: { needs: [x], run: 'true', takes: 15m } }\n",
+    );
+    stage.write("vault/20261122T140509Z", "data");
+    // 15m + 50m + 40m; Ana is there after 2h and says yes after 10m more; then 5m.
+    let graph = stage.run(&["graph", "plan.yaml"]).exits(0);
+    let dry = stage.run(&["execute", "plan.yaml", "--dry-run=plan"]).exits(0);
+    for (asset, time, length) in [("data", "1h45m", "1h45m"), ("site", "2h30m", "2h30m")] {
+        assert!(graph.out.contains(&format!("healthy {time} after the incident")), "{}", graph.out);
+        let line = dry.out.lines().find(|line| line.trim_start().starts_with(&format!("{asset}  ")));
+        assert!(line.is_some_and(|line| line.contains(&format!("  {length} "))), "{asset}: {}", dry.out);
+    }
+}
+
 // Secrets.
 
 #[test]
