@@ -27,7 +27,7 @@ use crate::workspace::{Shelf, Workspace};
     drplan check                        the plans of this repository\n  \
     drplan check plans/shop.yaml        one plan\n  \
     drplan check --summary              and where every promise stands\n  \
-    drplan check --state .drplan        and what `drplan verify --record` has last seen of the backups\n    \
+    drplan check --state .drplan        and what `drplan verify --record` has last seen of the backups\n  \
     drplan check --deny warnings        in CI, where warnings must not pile up\n  \
     drplan check --format github        in GitHub Actions: annotations beside the lines\n  \
     drplan check --format sarif         for code scanning and editors\n  \

@@ -22,7 +22,7 @@ use crate::workspace::{Opened, Workspace, plan_files, replace};
 /// Arguments of `drplan render`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  drplan render                       writes runbooks/<plan>/<scenario>.md for all plans\n  drplan render --check               for CI: fails if a runbook is not what its plan says\n  drplan render --bundle dr.html       one page for the day when the wiki is down"
+    after_help = "Examples:\n  drplan render                       writes runbooks/<plan>/<scenario>.md for all plans\n  drplan render --check               for CI: fails if a runbook is not what its plan says\n  drplan render --bundle dr.html      one page for the day when the wiki is down"
 )]
 pub(super) struct Args {
     /// Plans, or folders of plans; the repository's own if none are given

@@ -30,8 +30,8 @@ use crate::workspace::{Workspace, plan_files};
 #[command(after_help = "Examples:\n  \
     drplan verify                               the backups of the plans of this repository\n  \
     drplan verify plans/shop.yaml --copy nightly.s3\n  \
-    drplan verify --quiet --record --notify     from cron: says nothing while all is well, remembers what it saw, and tells\n                                              \
-    whom the plan names of what fails\n  \
+    drplan verify --quiet --record --notify     from cron: quiet while all is well, remembers, and\n                                              \
+    tells whom the plan names of what fails\n  \
     drplan verify --format openmetrics >/var/lib/node_exporter/drplan.prom\n\n\
     Exits with 1 if a backup fails or nobody can know, with 2 if drplan itself could not do it, in every format.")]
 pub(super) struct Args {

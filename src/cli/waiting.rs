@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::frozen::Frozen;
 use crate::engine::Hearing;
-use crate::event::{Answer, Event, Proof, RunResult, RunState, StepState};
+use crate::event::{Answer, Event, Proof, RunResult, RunState, StepState, how_to_answer};
 use crate::journal::{Kind, Record, Request, look};
 use crate::plan::Action;
 use crate::value::{Id, plain};
@@ -37,6 +37,8 @@ pub(super) fn waiting(run_dir: &Path, state: &RunState, records: &[Record]) -> V
             }
         }
         lines.push((node.id.clone(), line));
+        let how = how_to_answer(start.run.as_str(), &node.id, &record.people().wanted);
+        lines.push((node.id.clone(), format!("answer with: {how}")));
         let said = records.iter().filter(|record| record.event.subject() == Some(&node.id)).filter_map(said);
         lines.extend(said.map(|line| (node.id.clone(), line)));
     }

@@ -29,6 +29,7 @@ fn a_run_without_a_terminal_says_what_to_type() {
     let run = stage.run_dir().file_name().unwrap().to_str().unwrap().to_owned();
     let ran = ran.says(&format!("drplan approve {run} go --as "));
     ran.says(&format!("drplan resume {run}"));
+    stage.run(&["status"]).exits(0).says(&format!("answer with: drplan approve {run} go --as PERSON\n"));
     // Not the wrong person, not nobody, not something that is not asked.
     stage.run(&["approve", "latest", "go", "--as", "eve"]).exits(2).says("these may: ana, ivan");
     stage.run(&["approve", "latest", "go"]).exits(2).says("--as PERSON");
