@@ -15,8 +15,12 @@
 //! words, never read past. Renaming, removing or giving a field another meaning raises the
 //! version, and the reader keeps reading every version that was ever released.
 
+use std::io::Read;
+use std::sync::Arc;
+
 use arcstr::ArcStr;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
 use crate::event::Event;
@@ -62,14 +66,14 @@ struct Line<'r> {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct ReadLine {
-    #[serde(rename = "v")]
-    _v: u32,
+struct ReadLine<'l> {
+    v: u32,
     n: u64,
     at: crate::value::Moment,
     boot_ms: u64,
     boot_id: ArcStr,
-    event: Event,
+    #[serde(borrow)]
+    event: &'l RawValue,
     prev: String,
     hash: String,
 }
@@ -109,6 +113,19 @@ fn sha256_hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let digits = |byte: u8| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]];
     Sha256::digest(bytes).iter().flat_map(|byte| digits(*byte)).map(char::from).collect()
+}
+
+/// Reads an event.
+///
+/// What begins a run of a large plan is as long as the plan. Before serde looks at what it is, it copies an event into a tree
+/// of ten times the size of its text; so the start is read from after the word that says that it is one.
+fn event_of(text: &str) -> serde_json::Result<Event> {
+    match text.strip_prefix(r#"{"type":"run_started","#) {
+        Some(fields) => {
+            serde_json::from_reader(b"{".chain(fields.as_bytes())).map(Arc::new).map(Event::RunStarted)
+        }
+        None => serde_json::from_str(text),
+    }
 }
 
 impl Record {
@@ -153,13 +170,16 @@ impl Record {
         if hash != sha256_hex(sealed) {
             return Err(Flaw::Changed);
         }
-        match serde_json::from_slice(line) {
-            Ok(ReadVersion { v: VERSION }) => {}
-            Ok(ReadVersion { v }) => return Err(Flaw::OtherVersion(v)),
-            Err(_) => return Err(Flaw::Foreign),
-        }
         let read: ReadLine =
-            serde_json::from_slice(line).map_err(|error| Flaw::Unknown(error.to_string()))?;
+            serde_json::from_slice(line).map_err(|error| match serde_json::from_slice(line) {
+                Ok(ReadVersion { v: VERSION }) => Flaw::Unknown(error.to_string()),
+                Ok(ReadVersion { v }) => Flaw::OtherVersion(v),
+                Err(_) => Flaw::Foreign,
+            })?;
+        if read.v != VERSION {
+            return Err(Flaw::OtherVersion(read.v));
+        }
+        let event = event_of(read.event.get()).map_err(|error| Flaw::Unknown(error.to_string()))?;
         if read.prev != prev {
             return Err(Flaw::Unchained);
         }
@@ -167,6 +187,27 @@ impl Record {
             return Err(Flaw::Misnumbered(read.n));
         }
         let stamp = Stamp { at: read.at, boot_ms: read.boot_ms, boot_id: read.boot_id };
-        Ok(Self { n, stamp, event: read.event, prev: read.prev, hash: read.hash })
+        Ok(Self { n, stamp, event, prev: read.prev, hash: read.hash })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::sample;
+
+    #[test]
+    fn a_start_is_read_where_it_lies_and_as_any_other_event() {
+        let start = Event::RunStarted(Arc::new(sample::start()));
+        let text = serde_json::to_string(&start).unwrap();
+        assert_eq!(event_of(&text).unwrap(), start);
+        let tag_last = text.replacen(r#""type":"run_started","#, "", 1);
+        let tag_last = format!(r#"{},"type":"run_started"}}"#, tag_last.strip_suffix('}').unwrap());
+        assert_eq!(event_of(&tag_last).unwrap(), start);
+        for text in [text, tag_last] {
+            let error = event_of(&text.replacen(r#""run":"#, r#""mood":"good","run":"#, 1)).unwrap_err();
+            assert!(error.to_string().contains("unknown field `mood`"), "{error}");
+            assert!(event_of(&format!("{text} more")).is_err());
+        }
     }
 }
