@@ -13,6 +13,7 @@ mod proof;
 mod run_state;
 #[cfg(test)]
 pub(crate) mod sample;
+mod step_records;
 mod step_state;
 mod taken_back;
 
@@ -26,5 +27,6 @@ pub use listener::Listener;
 pub use outcome::{Failure, Outcome};
 pub use proof::Proof;
 pub use run_state::{Asked, Hold, Misfit, RunState, StepRecord};
+pub use step_records::StepRecords;
 pub use step_state::{Illegal, StepState, next};
 pub use taken_back::{Left, TakenBack};

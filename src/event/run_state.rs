@@ -9,7 +9,7 @@ use super::HARMED_AT;
 use super::boots::Boots;
 use super::{
     Answer, Check, Confined, Controller, Delivery, Event, Failure, Illegal, Mode, Outcome, Outline,
-    OutlineKind, Point, Proof, RunResult, RunStarted, StepState, StopHow, Verdict, next,
+    OutlineKind, Point, Proof, RunResult, RunStarted, StepRecords, StepState, StopHow, Verdict, next,
 };
 use crate::value::{Id, Length, Moment, Name, Stamp};
 
@@ -119,7 +119,7 @@ pub struct RunState {
     /// Who controls it, or did last.
     pub controller: Option<Controller>,
     /// The nodes, by their position in the list of the start.
-    pub steps: Vec<StepRecord>,
+    pub steps: StepRecords,
     /// How it was last asked to stop, unless it was resumed since.
     pub stop: Option<StopHow>,
     /// Whether it was given up and how, also if it was resumed since.
@@ -275,7 +275,7 @@ impl RunState {
             (Event::RunStarted(start), None) => {
                 self.positions =
                     start.nodes.iter().enumerate().map(|(at, node)| (node.id.clone(), at)).collect();
-                self.steps = vec![StepRecord::default(); start.nodes.len()];
+                self.steps = StepRecords::unknown(start.nodes.len());
                 self.start = Some(start.clone());
                 self.use_up(start.proof.as_deref());
                 let (by, host) = (start.by.clone(), start.host.clone());
@@ -396,7 +396,7 @@ impl RunState {
             return Ok(());
         };
         let at = self.position(step.as_str()).ok_or_else(|| Misfit::Stranger(step.clone()))?;
-        let record = &mut self.steps[at];
+        let record = self.steps.at_mut(at);
         let state =
             next(&record.state, event).map_err(|source| Misfit::Step { step: step.clone(), source })?;
         let changed = state != record.state;

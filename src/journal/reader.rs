@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 use super::JOURNAL;
 use super::format::{FIRST_PREV, Flaw, Record};
 
+/// As much is read at a time, and as long a line is kept for the next.
+const BUFFER: usize = 64 << 10;
+
 /// No record is longer; a foreign file without line ends is not read into memory.
 const LONGEST_LINE: u64 = 64 << 20;
 
@@ -108,13 +111,15 @@ pub fn read_from(from: impl Read, path: &Path) -> Result<Journal, ReadError> {
 }
 
 fn each_from(from: impl Read, path: &Path, mut take: impl FnMut(Record)) -> Result<End, ReadError> {
-    let mut from = BufReader::with_capacity(64 << 10, from);
+    let mut from = BufReader::with_capacity(BUFFER, from);
     let mut length = 0;
     let mut n = 1;
     let mut prev = FIRST_PREV.to_owned();
     let mut line = Vec::new();
     loop {
         line.clear();
+        // Only the start of a large plan's run is as long as the plan.
+        line.shrink_to(BUFFER);
         let read = (&mut from)
             .take(LONGEST_LINE)
             .read_until(b'\n', &mut line)

@@ -1,10 +1,12 @@
 //! The report: what was done, by whom, when, on which plan.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
+use arcstr::ArcStr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use thin_vec::ThinVec;
 
 use super::measured::{Measured, incident, into_run, measure, targets_met};
 use crate::event::{
@@ -87,7 +89,8 @@ pub struct StepAccount {
     /// The step, or the asset that had to become healthy.
     pub id: Id,
     /// Its title.
-    pub title: String,
+    #[schemars(with = "String")]
+    pub title: ArcStr,
     /// What it is.
     pub kind: OutlineKind,
     /// Where it stands.
@@ -110,19 +113,22 @@ pub struct StepAccount {
     /// How often it was tried.
     pub attempts: u32,
     /// What it restored from.
-    pub point: Option<Point>,
+    pub point: Option<Box<Point>>,
     /// Why it failed, was skipped or was not needed.
     pub note: Option<String>,
     /// Who answered, if a person was asked.
     pub answered_by: Option<String>,
     /// The names of the values that it left; the values stay in the journal.
-    pub outputs: Vec<Name>,
+    #[schemars(with = "Vec<Name>")]
+    pub outputs: ThinVec<Name>,
     /// The values that it names and that only the real thing will know.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub unknown: Vec<String>,
+    #[serde(default, skip_serializing_if = "ThinVec::is_empty")]
+    #[schemars(with = "Vec<String>")]
+    pub unknown: ThinVec<String>,
     /// How it is taken back, if the plan says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub undo: Option<String>,
+    #[schemars(with = "Option<String>")]
+    pub undo: Option<ArcStr>,
     /// The step that it takes back, if it is an undo.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undoes: Option<Id>,
@@ -340,8 +346,8 @@ impl Report {
 #[derive(Debug, Default)]
 pub struct Draft {
     state: RunState,
-    /// The last attempt of each step that began its work.
-    attempts: HashMap<Id, u32>,
+    /// The last attempt of each node that began its work, by position.
+    attempts: Vec<u32>,
     decisions: Vec<Decision>,
     rejected: Vec<Rejected>,
     notes: Vec<String>,
@@ -355,8 +361,11 @@ impl Draft {
     /// When it does not fit the ones before it.
     pub fn add(&mut self, stamp: &Stamp, event: &Event) -> Result<(), Misfit> {
         self.state.apply(event, stamp)?;
-        if let Event::StepStarted { step, attempt } = event {
-            self.attempts.insert(step.clone(), *attempt);
+        self.attempts.resize(self.state.steps.len(), 0);
+        if let Event::StepStarted { step, attempt } = event
+            && let Some(at) = self.state.position(step.as_str())
+        {
+            self.attempts[at] = *attempt;
         }
         self.decisions.extend(decision(stamp, event));
         self.rejected.extend(rejected(stamp, event));
@@ -374,8 +383,8 @@ impl Draft {
         let (Some(start), Some(started), Some(last)) = (&state.start, &state.started, &state.last) else {
             return Err(Misfit::Run("the run does not begin with its start"));
         };
-        let account = |(node, record): (&Outline, &StepRecord)| {
-            StepAccount::of(&state, node, record, attempts.get(&node.id).copied().unwrap_or(0))
+        let account = |((node, record), attempts): ((&Outline, &StepRecord), u32)| {
+            StepAccount::of(&state, node, record, attempts)
         };
         if start.mode == Mode::Real && start.incident_at.is_none() {
             notes.push("nobody said when the incident began: its clock starts with the run".to_owned());
@@ -402,7 +411,7 @@ impl Draft {
             duration: state.between(started, last),
             result: state.result,
             resumed: state.resumed,
-            steps: start.nodes.iter().zip(&state.steps).map(account).collect(),
+            steps: start.nodes.iter().zip(&state.steps).zip(attempts).map(account).collect(),
             assets: measure(&state, newest),
             omitted: start.omitted.iter().map(left_out).collect(),
             decisions,
@@ -426,7 +435,7 @@ impl StepAccount {
         let worked = record.started.as_ref().filter(|_| state != Standing::Skipped);
         Self {
             id: node.id.clone(),
-            title: node.title.to_string(),
+            title: node.title.clone(),
             kind: node.kind,
             state,
             started: record.started.as_ref().map(|stamp| stamp.at),
@@ -439,12 +448,12 @@ impl StepAccount {
             estimate: node.takes,
             attempts,
             // What is taken back with a point has not restored it once more.
-            point: record.point.as_deref().cloned().filter(|_| node.undoes.is_none()),
+            point: record.point.clone().filter(|_| node.undoes.is_none()),
             note: record.note.clone(),
             answered_by: record.people().answered_by.clone(),
             outputs: record.outputs.keys().cloned().collect(),
-            unknown: record.unknown.to_vec(),
-            undo: node.undo.as_deref().map(str::to_owned),
+            unknown: record.unknown.clone(),
+            undo: node.undo.clone(),
             undoes: node.undoes.clone(),
         }
     }

@@ -238,7 +238,7 @@ fn points(report: &Report, text: &mut String) {
         if report.steps.iter().any(|other| whole(&other)) {
             continue;
         }
-        match points.iter_mut().find(|(known, _)| *known == point) {
+        match points.iter_mut().find(|(known, _)| *known == &**point) {
             Some((_, steps)) => steps.push(&step.id),
             None => points.push((point, vec![&step.id])),
         }

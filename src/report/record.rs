@@ -325,7 +325,7 @@ fn restored_from(report: &Report) -> Vec<RestorePoint> {
 fn steps(report: &Report) -> Vec<StepLine> {
     let line = |step: &super::StepAccount| StepLine {
         id: step.id.clone(),
-        title: step.title.clone(),
+        title: step.title.to_string(),
         state: step.state,
         started: step.started,
         ended: step.ended,

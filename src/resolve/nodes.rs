@@ -86,7 +86,7 @@ impl From<Why> for Reason {
 /// Puts the chosen steps and the assets that they bring back in order.
 pub(super) fn order(index: &Index<'_>, route: &Route, reach: &Reach<'_>, with_stage: bool) -> Vec<Node> {
     let plan = index.plan;
-    let mut nodes: Vec<Node> = Vec::new();
+    let mut nodes: Vec<Node> = Vec::with_capacity(plan.steps.len() + plan.assets.len());
     let mut of_step = vec![None; plan.steps.len()];
     let mut of_asset = vec![None; plan.assets.len()];
     let mut staged = Vec::new();
