@@ -233,7 +233,7 @@ pub(super) fn write_report(run_dir: &Path) -> Result<(Report, PathBuf), Error> {
     let report = report_of(run_dir)?;
     let markdown = run_dir.join("report.md");
     write(&run_dir.join("report.json"), |file| report::write_json(&report, file))?;
-    write(&markdown, |file| file.write_all(report::markdown(&report).as_bytes()))?;
+    write(&markdown, |file| report::write_markdown(&report, file))?;
     Ok((report, markdown))
 }
 

@@ -12,7 +12,7 @@ use super::{Halt, Setup};
 use crate::effect::{Afar, Consultation, Effects, Errand, Happening, Question, Search, Work};
 use crate::event::{Event, Listener, Point, RunState, StepState, StopHow};
 use crate::journal::{Found, Store, Writer};
-use crate::resolve::{CourseKind, ResolvedStep, Section};
+use crate::resolve::{CourseKind, Lists, ResolvedStep, Section, small};
 use crate::value::{Id, Length, Stamp};
 
 /// Something to do once the record of it is on disk.
@@ -60,7 +60,9 @@ pub(super) struct Dispatcher<'a, E, S: Store> {
     pub(super) writer: Writer<S>,
     pub(super) listener: &'a mut dyn Listener,
     /// Nodes that wait for a node, and how many nodes a node still waits for.
-    pub(super) dependants: Vec<Vec<usize>>,
+    pub(super) dependants: Lists,
+    /// Which nodes have let go of what waits for them.
+    pub(super) over: Vec<bool>,
     pub(super) waits_for: Vec<usize>,
     /// What could begin: rank and node, so that the first in rank comes first.
     pub(super) ready: BTreeSet<(u32, usize)>,
@@ -103,12 +105,8 @@ impl<'a, E: Effects, S: Store> Dispatcher<'a, E, S> {
         listener: &'a mut dyn Listener,
     ) -> Self {
         let nodes = setup.course.nodes.len();
-        let mut dependants = vec![Vec::new(); nodes];
-        for at in 0..nodes {
-            for before in waited_for(setup, at) {
-                dependants[before].push(at);
-            }
-        }
+        let pairs = |at| waited_for(setup, at).map(move |before| (small(before), small(at)));
+        let dependants = Lists::new(nodes, &(0..nodes).flat_map(pairs).collect::<Vec<_>>());
         Self {
             setup,
             effects,
@@ -127,6 +125,7 @@ impl<'a, E: Effects, S: Store> Dispatcher<'a, E, S> {
             writer,
             listener,
             dependants,
+            over: vec![false; nodes],
             waits_for: vec![0; nodes],
             ready: BTreeSet::new(),
             held_locks: HashMap::new(),
@@ -302,7 +301,10 @@ impl<'a, E: Effects, S: Store> Dispatcher<'a, E, S> {
         if self.section(at) == Section::Prepare && self.unstaged > 0 {
             self.unstaged -= 1;
         }
-        for dependant in std::mem::take(&mut self.dependants[at]) {
+        if std::mem::replace(&mut self.over[at], true) {
+            return;
+        }
+        for dependant in self.dependants.of(at).collect::<Vec<_>>() {
             self.waits_for[dependant] = self.waits_for[dependant].saturating_sub(1);
             if self.waits_for[dependant] == 0 && self.state.steps[dependant].state == StepState::Pending {
                 self.offer(dependant);

@@ -123,7 +123,7 @@ impl<'a> Hearing<'a> {
             plan_hash: self.start.plan_hash.clone(),
             step: step.cloned(),
             attempt: record.map_or(0, |record| record.state.attempt()),
-            question: asked.and_then(|record| record.note.clone()).unwrap_or_default(),
+            question: asked.and_then(|record| record.note.as_deref()).unwrap_or_default().to_owned(),
         }
     }
 

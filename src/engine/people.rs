@@ -65,7 +65,7 @@ impl<E: Effects, S: Store> Dispatcher<'_, E, S> {
             matter: hearing.matter(Some(step)),
             step: step.clone(),
             attempt: self.attempt(at),
-            text: self.state.steps[at].note.clone().unwrap_or_default(),
+            text: self.state.steps[at].note.as_deref().unwrap_or_default().to_owned(),
             from,
             approval,
             outputs: self.state.steps[at].people().wanted.clone(),

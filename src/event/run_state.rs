@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use arcstr::ArcStr;
 use thin_vec::ThinVec;
 
 use super::HARMED_AT;
@@ -31,11 +32,11 @@ pub struct StepRecord {
     /// How often it failed and was to be tried again by itself, since a person last said how to go on.
     pub retries: u32,
     /// What it wrote.
-    pub outputs: BTreeMap<Name, String>,
+    pub outputs: ThinVec<(Name, String)>,
     /// What it restored from.
     pub point: Option<Box<Point>>,
     /// Why it failed, was skipped or is not needed; what it waits for.
-    pub note: Option<String>,
+    pub note: Option<ArcStr>,
     /// The values that it names and that are known only when the real thing runs.
     pub unknown: ThinVec<String>,
     /// Most steps ask nobody.
@@ -422,24 +423,24 @@ impl RunState {
                 }
             }
             Event::StepFinished { outcome, outputs, .. } => {
-                record.outputs.clone_from(outputs);
+                record.outputs = outputs.clone().into_iter().collect();
                 record.note = match outcome {
-                    Outcome::Failed { failure } => Some(failure.to_string()),
+                    Outcome::Failed { failure } => Some(failure.to_string().into()),
                     Outcome::Done | Outcome::Assumed => None,
                 };
             }
             Event::RetryPlanned { failure, .. } => {
                 record.retries += 1;
-                record.note = Some(failure.to_string());
+                record.note = Some(failure.to_string().into());
             }
-            Event::PointRefused { why, .. } => record.note = Some(why.clone()),
+            Event::PointRefused { why, .. } => record.note = Some(why.as_str().into()),
             Event::StepRetried { .. } => record.retries = 0,
             Event::StepUnneeded { why, .. } | Event::StepJudged { why, .. } => {
-                record.note = Some(why.clone());
+                record.note = Some(why.as_str().into());
             }
-            Event::StepSkipped { by, reason, .. } => record.note = Some(format!("{reason} ({by})")),
+            Event::StepSkipped { by, reason, .. } => record.note = Some(format!("{reason} ({by})").into()),
             Event::AnswerAwaited { text, outputs, .. } => {
-                record.note = Some(text.clone());
+                record.note = Some(text.as_str().into());
                 record.people.get_or_insert_default().wanted.clone_from(outputs);
             }
             Event::Answered { by, answer, outputs, .. } => {

@@ -115,7 +115,8 @@ pub struct StepAccount {
     /// What it restored from.
     pub point: Option<Box<Point>>,
     /// Why it failed, was skipped or was not needed.
-    pub note: Option<String>,
+    #[schemars(with = "Option<String>")]
+    pub note: Option<ArcStr>,
     /// Who answered, if a person was asked.
     pub answered_by: Option<String>,
     /// The names of the values that it left; the values stay in the journal.
@@ -451,7 +452,7 @@ impl StepAccount {
             point: record.point.clone().filter(|_| node.undoes.is_none()),
             note: record.note.clone(),
             answered_by: record.people().answered_by.clone(),
-            outputs: record.outputs.keys().cloned().collect(),
+            outputs: record.outputs.iter().map(|(name, _)| name.clone()).collect(),
             unknown: record.unknown.clone(),
             undo: node.undo.clone(),
             undoes: node.undoes.clone(),

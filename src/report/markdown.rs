@@ -1,5 +1,8 @@
 //! The report for people: Markdown for the incident's channel.
 
+use std::io::{self, Write};
+use std::iter::{once, once_with};
+
 use super::looked::{looked_at, told, unknown};
 use super::{Compared, Reached, Report, Standing, StepAccount, Undone, headline};
 use crate::event::{Mode, OutlineKind, Point, Prediction, RunResult};
@@ -7,9 +10,27 @@ use crate::value::{Id, Length, Moment, plain};
 
 /// Returns the report as Markdown.
 pub fn markdown(report: &Report) -> String {
-    let mut text = format!("# {}\n\n{}\n\n", cell(&headline(report)), about(report));
-    targets(report, &mut text);
-    timeline(report, &mut text);
+    parts(report).collect()
+}
+
+/// Writes what [`markdown`] returns, without ever holding all of it: that of ten thousand steps has a megabyte and a half.
+///
+/// # Errors
+///
+/// When it cannot be written.
+pub fn write_markdown(report: &Report, mut to: impl Write) -> io::Result<()> {
+    parts(report).try_for_each(|part| to.write_all(part.as_bytes()))
+}
+
+/// Returns the report in parts; what happened at each step is one.
+fn parts(report: &Report) -> impl Iterator<Item = String> {
+    let mut head = format!("# {}\n\n{}\n\n", cell(&headline(report)), about(report));
+    targets(report, &mut head);
+    once(head).chain(timeline(report)).chain(once_with(|| after_the_steps(report)))
+}
+
+fn after_the_steps(report: &Report) -> String {
+    let mut text = "\n".to_owned();
     points(report, &mut text);
     looked_at(report, &mut text);
     unknown(report, &mut text);
@@ -184,16 +205,16 @@ fn targets(report: &Report, text: &mut String) {
     text.push('\n');
 }
 
-fn timeline(report: &Report, text: &mut String) {
-    text.push_str("## Timeline (UTC)\n\n");
-    text.push_str("| Step | Began | Ended | Took | Estimate | State |\n|--|--|--|--|--|--|\n");
+fn timeline(report: &Report) -> impl Iterator<Item = String> {
+    const HEAD: &str =
+        "## Timeline (UTC)\n\n| Step | Began | Ended | Took | Estimate | State |\n|--|--|--|--|--|--|\n";
     let mut steps: Vec<&StepAccount> = report.steps.iter().collect();
     // In the order of what happened; what never began stands last, in the order of the plan.
     steps.sort_by_key(|step| (step.after.is_none(), step.after));
     let moment = |at: Option<Moment>| {
         at.map_or_else(|| "–".to_owned(), |at| at.for_people().trim_end_matches(" UTC").to_owned())
     };
-    for step in steps {
+    let row = move |step: &StepAccount| {
         let mut state = step.state.title().to_owned();
         if step.attempts > 1 {
             state.push_str(&format!(", {} attempts", step.attempts));
@@ -213,16 +234,16 @@ fn timeline(report: &Report, text: &mut String) {
         };
         // What has parts began with the first of them.
         let began = step.ended.zip(step.whole).map(|(ended, whole)| ended.minus(whole)).or(step.started);
-        text.push_str(&format!(
+        format!(
             "| `{}` {title} | {} | {} | {} | {} | {state} |\n",
             step.id,
             moment(began),
             moment(step.ended),
             length(step.whole.or(step.duration)),
             length(step.estimate)
-        ));
-    }
-    text.push('\n');
+        )
+    };
+    once(HEAD.to_owned()).chain(steps.into_iter().map(row))
 }
 
 /// The points that were restored from, each with the steps that got it: what is restored from a copy gets one.

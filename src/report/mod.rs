@@ -19,7 +19,7 @@ pub use account::{
 };
 pub use headline::headline;
 pub use json::{json, record_json, write_json};
-pub use markdown::markdown;
+pub use markdown::{markdown, write_markdown};
 pub use measured::{Compared, Measured, Reached, measure, targets_met};
 pub use record::{
     Corrective, Integrity, Participant, Record, RestorePoint, StepLine, TestType, schema as record_schema,

@@ -303,7 +303,11 @@ fn integrity(report: &Report, asset: &Id) -> Integrity {
         Some(Standing::Failed) => Some(false),
         _ => None,
     };
-    Integrity { asset: asset.clone(), passed, note: health.and_then(|step| step.note.clone()) }
+    Integrity {
+        asset: asset.clone(),
+        passed,
+        note: health.and_then(|step| step.note.as_deref()).map(str::to_owned),
+    }
 }
 
 fn restored_from(report: &Report) -> Vec<RestorePoint> {
@@ -331,7 +335,7 @@ fn steps(report: &Report) -> Vec<StepLine> {
         ended: step.ended,
         duration: step.duration,
         estimate: step.estimate,
-        note: step.note.clone(),
+        note: step.note.as_deref().map(str::to_owned),
     };
     report.steps.iter().map(line).collect()
 }

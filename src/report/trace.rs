@@ -141,7 +141,7 @@ fn step_spans(state: &RunState, run: &str, last: &Stamp) -> Vec<Span> {
             attributes.extend(point.time.map(|time| text("drplan.point_time", &time.to_string())));
         }
         attributes.extend(node.restores.iter().map(|asset| text("drplan.restores", asset.as_str())));
-        let note = record.note.clone().unwrap_or_default();
+        let note = record.note.as_deref().unwrap_or_default().to_owned();
         let status = match record.state {
             StepState::Done { .. } => Some((OK, String::new())),
             StepState::Failed { .. } | StepState::Skipped | StepState::Unknown { .. } => Some((ERROR, note)),

@@ -46,6 +46,7 @@ pub use course::{Course, CourseKind, CourseNode};
 pub use expand::resolve;
 pub use harm::{Fall, Harm, Harmed};
 pub use imports::{Children, Import, Imports, Links, Owner};
+pub use lists::{Lists, small};
 pub use nodes::{Node, NodeKind, Reason};
 pub use overlay::overlay;
 pub use placement::Placement;

@@ -89,7 +89,7 @@ fn judge(seen: &mut RestoreSeen, parts: &[&ResolvedStep], state: &RunState) {
     // One reason is enough: what one part has met, all have.
     let failed = parts.iter().find_map(|step| {
         let record = state.steps.get(state.position(step.id.as_str())?)?;
-        matches!(record.state, StepState::Failed { .. }).then(|| record.note.clone().unwrap_or_default())
+        matches!(record.state, StepState::Failed { .. }).then(|| record.note.as_deref().unwrap_or_default())
     });
     if let Some(why) = failed {
         let help = "see to it now: on the day of the disaster the recovery would stop here";
