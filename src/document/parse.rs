@@ -4,6 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use granit_parser::{Event, Options, Parser, ScalarStyle, Span as ParserSpan, StructureStyle, options};
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 
 use super::allow;
 use super::scalar::{Resolved, resolve};
@@ -93,13 +95,24 @@ pub fn parse(text: &str, limits: &Limits) -> Parsed {
 struct Stop;
 
 /// A list or mapping that has begun; `first` is where what it holds begins in [`Builder::items`] or [`Builder::entries`].
+///
+/// `seen` finds the entries of a large mapping by their keys; it holds where they stand in [`Builder::entries`].
 enum Frame {
-    Seq { first: usize, start: u32, is_flow: bool, anchor: usize },
-    Map { first: usize, key: Option<Key>, start: u32, is_flow: bool, anchor: usize, seen: Option<Box<Seen>> },
+    Seq {
+        first: usize,
+        start: u32,
+        is_flow: bool,
+        anchor: usize,
+    },
+    Map {
+        first: usize,
+        key: Option<Key>,
+        start: u32,
+        is_flow: bool,
+        anchor: usize,
+        seen: Option<Box<HashTable<usize>>>,
+    },
 }
-
-/// The keys of a large mapping.
-type Seen = HashMap<Arc<str>, Span, ahash::RandomState>;
 
 struct Builder<'a> {
     text: &'a str,
@@ -123,6 +136,13 @@ struct Builder<'a> {
 /// Above this size, a mapping keeps its keys in a table to find duplicates.
 const SMALL_MAP: usize = 16;
 
+/// Bytes of text for each entry that mappings may hold while they have not ended. Room that is not needed is never touched; a list
+/// that grows is copied, and leaves behind what it was.
+const BYTES_OF_ENTRY: usize = 32;
+
+/// Room for more entries than this is not made in advance.
+const MOST_ROOM: usize = 1 << 18;
+
 impl<'a> Builder<'a> {
     fn new(text: &'a str, limits: &'a Limits) -> Self {
         Self {
@@ -130,7 +150,7 @@ impl<'a> Builder<'a> {
             limits,
             stack: Vec::new(),
             items: Vec::new(),
-            entries: Vec::new(),
+            entries: Vec::with_capacity((text.len() / BYTES_OF_ENTRY).min(MOST_ROOM)),
             anchors: HashMap::new(),
             keys: HashSet::default(),
             alias_nodes: 0,
@@ -317,12 +337,25 @@ impl<'a> Builder<'a> {
             own
         });
         let Some(Frame::Map { first, key, seen, .. }) = self.stack.last_mut() else { return };
-        let entries = &self.entries[*first..];
-        let before = if entries.len() < SMALL_MAP {
-            entries.iter().find(|(key, _)| Arc::ptr_eq(&key.text, &own)).map(|(key, _)| key.span)
+        let (all, first) = (&self.entries, *first);
+        // Equal keys are one text.
+        let before = if all.len() - first < SMALL_MAP {
+            all[first..].iter().find(|(key, _)| Arc::ptr_eq(&key.text, &own)).map(|(key, _)| key.span)
         } else {
-            let all = || entries.iter().map(|(key, _)| (key.text.clone(), key.span));
-            seen.get_or_insert_with(|| Box::new(all().collect())).insert(Arc::clone(&own), span)
+            let hash = |text: &Arc<str>| self.keys.hasher().hash_one(Arc::as_ptr(text).cast::<u8>());
+            let hash_at = |at: &usize| hash(&all[*at].0.text);
+            let seen = seen.get_or_insert_with(|| {
+                let mut seen = HashTable::new();
+                (first..all.len()).for_each(|at| _ = seen.insert_unique(hash_at(&at), at, hash_at));
+                Box::new(seen)
+            });
+            match seen.entry(hash(&own), |at| Arc::ptr_eq(&all[*at].0.text, &own), hash_at) {
+                Entry::Occupied(before) => Some(all[*before.get()].0.span),
+                Entry::Vacant(free) => {
+                    free.insert(all.len());
+                    None
+                }
+            }
         };
         *key = Some(Key { text: own, span });
         if let Some(first) = before {

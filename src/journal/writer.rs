@@ -146,7 +146,7 @@ impl<S: Store> Writer<S> {
         }
         let after = self.next - 1;
         let failed = |source| WriteError::Failed { count: events.len(), after, source };
-        let mut lines = Vec::with_capacity(events.len() * 512);
+        let mut lines = Vec::with_capacity(events.iter().map(roughly_as_long).sum());
         let mut records: Vec<Record> = Vec::with_capacity(events.len());
         for (n, event) in (self.next..).zip(events) {
             let prev = records.last().map_or(self.prev.as_str(), |last| last.hash.as_str());
@@ -182,5 +182,14 @@ impl<S: Store> Writer<S> {
     /// Returns what is written to.
     pub const fn store(&self) -> &S {
         &self.store
+    }
+}
+
+/// Returns about how many bytes a record takes: a list that grows is copied, and leaves behind what it was.
+fn roughly_as_long(event: &Event) -> usize {
+    const OF_NODE: usize = 128;
+    match event {
+        Event::RunStarted(start) => start.nodes.len() * OF_NODE + 2048,
+        _ => 512,
     }
 }

@@ -100,7 +100,8 @@ pub struct Names<'a>(IndexMap<&'a str, Kinds, ahash::RandomState>);
 impl<'a> Names<'a> {
     /// Gathers the names of a plan, and those of what it imports as they are in the whole.
     pub fn of(plan: &'a Plan, whole: &'a ResolvedPlan) -> Self {
-        let mut names = Self::default();
+        let count = plan.steps.len() + plan.assets.len();
+        let mut names = Self(IndexMap::with_capacity_and_hasher(count, ahash::RandomState::default()));
         for (kind, id) in things(plan) {
             names.add(id, kind);
         }

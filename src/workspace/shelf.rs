@@ -49,7 +49,7 @@ impl Shelf {
         let folder = folder_of(plan);
         match self.0.get(folder) {
             Some(known) => Ok(known.clone()),
-            None => gather(folder, None, sources),
+            None => gather(folder, plan.file_name(), sources),
         }
     }
 }
