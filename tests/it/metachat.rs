@@ -322,6 +322,8 @@ fn what_cannot_work_is_found_before_and_nobody_is_waited_for_without_end() {
             "      expires: 1h\n      on_expiry: stop\n    takes: 5m\n",
             "      expires: 2s\n      on_expiry: stop\n    takes: 1s\n",
         ),
+        // Who is there at once can answer before it expires; else the dry run says that already.
+        ("    arrives: 15m\n", "    arrives: 0s\n"),
     ]);
     let dry = [
         "execute",
