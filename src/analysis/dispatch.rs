@@ -3,8 +3,6 @@
 //! This is list scheduling (Graham, 1966), event by event: nothing that could begin is ever kept waiting while all that it
 //! takes is free. It is the rule that the engine follows.
 
-use std::collections::VecDeque;
-
 use super::agenda::Agenda;
 use super::network::{Demand, NONE, Network, small};
 use super::queue::Queue;
@@ -26,27 +24,46 @@ pub(super) enum Bound {
     Arrival(u32),
 }
 
+/// What a run on paper leaves of a node. It is one record, since a run that is repeated ten thousand times looks at all of it
+/// at once.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Turn {
+    /// In milliseconds from the start of the recovery; before it begins, since when it could but for the limits.
+    pub(super) start: u64,
+    pub(super) end: u64,
+    pub(super) bound: Bound,
+    /// Who does it.
+    pub(super) done_by: u32,
+    /// Who had the slot, or what its person did, before.
+    pub(super) handed_by: u32,
+}
+
+impl Turn {
+    const NOT_YET: Self = Self { start: 0, end: 0, bound: Bound::Nothing, done_by: NONE, handed_by: NONE };
+}
+
 /// What a run on paper leaves, and what it works with: kept from run to run, so that a run allocates nothing.
 #[derive(Clone, Debug, Default)]
 pub struct Scratch {
-    /// By rank, in milliseconds from the start of the recovery.
-    pub(super) starts: Vec<u64>,
-    pub(super) ends: Vec<u64>,
-    pub(super) bounds: Vec<Bound>,
-    /// Who had the slot, or what its person did, before each node.
-    pub(super) handed_by: Vec<u32>,
+    /// By rank.
+    pub(super) turns: Vec<Turn>,
     /// Who held the lock before each node.
     pub(super) locked_by: Vec<u32>,
-    /// Who does each node.
-    pub(super) done_by: Vec<u32>,
     /// The nodes in the order in which they began.
     pub(super) sequence: Vec<u32>,
+    /// For how many nodes each still waits.
     open: Vec<u32>,
+    /// When the last of those that have ended did.
+    last_end: u64,
+    /// What tries to begin.
     ready: Queue,
-    free_slots: usize,
-    /// Who had the free slots last, the one that has been free longest first.
-    last_in_slot: VecDeque<u32>,
+    /// What waits for a slot.
     slot_waits: Queue,
+    /// Who had each slot before, in the order in which they are taken: first those that nobody has had, then the one that has
+    /// been free longest.
+    slots: Vec<u32>,
+    /// How many of those are taken.
+    slots_taken: usize,
     /// How many hold each lock.
     held: Vec<u32>,
     last_in_lock: Vec<u32>,
@@ -65,19 +82,18 @@ impl Scratch {
     /// Makes room for the runs of a network.
     pub fn new(network: &Network) -> Self {
         let len = network.len();
+        let mut slots = Vec::with_capacity(network.most_slots() + len);
+        slots.resize(network.most_slots(), NONE);
         Self {
-            starts: vec![0; len],
-            ends: vec![0; len],
-            bounds: vec![Bound::Nothing; len],
-            handed_by: vec![NONE; len],
+            turns: vec![Turn::NOT_YET; len],
             locked_by: vec![NONE; len],
-            done_by: vec![NONE; len],
             sequence: Vec::with_capacity(len),
             open: vec![0; len],
+            last_end: 0,
             ready: Queue::new(len),
-            free_slots: 0,
-            last_in_slot: VecDeque::with_capacity(network.slots.min(len) + 1),
             slot_waits: Queue::new(len),
+            slots,
+            slots_taken: 0,
             held: vec![0; network.locks.len()],
             last_in_lock: vec![NONE; network.locks.len()],
             lock_waits: vec![Queue::new(len); network.locks.len()],
@@ -91,35 +107,30 @@ impl Scratch {
     }
 
     /// Takes out what tries to begin next: the first in rank, of what waits for a slot only while there is one.
+    #[inline]
     fn next(&mut self) -> Option<u32> {
-        let waiting = if self.free_slots > 0 { self.slot_waits.first() } else { None };
-        match (self.ready.first(), waiting) {
-            (Some(ready), waiting) if waiting.is_none_or(|waiting| ready < waiting) => {
-                self.ready.remove(ready);
-                Some(ready)
-            }
-            (_, Some(waiting)) => {
-                self.slot_waits.remove(waiting);
-                Some(waiting)
-            }
-            (_, None) => None,
+        let ready = self.ready.first();
+        let waiting = if self.slots_taken < self.slots.len() { self.slot_waits.first() } else { u32::MAX };
+        let first = ready.min(waiting);
+        if first as usize >= self.turns.len() {
+            return None;
         }
+        let queue = if ready < waiting { &mut self.ready } else { &mut self.slot_waits };
+        queue.remove(first);
+        Some(first)
     }
 
-    /// Takes a slot that is free; returns who had it last.
-    fn take_slot(&mut self) -> u32 {
-        self.free_slots -= 1;
-        // A slot that nobody has had yet goes first: only used ones are in the list.
-        if self.free_slots < self.last_in_slot.len() {
-            return self.last_in_slot.pop_front().unwrap_or(NONE);
-        }
-        NONE
+    /// Takes a slot, if one is free; returns who had it last.
+    #[inline]
+    fn take_slot(&mut self) -> Option<u32> {
+        let had = self.slots.get(self.slots_taken).copied();
+        self.slots_taken += usize::from(had.is_some());
+        had
     }
 
     /// Keeps of the last run when each node ran, what it waited for and who did it; nothing can be run with it any more.
     pub(super) fn keep_times(&mut self) {
-        let Self { starts, ends, bounds, done_by, .. } = std::mem::take(self);
-        *self = Self { starts, ends, bounds, done_by, ..Self::default() };
+        *self = Self { turns: std::mem::take(&mut self.turns), ..Self::default() };
     }
 }
 
@@ -130,8 +141,9 @@ impl Network {
     pub fn run(&self, lengths: &[u64], arrivals: &[u64], scratch: &mut Scratch) -> u64 {
         scratch.open.copy_from_slice(&self.open);
         scratch.sequence.clear();
-        scratch.free_slots = self.slots;
-        scratch.last_in_slot.clear();
+        scratch.last_end = 0;
+        scratch.slots.truncate(self.most_slots());
+        scratch.slots_taken = 0;
         scratch.last_in_lock.fill(NONE);
         scratch.last_of_person.fill(NONE);
         let people = small(self.len());
@@ -144,27 +156,34 @@ impl Network {
         }
         self.time_gates(arrivals, scratch);
         for rank in &self.roots {
-            scratch.bounds[*rank as usize] = Bound::Nothing;
-            self.make_ready(*rank, scratch);
+            self.make_ready(*rank, Bound::Nothing, 0, scratch);
         }
         let mut now = 0;
         loop {
             while let Some(rank) = scratch.next() {
-                if self.members[rank as usize].needs_a_slot_alone() {
+                let member = &self.members[rank as usize];
+                if member.needs_a_slot_alone() {
                     self.begin_in_slot(rank, now, lengths, scratch);
+                } else if member.needs_nothing() {
+                    self.begin(rank, now, lengths, scratch);
                 } else {
                     self.try_to_begin(rank, now, lengths, scratch);
                 }
             }
             let Some((time, subject)) = scratch.events.pop() else { break };
             now = time;
-            self.happens(subject, scratch);
+            self.happens(subject, now, scratch);
             // Everything that happens at one time has happened before anything begins.
             while let Some(subject) = scratch.events.pop_at(now) {
-                self.happens(subject, scratch);
+                self.happens(subject, now, scratch);
             }
         }
-        scratch.ends.iter().copied().max().unwrap_or(0)
+        scratch.last_end
+    }
+
+    /// Returns how many slots can be taken at the same time.
+    fn most_slots(&self) -> usize {
+        self.slots.min(self.len())
     }
 
     /// Works out when enough people are there for each gate.
@@ -180,10 +199,11 @@ impl Network {
         }
     }
 
-    fn happens(&self, event: u32, scratch: &mut Scratch) {
+    #[inline]
+    fn happens(&self, event: u32, now: u64, scratch: &mut Scratch) {
         let at = event as usize;
         if at < self.len() {
-            return self.end(event, scratch);
+            return self.end(event, now, scratch);
         }
         match self.crews_of.get(at - self.len()) {
             Some(crews) => {
@@ -198,7 +218,10 @@ impl Network {
 
     /// Puts a node where what could begin waits for its turn: what needs a slot and nothing else, until there is one.
     #[inline]
-    fn make_ready(&self, rank: u32, scratch: &mut Scratch) {
+    fn make_ready(&self, rank: u32, bound: Bound, now: u64, scratch: &mut Scratch) {
+        let turn = &mut scratch.turns[rank as usize];
+        turn.bound = bound;
+        turn.start = now;
         if self.members[rank as usize].needs_a_slot_alone() {
             scratch.slot_waits.insert(rank);
         } else {
@@ -207,28 +230,25 @@ impl Network {
     }
 
     /// Begins a node that needs a slot and nothing else, when there is one.
+    #[inline]
     fn begin_in_slot(&self, rank: u32, now: u64, lengths: &[u64], scratch: &mut Scratch) {
-        let handed_by = scratch.take_slot();
-        let at = rank as usize;
-        let ready_since = match scratch.bounds[at] {
-            Bound::Before(before) => scratch.ends[before as usize],
-            _ => 0,
-        };
-        if ready_since < now {
-            scratch.bounds[at] = Bound::Slot(handed_by);
+        let handed_by = scratch.take_slot().unwrap_or(NONE);
+        let turn = &mut scratch.turns[rank as usize];
+        if turn.start < now {
+            turn.bound = Bound::Slot(handed_by);
         }
-        scratch.handed_by[at] = handed_by;
-        scratch.locked_by[at] = NONE;
+        turn.handed_by = handed_by;
         self.begin(rank, now, lengths, scratch);
     }
 
     /// Begins a node that has limits, or puts it where it waits.
+    #[inline(never)]
     fn try_to_begin(&self, rank: u32, now: u64, lengths: &[u64], scratch: &mut Scratch) {
         let at = rank as usize;
         let member = &self.members[at];
         let lock = member.lock as usize;
         if scratch.held.get(lock).is_some_and(|held| *held >= self.holders[lock]) {
-            scratch.bounds[at] = Bound::Lock(NONE);
+            scratch.turns[at].bound = Bound::Lock(NONE);
             scratch.lock_waits[lock].insert(rank);
             // What it was offered is there for another.
             match member.demand {
@@ -242,24 +262,26 @@ impl Network {
         let mut handed_by = NONE;
         let waits = match member.demand {
             Demand::Nothing => false,
-            Demand::Slot if scratch.free_slots == 0 => {
-                scratch.bounds[at] = Bound::Slot(NONE);
-                scratch.slot_waits.insert(rank);
-                true
-            }
-            Demand::Slot => {
-                handed_by = scratch.take_slot();
-                false
-            }
+            Demand::Slot => match scratch.take_slot() {
+                None => {
+                    scratch.turns[at].bound = Bound::Slot(NONE);
+                    scratch.slot_waits.insert(rank);
+                    true
+                }
+                Some(had) => {
+                    handed_by = had;
+                    false
+                }
+            },
             Demand::Person(crew) => match self.free_person(crew, scratch) {
                 None => {
-                    scratch.bounds[at] = Bound::Person(NONE);
+                    scratch.turns[at].bound = Bound::Person(NONE);
                     scratch.crew_waits[crew as usize].insert(rank);
                     true
                 }
                 Some(person) => {
                     scratch.free[person as usize] = false;
-                    scratch.done_by[at] = person;
+                    scratch.turns[at].done_by = person;
                     handed_by = scratch.last_of_person[person as usize];
                     false
                 }
@@ -267,7 +289,7 @@ impl Network {
             Demand::Answers(gate) => {
                 let (time, person) = scratch.gates[gate as usize];
                 if time > now {
-                    scratch.bounds[at] = Bound::Arrival(person);
+                    scratch.turns[at].bound = Bound::Arrival(person);
                     let gates = small(self.len() + self.people.len());
                     scratch.events.insert(time, gates + rank);
                 }
@@ -280,16 +302,15 @@ impl Network {
             }
             return;
         }
-        scratch.handed_by[at] = handed_by;
-        scratch.locked_by[at] = NONE;
+        scratch.turns[at].handed_by = handed_by;
         if let Some(held) = scratch.held.get_mut(lock) {
             *held += 1;
             scratch.locked_by[at] = scratch.last_in_lock[lock];
         }
-        scratch.bounds[at] = match scratch.bounds[at] {
+        scratch.turns[at].bound = match scratch.turns[at].bound {
             Bound::Slot(_) => Bound::Slot(handed_by),
             Bound::Lock(_) => Bound::Lock(scratch.locked_by[at]),
-            Bound::Person(_) if handed_by == NONE => Bound::Arrival(scratch.done_by[at]),
+            Bound::Person(_) if handed_by == NONE => Bound::Arrival(scratch.turns[at].done_by),
             Bound::Person(_) => Bound::Person(handed_by),
             bound => bound,
         };
@@ -297,14 +318,16 @@ impl Network {
     }
 
     /// Begins a node that has all that it needs.
+    #[inline]
     fn begin(&self, rank: u32, now: u64, lengths: &[u64], scratch: &mut Scratch) {
         let at = rank as usize;
         scratch.sequence.push(rank);
-        scratch.starts[at] = now;
         let end = scratch.events.bounded(now.saturating_add(lengths[at]));
-        scratch.ends[at] = end;
+        let turn = &mut scratch.turns[at];
+        turn.start = now;
+        turn.end = end;
         if end == now {
-            self.end(rank, scratch);
+            self.end(rank, now, scratch);
         } else {
             scratch.events.insert(end, rank);
         }
@@ -315,29 +338,38 @@ impl Network {
     }
 
     /// Ends a node: lets go of what waits for it, and of what it had.
-    fn end(&self, rank: u32, scratch: &mut Scratch) {
+    #[inline]
+    fn end(&self, rank: u32, now: u64, scratch: &mut Scratch) {
         let at = rank as usize;
+        scratch.last_end = now;
         for next in self.after(at) {
             let open = &mut scratch.open[*next as usize];
             *open -= 1;
             if *open == 0 {
-                scratch.bounds[*next as usize] = Bound::Before(rank);
-                self.make_ready(*next, scratch);
+                self.make_ready(*next, Bound::Before(rank), now, scratch);
             }
         }
         let member = &self.members[at];
+        if member.needs_a_slot_alone() {
+            scratch.slots.push(rank);
+        } else if !member.needs_nothing() {
+            self.let_go(rank, scratch);
+        }
+    }
+
+    /// Gives back what a node that has limits had.
+    #[inline(never)]
+    fn let_go(&self, rank: u32, scratch: &mut Scratch) {
+        let member = &self.members[rank as usize];
         if let Some(held) = scratch.held.get_mut(member.lock as usize) {
             *held -= 1;
             scratch.last_in_lock[member.lock as usize] = rank;
             offer(&mut scratch.lock_waits[member.lock as usize], &mut scratch.ready);
         }
         match member.demand {
-            Demand::Slot => {
-                scratch.free_slots += 1;
-                scratch.last_in_slot.push_back(rank);
-            }
+            Demand::Slot => scratch.slots.push(rank),
             Demand::Person(_) => {
-                let person = scratch.done_by[at] as usize;
+                let person = scratch.turns[rank as usize].done_by as usize;
                 scratch.free[person] = true;
                 scratch.last_of_person[person] = rank;
                 for crew in &self.crews_of[person] {

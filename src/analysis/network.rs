@@ -62,6 +62,11 @@ impl Member {
     pub(super) const fn needs_a_slot_alone(&self) -> bool {
         matches!(self, Self { demand: Demand::Slot, lock: NONE, .. })
     }
+
+    /// Whether it begins as soon as what it waits for has ended.
+    pub(super) const fn needs_nothing(&self) -> bool {
+        matches!(self, Self { demand: Demand::Nothing, lock: NONE, .. })
+    }
 }
 
 /// So many of a crew must be there.

@@ -213,11 +213,12 @@ fn same_order(case: &Case, scratch: &Scratch, lengths: &[u64]) -> u64 {
     let network = &case.network;
     let mut ends = vec![0; network.len()];
     for at in scratch.sequence.iter().map(|at| *at as usize) {
-        let handed = [scratch.handed_by[at], scratch.locked_by[at]].into_iter().filter(|by| *by != NONE);
+        let handed =
+            [scratch.turns[at].handed_by, scratch.locked_by[at]].into_iter().filter(|by| *by != NONE);
         let before = handed.map(|by| by as usize).chain(case.before[at].iter().copied());
         let ready = before.map(|before| ends[before]).max().unwrap_or(0);
         let arrives = match network.members[at].demand {
-            Demand::Person(_) => network.arrivals[scratch.done_by[at] as usize],
+            Demand::Person(_) => network.arrivals[scratch.turns[at].done_by as usize],
             Demand::Answers(gate) => {
                 let gate = &network.gates[gate as usize];
                 let crew = network.crews[gate.crew as usize].iter();
@@ -243,7 +244,7 @@ proptest! {
         let whole = ways.iter().map(|(to, _)| *to).max().unwrap();
         prop_assert_eq!(total, whole);
         for (at, (to, from)) in ways.iter().enumerate() {
-            prop_assert_eq!(scratch.ends[at], *to, "the end of {}", at);
+            prop_assert_eq!(scratch.turns[at].end, *to, "the end of {}", at);
             let through = to + from - case.network.lengths[at];
             prop_assert_eq!(slack[at], whole - through, "the slack of {}", at);
         }
@@ -254,31 +255,31 @@ proptest! {
         let (total, scratch) = run(&case);
         let network = &case.network;
         let running = |time: u64| {
-            let runs = |at: &usize| scratch.starts[*at] <= time && time < scratch.ends[*at];
+            let runs = |at: &usize| scratch.turns[*at].start <= time && time < scratch.turns[*at].end;
             let by = |at: usize| match network.members[at].demand {
-                Demand::Person(_) => (at, scratch.done_by[at]),
+                Demand::Person(_) => (at, scratch.turns[at].done_by),
                 _ => (at, NONE),
             };
             (0..network.len()).filter(runs).map(by).collect::<Vec<(usize, u32)>>()
         };
         for at in 0..network.len() {
-            prop_assert_eq!(scratch.ends[at] - scratch.starts[at], network.lengths[at]);
-            let ready = case.before[at].iter().map(|before| scratch.ends[*before]).max().unwrap_or(0);
-            prop_assert!(scratch.starts[at] >= ready, "{} does not wait for what it needs", at);
+            prop_assert_eq!(scratch.turns[at].end - scratch.turns[at].start, network.lengths[at]);
+            let ready = case.before[at].iter().map(|before| scratch.turns[*before].end).max().unwrap_or(0);
+            prop_assert!(scratch.turns[at].start >= ready, "{} does not wait for what it needs", at);
             if let Demand::Person(crew) = network.members[at].demand {
-                let by = scratch.done_by[at];
+                let by = scratch.turns[at].done_by;
                 prop_assert!(network.crews[crew as usize].contains(&by));
-                prop_assert!(network.arrivals[by as usize] <= scratch.starts[at]);
+                prop_assert!(network.arrivals[by as usize] <= scratch.turns[at].start);
             }
-            for time in ready..scratch.starts[at] {
+            for time in ready..scratch.turns[at].start {
                 let taken = Taken { case: &case, nodes: running(time) };
                 prop_assert!(!taken.leave_room_for(at, time), "{} waits at {} in vain", at, time);
             }
             // What goes first in rank goes first: only what began before, or goes first, may stand in its way.
-            if ready < scratch.starts[at] {
-                for time in ready + 1..scratch.starts[at] {
+            if ready < scratch.turns[at].start {
+                for time in ready + 1..scratch.turns[at].start {
                     let mut nodes = running(time);
-                    nodes.retain(|(other, _)| scratch.starts[*other] < time || *other < at);
+                    nodes.retain(|(other, _)| scratch.turns[*other].start < time || *other < at);
                     let taken = Taken { case: &case, nodes };
                     prop_assert!(!taken.leave_room_for(at, time), "{} is overtaken at {}", at, time);
                 }
@@ -312,20 +313,20 @@ proptest! {
     fn the_chain_of_waits_has_no_gaps(case in cases(7, true)) {
         let (total, scratch) = run(&case);
         let slack = slack(&case.network, &scratch, total);
-        let mut at = (0..case.network.len()).max_by_key(|at| scratch.ends[*at]).unwrap();
+        let mut at = (0..case.network.len()).max_by_key(|at| scratch.turns[*at].end).unwrap();
         loop {
             prop_assert_eq!(slack[at], 0);
-            match scratch.bounds[at] {
+            match scratch.turns[at].bound {
                 Bound::Nothing => {
-                    prop_assert_eq!(scratch.starts[at], 0);
+                    prop_assert_eq!(scratch.turns[at].start, 0);
                     break;
                 }
                 Bound::Arrival(person) => {
-                    prop_assert_eq!(scratch.starts[at], case.network.arrivals[person as usize]);
+                    prop_assert_eq!(scratch.turns[at].start, case.network.arrivals[person as usize]);
                     break;
                 }
                 Bound::Before(before) | Bound::Slot(before) | Bound::Lock(before) | Bound::Person(before) => {
-                    prop_assert_eq!(scratch.starts[at], scratch.ends[before as usize]);
+                    prop_assert_eq!(scratch.turns[at].start, scratch.turns[before as usize].end);
                     at = before as usize;
                 }
             }

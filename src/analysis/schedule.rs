@@ -85,10 +85,10 @@ pub fn schedule(plan: &ResolvedPlan, route: &Route, order: &[usize], basis: &Bas
     network.keep_names();
     let timings = (0..route.nodes.len()).map(|at| {
         let rank = network.rank_of[at] as usize;
-        let person = network.people.get(scratch.done_by[rank] as usize);
+        let person = network.people.get(scratch.turns[rank].done_by as usize);
         Timing {
-            start: Length::from_millis(scratch.starts[rank]),
-            end: Length::from_millis(scratch.ends[rank]),
+            start: Length::from_millis(scratch.turns[rank].start),
+            end: Length::from_millis(scratch.turns[rank].end),
             slack: Length::from_millis(slack[rank]),
             waited_for: waited_for(route, &network, &scratch, rank),
             estimate: network.estimates[at],
@@ -128,11 +128,12 @@ fn waited_for(route: &Route, network: &Network, scratch: &Scratch, rank: usize) 
     let node_at = |rank: usize| network.node_of[rank] as usize;
     let node = |rank: u32| node_at(rank as usize);
     let person = |number: u32| network.people[number as usize].clone();
-    match scratch.bounds[rank] {
+    match scratch.turns[rank].bound {
         Bound::Nothing => WaitedFor::Nothing,
         Bound::Before(before) => {
             // Of several that end at the same time, the first in the plan is as good as any, and easier to follow.
-            let last = |at: &usize| scratch.ends[network.rank_of[*at] as usize] == scratch.starts[rank];
+            let last =
+                |at: &usize| scratch.turns[network.rank_of[*at] as usize].end == scratch.turns[rank].start;
             let after = route.nodes[node_at(rank)].after.iter().map(|(at, _)| *at);
             WaitedFor::Node(after.filter(last).min().unwrap_or(node(before)))
         }
@@ -141,7 +142,7 @@ fn waited_for(route: &Route, network: &Network, scratch: &Scratch, rank: usize) 
             Some(lock) => WaitedFor::Lock(lock.clone(), node(before)),
             None => WaitedFor::Slot(node(before)),
         },
-        Bound::Person(before) => WaitedFor::Person(person(scratch.done_by[rank]), node(before)),
+        Bound::Person(before) => WaitedFor::Person(person(scratch.turns[rank].done_by), node(before)),
         Bound::Arrival(number) => WaitedFor::Arrival(person(number)),
     }
 }
@@ -151,17 +152,19 @@ fn waited_for(route: &Route, network: &Network, scratch: &Scratch, rank: usize) 
 pub(super) fn slack(network: &Network, scratch: &Scratch, total: u64) -> Vec<u64> {
     let mut latest = vec![total; network.len()];
     let latest_start =
-        |latest: &[u64], rank: usize| latest[rank] - (scratch.ends[rank] - scratch.starts[rank]);
+        |latest: &[u64], rank: usize| latest[rank] - (scratch.turns[rank].end - scratch.turns[rank].start);
     // Whatever is waited for begins before the one that waits.
     for rank in scratch.sequence.iter().rev().map(|rank| *rank as usize) {
         for next in network.after(rank) {
             latest[rank] = latest[rank].min(latest_start(&latest, *next as usize));
         }
         let start = latest_start(&latest, rank);
-        for by in [scratch.handed_by[rank], scratch.locked_by[rank]].into_iter().filter(|by| *by != NONE) {
+        for by in
+            [scratch.turns[rank].handed_by, scratch.locked_by[rank]].into_iter().filter(|by| *by != NONE)
+        {
             let by = &mut latest[by as usize];
             *by = (*by).min(start);
         }
     }
-    latest.iter().zip(&scratch.ends).map(|(latest, end)| latest - end).collect()
+    latest.iter().zip(&scratch.turns).map(|(latest, turn)| latest - turn.end).collect()
 }

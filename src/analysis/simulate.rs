@@ -225,7 +225,7 @@ impl<'a> Table<'a> {
             }
             if self.dealt.failed.is_empty() {
                 for (rank, times) in self.assets.iter().zip(&mut outcomes.assets) {
-                    times.push(delay.saturating_add(self.scratch.ends[*rank]));
+                    times.push(delay.saturating_add(self.scratch.turns[*rank].end));
                 }
                 outcomes.whole.push(delay.saturating_add(total));
             } else {
@@ -241,11 +241,12 @@ impl<'a> Table<'a> {
     /// What needs a step that failed never comes back; where the run stops, nothing does that is not back by then.
     fn after_failures(&mut self, outcomes: &mut Outcomes) {
         let stopped = self.dealt.failed.iter().filter(|failed| !failed.goes_on);
-        let stopped = stopped.map(|failed| self.scratch.ends[failed.rank as usize]).min().unwrap_or(NEVER);
+        let stopped =
+            stopped.map(|failed| self.scratch.turns[failed.rank as usize].end).min().unwrap_or(NEVER);
         self.cut_off.fill(false);
         for failed in &self.dealt.failed {
             // What was never begun, since the run had stopped, did not fail.
-            if self.scratch.starts[failed.rank as usize] < stopped {
+            if self.scratch.turns[failed.rank as usize].start < stopped {
                 self.cut_off[failed.rank as usize] = true;
                 outcomes.failed[failed.step as usize] += 1;
             }
@@ -258,7 +259,7 @@ impl<'a> Table<'a> {
             }
         }
         for (rank, times) in self.assets.iter().zip(&mut outcomes.assets) {
-            let end = self.scratch.ends[*rank];
+            let end = self.scratch.turns[*rank].end;
             let is_back = !self.cut_off[*rank] && end <= stopped;
             times.push(if is_back { self.dealt.delay().saturating_add(end) } else { NEVER });
         }
@@ -268,14 +269,14 @@ impl<'a> Table<'a> {
 
     /// Counts the steps on the chain of waits that leads to the end.
     fn count_critical(&mut self, run: usize, total: u64, critical: &mut [u32]) {
-        let Some(mut at) = self.scratch.ends.iter().position(|end| *end == total) else { return };
+        let Some(mut at) = self.scratch.turns.iter().position(|turn| turn.end == total) else { return };
         loop {
             let step = self.chances.step_of[at] as usize;
             if let Some(counted) = self.counted.get_mut(step).filter(|counted| **counted != run) {
                 *counted = run;
                 critical[step] += 1;
             }
-            match self.scratch.bounds[at] {
+            match self.scratch.turns[at].bound {
                 Bound::Nothing | Bound::Arrival(_) => return,
                 Bound::Before(rank) | Bound::Slot(rank) | Bound::Lock(rank) | Bound::Person(rank) => {
                     at = rank as usize;
