@@ -13,7 +13,7 @@ const PLAN: &str = "\
 places: { base: { kind: host }, spare: { kind: host } }
 people: { ana: { name: Ana } }
 assets:
-  data: { kind: files, homes: [base, spare], rto: 3h, rpo: 10d, health: [ { file: healthy } ] }
+  data: { kind: files, homes: [base, spare], rto: 3h, rpo: 36500d, health: [ { file: healthy } ] }
 backups: { nightly: { of: [data], points: { every: 1d }, copies: { vault: { in: spare, at: vault, keep: 7d } } } }
 scenarios: { loss: { title: Loss, lose: [base], detect: 10m, decide: 5m } }
 steps:
